@@ -1,0 +1,49 @@
+/* struct sl_buf: bytes that grow to a stated maximum. */
+#ifndef SLUICE_BASE_BUF_H
+#define SLUICE_BASE_BUF_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct sl_buf {
+    char *p;    /* own */
+    size_t n;   /* bytes used */
+    size_t cap; /* bytes allocated */
+    size_t max; /* never grows past this */
+    bool over;  /* sticky: something did not fit; checked once at the end */
+};
+
+void sl_buf_init(struct sl_buf *b, size_t max);
+void sl_buf_done(struct sl_buf *b);  /* releases; usable again only after sl_buf_init */
+void sl_buf_reset(struct sl_buf *b); /* n = 0, over = false, keeps the memory */
+
+/* Appending sticks: once something did not fit, `over` is set and nothing more is added. SL_ELIMIT says so. */
+enum sl_err sl_buf_add(struct sl_buf *b, const void *p, size_t n);
+enum sl_err sl_buf_addc(struct sl_buf *b, char c);
+enum sl_err sl_buf_addf(struct sl_buf *b, const char *format, ...) SL_PRINTF(2, 3); /* integers and strings only */
+enum sl_err sl_buf_addv(struct sl_buf *b, const char *format, va_list ap) SL_PRINTF(2, 0);
+enum sl_err sl_buf_add_u64(struct sl_buf *b, uint64_t v);
+enum sl_err sl_buf_add_i64(struct sl_buf *b, int64_t v);
+
+/* A JSON string with quotes; bytes that are not UTF-8 become U+FFFD, controls are escaped (also U+007F, '<', so
+ * that a line can be shown anywhere). */
+enum sl_err sl_buf_add_json(struct sl_buf *b, struct sl_str s);
+
+/* Room for n more bytes at the end: gives where to write, or NULL when over the maximum. Then sl_buf_wrote. */
+char *sl_buf_room(struct sl_buf *b, size_t n);
+void sl_buf_wrote(struct sl_buf *b, size_t n);
+
+static inline enum sl_err sl_buf_adds(struct sl_buf *b, struct sl_str s)
+{
+    return sl_buf_add(b, s.p, s.n);
+}
+
+static inline struct sl_str sl_buf_str(const struct sl_buf *b)
+{
+    return (struct sl_str){b->p, b->n};
+}
+
+#endif

@@ -1,0 +1,157 @@
+/* The seam between the exchange and wire formats: struct dialect is what a format's folder fills, dialect/registry.c lists
+ * all. Everything here is pure: bytes and arenas in, verdict out; no I/O, no clock.
+ *
+ *   request:  request_decode -> facts (or a refusal) -> request_encode_same -> pieces of the body for the provider
+ *   answer:   answer_decode (not streamed), or relay_same.h around stream_watch (streamed) */
+#ifndef SLUICE_DIALECT_DIALECT_H
+#define SLUICE_DIALECT_DIALECT_H
+
+#include <sys/uio.h>
+
+#include "base/arena.h"
+#include "dialect/errors.h"
+#include "dialect/json_scan.h"
+#include "dialect/neutral.h"
+#include "dialect/operation.h"
+
+/* -- Requests ---------------------------------------------------------------------------------------------------- */
+
+/* Members of a request body that are looked for. X(id, name, the member it is in). The first group is ours: cut before it goes upstream. */
+#define REQUEST_MEMBERS(X)                                                                                             \
+    X(TASK, "task", -1)                                                                                                \
+    X(FALLBACK, "fallback", -1)                                                                                        \
+    X(MODELS, "models", -1)                                                                                            \
+    X(ROUTE, "route", -1)                                                                                              \
+    X(MODEL, "model", -1)                                                                                              \
+    X(STREAM, "stream", -1)                                                                                            \
+    X(STREAM_OPTIONS, "stream_options", -1)                                                                            \
+    X(MAX_TOKENS, "max_tokens", -1)                                                                                    \
+    X(MAX_COMPLETION_TOKENS, "max_completion_tokens", -1)                                                              \
+    X(N, "n", -1)                                                                                                      \
+    X(TOOLS, "tools", -1)                                                                                              \
+    X(FUNCTIONS, "functions", -1)                                                                                      \
+    X(MESSAGES, "messages", -1)                                                                                        \
+    X(PROMPT, "prompt", -1)                                                                                            \
+    X(INPUT, "input", -1)                                                                                              \
+    X(AUDIO, "audio", -1)                                                                                              \
+    X(RESPONSE_FORMAT, "response_format", -1)                                                                          \
+    X(INCLUDE_USAGE, "include_usage", RM_STREAM_OPTIONS)
+
+enum request_member {
+#define X(id, ...) RM_##id,
+    REQUEST_MEMBERS(X)
+#undef X
+    RM_COUNT
+};
+#define RM_OURS RM_MODEL /* members before this one are the gateway's own */
+
+struct request_facts {
+    enum operation op;
+    struct sl_str
+        model; /* unescaped; view of the body or the arena; valid UTF-8, no controls, 1..MODEL_NAME_MAX bytes */
+    bool stream;
+    enum said include_usage; /* what the client said in stream_options */
+    uint64_t max_output;     /* tokens; 0: not said */
+    uint32_t n;              /* answers wanted, at least 1 */
+    bool has_tools;
+    bool json_output;    /* response_format is an object */
+    unsigned modalities; /* enum modality */
+    uint32_t messages;   /* how many; 0: none or not known */
+    struct request_hints hints;
+    size_t body_bytes;
+    size_t payload_bytes;            /* of messages, prompt or input plus tools: what tokens are estimated from */
+    struct json_member at[RM_COUNT]; /* where the members are in the body */
+};
+
+/* Why a body is refused: always a GE_* with a param and a message that names the member, never text of the body. */
+struct request_refusal {
+    struct error_facts error; /* views are static or in the arena */
+    size_t at;                /* byte offset, for syntax errors */
+};
+
+struct request_change {  /* what shall be different upstream */
+    struct sl_str model; /* the provider's name for it; empty or equal to the asked one: unchanged */
+    bool ask_usage;      /* a stream shall report usage: sets stream_options.include_usage where the client did not */
+};
+
+struct body_pieces {
+    const struct iovec *v; /* in the arena; slices of the body (borrowed) and of the arena */
+    int n;
+    size_t bytes;
+    bool usage_asked; /* we asked for usage and the client did not: it is to be withheld from the answer */
+};
+
+/* -- Answers ------------------------------------------------------------------------------------------------------ */
+
+struct
+    answer_error { /* the provider's own words; views of the answer, still JSON-escaped; for classification and records */
+    bool found;
+    struct sl_str type, code, message, param; /* empty: absent or null. A number as code is given as its digits */
+};
+
+struct answer_facts {
+    bool valid; /* it is a JSON object */
+    struct token_counts usage;
+    struct sl_str model; /* as answered; escaped; view of the answer */
+    struct answer_error error;
+    struct sl_str finish; /* finish_reason of the first choice; empty: none */
+    size_t content_bytes; /* of choices or data: what output is estimated from when usage is missing */
+};
+
+enum stream_kind {
+    SK_OTHER = 0, /* not understood: passed on as it is */
+    SK_EMPTY,     /* no data: comments, blank lines; a life sign */
+    SK_ROLE,      /* a chunk without model output yet: may be held back (openai.md section 5.5) */
+    SK_CONTENT,   /* model output: text, refusal, tool call, audio */
+    SK_FINISH,    /* a finish_reason, no output */
+    SK_USAGE,     /* only usage: choices empty */
+    SK_ERROR,     /* an error event */
+    SK_DONE       /* [DONE] */
+};
+
+/* What one event is. Offsets are into its data. */
+struct stream_event {
+    enum stream_kind kind;
+    bool finish;             /* it has a finish_reason (may also have content) */
+    bool has_usage;          /* usage was an object: `usage` is set */
+    uint32_t output_bytes;   /* of model output in it, JSON-escaped, for estimates of a cut stream */
+    size_t cut_from, cut_to; /* "usage":null with its comma; equal: nothing to cut */
+    struct token_counts usage;
+    struct answer_error error; /* kind SK_ERROR; views of the data */
+};
+
+/* What the last event of a stream looked like. Most events differ from the one before in the text of one string (and a filler): these
+ * are known by comparing the rest. Fields belong to the dialect; starts zeroed. */
+#define STREAM_MEMO_BYTES 640u /* events with longer frames are looked at each time */
+struct stream_memo {
+    uint16_t head, middle, tail; /* bytes of what stays the same: before the text, behind it, behind the filler */
+    uint16_t cut_from, cut_n;    /* event.cut, from the start of its part */
+    uint8_t cut_in;              /* which part: 0, 1, 2 */
+    bool filler;
+    char bytes[STREAM_MEMO_BYTES];
+};
+
+/* -- The seam ----------------------------------------------------------------------------------------------------- */
+
+struct dialect {
+    struct sl_str name;        /* "openai" */
+    struct sl_str stream_done; /* the terminal event, written by SETTLE: "data: [DONE]\n\n"; empty: none */
+    enum error_format errors;
+    /* Reads a body. False: *out_refusal says why; *out_facts is then not to be used. */
+    bool (*request_decode)(enum operation op, struct sl_str body, struct sl_arena *a, struct request_facts *out_facts,
+                           struct request_refusal *out_refusal);
+    /* The same request for a provider of the same dialect. body: what the facts were read from. */
+    void (*request_encode_same)(const struct request_facts *f, struct sl_str body, const struct request_change *change,
+                                struct sl_arena *a, struct body_pieces *out);
+    void (*answer_decode)(struct sl_str body, struct answer_facts *out);
+    /* One event's data (and event name, usually empty). Safe on anything; allocates nothing. memo: of this stream, or NULL. */
+    void (*stream_watch)(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
+};
+
+const struct dialect *dialect_find(struct sl_str name); /* NULL: none of that name */
+const struct dialect *dialect_of(enum operation op);    /* the client's, from what it called; never NULL */
+
+/* Adds what the x-sluice-* headers say where the body said nothing. False: one of them cannot be (*out says which). */
+bool request_hints_from_headers(const struct http_headers *headers, struct request_hints *h, struct error_facts *out);
+
+#endif

@@ -1,0 +1,250 @@
+/* The table of operations and the reading of paths: see operation.h. Sources of the variants: clients.md section 3.1,
+ * openai.md sections 17 and 21, anthropic.md and gemini.md for the paths that are recognised but not served. */
+#include "dialect/operation.h"
+
+#include "base/check.h"
+#include "http/url.h"
+
+#define SEGMENTS_MAX 16u /* deeper paths are nobody's */
+
+static const struct operation_row rows[OP_COUNT] = {
+    [OP_NONE] = {.name = SL_STR_INIT("unknown")},
+    [OP_WRONG_METHOD] = {.name = SL_STR_INIT("wrong_method")},
+    [OP_HELLO] = {.name = SL_STR_INIT("hello")},
+    [OP_CHAT] = {.name = SL_STR_INIT("chat"),
+                 .upstream_path = SL_STR_INIT("/chat/completions"),
+                 .needs_key = true,
+                 .body = true,
+                 .relayed = true,
+                 .repeatable = true,
+                 .streams = true},
+    [OP_COMPLETIONS] = {.name = SL_STR_INIT("completions"),
+                        .upstream_path = SL_STR_INIT("/completions"),
+                        .needs_key = true,
+                        .body = true,
+                        .relayed = true,
+                        .repeatable = true,
+                        .streams = true},
+    [OP_EMBEDDINGS] = {.name = SL_STR_INIT("embeddings"),
+                       .upstream_path = SL_STR_INIT("/embeddings"),
+                       .needs_key = true,
+                       .body = true,
+                       .relayed = true,
+                       .repeatable = true},
+    [OP_MODELS_LIST] = {.name = SL_STR_INIT("models_list"), .needs_key = true},
+    [OP_MODEL_GET] = {.name = SL_STR_INIT("model_get"), .needs_key = true},
+    [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
+};
+
+enum path_tail {
+    TAIL_NONE = 0,
+    TAIL_ANY,
+    TAIL_MODEL
+}; /* nothing, anything, or a model's id may follow */
+
+struct path_row {
+    struct sl_str first, second; /* segments; second empty: none */
+    enum path_tail tail;
+    enum operation op;
+    enum http_method method; /* HTTP_OTHER: any */
+    struct sl_str allow;
+    struct sl_str surface;
+    enum error_format errors;
+};
+
+#define POST(a, b, op)                                                                                                 \
+    {                                                                                                                  \
+        SL_STR_INIT(a), SL_STR_INIT(b), TAIL_NONE, op, HTTP_POST, SL_STR_INIT("POST"), {NULL, 0}, ERRORS_OPENAI        \
+    }
+#define GET(a, tail, op)                                                                                               \
+    {                                                                                                                  \
+        SL_STR_INIT(a), {NULL, 0}, tail, op, HTTP_GET, SL_STR_INIT("GET"), {NULL, 0}, ERRORS_OPENAI                    \
+    }
+#define LATER(a, b, what, errors)                                                                                      \
+    {                                                                                                                  \
+        SL_STR_INIT(a), SL_STR_INIT(b), TAIL_ANY, OP_NOT_SERVED, HTTP_OTHER, {NULL, 0}, SL_STR_INIT(what), errors      \
+    }
+
+/* The first row that fits is taken. Segments behind an optional vendor prefix and any number of versions. */
+static const struct path_row paths[] = {
+    POST("chat", "completions", OP_CHAT),
+    POST("completions", "", OP_COMPLETIONS),
+    POST("embeddings", "", OP_EMBEDDINGS),
+    GET("models", TAIL_NONE, OP_MODELS_LIST),
+    GET("models", TAIL_MODEL, OP_MODEL_GET),
+    LATER("chat", "completions", "Reading stored chat completions", ERRORS_OPENAI),
+    LATER("responses", "", "The Responses API", ERRORS_OPENAI),
+    LATER("conversations", "", "The Conversations API", ERRORS_OPENAI),
+    LATER("messages", "", "The Messages API", ERRORS_ANTHROPIC),
+    LATER("images", "", "The Images API", ERRORS_OPENAI),
+    LATER("audio", "", "The Audio API", ERRORS_OPENAI),
+    LATER("moderations", "", "The Moderations API", ERRORS_OPENAI),
+    LATER("videos", "", "The Videos API", ERRORS_OPENAI),
+    LATER("files", "", "The Files API", ERRORS_OPENAI),
+    LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
+    LATER("batches", "", "The Batch API", ERRORS_OPENAI),
+    LATER("realtime", "", "The Realtime API", ERRORS_OPENAI),
+    LATER("rerank", "", "Reranking", ERRORS_OPENAI),
+    LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
+    LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
+    LATER("assistants", "", "The Assistants API", ERRORS_OPENAI),
+    LATER("threads", "", "The Assistants API", ERRORS_OPENAI),
+};
+
+struct segments {
+    struct sl_str v[SEGMENTS_MAX];
+    size_t n;
+    bool too_many;
+};
+
+static struct segments split(struct sl_str path)
+{
+    struct segments s = {.n = 0};
+    while (path.n > 0) {
+        struct sl_str part = sl_str_cut(&path, '/');
+        if (part.n == 0)
+            continue;
+        if (s.n == SEGMENTS_MAX) {
+            s.too_many = true;
+            break;
+        }
+        s.v[s.n++] = part;
+    }
+    return s;
+}
+
+static bool segment_is(const struct segments *s, size_t i, struct sl_str text)
+{
+    return i < s->n && sl_str_eq(s->v[i], text);
+}
+
+/* Where the API's own path begins, and whose errors are asked for by the prefix. */
+static size_t skip_prefix(const struct segments *s, enum error_format *errors)
+{
+    size_t at = 0;
+    if (segment_is(s, 0, SL_STR("openai"))) {
+        /* Azure's clients: /openai/deployments/NAME/chat/completions; the model is in the body, too */
+        at = segment_is(s, 1, SL_STR("deployments")) && s->n > 3 ? 3 : 1;
+    } else if (segment_is(s, 0, SL_STR("anthropic"))) {
+        *errors = ERRORS_ANTHROPIC;
+        at = 1;
+    } else if (segment_is(s, 0, SL_STR("gemini"))) {
+        *errors = ERRORS_GEMINI;
+        at = 1;
+    }
+    while (segment_is(s, at, SL_STR("v1")))
+        at++;
+    if (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha"))) {
+        *errors = ERRORS_GEMINI;
+        at++;
+    }
+    return at;
+}
+
+/* Headers that only clients of one vendor send: for paths that several vendors share, and for those of nobody. */
+static enum error_format errors_by_header(const struct http_request *r)
+{
+    if (http_headers_find_name(&r->headers, SL_STR("anthropic-version")) != NULL)
+        return ERRORS_ANTHROPIC;
+    if (http_headers_find(&r->headers, HN_X_GOOG_API_KEY) != NULL)
+        return ERRORS_GEMINI;
+    return ERRORS_OPENAI;
+}
+
+static bool path_fits(const struct path_row *row, const struct segments *s, size_t at)
+{
+    if (!segment_is(s, at, row->first))
+        return false;
+    size_t used = at + 1;
+    if (row->second.n > 0) {
+        if (!segment_is(s, used, row->second))
+            return false;
+        used++;
+    }
+    if (row->tail == TAIL_NONE)
+        return used == s->n && !s->too_many;
+    return row->tail == TAIL_ANY || used < s->n;
+}
+
+/* "/v1beta/models/gemini-3-pro:generateContent": a verb behind a colon. Ids of fine-tuned models have colons, too
+ * ("ft:gpt-4o:org::id"), but no such verbs. */
+static bool has_gemini_verb(struct sl_str id)
+{
+    static const struct sl_str verbs[] = {
+        SL_STR_INIT(":generateContent"), SL_STR_INIT(":streamGenerateContent"), SL_STR_INIT(":countTokens"),
+        SL_STR_INIT(":embedContent"),    SL_STR_INIT(":batchEmbedContents"),    SL_STR_INIT(":predict"),
+    };
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (sl_str_ends(id, verbs[i]))
+            return true;
+    return false;
+}
+
+static struct sl_str tail_of(struct sl_str path, const struct segments *s, size_t from)
+{
+    const char *end = path.p + path.n;
+    while (end > s->v[from].p && end[-1] == '/')
+        end--;
+    return sl_str_of(s->v[from].p, (size_t)(end - s->v[from].p));
+}
+
+static bool is_hello(const struct http_request *r, const struct segments *s)
+{
+    if (s->n == 0)
+        return r->method == HTTP_HEAD;
+    return (r->method == HTTP_HEAD || r->method == HTTP_GET) && s->n == 2 && segment_is(s, 0, SL_STR("api")) &&
+           segment_is(s, 1, SL_STR("hello"));
+}
+
+struct operation_match operation_of(const struct http_request *r)
+{
+    struct segments s = split(r->path);
+    struct operation_match m = {.op = OP_NONE, .errors = errors_by_header(r)};
+    if (is_hello(r, &s)) {
+        m.op = OP_HELLO;
+        return m;
+    }
+    size_t at = skip_prefix(&s, &m.errors);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const struct path_row *row = &paths[i];
+        if (!path_fits(row, &s, at))
+            continue;
+        if (row->tail == TAIL_MODEL) {
+            m.model = tail_of(r->path, &s, at + 1);
+            if (has_gemini_verb(m.model))
+                return (struct operation_match){
+                    .op = OP_NOT_SERVED, .errors = ERRORS_GEMINI, .surface = SL_STR("The Gemini API")};
+        }
+        if (row->errors != ERRORS_OPENAI)
+            m.errors = row->errors;
+        m.op = row->method == HTTP_OTHER || row->method == r->method ? row->op : OP_WRONG_METHOD;
+        m.allow = m.op == OP_WRONG_METHOD ? row->allow : SL_STR_NONE;
+        m.surface = row->surface;
+        return m;
+    }
+    return m;
+}
+
+const struct operation_row *operation_row(enum operation op)
+{
+    SL_CHECK(op < OP_COUNT);
+    return &rows[op];
+}
+
+int operation_by_name(struct sl_str name)
+{
+    for (int i = OP_CHAT; i <= OP_MODEL_GET; i++)
+        if (sl_str_eq(rows[i].name, name))
+            return i;
+    return -1;
+}
+
+bool operation_model_id(const struct operation_match *m, struct sl_arena *a, struct sl_str *out)
+{
+    char *plain = sl_arena_alloc(a, m->model.n);
+    size_t n = 0;
+    if (!url_decode(m->model, plain, &n) || n == 0 || !sl_utf8_valid(sl_str_of(plain, n)))
+        return false;
+    *out = sl_str_of(plain, n);
+    return true;
+}

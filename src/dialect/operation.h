@@ -1,0 +1,59 @@
+/* What a request wants, from its method and path alone: one table. Read before anybody's body is.
+ *
+ * Paths are taken as clients really send them (with and without /v1, doubled, trailing slash, vendor prefix); the table's
+ * names are without all that. Unknown query strings do not matter. Pure. */
+#ifndef SLUICE_DIALECT_OPERATION_H
+#define SLUICE_DIALECT_OPERATION_H
+
+#include <stdint.h>
+
+#include "http/message.h"
+
+enum operation {
+    OP_NONE = 0,     /* no such path */
+    OP_WRONG_METHOD, /* the path is known, the method is not for it: operation_allow */
+    OP_HELLO,        /* HEAD / and HEAD|GET /api/hello: 200 */
+    OP_CHAT,
+    OP_COMPLETIONS,
+    OP_EMBEDDINGS,
+    OP_MODELS_LIST,
+    OP_MODEL_GET,
+    OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
+    OP_COUNT
+};
+
+/* In whose format errors go out. */
+enum error_format {
+    ERRORS_OPENAI = 0,
+    ERRORS_ANTHROPIC,
+    ERRORS_GEMINI
+};
+
+struct operation_row {
+    struct sl_str name;          /* for records, metrics and grants: "chat" */
+    struct sl_str upstream_path; /* behind the provider's base URL: "/chat/completions"; empty: never goes upstream */
+    bool needs_key;
+    bool body;       /* a JSON body is expected */
+    bool relayed;    /* goes to a provider */
+    bool repeatable; /* may be tried again: it creates nothing */
+    bool streams;    /* `stream` may be asked for */
+};
+const struct operation_row *operation_row(enum operation op);
+/* By name, for grants ("chat"); -1: no such name. Only operations that a key can be granted. */
+int operation_by_name(struct sl_str name);
+
+struct operation_match {
+    enum operation op;
+    enum error_format errors;
+    struct sl_str model;   /* OP_MODEL_GET: the id as in the path, still percent-encoded; view of `path` */
+    struct sl_str allow;   /* OP_WRONG_METHOD: value for the allow header */
+    struct sl_str surface; /* OP_NOT_SERVED: what it would have been: "the Responses API" */
+};
+
+/* r: method, path and headers are read (headers only to tell whose format GET /models is asked in). */
+struct operation_match operation_of(const struct http_request *r);
+
+/* The id of OP_MODEL_GET with %XX decoded, in the arena; false when it is not valid (bad escape, NUL, not UTF-8). */
+bool operation_model_id(const struct operation_match *m, struct sl_arena *a, struct sl_str *out);
+
+#endif

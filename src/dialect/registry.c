@@ -1,0 +1,30 @@
+/* All dialects, in one array, and what is common to them. */
+#include "dialect/dialect.h"
+
+#include "dialect/openai_chat/openai_chat.h"
+
+const struct dialect openai_chat_dialect = {
+    .name = SL_STR_INIT("openai"),
+    .stream_done = SL_STR_INIT("data: [DONE]\n\n"),
+    .errors = ERRORS_OPENAI,
+    .request_decode = openai_request_decode,
+    .request_encode_same = openai_request_encode_same,
+    .answer_decode = openai_answer_decode,
+    .stream_watch = openai_stream_watch,
+};
+
+static const struct dialect *const dialects[] = {&openai_chat_dialect};
+
+const struct dialect *dialect_find(struct sl_str name)
+{
+    for (size_t i = 0; i < sizeof dialects / sizeof dialects[0]; i++)
+        if (sl_str_eq(dialects[i]->name, name))
+            return dialects[i];
+    return NULL;
+}
+
+const struct dialect *dialect_of(enum operation op)
+{
+    (void)op; /* all that is served now */
+    return &openai_chat_dialect;
+}

@@ -1,0 +1,187 @@
+/* See relay_same.h. Called by exchange/step_relay.c for each slice that the attempt gives.
+ *
+ * Output is a list of slices. Neighbouring pieces of the input that pass unchanged become one slice, so that a read full of
+ * events is one write. Only what began in an earlier slice (at most one event) and our bare "\n" are not part of the input:
+ * those bytes are in `held`, which is emptied with every feed and never grows while slices point into it. */
+#include "dialect/relay_same.h"
+
+#include "base/check.h"
+
+#define FIRST_SLICES 16
+
+void relay_same_init(struct relay_same *r, const struct dialect *d, unsigned options, struct sl_arena *a)
+{
+    *r = (struct relay_same){.dialect = d,
+                             .hide_usage = (options & RELAY_HIDE_USAGE) != 0,
+                             .hold_errors = (options & RELAY_HOLD_ERRORS) != 0,
+                             .arena = a};
+    r->memo = SL_ARENA_NEW(a, struct stream_memo);
+    sse_scanner_init(&r->sse, 0);
+    sl_buf_init(&r->held, 2 * SSE_EVENT_BYTES);
+}
+
+void relay_same_limit(struct relay_same *r, size_t max_event)
+{
+    sse_scanner_done(&r->sse);
+    sse_scanner_init(&r->sse, max_event);
+    r->held.max = 2 * (max_event > 0 ? max_event : SSE_EVENT_BYTES); /* one event, and what sl_buf rounds up to */
+}
+
+void relay_same_done(struct relay_same *r)
+{
+    sse_scanner_done(&r->sse);
+    sl_buf_done(&r->held);
+}
+
+static void send(struct relay_same *r, struct sl_str bytes)
+{
+    if (bytes.n == 0)
+        return;
+    if (r->n > 0) {
+        struct iovec *last = &r->v[r->n - 1];
+        if ((const char *)last->iov_base + last->iov_len == bytes.p) {
+            last->iov_len += bytes.n;
+            return;
+        }
+    }
+    if (r->n == r->cap) {
+        int cap = r->cap == 0 ? FIRST_SLICES : 2 * r->cap;
+        struct iovec *v = sl_arena_alloc(r->arena, (size_t)cap * sizeof *v);
+        if (r->n > 0)
+            memcpy(v, r->v, (size_t)r->n * sizeof *v);
+        r->v = v;
+        r->cap = cap;
+    }
+    r->v[r->n++] = (struct iovec){(void *)(uintptr_t)bytes.p, bytes.n};
+}
+
+/* The raw bytes without [from, to) of the data, when the data is one view of them. */
+static void send_cut(struct relay_same *r, const struct sse_piece *piece, struct sl_str raw, size_t from, size_t to)
+{
+    bool inside = piece->data.p >= piece->raw.p && piece->data.p + piece->data.n <= piece->raw.p + piece->raw.n;
+    if (from == to || !inside) {
+        send(r, raw);
+        return;
+    }
+    size_t at = (size_t)(piece->data.p - piece->raw.p);
+    send(r, sl_str_head(raw, at + from));
+    send(r, sl_str_from(raw, at + to));
+}
+
+/* Error texts outlive the slice: what is kept of one is bounded by what is worth recording. */
+static void keep_error(struct relay_same *r, const struct answer_error *e)
+{
+    r->state.error = (struct answer_error){.found = true,
+                                           .type = sl_arena_str(r->arena, sl_str_head(e->type, 128)),
+                                           .code = sl_arena_str(r->arena, sl_str_head(e->code, 128)),
+                                           .message = sl_arena_str(r->arena, sl_str_head(e->message, 1024)),
+                                           .param = sl_arena_str(r->arena, sl_str_head(e->param, 128))};
+}
+
+static void count(struct relay_same *r, const struct stream_event *e)
+{
+    struct relay_state *s = &r->state;
+    s->saw_finish |= e->finish;
+    s->output_bytes += e->output_bytes;
+    if (e->kind == SK_CONTENT)
+        s->content_events++;
+    if (e->has_usage)
+        s->usage = e->usage;
+    if (e->kind == SK_ERROR && !s->saw_error) {
+        s->saw_error = true;
+        keep_error(r, &e->error);
+    }
+}
+
+/* The provider's own bytes, with its own line ends. A slice that ended between CR and LF gave the event without the LF. */
+static void keep_terminal(struct relay_same *r, struct sl_str raw)
+{
+    bool lf = sl_str_ends(raw, SL_STR("\r")) && sl_str_find_str(raw, SL_STR("\r\n")) >= 0;
+    char *p = sl_arena_alloc(r->arena, raw.n + 1);
+    memcpy(p, raw.p, raw.n);
+    p[raw.n] = '\n';
+    r->state.terminal = sl_str_of(p, raw.n + lf);
+}
+
+/* raw: the piece's bytes where they stay until the next feed. False: the stream is over. */
+static bool take_event(struct relay_same *r, const struct sse_piece *piece, struct sl_str raw)
+{
+    struct stream_event e;
+    r->dialect->stream_watch(r->memo, piece->name, piece->data, &e);
+    if (e.kind == SK_DONE) {
+        r->state.saw_done = true;
+        keep_terminal(r, raw);
+        return false;
+    }
+    count(r, &e);
+    if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
+        r->skip_lf = sl_str_ends(raw, SL_STR("\r"));
+        return true;
+    }
+    r->state.events++;
+    /* What we do not understand may be output, too: the client has seen something that we cannot take back. */
+    r->state.saw_content |= e.kind == SK_CONTENT || e.kind == SK_FINISH || e.kind == SK_OTHER;
+    send_cut(r, piece, raw, e.cut_from, r->hide_usage ? e.cut_to : e.cut_from);
+    return true;
+}
+
+static struct sl_str stay(struct relay_same *r, struct sl_str raw, struct sl_str slice)
+{
+    if (raw.p >= slice.p && raw.p < slice.p + slice.n)
+        return raw;
+    /* Only the first piece of a feed can be elsewhere, so `held` is empty and may move. */
+    SL_CHECK(r->held.n == 0);
+    SL_CHECK(sl_buf_adds(&r->held, raw) == SL_OK); /* an event is within the scanner's maximum */
+    return sl_buf_str(&r->held);
+}
+
+/* Whether the piece is the LF of a CR LF that a slice's end has cut off, behind an event that was not passed on. */
+static bool is_leftover(struct relay_same *r, const struct sse_piece *piece)
+{
+    bool leftover = r->skip_lf && sl_str_eq(piece->raw, SL_STR("\n"));
+    r->skip_lf = false;
+    return leftover;
+}
+
+static bool take_piece(struct relay_same *r, const struct sse_piece *piece, struct sl_str slice)
+{
+    if (is_leftover(r, piece))
+        return true;
+    if (piece->kind == SSE_BLANK) {
+        send(r, stay(r, piece->raw, slice));
+        return true;
+    }
+    if (piece->kind == SSE_EVENT && piece->has_data)
+        return take_event(r, piece, stay(r, piece->raw, slice));
+    send(r, SL_STR("\n"));
+    r->skip_lf = sl_str_ends(piece->raw, SL_STR("\r"));
+    return true;
+}
+
+enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const struct iovec **out_v, int *out_n)
+{
+    r->n = 0;
+    sl_buf_reset(&r->held);
+    struct sl_str in = slice;
+    while (!r->over) {
+        struct sse_piece piece;
+        enum sse_result s = sse_next(&r->sse, &in, &piece);
+        if (s == SSE_MORE)
+            break;
+        r->over = s == SSE_LIMIT || !take_piece(r, &piece, slice);
+    }
+    *out_v = r->v;
+    *out_n = r->n;
+    if (!r->over)
+        return RELAY_MORE;
+    return r->state.saw_done ? RELAY_DONE : RELAY_LIMIT;
+}
+
+bool relay_same_complete(const struct relay_same *r)
+{
+    if (r->state.saw_error)
+        return false;
+    if (r->state.saw_done)
+        return true;
+    return r->state.saw_finish && !r->over && sse_rest(&r->sse).n == 0;
+}

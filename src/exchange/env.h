@@ -1,0 +1,120 @@
+/* What an exchange has around it: the worker's things. main/worker.c fills it; everything in it belongs to one thread,
+ * except what struct epoch points to, which is immutable and counted. */
+#ifndef SLUICE_EXCHANGE_ENV_H
+#define SLUICE_EXCHANGE_ENV_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/chunks.h"
+#include "ledger/price.h"
+#include "limit/admit.h"
+#include "loop/loop.h"
+#include "provider/provider.h"
+#include "route/plan.h"
+#include "store/journal.h"
+#include "telemetry/counters.h"
+#include "upstream/attempt.h"
+#include "upstream/retry.h"
+#include "upstream/upstream.h"
+
+struct key_table;
+struct exchange;
+struct tls_hmac;
+
+/* The settings that exchanges look at, as plain values. */
+struct exchange_policy {
+    size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
+    uint64_t body_bytes;         /* of a request, as received */
+    uint64_t decoded_body_bytes; /* after content-encoding */
+    uint64_t answer_bytes;       /* of an answer that is not a stream; 0: any */
+    size_t event_bytes;          /* of one event of a stream */
+    int64_t answer_ns;           /* to the head of an answer that is not a stream: it comes when all of it is ready */
+    int64_t queue_ns, write_ns, settle_ns;
+    bool open_synced;  /* nothing goes upstream before the open record is on disk */
+    bool close_synced; /* the client gets the end of its answer when the close record is on disk */
+    bool full_refuses; /* no attempt without an open record (ledger.on_full: refuse) */
+    bool wipe;         /* nothing of a body stays in memory behind the exchange */
+};
+
+/* The immutable configuration of the running process, as exchanges see it. Built by main/snapshot.c. */
+struct snapshot {
+    _Atomic unsigned refs;
+    uint64_t revision;
+    struct sl_str revision_text;
+    struct exchange_policy set;
+    struct retry_policy retry;
+    struct attempt_deadlines deadlines;  /* total_due_ns holds the duration here */
+    struct route_policy *policy;         /* own */
+    struct snapshot_provider *providers; /* own; index = route's provider index */
+    size_t n_providers;
+    void (*free_it)(struct snapshot *s); /* main's: releases the rest */
+};
+
+struct snapshot_provider {
+    struct provider provider;      /* own: provider_release */
+    struct upstream_origin origin; /* origin.tls_ctx: ref */
+    struct sl_str price_provider;  /* the catalogue's name of the vendor */
+};
+
+static inline struct snapshot *snapshot_ref(struct snapshot *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+static inline void snapshot_unref(struct snapshot *s)
+{
+    if (s != NULL && atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+        s->free_it(s);
+}
+
+/* One worker's view at one time: what it holds is counted once per worker and epoch; exchanges count the epoch without
+ * atomics. A new epoch is made when any of the three is replaced. */
+struct epoch {
+    unsigned refs;
+    struct snapshot *snapshot;    /* ref */
+    struct key_table *keys;       /* ref */
+    struct price_catalog *prices; /* ref */
+};
+struct epoch *epoch_new(struct snapshot *s, struct key_table *k, struct price_catalog *p); /* takes all three */
+void epoch_unref(struct epoch *e);
+
+/* Bytes of access records, given away when full or at the flush tick. */
+typedef void access_flush_f(void *owner, struct sl_buf *lines); /* takes the bytes; leaves an empty buffer */
+/* Asks the keeper to make the journal durable up to `upto`; exchange_synced(x, ok) is called later on this thread. */
+typedef bool journal_sync_f(void *owner, struct exchange *x, const struct journal_place *upto);
+
+struct exchange_env {
+    struct sl_loop *loop;              /* borrow */
+    struct upstream *upstream;         /* borrow */
+    struct journal_writer *journal;    /* borrow */
+    struct tel_worker *tel;            /* borrow */
+    struct sl_arena_cache *arenas;     /* borrow */
+    struct sl_chunk_cache *chunks;     /* borrow */
+    const struct tls_hmac *pepper;     /* borrow: what key digests are made under */
+    struct limit_gate *gate;           /* borrow: shared by all workers */
+    struct epoch *epoch;               /* ref: the current one */
+    struct sl_buf lines;               /* access records not yet handed over */
+    access_flush_f *access_flush;      /* NULL: no access log */
+    void (*access_began)(void *owner); /* the first line is in an empty buffer: flush it before long */
+    journal_sync_f *journal_sync;      /* NULL: "synced" is not offered */
+    void (*journal_sync_forget)(void *owner, struct exchange *x); /* x waits no more */
+    void *owner;                                                  /* for the two above */
+    unsigned worker;
+    unsigned credential; /* rotates over a provider's keys */
+    bool draining;
+    /* exchange's own */
+    struct sl_list live;
+    unsigned n_live;
+    struct exchange *free_list;
+    unsigned n_free;
+};
+
+void exchange_env_init(struct exchange_env *e, struct sl_loop *l);
+void exchange_env_done(struct exchange_env *e);
+void exchange_env_set_epoch(struct exchange_env *e, struct epoch *takes);
+void exchange_synced(struct exchange *x, bool ok);
+
+#endif

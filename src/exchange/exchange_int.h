@@ -1,0 +1,213 @@
+/* Inside exchange/ only. */
+#ifndef SLUICE_EXCHANGE_EXCHANGE_INT_H
+#define SLUICE_EXCHANGE_EXCHANGE_INT_H
+
+#include "auth/key.h"
+#include "dialect/dialect.h"
+#include "dialect/relay_same.h"
+#include "exchange/env.h"
+#include "exchange/exchange.h"
+#include "http/body.h"
+#include "ledger/entry.h"
+#include "ledger/settle.h"
+#include "loop/timer.h"
+#include "telemetry/access.h"
+#include "telemetry/trace_context.h"
+#include "upstream/attempt.h"
+
+#define EXCHANGE_MAGIC 0x45584348u
+#define EXCHANGE_TRIES_MAX 16u /* attempts of one exchange: a bound on records and money whatever the policy says */
+#define EXCHANGE_HISTORY 8u    /* last states, for crash reports */
+#define DECODE_PIECE 16384u    /* of a decoded body at a time */
+#define ERROR_BODY_MAX 65536u  /* of a provider's error answer that is kept to be judged and passed on */
+
+struct exchange_row {
+    const char *name;
+    step_f *step;
+    enum deadline_kind deadline;
+};
+extern const struct exchange_row exchange_rows[XS_COUNT];
+bool exchange_may_go(enum exchange_state from, enum exchange_state to);
+
+#define TAIL_BYTES 8192u /* end of an answer too long to be held: usage stands there */
+
+/* One try: what the access record and the ledger will say about it. In the exchange's arena. */
+struct
+try {
+    struct sl_id id;
+    const struct route_candidate *candidate; /* borrow (of the plan) */
+    const struct snapshot_provider *at;      /* borrow (of the snapshot) */
+    const struct price *price;               /* borrow (of the catalogue); NULL: unpriced */
+    struct reservation reservation;
+    int64_t began_ns, ended_ns, wall_ns;
+    struct attempt_result result;
+    enum outcome outcome;
+    enum provider_fault fault; /* of an answer with an error status */
+    int status;
+    const char *why; /* retry_decide's reason for what came next */
+    struct sl_str provider_code, provider_request_id;
+    int64_t wait_ns; /* provider's hint; -1: none */
+    int64_t pause_ns;
+    int64_t first_token_ns;               /* since began; -1: none */
+    struct token_counts counts;           /* as reported */
+    uint64_t output_bytes, output_events; /* seen */
+    struct settlement settled;
+    struct journal_place opened_at;
+    bool is_open; /* an open record without its close */
+    bool closed;
+};
+
+/* How SETTLE ends the answer. */
+enum final_kind {
+    FINAL_NONE = 0, /* nothing more to send (RESPOND did, or the client is gone) */
+    FINAL_ANSWER,   /* what is held, then final_text, then the end */
+    FINAL_RESET     /* break off, so that it cannot be taken for complete */
+};
+
+struct exchange {
+    uint32_t magic;
+    enum exchange_state state;
+    unsigned events;                /* enum exchange_event bits not yet seen by a step */
+    struct exchange_env *env;       /* borrow */
+    struct epoch *epoch;            /* ref */
+    const struct snapshot *snap;    /* borrow (of epoch) */
+    struct http_stream *stream;     /* borrow until released in DONE */
+    const struct http_request *req; /* borrow (of stream) */
+    struct sl_arena *a;             /* borrow (of stream): everything of this exchange */
+    struct sl_task task;
+    struct sl_timer deadline;
+    struct sl_ended ended;
+    struct sl_list node; /* in env->live */
+
+    struct sl_id id;
+    int64_t began_ns, wall_ns, state_since_ns, total_due_ns, deadline_due_ns;
+    enum deadline_kind deadline_kind; /* what the timer is armed for */
+    int64_t state_ns[XS_COUNT];
+    uint8_t history[EXCHANGE_HISTORY];
+    unsigned n_history;
+    bool gone;      /* the client is gone (enum http_gone in gone_why) */
+    bool timed_out; /* the total deadline has passed */
+    enum http_gone gone_why;
+
+    /* IDENTIFY */
+    struct operation_match match;
+    const struct operation_row *op; /* borrow, static */
+    const struct dialect *dialect;  /* borrow, static: the client's */
+    const struct auth_key *key;     /* borrow (of epoch->keys); NULL: nobody */
+    struct sl_str key_name;         /* for the record, also of a key that was refused */
+    struct trace_context trace;
+    bool wants_timing; /* x-sluice-timing was sent */
+
+    /* READ_BODY */
+    struct sl_chunks body;         /* own: decoded body, one piece once complete */
+    struct body_decoder *decoder;  /* own; NULL: identity */
+    enum gateway_error body_error; /* GE_NONE: fine so far */
+    uint64_t body_received;        /* before decoding */
+    bool body_done;
+    struct request_facts facts;
+    struct sl_str body_text; /* borrow (of body) */
+    bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
+
+    /* ADMIT */
+    bool admitted;           /* holds a place */
+    uint64_t estimate_input; /* tokens */
+
+    /* PLAN */
+    struct route_plan plan; /* arena */
+    unsigned at_candidate;  /* index of the one that is tried */
+    unsigned tries_here;    /* on this candidate */
+
+    /* TRY */
+    struct try *tries[EXCHANGE_TRIES_MAX]; /* arena */
+    unsigned n_tries;
+    struct attempt *attempt;          /* own or NULL */
+    struct sl_arena attempt_arena;    /* of the live attempt */
+    const struct http_response *head; /* borrow (of attempt); NULL until it came */
+    bool answer_ok;                   /* 2xx */
+    bool is_stream;                   /* the answer is an event stream */
+    bool over;                        /* the attempt is over; tries[n-1].result says how */
+    struct sl_chunks held;            /* own: bytes of the answer that the client has not been given */
+    bool error_cut;                   /* more of an error answer came than is kept */
+    struct relay_same relay;          /* of the live attempt, when is_stream */
+    bool relay_live;                  /* relay must be released */
+    bool relay_bad;                   /* the answer broke its format or a limit, or said an error: bad_outcome */
+    enum outcome bad_outcome;
+    uint64_t answer_n;          /* bytes of the answer so far */
+    struct answer_facts answer; /* of the live attempt, not streamed, decoded when whole */
+    char *tail;                 /* arena; the last TAIL_BYTES of an answer that passes unheld */
+    size_t tail_n;
+    char last_byte; /* of an answer that passes unheld: kept back for SETTLE */
+    bool has_last;
+    int64_t pause_ns;
+
+    /* RELAY */
+    bool committed;   /* written only by exchange_send_head; read only by retry facts and the record */
+    bool client_full; /* the attempt is held because the client does not read */
+    int64_t last_event_ns, first_token_ns; /* first_token_ns: since began; -1: none */
+    uint64_t events_relayed;
+
+    /* RESPOND, SETTLE */
+    struct error_facts refusal; /* error GE_NONE: none */
+    struct sl_str own_body;     /* arena: an answer made here that is no error */
+    int status_sent;            /* 0: nothing was sent */
+    bool pass_error;            /* the provider's error answer is what the client gets (held) */
+    enum final_kind final_kind;
+    struct sl_str final_text;
+    struct journal_place closed_at;
+    bool settling;
+    bool sync_wait, sync_failed; /* waits for the keeper; the keeper could not */
+    enum access_side ended_by;
+    enum exchange_state ended_in;
+    struct sl_str ended_why;
+    bool settled;
+};
+
+/* run.c */
+void exchange_wake(struct exchange *x, unsigned event);
+void exchange_goto(struct exchange *x, enum exchange_state to);
+void exchange_run(struct exchange *x);
+/* Takes the given events if they are there; true when at least one was. */
+static inline bool exchange_take(struct exchange *x, unsigned events)
+{
+    bool had = (x->events & events) != 0;
+    x->events &= ~events;
+    return had;
+}
+/* Writes down who ended it; the first word counts. */
+void exchange_ends(struct exchange *x, enum access_side by, struct sl_str why);
+/* Chooses the gateway's own answer and gives STEP_GO in RESPOND. */
+enum step exchange_refuse(struct exchange *x, enum gateway_error error);
+enum step exchange_refuse_with(struct exchange *x, const struct error_facts *f);
+/* The client is gone: to SETTLE. */
+enum step exchange_client_gone(struct exchange *x);
+
+/* step_read.c */
+void exchange_on_body(void *x, struct sl_str bytes, bool last); /* http_app.on_body */
+
+/* step_try.c */
+struct try *try_current(struct exchange *x); /* NULL before the first */
+void try_abandon(struct exchange *x);        /* ends the current try from our side, names its outcome if it has none */
+
+void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */
+
+/* step_relay.c */
+extern const struct attempt_owner exchange_attempt_owner;
+void relay_send_head(struct exchange *x, int64_t content_length);
+enum outcome relay_verdict(struct exchange *x); /* the transport says whole: does the format? */
+void relay_note_usage(struct exchange *x, struct try *t);
+void relay_release(struct exchange *x);
+struct sl_str relay_end_text(const struct exchange *x); /* the terminal event, if the provider sent one */
+
+/* try_ledger.c: open record; usage, price, close record, counters; once per try */
+void try_close(struct exchange *x, struct try *t);
+bool try_append_open(struct exchange *x, struct try *t);
+
+/* record.c */
+void exchange_record(struct exchange *x);
+int64_t exchange_cost(const struct exchange *x);                   /* of all closed tries */
+void exchange_headers(struct exchange *x, struct http_headers *h); /* x-sluice-* and server-timing */
+
+step_f step_identify, step_read_body, step_admit, step_queue, step_plan, step_try, step_pause, step_relay, step_respond,
+    step_settle, step_done;
+
+#endif

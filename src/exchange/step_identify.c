@@ -1,0 +1,134 @@
+/* IDENTIFY: the head is valid. Names the operation and the client's dialect from the path, then finds out who is asking.
+ * Waits for nothing today (keys are in the worker's table). Leaves to READ_BODY, ADMIT never, RESPOND. Nobody's body is
+ * read before we know whose it is. */
+#include "dialect/openai_chat/openai_chat.h"
+#include "exchange/exchange_int.h"
+
+static enum step refuse_path(struct exchange *x)
+{
+    struct error_facts f = {.error = GE_PATH_UNKNOWN};
+    if (x->match.op == OP_WRONG_METHOD) {
+        f.error = GE_METHOD_NOT_ALLOWED;
+        f.allow = x->match.allow;
+    } else if (x->match.op == OP_NOT_SERVED) {
+        f.error = GE_NOT_SERVED;
+        f.message =
+            sl_arena_printf(x->a, "This gateway does not serve " SL_STR_FMT " yet.", SL_STR_ARG(x->match.surface));
+    }
+    tel_refuse(x->env->tel, TEL_WHY_PATH);
+    return exchange_refuse_with(x, &f);
+}
+
+/* GE_NONE: x->key is set. One answer for keys that never were, are over, or were revoked. */
+static enum gateway_error authenticate(struct exchange *x)
+{
+    char scratch[KEY_TEXT_MAX];
+    unsigned char digest[KEY_DIGEST_BYTES];
+    struct sl_str text = SL_STR_NONE;
+    enum key_find found = key_find(&x->req->headers, x->req->query, scratch, &text);
+    if (found == KEY_NONE)
+        return GE_KEY_MISSING;
+    if (found == KEY_CONFLICT)
+        return GE_KEY_CONFLICT;
+    if (found == KEY_MALFORMED)
+        text = SL_STR("?"); /* the same work as for any other wrong key */
+    key_digest_prepared(x->env->pepper, text, digest);
+    struct auth_result r = auth_check(x->epoch->keys, digest, x->wall_ns);
+    if (r.known != NULL)
+        x->key_name = r.known->name;
+    if (r.verdict != AUTH_OK || found == KEY_MALFORMED)
+        return GE_KEY_INVALID;
+    x->key = r.key;
+    return GE_NONE;
+}
+
+static bool granted_model(const void *grant, struct sl_str model)
+{
+    return grant_allows_model(grant, model);
+}
+
+static enum step answer_models(struct exchange *x)
+{
+    struct sl_buf b;
+    struct route_listed *rows = NULL, one;
+    struct sl_str id;
+    sl_buf_init(&b, 16u << 20);
+    if (x->match.op == OP_MODEL_GET) {
+        if (!operation_model_id(&x->match, x->a, &id) ||
+            !route_listed_find(x->snap->policy, granted_model, &x->key->grant, id, &one))
+            return exchange_refuse(x, GE_MODEL_UNKNOWN);
+        openai_model_object(&b,
+                            &(struct model_row){.id = one.id, .owned_by = one.owned_by, .created_s = one.created_s});
+    } else {
+        size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
+        struct model_row *out = sl_arena_alloc(x->a, (n + 1) * sizeof *out);
+        for (size_t i = 0; i < n; i++)
+            out[i] = (struct model_row){.id = rows[i].id, .owned_by = rows[i].owned_by, .created_s = rows[i].created_s};
+        openai_models_list(&b, out, n);
+    }
+    x->own_body = sl_arena_str(x->a, sl_buf_str(&b));
+    sl_buf_done(&b);
+    exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
+    exchange_goto(x, XS_RESPOND);
+    return STEP_GO;
+}
+
+static enum step start_body(struct exchange *x)
+{
+    struct sl_str coding = http_headers_get(&x->req->headers, HN_CONTENT_ENCODING);
+    struct sl_str type = http_headers_get(&x->req->headers, HN_CONTENT_TYPE);
+    enum body_coding c = coding.n > 0 ? body_coding_of(coding) : BODY_IDENTITY;
+    if (!x->req->has_body)
+        return exchange_refuse(x, GE_BODY_MISSING);
+    if (c == BODY_UNKNOWN)
+        return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
+    if (sl_str_starts_nocase(type, SL_STR("multipart/")))
+        return exchange_refuse(x, GE_TYPE_UNSUPPORTED);
+    if (x->req->content_length > 0 && (uint64_t)x->req->content_length > x->snap->set.body_bytes) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
+        return exchange_refuse(x, GE_BODY_TOO_LARGE);
+    }
+    x->body.max = (size_t)x->snap->set.body_bytes;
+    if (c != BODY_IDENTITY) {
+        /* the decoder keeps the limit; it asks for a whole piece of room, also for the last bytes */
+        x->body.max = (size_t)x->snap->set.decoded_body_bytes + DECODE_PIECE;
+        x->decoder = body_decoder_new(c, x->snap->set.decoded_body_bytes);
+    } else if (x->req->content_length > 0) {
+        sl_chunks_room(&x->body, (size_t)x->req->content_length); /* in one piece from the start */
+    }
+    exchange_goto(x, XS_READ_BODY);
+    return STEP_GO;
+}
+
+enum step step_identify(struct exchange *x)
+{
+    exchange_take(x, EV_START);
+    if (exchange_take(x, EV_GONE))
+        return exchange_client_gone(x);
+    x->match = operation_of(x->req);
+    x->op = operation_row(x->match.op);
+    x->dialect = dialect_of(x->match.op);
+    x->wants_timing = http_headers_find(&x->req->headers, HN_X_SLUICE_TIMING) != NULL;
+    trace_join(&x->trace, http_headers_get(&x->req->headers, HN_TRACEPARENT),
+               http_headers_get(&x->req->headers, HN_TRACESTATE), &x->env->loop->rand);
+    if (x->match.op == OP_HELLO) {
+        x->own_body = SL_STR("{}");
+        exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
+        exchange_goto(x, XS_RESPOND);
+        return STEP_GO;
+    }
+    if (x->op->needs_key) {
+        enum gateway_error e = authenticate(x);
+        if (e != GE_NONE) {
+            tel_refuse(x->env->tel, TEL_WHY_KEY);
+            return exchange_refuse(x, e);
+        }
+    }
+    if (!x->op->relayed && x->match.op != OP_MODELS_LIST && x->match.op != OP_MODEL_GET)
+        return refuse_path(x);
+    if (!grant_allows_operation(&x->key->grant, (int)x->match.op)) {
+        tel_refuse(x->env->tel, TEL_WHY_GRANT);
+        return exchange_refuse(x, GE_OPERATION_NOT_GRANTED);
+    }
+    return x->op->relayed ? start_body(x) : answer_models(x);
+}

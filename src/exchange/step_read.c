@@ -1,0 +1,145 @@
+/* READ_BODY: we know whose it is and how large it may be. Waits for the whole body (the connection keeps its deadline
+ * between bytes), decodes content-encoding as it comes. Leaves to ADMIT with the facts of the request, or RESPOND.
+ * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN or RESPOND (QUEUE is for the issue that brings one).
+ * PLAN: asks route/ for the ordered candidates. Leaves to TRY or RESPOND. */
+#include "exchange/exchange_int.h"
+
+#include "tokens/estimate.h"
+
+static void decode(struct exchange *x, struct sl_str in)
+{
+    enum body_result r;
+    do {
+        size_t n = 0;
+        char *room = sl_chunks_room(&x->body, DECODE_PIECE);
+        if (room == NULL) {
+            x->body_error = GE_BODY_TOO_LARGE;
+            return;
+        }
+        r = body_decoder_feed(x->decoder, &in, room, DECODE_PIECE, &n);
+        sl_chunks_wrote(&x->body, n);
+    } while (r == BODY_OUT);
+    if (r == BODY_BAD)
+        x->body_error = GE_ENCODING_BROKEN;
+    else if (r == BODY_LIMIT || r == BODY_BOMB)
+        x->body_error = GE_BODY_TOO_LARGE;
+}
+
+void exchange_on_body(void *arg, struct sl_str bytes, bool last)
+{
+    struct exchange *x = arg;
+    if (x->body_done || x->body_error != GE_NONE)
+        return;
+    x->body_received += bytes.n;
+    if (x->body_received > x->snap->set.body_bytes)
+        x->body_error = GE_BODY_TOO_LARGE;
+    else if (x->decoder != NULL)
+        decode(x, bytes);
+    else if (sl_chunks_add(&x->body, bytes.p, bytes.n) != SL_OK)
+        x->body_error = GE_BODY_TOO_LARGE;
+    if (last && x->body_error == GE_NONE) {
+        x->body_done = true;
+        if (x->decoder != NULL && !body_decoder_is_whole(x->decoder))
+            x->body_error = GE_ENCODING_BROKEN;
+    }
+    if (x->body_error != GE_NONE)
+        http_stream_read(x->stream, false);
+    if (last || x->body_error != GE_NONE)
+        exchange_wake(x, EV_BODY);
+}
+
+static enum step understand(struct exchange *x)
+{
+    struct request_refusal refusal = {0};
+    struct error_facts hint_error = {0};
+    if (x->body.n == 0)
+        return exchange_refuse(x, GE_BODY_MISSING);
+    x->body_text = sl_chunks_flat(&x->body);
+    if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY);
+        return exchange_refuse_with(x, &refusal.error);
+    }
+    if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, &hint_error)) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY);
+        return exchange_refuse_with(x, &hint_error);
+    }
+    x->estimate_input = tokens_estimate_input(x->facts.payload_bytes, x->facts.messages);
+    exchange_goto(x, XS_ADMIT);
+    return STEP_GO;
+}
+
+enum step step_read_body(struct exchange *x)
+{
+    if (exchange_take(x, EV_GONE))
+        return exchange_client_gone(x);
+    if (exchange_take(x, EV_DEADLINE)) {
+        tel_refuse(x->env->tel, TEL_WHY_SLOW);
+        return exchange_refuse(x, GE_BODY_SLOW);
+    }
+    if (x->body_error != GE_NONE) {
+        tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
+        return exchange_refuse(x, x->body_error);
+    }
+    if (!x->body_done) {
+        http_stream_read(x->stream, true);
+        return STEP_WAIT;
+    }
+    exchange_take(x, EV_BODY);
+    return understand(x);
+}
+
+enum step step_admit(struct exchange *x)
+{
+    struct limit_result r = limit_admit(x->env->gate, 0, x->id.lo);
+    if (r.verdict != LIMIT_GO) {
+        tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
+        return exchange_refuse_with(x,
+                                    &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = r.retry_after_ns});
+    }
+    x->admitted = true;
+    exchange_goto(x, XS_PLAN);
+    return STEP_GO;
+}
+
+/* No queue yet: admission goes or refuses. The state stands in the table so that its place is known. */
+enum step step_queue(struct exchange *x)
+{
+    return exchange_refuse(x, GE_OVERLOADED);
+}
+
+static bool granted_model(const void *grant, struct sl_str model)
+{
+    return grant_allows_model(grant, model);
+}
+
+enum step step_plan(struct exchange *x)
+{
+    struct route_ask ask = {
+        .model = x->facts.model,
+        .models = x->facts.hints.models,
+        .n_models = x->facts.hints.n_models,
+        .route = x->facts.hints.route,
+        .fallback = x->facts.hints.fallback == SAID_NO ? ROUTE_FIRST_ONLY : ROUTE_ALL,
+        .granted = granted_model,
+        .grant = &x->key->grant,
+        .seed = x->id.lo,
+    };
+    struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
+    switch (route_plan(x->snap->policy, &ask, x->a, &x->plan)) {
+    case ROUTE_OK:
+        exchange_goto(x, XS_TRY);
+        return STEP_GO;
+    case ROUTE_NO_SUCH_ROUTE:
+        f = (struct error_facts){.error = GE_ROUTE_UNKNOWN, .param = SL_STR("route")};
+        break;
+    case ROUTE_UNKNOWN:
+    case ROUTE_NOT_GRANTED:
+        f.message = sl_arena_printf(
+            x->a, "The model '" SL_STR_FMT "' does not exist or you do not have access to it.%s" SL_STR_FMT "%s",
+            SL_STR_ARG(x->facts.model), x->plan.near.n > 0 ? " Did you mean '" : "", SL_STR_ARG(x->plan.near),
+            x->plan.near.n > 0 ? "'?" : "");
+        break;
+    }
+    tel_refuse(x->env->tel, TEL_WHY_MODEL);
+    return exchange_refuse_with(x, &f);
+}

@@ -1,0 +1,346 @@
+/* RELAY: committed; the client has seen a byte of this answer. Waits for upstream bytes and for the client's window.
+ * Leaves to SETTLE only. Before it, in TRY, the same callbacks keep what comes in x->held.
+ *
+ *   attempt: on_body ─► stream: relay_same_feed ─► pieces ─┬─ TRY:   copied to held; wake when the first event is whole
+ *                       else:   kept, or passed            └─ RELAY: straight to the client's connection, no copy
+ *
+ * Back-pressure: when the connection's queue has no room the attempt is held (attempt_read off) until on_room. */
+#include "dialect/openai_chat/openai_chat.h"
+#include "exchange/exchange_int.h"
+
+#define RELAY_IOV 32
+
+static bool is_event_stream(const struct http_response *h)
+{
+    return sl_str_starts_nocase(http_headers_get(&h->headers, HN_CONTENT_TYPE), SL_STR("text/event-stream"));
+}
+
+/* ---- what the attempt says ---- */
+
+static void break_off(struct exchange *x, enum outcome o)
+{
+    x->relay_bad = true;
+    x->bad_outcome = o;
+    exchange_wake(x, EV_STREAM_END);
+}
+
+static void on_head(void *owner, const struct http_response *head)
+{
+    struct exchange *x = owner;
+    x->head = head;
+    x->answer_ok = head->status >= 200 && head->status < 300;
+    x->is_stream = x->answer_ok && is_event_stream(head);
+    x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
+    if (x->is_stream) {
+        relay_same_init(&x->relay, x->dialect, x->usage_asked ? RELAY_HIDE_USAGE : 0, &x->attempt_arena);
+        relay_same_limit(&x->relay, x->snap->set.event_bytes);
+        x->relay_live = true;
+    }
+    if (x->answer_ok && !x->is_stream && x->snap->set.answer_bytes > 0 &&
+        head->content_length > (int64_t)x->snap->set.answer_bytes)
+        break_off(x, OUT_TOO_LARGE); /* it says so itself: nobody has seen a byte yet */
+    exchange_wake(x, EV_HEAD);
+}
+
+static void hold_attempt(struct exchange *x)
+{
+    if (x->client_full)
+        return;
+    x->client_full = true;
+    attempt_read(x->attempt, false);
+}
+
+static void to_client(struct exchange *x, const struct iovec *v, int n)
+{
+    http_stream_send_body(x->stream, v, n, false);
+    if (http_stream_room(x->stream) == 0)
+        hold_attempt(x);
+}
+
+static void note_event_times(struct exchange *x, uint64_t events)
+{
+    int64_t now = sl_loop_now(x->env->loop);
+    struct try *t = try_current(x);
+    if (t->first_token_ns < 0) {
+        t->first_token_ns = now - t->began_ns;
+        x->first_token_ns = now - x->began_ns;
+        tel_observe(x->env->tel, TEL_H_FIRST_TOKEN, now - x->began_ns);
+    } else {
+        tel_observe(x->env->tel, TEL_H_BETWEEN_TOKENS, now - x->last_event_ns);
+    }
+    x->last_event_ns = now;
+    x->events_relayed += events;
+}
+
+static void on_stream_body(struct exchange *x, struct sl_str bytes)
+{
+    const struct iovec *v = NULL;
+    int n = 0;
+    uint64_t before = x->relay.state.events;
+    enum relay_feed r = relay_same_feed(&x->relay, bytes, &v, &n);
+    if (x->relay.state.events != before)
+        note_event_times(x, x->relay.state.events - before);
+    if (n > 0 && x->state == XS_RELAY && x->committed) {
+        to_client(x, v, n);
+    } else {
+        for (int i = 0; i < n; i++)
+            SL_CHECK(sl_chunks_add(&x->held, v[i].iov_base, v[i].iov_len) == SL_OK);
+        if (x->held.n > 0 && x->held.n >= x->snap->set.hold_bytes) { /* be it life signs only: nothing more is kept */
+            hold_attempt(x);                                         /* until RELAY has emptied what is held */
+            exchange_wake(x, EV_HELD);
+        }
+    }
+    if (r == RELAY_LIMIT || x->relay.state.saw_error)
+        break_off(x, r == RELAY_LIMIT ? OUT_TOO_LARGE : OUT_STREAM_ERROR);
+    else if (r != RELAY_MORE)
+        exchange_wake(x, EV_STREAM_END);
+    else if (!x->committed && x->relay.state.events > 0)
+        exchange_wake(x, EV_HELD);
+}
+
+static void keep_tail(struct exchange *x, struct sl_str bytes)
+{
+    if (x->tail == NULL)
+        x->tail = sl_arena_alloc(x->a, (size_t)2 * TAIL_BYTES);
+    if (bytes.n > TAIL_BYTES)
+        bytes = sl_str_from(bytes, bytes.n - TAIL_BYTES);
+    if (x->tail_n + bytes.n > (size_t)2 * TAIL_BYTES) {
+        size_t keep = TAIL_BYTES - (bytes.n < TAIL_BYTES ? bytes.n : TAIL_BYTES);
+        memmove(x->tail, x->tail + x->tail_n - keep, keep);
+        x->tail_n = keep;
+    }
+    memcpy(x->tail + x->tail_n, bytes.p, bytes.n);
+    x->tail_n += bytes.n;
+}
+
+/* All but the last byte: with that one an answer of known length is whole for the client, so SETTLE gives it, when the
+ * ledger has the close. */
+static void pass_plain(struct exchange *x, struct sl_str bytes)
+{
+    struct iovec v[2];
+    int n = 0;
+    if (bytes.n == 0)
+        return;
+    keep_tail(x, bytes);
+    if (x->has_last)
+        v[n++] = (struct iovec){.iov_base = &x->last_byte, .iov_len = 1};
+    if (bytes.n > 1)
+        v[n++] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes.p, .iov_len = bytes.n - 1};
+    if (n > 0)
+        http_stream_send_body(x->stream, v, n, false);
+    x->last_byte = bytes.p[bytes.n - 1];
+    x->has_last = true;
+}
+
+static void on_plain_body(struct exchange *x, struct sl_str bytes)
+{
+    uint64_t max = x->snap->set.answer_bytes;
+    x->answer_n += bytes.n;
+    if (x->relay_bad)
+        return;
+    if (max > 0 && x->answer_n > max) {
+        break_off(x, OUT_TOO_LARGE);
+        return;
+    }
+    if (x->state == XS_RELAY && x->committed) {
+        pass_plain(x, bytes);
+        if (http_stream_room(x->stream) == 0)
+            hold_attempt(x);
+        return;
+    }
+    SL_CHECK(sl_chunks_add(&x->held, bytes.p, bytes.n) == SL_OK);
+    if (x->held.n >= x->snap->set.hold_bytes) {
+        hold_attempt(x);
+        exchange_wake(x, EV_HELD);
+    }
+}
+
+static void on_body(void *owner, struct sl_str bytes)
+{
+    struct exchange *x = owner;
+    if (!x->answer_ok) {
+        if (sl_chunks_add(&x->held, bytes.p, bytes.n) != SL_OK)
+            x->error_cut = true; /* enough was kept to judge it */
+        return;
+    }
+    if (x->is_stream)
+        on_stream_body(x, bytes);
+    else
+        on_plain_body(x, bytes);
+}
+
+static void on_over(void *owner, const struct attempt_result *r)
+{
+    struct exchange *x = owner;
+    try_current(x)->result = *r;
+    x->over = true;
+    exchange_wake(x, EV_OVER);
+}
+
+const struct attempt_owner exchange_attempt_owner = {.on_head = on_head, .on_body = on_body, .on_over = on_over};
+
+/* ---- what the answer was ---- */
+
+/* An answer too long to be held: its usage stands in the last bytes, behind choices or data. */
+static void usage_from_tail(struct exchange *x, struct token_counts *out)
+{
+    struct sl_str tail = sl_str_of(x->tail, x->tail_n);
+    struct sl_str name = SL_STR("\"usage\":"), last = SL_STR_NONE;
+    for (ptrdiff_t at; (at = sl_str_find_str(tail, name)) >= 0;) {
+        tail = sl_str_from(tail, (size_t)at + name.n);
+        last = tail;
+    }
+    while (last.n > 0 && last.p[0] != '{')
+        last = last.p[0] == ' ' || last.p[0] == '\n' ? sl_str_from(last, 1) : SL_STR_NONE;
+    size_t depth = 0;
+    for (size_t i = 0; i < last.n; i++) { /* a usage object holds no strings with braces */
+        depth += last.p[i] == '{';
+        depth -= last.p[i] == '}';
+        if (depth == 0) {
+            openai_usage_read(sl_str_head(last, i + 1), out);
+            return;
+        }
+    }
+}
+
+enum outcome relay_verdict(struct exchange *x)
+{
+    if (x->is_stream)
+        return x->relay_bad ? x->bad_outcome : relay_same_complete(&x->relay) ? OUT_OK : OUT_TRUNCATED;
+    if (x->relay_bad)
+        return x->bad_outcome;
+    if (x->committed)
+        return OUT_OK; /* passed unheld: its length was right, that is all there is to know */
+    x->dialect->answer_decode(sl_chunks_flat(&x->held), &x->answer);
+    return !x->answer.valid ? OUT_MALFORMED : x->answer.error.found ? OUT_STREAM_ERROR : OUT_OK;
+}
+
+void relay_note_usage(struct exchange *x, struct try *t)
+{
+    if (!x->answer_ok)
+        return;
+    if (x->is_stream) {
+        t->counts = x->relay.state.usage;
+        t->output_bytes = x->relay.state.output_bytes;
+        t->output_events = x->relay.state.events;
+    } else if (x->committed && x->tail_n > 0) {
+        usage_from_tail(x, &t->counts);
+        t->output_bytes = t->result.bytes_in;
+    } else {
+        t->counts = x->answer.usage;
+        t->output_bytes = x->answer.content_bytes;
+    }
+}
+
+void relay_release(struct exchange *x)
+{
+    if (x->relay_live)
+        relay_same_done(&x->relay);
+    x->relay_live = false;
+}
+
+struct sl_str relay_end_text(const struct exchange *x)
+{
+    return x->is_stream ? x->relay.state.terminal : sl_str_of(&x->last_byte, x->has_last);
+}
+
+/* ---- towards the client ---- */
+
+/* The only place where a provider's answer's head leaves; `committed` flips here and nowhere else. */
+void relay_send_head(struct exchange *x, int64_t content_length)
+{
+    struct http_response r = {.status = x->head->status, .content_length = content_length};
+    provider_response_headers(&x->head->headers, x->a, &r.headers);
+    exchange_headers(x, &r.headers);
+    x->committed = true;
+    x->status_sent = r.status;
+    http_stream_send_head(x->stream, &r, false);
+}
+
+static void send_held(struct exchange *x)
+{
+    struct iovec v[RELAY_IOV];
+    if (!x->is_stream) {
+        pass_plain(x, sl_chunks_flat(&x->held));
+        sl_chunks_clear(&x->held);
+    }
+    while (x->held.n > 0) {
+        size_t part = 0;
+        int n = sl_chunks_iov(&x->held, v, RELAY_IOV);
+        for (int i = 0; i < n; i++)
+            part += v[i].iov_len;
+        http_stream_send_body(x->stream, v, n, false);
+        sl_chunks_drop(&x->held, part);
+    }
+}
+
+static void begin_relay(struct exchange *x)
+{
+    relay_send_head(x, x->is_stream ? HTTP_LENGTH_NONE : x->head->content_length);
+    send_held(x);
+    bool full = http_stream_room(x->stream) == 0;
+    if (full)
+        hold_attempt(x);
+    else if (x->client_full) {
+        x->client_full = false;
+        if (!x->over)
+            attempt_read(x->attempt, true);
+    }
+}
+
+static enum step relay_ends(struct exchange *x, enum outcome o)
+{
+    struct try *t = try_current(x);
+    t->outcome = o;
+    t->why = o == OUT_OK ? NULL : "the client has seen a byte";
+    exchange_ends(x, o == OUT_TOTAL_TIMEOUT ? ACCESS_GATEWAY : ACCESS_PROVIDER, outcome_row(o)->name);
+    x->final_kind = o == OUT_OK || x->is_stream ? FINAL_ANSWER : FINAL_RESET;
+    if (o == OUT_OK)
+        x->final_text = relay_end_text(x);
+    else if (x->is_stream &&
+             !x->relay.state.saw_error) /* an error in the client's own form, and never the terminator */
+        x->final_text = error_event(x->a, x->match.errors,
+                                    &(struct error_facts){
+                                        .error = gateway_error_by_code(outcome_row(o)->code),
+                                    });
+    exchange_goto(x, XS_SETTLE);
+    return STEP_GO;
+}
+
+/* The format's end came before the transport's: enough. */
+static enum step stream_is_over(struct exchange *x)
+{
+    struct try *t = try_current(x);
+    enum outcome o = x->relay_bad ? x->bad_outcome : OUT_OK;
+    if (!x->over) {
+        attempt_cancel(x->attempt, o == OUT_OK, &t->result);
+        x->over = true;
+    }
+    return relay_ends(x, o);
+}
+
+enum step step_relay(struct exchange *x)
+{
+    if (exchange_take(x, EV_GONE))
+        return exchange_client_gone(x);
+    if (!x->committed)
+        begin_relay(x);
+    if (exchange_take(x, EV_ROOM) && x->client_full && !x->over) {
+        x->client_full = false;
+        attempt_read(x->attempt, true);
+    }
+    if ((x->is_stream || x->relay_bad) && exchange_take(x, EV_STREAM_END))
+        return stream_is_over(x);
+    if (exchange_take(x, EV_OVER)) {
+        enum outcome o = try_current(x)->result.outcome;
+        return relay_ends(x, o == OUT_OK ? relay_verdict(x) : o);
+    }
+    if (x->timed_out) {
+        if (!x->over)
+            attempt_cancel(x->attempt, false, &try_current(x)->result);
+        x->over = true;
+        return relay_ends(x, OUT_TOTAL_TIMEOUT);
+    }
+    exchange_take(x, EV_HEAD | EV_HELD | EV_DEADLINE | EV_STREAM_END);
+    return STEP_WAIT;
+}

@@ -1,0 +1,58 @@
+/* RESPOND: the answer is made here: a refusal, a provider's error passed on, a list of models. Entered from any state before
+ * RELAY. Queues the whole answer at once (it is small) and leaves to SETTLE; the connection keeps the write deadline. */
+#include "exchange/exchange_int.h"
+
+static void send_own(struct exchange *x, int status, struct http_headers *h, struct sl_str body)
+{
+    const struct http_response r = {.status = status, .headers = *h, .content_length = (int64_t)body.n};
+    struct iovec v = {.iov_base = (void *)(uintptr_t)body.p, .iov_len = body.n};
+    x->status_sent = status;
+    http_stream_send_head(x->stream, &r, false);
+    http_stream_send_body(x->stream, &v, 1, true);
+}
+
+static void send_refusal(struct exchange *x)
+{
+    char id[SL_ID_TEXT];
+    struct http_headers h = {0};
+    sl_id_text(x->id, id);
+    x->refusal.id = sl_arena_str(x->a, sl_str_c(id));
+    error_headers(x->a, &x->refusal, &h);
+    exchange_headers(x, &h);
+    send_own(x, gateway_error_row(x->refusal.error)->status, &h, error_body(x->a, x->match.errors, &x->refusal));
+}
+
+/* The provider's own words, its bytes unchanged. It has been tried as often as policy allows: the client's library need not
+ * do that again. */
+static void send_provider_error(struct exchange *x)
+{
+    struct http_headers h = {0};
+    provider_response_headers(&x->head->headers, x->a, &h);
+    if (x->head->status != 429 && http_headers_find(&h, HN_X_SHOULD_RETRY) == NULL)
+        http_headers_add_id(&h, x->a, HN_X_SHOULD_RETRY, SL_STR("false"));
+    exchange_headers(x, &h);
+    x->committed = true;
+    send_own(x, x->head->status, &h, sl_chunks_flat(&x->held));
+}
+
+static void send_body(struct exchange *x)
+{
+    struct http_headers h = {0};
+    http_headers_add_id(&h, x->a, HN_CONTENT_TYPE, SL_STR("application/json"));
+    exchange_headers(x, &h);
+    send_own(x, 200, &h, x->own_body);
+}
+
+enum step step_respond(struct exchange *x)
+{
+    if (exchange_take(x, EV_GONE))
+        return exchange_client_gone(x);
+    if (x->pass_error)
+        send_provider_error(x);
+    else if (x->refusal.error != GE_NONE)
+        send_refusal(x);
+    else
+        send_body(x);
+    exchange_goto(x, XS_SETTLE);
+    return STEP_GO;
+}

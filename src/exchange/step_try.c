@@ -1,0 +1,345 @@
+/* TRY and PAUSE. TRY: a candidate is chosen, its open record is in the journal, one attempt is live, nothing was sent to the
+ * client. Waits for the attempt's head, for enough of the answer, or for its end. Leaves to RELAY (the client gets the
+ * answer), TRY (another one), PAUSE (the same one later), RESPOND (nothing left), SETTLE (client gone, or the whole answer
+ * is here). PAUSE: a back-off runs; no attempt is live. */
+#include "exchange/exchange_int.h"
+
+struct try *try_current(struct exchange *x)
+{
+    return x->n_tries > 0 ? x->tries[x->n_tries - 1] : NULL;
+}
+
+/* ---- starting one ---- */
+
+static struct try *new_try(struct exchange *x)
+{
+    struct try *t = SL_ARENA_NEW(x->a, struct try);
+    t->wall_ns = sl_loop_wall(x->env->loop);
+    t->id = sl_id_make(t->wall_ns, &x->env->loop->rand);
+    t->candidate = &x->plan.candidates[x->at_candidate];
+    t->at = &x->snap->providers[t->candidate->provider_index];
+    t->price = price_lookup(x->epoch->prices, t->at->price_provider, t->candidate->model, NULL);
+    t->began_ns = sl_loop_now(x->env->loop);
+    t->wait_ns = t->first_token_ns = -1;
+    t->outcome = OUT_CANCELLED;
+    t->result.first_byte_us = -1;
+    t->result.detail = "";
+    t->reservation = reserve_estimate(&(struct reserve_facts){
+        .price = t->price,
+        .input_tokens = x->estimate_input,
+        .max_output = x->facts.max_output,
+        .answers = x->facts.n,
+        .no_output = x->match.op == OP_EMBEDDINGS,
+    });
+    x->tries[x->n_tries++] = t;
+    x->tries_here++;
+    return t;
+}
+
+static void start_attempt(struct exchange *x, struct try *t)
+{
+    struct sl_arena *a = &x->attempt_arena;
+    struct attempt_request *r = SL_ARENA_NEW(a, struct attempt_request);
+    struct http_headers h = {0};
+    struct body_pieces pieces;
+    struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
+    char *parent = sl_arena_alloc(a, TRACE_PARENT_TEXT);
+    trace_parent_text(&child, parent);
+    const struct provider_call call = {
+        .client = &x->req->headers,
+        .credential = x->env->credential++,
+        .traceparent = sl_str_c(parent),
+        .tracestate = x->trace.state,
+        .body = true,
+    };
+    provider_request_headers(&t->at->provider, &call, a, &h);
+    const struct request_change change = {
+        .model = t->candidate->model,
+        .ask_usage = x->facts.stream && t->at->provider.kind->stream_usage,
+    };
+    x->dialect->request_encode_same(&x->facts, x->body_text, &change, a, &pieces);
+    x->usage_asked = pieces.usage_asked;
+    *r = (struct attempt_request){
+        .origin = &t->at->origin,
+        .method = SL_STR("POST"),
+        .path = provider_path(&t->at->provider, x->op->upstream_path, a),
+        .headers = h.v,
+        .n_headers = h.n,
+        .body = pieces.v,
+        .n_body = pieces.n,
+        .deadlines = x->snap->deadlines,
+    };
+    r->deadlines.total_due_ns = x->total_due_ns;
+    if (!x->facts.stream)
+        r->deadlines.first_byte_ns = x->snap->set.answer_ns;
+    x->attempt = attempt_start(x->env->upstream, a, r, &exchange_attempt_owner, x);
+    tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, 1);
+    if (x->n_tries > 1)
+        tel_add(x->env->tel, TEL_RETRIES, 1);
+}
+
+static enum step go_upstream(struct exchange *x, struct try *t)
+{
+    start_attempt(x, t);
+    return STEP_WAIT;
+}
+
+static enum step begin_try(struct exchange *x)
+{
+    if (x->n_tries >= EXCHANGE_TRIES_MAX)
+        return exchange_refuse(x, GE_NO_TARGET);
+    sl_arena_init(&x->attempt_arena, x->env->arenas);
+    x->over = x->answer_ok = x->is_stream = x->relay_bad = x->error_cut = x->client_full = false;
+    x->head = NULL;
+    x->answer = (struct answer_facts){0};
+    x->tail_n = 0;
+    x->answer_n = 0;
+    sl_chunks_clear(&x->held);
+    struct try *t = new_try(x);
+    if (!try_append_open(x, t)) {
+        x->n_tries--;
+        sl_arena_done(&x->attempt_arena);
+        tel_refuse(x->env->tel, TEL_WHY_LEDGER);
+        return exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
+    }
+    if (x->snap->set.open_synced && t->is_open && x->env->journal_sync != NULL) {
+        x->sync_wait = x->env->journal_sync(x->env->owner, x, &t->opened_at);
+        if (x->sync_wait)
+            return STEP_WAIT;
+    }
+    return go_upstream(x, t);
+}
+
+/* ledger.open: synced. The open record is on its way to the disk; nothing was sent. */
+static enum step wait_for_open(struct exchange *x)
+{
+    bool synced = exchange_take(x, EV_SYNCED);
+    x->events &= EV_DEADLINE;
+    if (!synced && !x->timed_out)
+        return STEP_WAIT;
+    if (!synced)
+        x->env->journal_sync_forget(x->env->owner, x);
+    x->sync_wait = false;
+    return synced && !x->sync_failed ? go_upstream(x, try_current(x)) : exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
+}
+
+/* ---- ending one ---- */
+
+void try_drop(struct exchange *x)
+{
+    if (x->attempt == NULL)
+        return;
+    relay_release(x);
+    attempt_free(x->attempt);
+    x->attempt = NULL;
+    x->head = NULL;
+    tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
+    sl_arena_done(&x->attempt_arena);
+}
+
+static void note_head(struct exchange *x, struct try *t)
+{
+    if (x->head == NULL)
+        return;
+    t->status = x->head->status;
+    t->provider_request_id = sl_arena_str(x->a, http_headers_get(&x->head->headers, HN_X_REQUEST_ID));
+}
+
+static enum outcome outcome_of_fault(enum provider_fault f)
+{
+    static const enum outcome of[] = {
+        [PF_NONE] = OUT_OK,
+        [PF_CLIENT_FAULT] = OUT_CLIENT_FAULT,
+        [PF_CONTEXT_OVERFLOW] = OUT_CONTEXT_OVERFLOW,
+        [PF_CONTENT_FILTER] = OUT_CONTENT_FILTER,
+        [PF_MODEL_GONE] = OUT_MODEL_GONE,
+        [PF_RATE_LIMITED] = OUT_RATE_LIMITED,
+        [PF_QUOTA_EXHAUSTED] = OUT_QUOTA_EXHAUSTED,
+        [PF_BAD_CREDENTIALS] = OUT_BAD_CREDENTIALS,
+        [PF_FORBIDDEN] = OUT_FORBIDDEN,
+        [PF_OVERLOADED] = OUT_OVERLOADED,
+        [PF_SERVER_ERROR] = OUT_SERVER_ERROR,
+        [PF_REDIRECT] = OUT_REDIRECT,
+        [PF_MALFORMED] = OUT_MALFORMED,
+    };
+    return of[f];
+}
+
+/* What the provider's error answer means. */
+static enum outcome judge_answer(struct exchange *x, struct try *t)
+{
+    struct answer_facts facts = {0};
+    x->dialect->answer_decode(sl_chunks_flat(&x->held), &facts);
+    t->wait_ns = provider_retry_after_ns(&x->head->headers, sl_loop_wall(x->env->loop));
+    const struct provider_answer answer = {
+        .status = x->head->status,
+        .type = facts.error.type,
+        .code = facts.error.code,
+        .param = facts.error.param,
+        .retry_after = t->wait_ns >= 0,
+    };
+    t->provider_code =
+        sl_arena_str(x->a, sl_str_head(facts.error.code.n > 0 ? facts.error.code : facts.error.type, 128));
+    t->fault = provider_fault_of(&answer);
+    return outcome_of_fault(t->fault);
+}
+
+/* The attempt is over by itself: names the outcome. */
+static void name_outcome(struct exchange *x, struct try *t)
+{
+    note_head(x, t);
+    if (t->result.outcome != OUT_OK)
+        t->outcome = t->result.outcome;
+    else if (!x->answer_ok)
+        t->outcome = judge_answer(x, t);
+    else
+        t->outcome = relay_verdict(x);
+}
+
+/* An error in the client's own form, not a page of some edge server: HTML is never passed on. */
+static bool is_json_object(struct sl_str body)
+{
+    while (body.n > 0 && (body.p[0] == ' ' || body.p[0] == '\n' || body.p[0] == '\r' || body.p[0] == '\t'))
+        body = sl_str_from(body, 1);
+    return body.n > 0 && body.p[0] == '{';
+}
+
+/* Why a try ends that did not end by itself. */
+static enum outcome outcome_of_end(const struct exchange *x)
+{
+    if (x->timed_out)
+        return OUT_TOTAL_TIMEOUT;
+    return x->gone && x->gone_why != HTTP_GONE_SHUTDOWN ? OUT_CLIENT_GONE : OUT_CANCELLED;
+}
+
+/* The current try ends now: the client is gone, the time is up, or RELAY has all it wants. An outcome that a step has
+ * named stays; an attempt that ended by itself, with nobody having looked yet, gets its own. */
+void try_abandon(struct exchange *x)
+{
+    struct try *t = try_current(x);
+    if (x->attempt == NULL) { /* its open record was still on its way to the disk */
+        t->outcome = outcome_of_end(x);
+    } else if (!x->over) {
+        attempt_cancel(x->attempt, false, &t->result);
+        x->over = true;
+        t->outcome = outcome_of_end(x);
+    } else if (t->outcome == OUT_CANCELLED) {
+        name_outcome(x, t);
+    }
+    note_head(x, t);
+    relay_note_usage(x, t);
+}
+
+/* Nothing is left to try. The client gets the provider's own error where it may see it, else one of ours. */
+static enum step give_up(struct exchange *x, struct try *t)
+{
+    const struct outcome_row *row = outcome_row(t->outcome);
+    bool answered = x->head != NULL && !x->answer_ok && t->result.outcome == OUT_OK;
+    exchange_ends(x, ACCESS_PROVIDER, row->name);
+    if (answered && !x->error_cut && provider_fault_shows_body(t->fault) && is_json_object(sl_chunks_flat(&x->held))) {
+        x->pass_error = true;
+        exchange_goto(x, XS_RESPOND);
+        return STEP_GO;
+    }
+    return exchange_refuse_with(x, &(struct error_facts){
+                                       .error = row->code.n > 0 ? gateway_error_by_code(row->code) : GE_UP_ERROR,
+                                       .retry_after_ns = t->wait_ns > 0 ? t->wait_ns : 0,
+                                   });
+}
+
+static enum step next_try(struct exchange *x, struct try *t)
+{
+    const struct retry_facts f = {
+        .outcome = t->outcome,
+        .tries_same = x->tries_here,
+        .tries_total = x->n_tries,
+        .now_ns = sl_loop_now(x->env->loop),
+        .total_due_ns = x->total_due_ns,
+        .committed = x->committed,
+        .op_repeatable = x->op->repeatable,
+        .provider_wait_ns = t->wait_ns,
+        .candidates_left = x->plan.n - x->at_candidate - 1,
+        .policy = &x->snap->retry,
+        .random = sl_rand_next(&x->env->loop->rand),
+        .was_sent = t->result.sent,
+    };
+    struct retry_verdict v = retry_decide(&f);
+    t->why = v.why;
+    if (v.next == RETRY_GIVE_UP)
+        return give_up(x, t);
+    relay_note_usage(x, t);
+    try_close(x, t);
+    try_drop(x);
+    if (v.next == RETRY_NEXT_TARGET) {
+        x->at_candidate++;
+        x->tries_here = 0;
+        exchange_goto(x, XS_TRY);
+        return STEP_GO;
+    }
+    t->pause_ns = x->pause_ns = v.delay_ns;
+    exchange_goto(x, v.delay_ns > 0 ? XS_PAUSE : XS_TRY);
+    return STEP_GO;
+}
+
+static enum step attempt_is_over(struct exchange *x)
+{
+    struct try *t = try_current(x);
+    name_outcome(x, t);
+    if (t->outcome != OUT_OK)
+        return next_try(x, t);
+    exchange_ends(x, ACCESS_PROVIDER, SL_STR("ok"));
+    x->final_kind = FINAL_ANSWER; /* the whole answer is here: SETTLE gives it to the client in one piece */
+    x->final_text = relay_end_text(x);
+    exchange_goto(x, XS_SETTLE);
+    return STEP_GO;
+}
+
+enum step step_try(struct exchange *x)
+{
+    if (exchange_take(x, EV_GONE)) {
+        if (x->sync_wait)
+            x->env->journal_sync_forget(x->env->owner, x);
+        x->sync_wait = false;
+        return exchange_client_gone(x);
+    }
+    if (x->sync_wait)
+        return wait_for_open(x);
+    if (x->timed_out)
+        return exchange_refuse(x, GE_TIMEOUT);
+    if (x->attempt == NULL)
+        return begin_try(x);
+    bool enough = (x->events & (EV_HELD | EV_STREAM_END)) != 0;
+    bool over = (x->events & EV_OVER) != 0;
+    x->events = 0;
+    if (over)
+        return attempt_is_over(x);
+    if (!enough)
+        return STEP_WAIT;
+    if (!x->relay_bad) {
+        exchange_goto(x, XS_RELAY);
+        if (x->is_stream && x->relay.state.saw_done)
+            x->events |= EV_STREAM_END;
+        return STEP_GO;
+    }
+    /* an error inside the first events: the same as a refusal, as long as nobody has seen it */
+    struct try *t = try_current(x);
+    attempt_cancel(x->attempt, false, &t->result);
+    x->over = true;
+    note_head(x, t);
+    t->outcome = x->bad_outcome;
+    return next_try(x, t);
+}
+
+enum step step_pause(struct exchange *x)
+{
+    bool due = (x->events & EV_DEADLINE) != 0;
+    if (exchange_take(x, EV_GONE))
+        return exchange_client_gone(x);
+    x->events = 0;
+    if (x->timed_out)
+        return exchange_refuse(x, GE_TIMEOUT);
+    if (!due)
+        return STEP_WAIT;
+    exchange_goto(x, XS_TRY);
+    return STEP_GO;
+}

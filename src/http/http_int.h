@@ -1,0 +1,26 @@
+/* Inside http/ only: what bytes may stand in names and values, for both codecs. */
+#ifndef SLUICE_HTTP_HTTP_INT_H
+#define SLUICE_HTTP_HTTP_INT_H
+
+#include "base/str.h"
+#include "http/message.h"
+
+/* A token (RFC 9110 5.6.2) of at least one byte. */
+bool http_token_is_valid(struct sl_str s);
+
+/* The same in lower case, as HTTP/2 wants names. */
+bool http_lower_token_is_valid(struct sl_str s);
+
+/* Copies a field value; control bytes but tab become spaces (RFC 9110 5.5 allows that for CR, LF and NUL). */
+void http_value_put(char *out, struct sl_str value);
+
+/* True when http_value_put would change nothing. */
+bool http_value_is_clean(struct sl_str value);
+
+enum http_method http_method_of(struct sl_str text);
+struct sl_str http_method_text(enum http_method m); /* not for HTTP_OTHER */
+
+/* True for headers that the codecs write themselves, or that belong to one connection only. */
+bool http_name_is_codecs(enum http_name id);
+
+#endif

@@ -1,0 +1,63 @@
+/* Small pure functions over request targets, authorities and the URLs of the configuration. RFC 3986, 9110, 9112.
+ * Nothing here allocates; results are views of the input or bytes in a given space. */
+#ifndef SLUICE_HTTP_URL_H
+#define SLUICE_HTTP_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* Cuts "/a/b?c=d" at the first '?': path and query (without '?'). */
+void url_target_split(struct sl_str target, struct sl_str *out_path, struct sl_str *out_query);
+
+/* True when every byte may stand in a request target: visible ASCII except '#'. That is more than RFC 3986 allows ('"', '{',
+ * '|' and the like), because clients do send these unescaped; controls, blanks and bytes over 0x7e are not in it. */
+bool url_target_is_clean(struct sl_str target);
+
+/* Percent-decoding into out (at least in.n bytes). False: a bad escape, or %00; out's content is undefined then.
+ * '+' stays '+'. */
+bool url_decode(struct sl_str in, char *out, size_t *out_n);
+
+/* The raw (still encoded) value of the first `key` in a query "a=1&key=x". True with an empty value for "key" or "key=".
+ * Keys are compared byte by byte, undecoded. */
+bool url_query_find(struct sl_str query, struct sl_str key, struct sl_str *out_value);
+
+/* Walks the parameters: gives the next one and moves *query behind it; false at the end. */
+bool url_query_next(struct sl_str *query, struct sl_str *out_key, struct sl_str *out_value);
+
+/* Writes the path with runs of '/' made one and a '/' at its end removed (not from "/"). out holds at least path.n + 1
+ * bytes; gives the count. May give the path "/" for an empty one. Escapes are not touched. */
+size_t url_path_squeeze(struct sl_str path, char *out);
+
+/* True when url_path_squeeze would change nothing. */
+bool url_path_is_squeezed(struct sl_str path);
+
+/* host[:port] as in Host and :authority: reg-name, IPv4 or [IPv6]; no userinfo, no comma, no blanks, no percent escapes;
+ * port 1..65535 (or empty behind the colon). Host may not be empty. */
+bool url_authority_is_valid(struct sl_str authority);
+
+/* Cuts a valid authority; host is without brackets; *out_port is 0 when there is none. False when not valid. */
+bool url_authority_split(struct sl_str authority, struct sl_str *out_host, uint16_t *out_port);
+
+/* An absolute URL of the configuration: "https://host[:port][/path]". */
+struct url_parts {
+    bool https;              /* else http */
+    bool ipv6;               /* host was in brackets */
+    uint16_t port;           /* 443 or 80 when not given */
+    struct sl_str host;      /* view, without brackets */
+    struct sl_str authority; /* view: as written, host[:port] */
+    struct sl_str path;      /* view; may be empty; without the '/' at its end */
+};
+enum url_flaw {
+    URL_OK = 0,
+    URL_NO_SCHEME,     /* does not begin with http:// or https:// */
+    URL_BAD_AUTHORITY, /* host or port */
+    URL_USERINFO,      /* user:password@ */
+    URL_HAS_QUERY,     /* '?' or '#' */
+    URL_BAD_PATH       /* a byte that may not stand there, or "." / ".." segments */
+};
+enum url_flaw url_split(struct sl_str url, struct url_parts *out_parts);
+
+#endif

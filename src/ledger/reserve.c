@@ -1,0 +1,29 @@
+/* Called by step_try for each candidate. The prompt counts as uncached (a hit makes it cheaper), all output as the dearer
+ * of text and reasoning. Audio and images are not known before the call and are not in it. */
+#include "ledger/reserve.h"
+
+static uint64_t output_bound(const struct reserve_facts *f)
+{
+    uint64_t known = f->price != NULL && f->price->max_output != 0 ? f->price->max_output : RESERVE_OUTPUT_DEFAULT;
+    uint64_t each = f->max_output != 0 && f->max_output < known ? f->max_output : known;
+    uint64_t all;
+    if (f->no_output)
+        return 0;
+    if (__builtin_mul_overflow(each, f->answers != 0 ? f->answers : 1, &all) || all > USAGE_TOKENS_MAX)
+        return USAGE_TOKENS_MAX;
+    return all;
+}
+
+struct reservation reserve_estimate(const struct reserve_facts *f)
+{
+    struct reservation r = {.usage = {.flags = USAGE_ESTIMATED}};
+    r.usage.input = f->input_tokens < USAGE_TOKENS_MAX ? f->input_tokens : USAGE_TOKENS_MAX;
+    uint64_t out = output_bound(f);
+    bool reasoning_dearer = f->price != NULL && f->price->rates.p[PR_REASONING] > f->price->rates.p[PR_OUTPUT];
+    if (reasoning_dearer)
+        r.usage.reasoning = out;
+    else
+        r.usage.output = out;
+    r.cost = price_of(f->price, &r.usage, &f->terms);
+    return r;
+}

@@ -1,0 +1,31 @@
+#include "ledger/settle.h"
+
+/* A report is used when it says anything at all: one that was not believed (USAGE_IMPLAUSIBLE) is as good as none. */
+static bool has_report(const struct settle_facts *f)
+{
+    return f->has_usage && (f->usage.flags & USAGE_IMPLAUSIBLE) == 0;
+}
+
+static struct usage estimate_of(const struct settle_facts *f)
+{
+    struct usage u = {.input = f->reservation->usage.input, .flags = USAGE_ESTIMATED};
+    u.output = f->output_seen < USAGE_TOKENS_MAX ? f->output_seen : USAGE_TOKENS_MAX;
+    u.flags |= f->has_usage ? f->usage.flags & (USAGE_INCONSISTENT | USAGE_IMPLAUSIBLE | USAGE_UNKNOWN_FIELDS) : 0;
+    return u;
+}
+
+struct settlement settle_attempt(const struct settle_facts *f)
+{
+    struct settlement s = {0};
+    if (!f->sent || (f->end == SETTLE_REFUSED && !has_report(f)))
+        return s;
+    s.billed = true;
+    s.usage = has_report(f) ? f->usage : estimate_of(f);
+    if (f->end == SETTLE_CUT)
+        s.usage.flags |= USAGE_PARTIAL;
+    s.cost = price_of(f->price, &s.usage, &f->terms);
+    s.bound_p = s.cost.cost_p;
+    if (!has_report(f) && f->reservation->cost.cost_p > s.bound_p)
+        s.bound_p = f->reservation->cost.cost_p;
+    return s;
+}

@@ -1,0 +1,13 @@
+/* The settings under `limits`: what the whole process takes on at once. Immutable. */
+#ifndef SLUICE_LIMIT_SETTINGS_H
+#define SLUICE_LIMIT_SETTINGS_H
+
+#include "config/schema.h"
+
+struct limit_settings {
+    uint32_t exchanges; /* live at once in the process; 0: no limit of its own */
+};
+
+extern const struct cfg_section limit_settings_section;
+
+#endif

@@ -1,0 +1,32 @@
+/* Shared inside loop/ only: the libuv side of a loop. */
+#ifndef SLUICE_LOOP_LOOP_INT_H
+#define SLUICE_LOOP_LOOP_INT_H
+
+#include <uv.h>
+
+#include "loop/loop.h"
+
+struct sl_poll; /* tcp.c */
+
+struct sl_uv {
+    uv_loop_t uv;
+    uv_timer_t timer;     /* the wheel's next look */
+    int64_t timer_due_ns; /* SL_NEVER while not armed */
+    uv_prepare_t prepare; /* before polling: drain, arm the timer */
+    uv_check_t check;     /* after polling: drain */
+    bool in_turn;         /* an event of this poll was seen */
+    struct sl_poll *free_polls;
+    unsigned n_free_polls;
+};
+
+extern const struct sl_net_ops sl_net_real;
+
+static inline struct sl_loop *sl_loop_of_uv(uv_loop_t *uv)
+{
+    return uv->data;
+}
+
+void sl_polls_free(struct sl_uv *u);   /* tcp.c */
+void sl_loop_touch(struct sl_loop *l); /* loop.c: an event has come */
+
+#endif

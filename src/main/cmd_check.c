@@ -1,0 +1,82 @@
+/* `sluice check`: the three passes of the configuration and nothing else. */
+#include "main/cmd_check.h"
+
+#include <stdio.h>
+
+#include "main/options.h"
+#include "main/settings.h"
+
+static void write_to(FILE *to, const struct sl_buf *text)
+{
+    if (text->n != 0)
+        fwrite(text->p, 1, text->n, to);
+}
+
+static void print_verdict(const struct cfg_report *r)
+{
+    if (r->n_errors == 0 && r->n_warnings == 0)
+        printf(SL_STR_FMT ": valid\n", SL_STR_ARG(r->source));
+    else if (r->n_errors == 0)
+        printf(SL_STR_FMT ": valid, %zu warning%s\n", SL_STR_ARG(r->source), r->n_warnings,
+               r->n_warnings == 1 ? "" : "s");
+    else
+        printf(SL_STR_FMT ": %zu error%s, %zu warning%s\n", SL_STR_ARG(r->source), r->n_errors,
+               r->n_errors == 1 ? "" : "s", r->n_warnings, r->n_warnings == 1 ? "" : "s");
+}
+
+static void print_report(const struct cfg_report *r, bool is_json)
+{
+    struct sl_buf text;
+    sl_buf_init(&text, 1 << 20);
+    if (is_json) {
+        cfg_report_json(r, &text);
+        write_to(stdout, &text);
+    } else {
+        cfg_report_text(r, &text);
+        write_to(stderr, &text);
+        fflush(stderr);
+        print_verdict(r);
+    }
+    sl_buf_done(&text);
+}
+
+static void print_settings(const struct settings *s, bool is_json)
+{
+    struct sl_buf text;
+    sl_buf_init(&text, 256u << 20);
+    if (is_json)
+        cfg_dump_json(s->cfg, &text);
+    else
+        cfg_dump_yaml(s->cfg, &text);
+    write_to(stdout, &text);
+    sl_buf_done(&text);
+}
+
+int cmd_check(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool is_json = false, show = false;
+    const struct option options[] = {
+        {"config", 'c', OPTION_TEXT, &config, "FILE", "the configuration to check; else the one that serve would take"},
+        {"json", 'j', OPTION_FLAG, &is_json, NULL, "print what was found (or, with --show, the settings) as JSON"},
+        {"show", 's', OPTION_FLAG, &show, NULL, "print all settings with their values, secrets masked"},
+        {0}};
+    struct command_line c = {.name = "check",
+                             .summary = "Check a configuration: all errors at once, with their places.",
+                             .more = "Ends with 0 when it is valid (warnings may be there), with 1 when it is not.\n",
+                             .options = options};
+    enum options_result o = options_read(&c, argc, argv);
+    if (o != OPTIONS_GO)
+        return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    struct cfg_report report;
+    cfg_report_init(&report);
+    struct settings *s = settings_load(config, &report);
+    int code = s != NULL ? EXIT_OK : EXIT_FAILED;
+    if (s != NULL && show)
+        print_settings(s, is_json);
+    else
+        print_report(&report, is_json);
+    settings_free(s);
+    cfg_report_done(&report);
+    return code;
+}

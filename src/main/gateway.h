@@ -1,0 +1,142 @@
+/* The running process: what cmd_serve.c puts together, and the threads that live in it.
+ *
+ *   main thread     signals, watching the configuration file, reload (reload.c), shutdown
+ *   worker threads  client traffic (worker.c), one loop each
+ *   admin thread    the operators' port: the same worker with another app
+ *   sim thread      simulated providers, when one is configured without an address
+ *   keeper thread   everything that may block (keeper.c)
+ *
+ * Only the main thread writes struct gateway's fields after start; `lock` guards the three published pointers, which the
+ * keeper replaces too (key tables). Workers get new ones by message and never read them here. */
+#ifndef SLUICE_MAIN_GATEWAY_H
+#define SLUICE_MAIN_GATEWAY_H
+
+#include <pthread.h>
+
+#include "admin/admin.h"
+#include "auth/key.h"
+#include "exchange/env.h"
+#include "exchange/exchange.h"
+#include "listen/listener.h"
+#include "loop/mailbox.h"
+#include "loop/watch.h"
+#include "main/keeper.h"
+#include "main/keys.h"
+#include "main/settings.h"
+#include "telemetry/prometheus.h"
+#include "tls/digest.h"
+#include "upstream/upstream.h"
+
+#define GATEWAY_WORKERS_MAX 64u
+#define WORKER_SCRATCH                                                                                                 \
+    65536u /* one read: a page of 64 KiB holds most answers whole, and is the socket buffer's first size */
+
+struct gateway;
+struct tls_context;
+
+enum worker_role {
+    WORKER_CLIENTS = 0,
+    WORKER_ADMIN,
+    WORKER_SIM
+};
+
+struct worker {
+    struct gateway *gateway; /* borrow */
+    enum worker_role role;
+    unsigned index; /* among the client workers: its journal writer */
+    pthread_t thread;
+    bool started, finished;
+    struct sl_loop loop;
+    struct sl_mailbox *mailbox; /* own */
+    struct sl_arena_cache arenas;
+    struct sl_chunk_cache chunks;
+    char *scratch;                /* own */
+    struct listen_server *server; /* own */
+    struct tel_worker *tel;       /* own; read by others until the process ends */
+    /* WORKER_CLIENTS */
+    struct exchange_env env;
+    struct upstream *upstream; /* own */
+    struct sl_timer flush;     /* access records */
+    struct sl_timer drain_tick;
+    int64_t drain_due_ns;
+    bool draining;
+    struct sl_list syncs; /* struct worker_sync: exchanges that wait for the disk */
+    /* WORKER_ADMIN */
+    struct admin admin;
+    /* WORKER_SIM */
+    struct sim *sim; /* own */
+};
+
+struct first_key {         /* what a first run shows */
+    struct keys_made made; /* a secret: wiped */
+    bool is_new;
+    char shown[KEYS_SHOWN];
+};
+
+struct gateway {
+    struct first_key *first;   /* borrow; NULL: not asked for */
+    struct settings *settings; /* borrow (of first_snapshot, once made): those of the start */
+    struct state_dir state;
+    struct tls_hmac pepper;                      /* prepared once from the state directory's */
+    struct keeper *keeper;                       /* own */
+    struct worker *workers[GATEWAY_WORKERS_MAX]; /* own */
+    unsigned n_workers;
+    struct worker *admin; /* own or NULL */
+    struct worker *sim;   /* own or NULL */
+    struct sl_addr sim_addr;
+    struct upstream_shelf *shelf; /* own */
+    struct limit_gate gate;
+    struct tel_export *exported; /* own; the admin thread's */
+    struct tel_worker *main_tel; /* own; the main thread's */
+    const char *config_path;     /* NULL: the environment */
+    int64_t start_wall_ns;
+    _Atomic bool is_ready, is_draining;
+    struct tls_context *server_tls; /* ref or NULL; main thread's */
+    /* main thread's loop */
+    struct sl_loop loop;
+    struct sl_signal *signals[4];
+    struct sl_watch *watches[8];
+    unsigned n_watches;
+    struct sl_timer reload_soon;
+    unsigned stop_signals;
+    struct snapshot *first_snapshot; /* ref: `settings` lives in it */
+    pthread_mutex_t lock;
+    /* under lock: what new workers and reloads start from; each a ref */
+    struct snapshot *snapshot;
+    struct key_table *keys;
+    struct price_catalog *prices;
+};
+
+/* snapshot.c: the third step of the configuration: settings -> what exchanges look at. Takes s on success; the snapshot
+ * frees it. sim_addr: where kind sim without an address is served. Gives one reference. */
+enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,
+                           struct sl_fail *fail) SL_MUST_CHECK;
+const struct settings *snapshot_settings(const struct snapshot *s);
+/* Whether a simulator inside the process is needed. */
+bool settings_need_sim(const struct settings *s);
+
+/* worker.c. Made and opened on the main thread (so that failures to bind are told before anything serves), then started. */
+struct worker *worker_new(struct gateway *g, enum worker_role role, unsigned index, struct sl_fail *fail);
+enum sl_err worker_listen(struct worker *w, const struct sl_addr *at, struct sl_addr *out_bound,
+                          struct sl_fail *fail) SL_MUST_CHECK;
+enum sl_err worker_start(struct worker *w, struct sl_fail *fail) SL_MUST_CHECK;
+void worker_publish(struct worker *w, struct snapshot *s, struct key_table *k,
+                    struct price_catalog *p); /* refs of its own; NULL: unchanged */
+void worker_set_server_tls(struct worker *w, struct tls_context *tls);
+void worker_drain(struct worker *w, int64_t deadline_ns); /* any thread */
+void worker_stop(struct worker *w);                       /* any thread: ends what is live */
+void worker_join(struct worker *w);                       /* main thread */
+void worker_finish_unstarted(struct worker *w);           /* one that never ran: before the keeper stops */
+void worker_free(struct worker *w);                       /* after join, and after the keeper has stopped */
+struct listen_limits worker_limits(const struct settings *s, unsigned n_workers);
+
+/* reload.c */
+void reload_now(struct gateway *g, const char *why);
+void reload_watch(struct gateway *g);
+enum sl_err server_tls_load(const struct settings *s, struct tls_context **out, struct sl_fail *fail) SL_MUST_CHECK;
+
+/* metrics.c */
+enum sl_err gateway_metrics(void *gateway, struct sl_buf *out);
+bool gateway_ready(void *gateway, const char **out_why);
+
+#endif

@@ -1,0 +1,112 @@
+/* The keeper: the one thread that owns everything that may block or must be ordered: the journal's files, the database,
+ * the access-log file. It has its own loop.
+ *
+ * Workers give it work in three ways: by appending to their journal writer (it reads behind them), by a message
+ * (keeper_post, keeper_sync, keeper_lines), and by nothing else. It gives them: ready journal segments, key tables
+ * (on_keys), answers to keeper_sync.
+ *
+ * While there is news it looks every KEEPER_BUSY_MS; idle it wakes once a second.
+ *
+ *   start (caller's thread):  lock, open database, replay segments of before, close what was interrupted, first segments,
+ *                             first key table, start the thread
+ *   stop:                     the workers have ended (journal_writer_finish) -> take in the rest, retire, close
+ *
+ * Logs: journal damage, failed syncs, a full disk, database errors (once per change, not per try). */
+#ifndef SLUICE_MAIN_KEEPER_H
+#define SLUICE_MAIN_KEEPER_H
+
+#include <stdatomic.h>
+
+#include "loop/mailbox.h"
+#include "main/state_dir.h"
+#include "store/journal.h"
+
+#define KEEPER_BUSY_MS 50
+#define KEEPER_IDLE_MS 1000
+#define KEEPER_OPEN_ROW_MS 2000               /* an attempt open for so long gets its row although not closed */
+#define KEEPER_LINES_MAX (UINT64_C(64) << 20) /* access-log bytes waiting for the keeper, at most */
+
+struct keeper;
+struct store;
+struct key_table; /* auth/key.h */
+
+struct keeper_options {
+    struct state_dir *state;   /* borrow (until stopped); open; the keeper locks it */
+    unsigned n_writers;        /* one per thread that makes attempts */
+    uint64_t segment_bytes;    /* 0: JOURNAL_SEGMENT_DEFAULT */
+    const char *access_path;   /* access log: a file, "-" for standard output, NULL: none */
+    uint64_t access_max_bytes; /* the file is rotated at this size; 0: never */
+    unsigned access_keep;      /* rotated files kept: path.1 (newest) ... path.N */
+    /* In keeper_start, on the caller's thread, before the first table of keys is made: the place for keys_first_run. May be
+     * NULL. A failure stops the start. */
+    enum sl_err (*on_store)(void *owner, struct store *s, struct sl_fail *fail);
+    /* A new table of keys: gives t (with one reference). Called once inside keeper_start and then on the keeper's thread. */
+    void (*on_keys)(void *owner, struct key_table *t);
+    /* On the keeper's thread, before its loop runs: the place to open watches on keeper_loop(). May be NULL. */
+    void (*on_thread)(void *owner, struct keeper *k);
+    /* On the keeper's thread, before its loop is closed: the place to close them. May be NULL. */
+    void (*on_thread_end)(void *owner, struct keeper *k);
+    void *owner;
+    const struct journal_io *io; /* NULL: the real disk; tests put a failing one here */
+    void *io_arg;
+};
+
+/* Any may read; the keeper writes. */
+struct keeper_counters {
+    _Atomic uint64_t journal_bytes, journal_records; /* taken in since start */
+    _Atomic uint64_t lag_bytes;                      /* committed, not yet in the database */
+    _Atomic int64_t lag_since_ns;                    /* monotonic time since which there is a lag; 0: none */
+    _Atomic uint64_t segments;                       /* files in use */
+    _Atomic uint64_t ingest_errors, sync_errors, gaps, undecodable;
+    _Atomic uint64_t syncs, sync_waits, replayed, interrupted;
+    _Atomic uint64_t keys, key_reloads;
+    _Atomic uint64_t lines_bytes, lines_dropped; /* access log: written, refused or failed (messages) */
+    _Atomic bool disk_full;                      /* no new segment could be made */
+    _Atomic bool store_failing;                  /* the last batch could not be written */
+};
+
+enum sl_err keeper_start(const struct keeper_options *o, struct keeper **out_k, struct sl_fail *fail) SL_MUST_CHECK;
+/* From any thread but the keeper's, after all writers have finished. Frees k. NULL accepted. Gives false when something
+ * could not be taken into the database: its segments stay for the next start. */
+bool keeper_stop(struct keeper *k);
+
+struct journal_writer *keeper_writer(struct keeper *k, unsigned index); /* borrow (of k); before its worker starts */
+const struct keeper_counters *keeper_counters(const struct keeper *k);
+struct store *keeper_store(struct keeper *k);  /* on the keeper's thread */
+struct sl_loop *keeper_loop(struct keeper *k); /* on the keeper's thread */
+
+/* A function called on the keeper's thread about every `every_ms` (at least KEEPER_IDLE_MS apart in effect: it runs with
+ * the idle tick). On the keeper's thread (on_thread is the place). At most 8. */
+typedef void keeper_tick_f(void *arg);
+void keeper_add_tick(struct keeper *k, keeper_tick_f *f, void *arg);
+
+/* Any thread. Delivered on the keeper's thread with the keeper as receiver. False: stopped, the caller keeps m. */
+bool keeper_post(struct keeper *k, struct sl_msg *m);
+
+/* "Make the journal durable up to here, then tell me": one flush serves all that wait. The request is the keeper's from
+ * keeper_sync until `done`; done runs on the thread of reply_to, with its receiver. reply_to must stay open until then. */
+struct keeper_sync {
+    struct sl_msg msg;         /* the keeper's */
+    struct keeper_sync *next;  /* the keeper's */
+    unsigned writer;           /* index */
+    struct journal_place upto; /* as journal_append gave it */
+    struct sl_mailbox *reply_to;
+    void (*done)(struct keeper_sync *r, void *receiver);
+    void *owner;        /* the asker's, touched on its thread only: clear it when the asker goes away */
+    enum sl_err result; /* SL_OK; SL_EIO: could not be made durable */
+};
+bool keeper_sync(struct keeper *k, struct keeper_sync *r); /* false: stopped */
+
+/* Bytes for the access log, whole lines. */
+struct keeper_lines {
+    struct sl_msg msg;
+    size_t n, cap;
+    char bytes[];
+};
+struct keeper_lines *keeper_lines_new(size_t cap);
+/* Takes l. False: dropped (too much waiting, or stopped) and counted. */
+bool keeper_lines_post(struct keeper *k, struct keeper_lines *l);
+void keeper_lines_reopen(struct keeper *k); /* any thread: reopen the file (it was moved away by someone else) */
+void keeper_keys_changed(struct keeper *k); /* any thread: look at the keys now */
+
+#endif

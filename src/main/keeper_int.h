@@ -1,0 +1,65 @@
+/* Shared by keeper.c (its life and its messages) and keeper_journal.c (what it does with the journal). */
+#ifndef SLUICE_MAIN_KEEPER_INT_H
+#define SLUICE_MAIN_KEEPER_INT_H
+
+#include <pthread.h>
+
+#include "loop/watch.h"
+#include "main/ingest.h"
+#include "main/keeper.h"
+#include "main/line_file.h"
+
+#define KEEPER_TICKS_MAX 8u
+
+struct keeper_tick {
+    keeper_tick_f *f;
+    void *arg;
+};
+
+struct keeper {
+    /* constant once started */
+    struct keeper_options o;
+    pthread_t thread;
+    bool has_thread;
+    struct sl_mailbox *mailbox;
+
+    /* the keeper's thread */
+    struct sl_loop loop;
+    struct store *store;
+    struct journal *journal;
+    struct ingest ingest;
+    uint64_t last_segment; /* newest that ingest knows */
+    struct sl_timer timer;
+    int64_t slow_due_ns;         /* when the once-a-second work is due */
+    bool is_busy, ok;            /* ok: nothing was left behind at the end */
+    struct keeper_sync *waiting; /* newest first */
+    struct sl_task sync_task;
+    struct sl_watch *notify;
+    uint64_t keys_version;
+    struct line_file lines;
+    bool lines_failing;
+    struct keeper_tick ticks[KEEPER_TICKS_MAX];
+    unsigned n_ticks;
+    uint64_t undecodable; /* as told before */
+
+    /* messages that exist once: posted by any thread when the flag beside them was not set yet */
+    struct sl_msg nudge, reopen, keys_changed, stop;
+    _Atomic bool nudge_posted, reopen_posted, keys_posted;
+    struct journal_bell bell;
+    _Atomic uint64_t lines_waiting;
+    struct keeper_counters counters;
+};
+
+enum sl_err keeper_journal_start(struct keeper *k, struct sl_fail *fail); /* replay, first segments */
+bool keeper_journal_take(struct keeper *k); /* reads what came; true: there was something */
+bool keeper_journal_has_news(struct keeper *k);
+void keeper_journal_sync(struct keeper *k);   /* serves k->waiting */
+bool keeper_journal_finish(struct keeper *k); /* the writers have ended; false: something is left */
+void keeper_journal_prepare(struct keeper *k);
+
+static inline void keeper_count(_Atomic uint64_t *c, uint64_t n) /* the keeper is the only writer */
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+#endif

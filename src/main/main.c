@@ -1,0 +1,70 @@
+/* sluice: one executable, sub-commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "main/cmd_check.h"
+#include "main/cmd_explain.h"
+#include "main/cmd_keys.h"
+#include "main/cmd_schema.h"
+#include "main/cmd_serve.h"
+#include "main/cmd_sim.h"
+#include "main/cmd_usage.h"
+#include "main/options.h"
+#include "sluice_build.h"
+
+static int cmd_version(int argc, char **argv);
+static int cmd_help(int argc, char **argv);
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *text;
+};
+
+static const struct command commands[] = {
+    {"serve", cmd_serve, "run the gateway"},
+    {"check", cmd_check, "check a configuration: all errors at once"},
+    {"explain", cmd_explain, "what a setting does, its default, bounds and current value"},
+    {"keys", cmd_keys, "make, list, rotate and revoke client keys"},
+    {"usage", cmd_usage, "what was spent, by key, model, provider or day"},
+    {"sim", cmd_sim, "simulated providers, with faults on demand"},
+    {"schema", cmd_schema, "the JSON Schema of the configuration, for editors"},
+    {"reference", cmd_reference, "the reference manual of the configuration"},
+    {"version", cmd_version, "version and build choices"},
+    {"help", cmd_help, "this list"},
+};
+
+static int cmd_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("sluice %s%s%s\n%s, %s, %s\n%s\n%s\n", SLUICE_VERSION, SLUICE_REVISION[0] != 0 ? " " : "", SLUICE_REVISION,
+           SLUICE_COMPILER, SLUICE_HOST, SLUICE_BUILD_TYPE, SLUICE_BUILD_FLAGS, SLUICE_BUILD_LIBRARIES);
+    return EXIT_OK;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf(
+        "sluice: one layer between your applications and every model provider\n\nUsage: sluice COMMAND [OPTION...]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].text);
+    printf("\n'sluice COMMAND --help' tells more.\n");
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return commands[i].run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
+    fprintf(stderr, "sluice: there is no command '%s'; 'sluice help' lists them\n", name);
+    return EXIT_USAGE;
+}

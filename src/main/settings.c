@@ -1,0 +1,354 @@
+/* The third pass of the configuration: values -> a snapshot's settings with cross-references resolved. Everything that no
+ * single row of a table can know: whether names lead somewhere, whether settings go together, what follows from others.
+ * Reports all findings with their places; pure but for that. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "main/settings_int.h"
+
+#define OPENAI_BASE_URL "https://api.openai.com/v1"
+#define TOKEN_MIN 16u /* characters: 16 of base 64 are 96 bits */
+
+/* Providers --------------------------------------------------------------------------------------------------------- */
+
+/* Names that the public DNS cannot lead anywhere: one label (a container, a host of the search domain), and RFC 6762,
+ * RFC 8375, RFC 6761, ICANN's .internal, cluster-internal .svc. */
+static bool is_local_name(struct sl_str host)
+{
+    static const struct sl_str ENDINGS[] = {SL_STR_INIT(".local"),     SL_STR_INIT(".internal"),  SL_STR_INIT(".lan"),
+                                            SL_STR_INIT(".localhost"), SL_STR_INIT(".home.arpa"), SL_STR_INIT(".svc")};
+    if (sl_str_find(host, '.') < 0 && sl_str_find(host, ':') < 0)
+        return true;
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
+        if (sl_str_ends(host, ENDINGS[i]))
+            return true;
+    return false;
+}
+
+static void resolve_address(struct cfg *c, struct provider_settings *p)
+{
+    if (!cfg_is_set(c, &p->base_url) && p->kind == PROVIDER_OPENAI)
+        SL_CHECK(cfg_parse_url(SL_STR(OPENAI_BASE_URL), cfg_arena(c), &p->base_url, NULL) == SL_OK);
+    struct cfg_url *u = &p->base_url;
+    if (u->text.n == 0) {
+        if (p->kind == PROVIDER_OPENAI_COMPATIBLE && !cfg_is_set(c, u))
+            cfg_error_at(c, u, "Write where its API begins, as in http://10.0.0.5:8000/v1", "the address is missing");
+        if (p->allow_private == PROVIDER_PRIVATE_AUTO)
+            p->allow_private = PROVIDER_PRIVATE_NO;
+        return;
+    }
+    bool is_local = u->is_private || (!u->is_literal && is_local_name(u->host));
+    if (p->allow_private == PROVIDER_PRIVATE_AUTO)
+        p->allow_private = is_local ? PROVIDER_PRIVATE_YES : PROVIDER_PRIVATE_NO;
+    if (u->is_private && p->allow_private == PROVIDER_PRIVATE_NO)
+        cfg_error_at(c, u, "Remove allow_private, or name a public address",
+                     "the address is a private one, and allow_private is 'no'");
+    if (!u->tls && !is_local)
+        cfg_warn_at(c, u, "Use https:// where the server has it", "keys and prompts go over the network unencrypted");
+    if (u->path.n == 0)
+        cfg_warn_at(c, u, "Most servers want /v1 at the end", "the address has no path");
+    if (!u->tls && (p->tls.ca.n != 0 || p->tls.verify_name.n != 0))
+        cfg_warn_at(c, p->tls.ca.n != 0 ? &p->tls.ca : &p->tls.verify_name, NULL,
+                    "has no meaning: the address is not https://");
+}
+
+static void check_proxy(struct cfg *c, const struct proxy_settings *p)
+{
+    if (p->url.text.n != 0 && p->url.tls)
+        cfg_error_at(c, &p->url, "Write http://HOST:PORT; what goes through it is encrypted all the same",
+                     "TLS to the proxy itself is not spoken");
+    if (p->url.text.n != 0 && p->url.path.n != 0)
+        cfg_error_at(c, &p->url, "Write http://HOST:PORT", "a proxy has no path");
+    if (p->password.n != 0 && p->user.n == 0)
+        cfg_error_at(c, &p->password, "Set user too", "a password without a user");
+    if (p->url.text.n == 0 && (p->user.n != 0 || p->password.n != 0))
+        cfg_error_at(c, p->user.n != 0 ? (const void *)&p->user : &p->password, "Set url too", "there is no proxy");
+}
+
+static void resolve_headers(struct cfg *c, struct provider_settings *p)
+{
+    for (size_t i = 0; i < p->headers.n; i++) {
+        struct provider_header_settings *h = &p->headers.v[i];
+        char *lower = sl_arena_cstr(cfg_arena(c), h->name);
+        for (size_t k = 0; k < h->name.n; k++)
+            lower[k] = sl_lower(lower[k]);
+        h->name.p = lower;
+        for (size_t k = 0; k < i; k++)
+            if (sl_str_eq(h->name, p->headers.v[k].name))
+                cfg_error_at(c, &h->value, "Keep one of them", "the same header stands here twice");
+    }
+    for (size_t i = 0; i < p->pass_headers.n; i++) {
+        struct sl_str *name = &p->pass_headers.v[i];
+        char *lower = sl_arena_cstr(cfg_arena(c), *name);
+        for (size_t k = 0; k < name->n; k++)
+            lower[k] = sl_lower(lower[k]);
+        name->p = lower;
+    }
+}
+
+static void resolve_provider(struct settings *s, struct cfg *c, struct provider_settings *p)
+{
+    sl_map_put(&s->provider_by_name, p->name, p);
+    resolve_address(c, p);
+    resolve_headers(c, p);
+    check_proxy(c, &p->proxy);
+    p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
+    if (p->kind == PROVIDER_OPENAI && p->keys.n == 0)
+        cfg_error_at(c, &p->keys, "Write keys: [\"${OPENAI_API_KEY}\"]", "an OpenAI provider needs a key");
+}
+
+static void resolve_providers(struct settings *s, struct cfg *c)
+{
+    const struct provider_settings *open = NULL;
+    s->is_simulated = s->providers.n != 0;
+    for (size_t i = 0; i < s->providers.n; i++) {
+        struct provider_settings *p = &s->providers.v[i];
+        resolve_provider(s, c, p);
+        s->is_simulated &= p->kind == PROVIDER_SIM;
+        if (p->open_models && open != NULL)
+            cfg_warn_at(c, &p->open_models, NULL, "has no effect: '" SL_STR_FMT "' above gets these names already",
+                        SL_STR_ARG(open->name));
+        if (p->open_models && open == NULL)
+            open = p;
+    }
+    if (s->providers.n == 0)
+        cfg_error_at(c, &s->providers,
+                     "Add one, for example: providers: {openai: {kind: openai, keys: "
+                     "[\"${OPENAI_API_KEY}\"]}}",
+                     "there is no provider");
+}
+
+/* Models ------------------------------------------------------------------------------------------------------------ */
+
+static struct sl_str nearest_provider(const struct settings *s, struct sl_str name)
+{
+    struct sl_str best = SL_STR_NONE;
+    unsigned least = 4;
+    for (size_t i = 0; i < s->providers.n; i++) {
+        unsigned d = sl_str_distance(name, s->providers.v[i].name, least);
+        if (d < least) {
+            least = d;
+            best = s->providers.v[i].name;
+        }
+    }
+    return best;
+}
+
+static void report_unknown_provider(const struct settings *s, struct cfg *c, const struct target_settings *t,
+                                    struct sl_str name)
+{
+    static const char ADD[] = "Add it under providers";
+    struct sl_str nearest = nearest_provider(s, name);
+    if (!cfg_is_literal(c, &t->to)) { /* a variable may hold anything, also what it should not */
+        cfg_error_at(c, &t->to, ADD, "there is no such provider");
+        return;
+    }
+    const char *todo = ADD;
+    if (nearest.n != 0)
+        todo = sl_arena_printf(cfg_arena(c), "Did you mean '" SL_STR_FMT "/" SL_STR_FMT "'?", SL_STR_ARG(nearest),
+                               SL_STR_ARG(sl_str_head(t->model, 100)))
+                   .p;
+    cfg_error_at(c, &t->to, todo, "there is no provider '" SL_STR_FMT "'", SL_STR_ARG(sl_str_head(name, 100)));
+}
+
+static void resolve_target(const struct settings *s, struct cfg *c, const struct model_settings *m,
+                           struct target_settings *t)
+{
+    struct sl_str model = t->to;
+    struct sl_str name = sl_str_cut(&model, '/');
+    if (t->to.n == 0)
+        return; /* missing, which was reported */
+    if (model.n == 0 || name.n == 0) {
+        cfg_error_at(c, &t->to, "Write provider/model, as in openai/gpt-4o", "not a target");
+        return;
+    }
+    t->model = model;
+    t->provider = sl_map_get(&s->provider_by_name, name);
+    if (t->provider == NULL)
+        report_unknown_provider(s, c, t, name);
+    for (const struct target_settings *before = m->targets.v; before < t; before++)
+        if (sl_str_eq(before->to, t->to)) {
+            cfg_warn_at(c, &t->to, "Keep the first", "the same target stands above already");
+            return;
+        }
+}
+
+static void resolve_alias(struct settings *s, struct cfg *c, struct model_settings *m, const struct sl_str *alias)
+{
+    const struct model_settings *other = sl_map_get(&s->model_by_name, *alias);
+    if (alias->n == 0) {
+        cfg_error_at(c, alias, NULL, "an empty name");
+    } else if (other == NULL) {
+        sl_map_put(&s->model_by_name, *alias, m);
+    } else if (other == m) {
+        cfg_error_at(c, alias, "Remove it", "this name stands here already");
+    } else {
+        cfg_error_at(c, alias, "A name can lead to one model only",
+                     "this name already leads to the model '" SL_STR_FMT "'",
+                     SL_STR_ARG(sl_str_head(other->name, 100)));
+    }
+}
+
+static void resolve_models(struct settings *s, struct cfg *c)
+{
+    for (size_t i = 0; i < s->models.n; i++)
+        sl_map_put(&s->model_by_name, s->models.v[i].name, &s->models.v[i]);
+    for (size_t i = 0; i < s->models.n; i++) {
+        struct model_settings *m = &s->models.v[i];
+        if (m->targets.n == 0 && cfg_is_set(c, &m->targets))
+            cfg_error_at(c, &m->targets, "Write at least one, as in [openai/gpt-4o]", "there is no target");
+        for (size_t k = 0; k < m->targets.n; k++)
+            resolve_target(s, c, m, &m->targets.v[k]);
+        for (size_t k = 0; k < m->aliases.n; k++)
+            resolve_alias(s, c, m, &m->aliases.v[k]);
+    }
+    bool can_ask = s->models.n != 0;
+    for (size_t i = 0; i < s->providers.n; i++)
+        can_ask |= s->providers.v[i].direct || s->providers.v[i].open_models || s->providers.v[i].models.n != 0;
+    if (!can_ask && s->providers.n != 0)
+        cfg_warn_at(c, &s->models, "Add one, or let a provider be asked directly",
+                    "there is no model that clients could ask for");
+}
+
+/* The rest ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_same_address(const struct sl_addr *a, const struct sl_addr *b)
+{
+    return sl_addr_port(a) != 0 && sl_addr_port(a) == sl_addr_port(b) && sl_addr_host_eq(a, b);
+}
+
+static void check_addresses(const struct settings *s, struct cfg *c)
+{
+    if (s->listen.addresses.n == 0)
+        cfg_error_at(c, &s->listen.addresses, "Write at least one, as in 127.0.0.1:8080", "there is no address");
+    for (size_t i = 0; i < s->listen.addresses.n; i++) {
+        const struct cfg_address *at = &s->listen.addresses.v[i];
+        for (size_t k = 0; k < i; k++)
+            if (is_same_address(&at->addr, &s->listen.addresses.v[k].addr))
+                cfg_error_at(c, at, "Remove it", "the same address stands above already");
+        if (s->admin.address.text.n != 0 && is_same_address(&at->addr, &s->admin.address.addr))
+            cfg_error_at(c, &s->admin.address, "Choose another port",
+                         "clients connect at this address (listen.address)");
+    }
+}
+
+static void check_admin(const struct admin_settings *a, struct cfg *c)
+{
+    if (a->address.text.n == 0)
+        return;
+    if (!cfg_is_set(c, &a->token) && !sl_addr_is_loopback(&a->address.addr))
+        cfg_error_at(c, &a->address, "Set admin.token, or listen on 127.0.0.1",
+                     "operators could connect from other machines without a token");
+    if (a->token.n != 0 && a->token.n < TOKEN_MIN)
+        cfg_error_at(c, &a->token, "Make one with: openssl rand -hex 32", "shorter than 16 characters");
+}
+
+static void check_tls(const struct listen_tls_settings *t, struct cfg *c)
+{
+    if (t->cert.n != 0 && t->key.n == 0)
+        cfg_error_at(c, &t->cert, "Set key too", "a certificate without its key");
+    if (t->key.n != 0 && t->cert.n == 0)
+        cfg_error_at(c, &t->key, "Set cert too", "a key without its certificate");
+    if (t->client_certificate != LISTEN_CERT_NONE && t->client_ca.n == 0)
+        cfg_error_at(c, &t->client_certificate, "Set client_ca",
+                     "there is nothing to verify client certificates against");
+    if (t->client_certificate != LISTEN_CERT_NONE && t->cert.n == 0)
+        cfg_error_at(c, &t->client_certificate, "Set cert and key", "client certificates need TLS");
+    if (t->client_ca.n != 0 && t->client_certificate == LISTEN_CERT_NONE)
+        cfg_warn_at(c, &t->client_ca, "Set client_certificate: required",
+                    "has no effect: client certificates are not asked for");
+}
+
+static void check_resilience(const struct resilience_settings *r, struct cfg *c)
+{
+    const struct deadline_settings *d = &r->deadline;
+    if (r->retry.backoff.base_ns > r->retry.backoff.cap_ns)
+        cfg_error_at(c, &r->retry.backoff.base_ns, "Lower it, or raise cap", "larger than cap");
+    if (d->total_ns == 0)
+        return;
+    const int64_t *const parts[] = {&d->connect_ns, &d->tls_ns, &d->first_byte_ns, &d->answer_ns, &d->between_bytes_ns};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (*parts[i] > d->total_ns && (cfg_is_set(c, parts[i]) || cfg_is_set(c, &d->total_ns)))
+            cfg_warn_at(c, parts[i], NULL, "has no effect: resilience.deadline.total is shorter");
+}
+
+static void check_listen(const struct listen_settings *l, struct cfg *c)
+{
+    if (l->limits.connections_per_address > l->limits.connections && cfg_is_set(c, &l->limits.connections_per_address))
+        cfg_warn_at(c, &l->limits.connections_per_address, NULL, "has no effect: listen.limits.connections is smaller");
+    if (l->limits.target_bytes > l->limits.head_bytes)
+        cfg_error_at(c, &l->limits.target_bytes, "Lower it, or raise head_bytes",
+                     "larger than head_bytes, which it is part of");
+}
+
+/* Equal values, equal revision; secrets do not count, so that it may be shown anywhere. */
+static void set_revision(struct settings *s, const struct cfg *c)
+{
+    static const struct sl_hash_key KEY = {UINT64_C(0x736c756963650001), UINT64_C(0x636f6e6669670001)};
+    struct sl_buf dump;
+    char hex[17];
+    sl_buf_init(&dump, 64u << 20);
+    cfg_dump_yaml(c, &dump);
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)sl_hash(KEY, sl_buf_str(&dump)));
+    memcpy(s->revision, hex, sizeof s->revision - 1);
+    sl_buf_done(&dump);
+}
+
+void settings_resolve(struct settings *s, struct cfg *c)
+{
+    sl_map_init(&s->provider_by_name);
+    sl_map_init(&s->model_by_name);
+    resolve_providers(s, c);
+    resolve_models(s, c);
+    check_proxy(c, &s->upstream.proxy);
+    check_addresses(s, c);
+    check_admin(&s->admin, c);
+    check_tls(&s->listen.tls, c);
+    check_listen(&s->listen, c);
+    check_resilience(&s->resilience, c);
+    set_revision(s, c);
+}
+
+void settings_free(struct settings *s)
+{
+    if (s == NULL)
+        return;
+    sl_map_done(&s->provider_by_name);
+    sl_map_done(&s->model_by_name);
+    cfg_free(s->cfg); /* s lives in it */
+}
+
+const struct provider_settings *settings_provider(const struct settings *s, struct sl_str name)
+{
+    return sl_map_get(&s->provider_by_name, name);
+}
+
+const struct model_settings *settings_model(const struct settings *s, struct sl_str name_or_alias)
+{
+    return sl_map_get(&s->model_by_name, name_or_alias);
+}
+
+/* Reloading --------------------------------------------------------------------------------------------------------- */
+
+struct changes {
+    cfg_change_f *f;
+    void *arg;
+    size_t n_restart;
+};
+
+static void on_change(void *arg, struct sl_str path, uint32_t flags)
+{
+    struct changes *x = arg;
+    x->n_restart += (flags & CFG_RESTART) != 0;
+    if (x->f != NULL)
+        x->f(x->arg, path, flags);
+}
+
+size_t settings_compare(const struct settings *running, const struct settings *fresh, cfg_change_f *f, void *arg)
+{
+    struct changes x = {.f = f, .arg = arg};
+    cfg_compare(running->cfg, fresh->cfg, on_change, &x);
+    return x.n_restart;
+}

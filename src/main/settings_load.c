@@ -1,0 +1,137 @@
+/* Where the configuration comes from: a file, or the environment alone, which is written out as the file that would say
+ * the same and then read like any other. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "main/settings_int.h"
+
+static const struct cfg_override OVERRIDES[] = {
+    {"SLUICE_LISTEN", "listen.address"},
+    {"SLUICE_ADMIN_LISTEN", "admin.address"},
+    {"SLUICE_STATE_DIR", "state.directory"},
+    {NULL, NULL},
+};
+
+struct settings *settings_read_text(const struct cfg_source *src, struct cfg_report *report)
+{
+    struct cfg_source with = *src;
+    if (with.overrides == NULL)
+        with.overrides = OVERRIDES;
+    struct cfg *c = cfg_read(&settings_root, sizeof(struct settings), &with, report);
+    struct settings *s = cfg_root(c);
+    s->cfg = c;
+    s->source = sl_arena_cstr(cfg_arena(c), sl_str_c(src->name));
+    if (cfg_is_whole(c))
+        settings_resolve(s, c);
+    cfg_report_sort(report);
+    if (report->n_errors == 0)
+        return s;
+    settings_free(s);
+    return NULL;
+}
+
+static void report_plain(struct cfg_report *report, const char *path, enum cfg_grade grade, const char *text)
+{
+    struct cfg_finding f = {.grade = grade, .text = sl_str_c(text)};
+    report->source = sl_arena_str(&report->arena, sl_str_c(path));
+    cfg_report_add(report, &f);
+}
+
+struct settings *settings_read(const char *path, struct cfg_report *report)
+{
+    struct sl_fail fail;
+    struct sl_buf text;
+    struct settings *s = NULL;
+    const char *slash = strrchr(path, '/');
+    sl_buf_init(&text, CFG_FILE_MAX);
+    if (cfg_read_file(path, CFG_FILE_MAX, &text, &fail) == SL_OK) {
+        struct sl_str folder = sl_str_of(path, slash != NULL ? (size_t)(slash - path) : 0);
+        const char *zfolder = slash == path ? "/" : sl_arena_cstr(&report->arena, folder);
+        s = settings_read_text(&(struct cfg_source){.name = path, .text = sl_buf_str(&text), .folder = zfolder},
+                               report);
+    } else {
+        report_plain(report, path, CFG_ERROR, fail.text);
+    }
+    if (text.p != NULL)
+        explicit_bzero(text.p, text.n); /* secrets may stand in it */
+    sl_buf_done(&text);
+    return s;
+}
+
+/* The environment alone --------------------------------------------------------------------------------------------- */
+
+struct environment {
+    const char *(*get)(void *arg, const char *name);
+    void *arg;
+};
+
+static const char *from_process(void *arg, const char *name)
+{
+    (void)arg;
+    return getenv(name);
+}
+
+static bool is_there(const struct environment *e, const char *name)
+{
+    const char *value = e->get(e->arg, name);
+    return value != NULL && value[0] != 0;
+}
+
+static const char WITH_KEY[] = "providers:\n"
+                               "  openai:\n"
+                               "    kind: openai\n"
+                               "    base_url: '${OPENAI_BASE_URL:-https://api.openai.com/v1}'\n"
+                               "    keys: '${OPENAI_API_KEY}'\n"
+                               "    organization: '${OPENAI_ORG_ID:-}'\n"
+                               "    project: '${OPENAI_PROJECT_ID:-}'\n"
+                               "    open_models: true\n";
+static const char WITHOUT_KEY[] = "providers:\n"
+                                  "  local:\n"
+                                  "    kind: openai-compatible\n"
+                                  "    base_url: '${OPENAI_BASE_URL}'\n"
+                                  "    open_models: true\n";
+static const char SIMULATED[] = "providers:\n"
+                                "  sim:\n"
+                                "    kind: sim\n"
+                                "    open_models: true\n"
+                                "models:\n"
+                                "  sim-chat: sim/sim-chat\n"
+                                "  sim-embedding: sim/sim-embedding\n";
+
+/* Keys of vendors whose formats this release does not speak yet. */
+static const char *const LATER[] = {"ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "ARK_API_KEY"};
+
+struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
+                                           struct cfg_report *report)
+{
+    struct environment e = {.get = env != NULL ? env : from_process, .arg = env_arg};
+    const char *text = is_there(&e, "OPENAI_API_KEY")    ? WITH_KEY
+                       : is_there(&e, "OPENAI_BASE_URL") ? WITHOUT_KEY
+                                                         : SIMULATED;
+    for (size_t i = 0; i < sizeof LATER / sizeof *LATER; i++) {
+        if (!is_there(&e, LATER[i]))
+            continue;
+        struct sl_str words = sl_arena_printf(
+            &report->arena, "%s is set, but that vendor's format comes with a later release: it is not used", LATER[i]);
+        report_plain(report, "environment", CFG_WARNING, words.p);
+    }
+    struct cfg_source src = {
+        .name = "environment", .text = sl_str_c(text), .is_made = true, .env = e.get, .env_arg = e.arg};
+    return settings_read_text(&src, report);
+}
+
+const char *settings_default_path(void)
+{
+    const char *named = getenv("SLUICE_CONFIG");
+    if (named != NULL && named[0] != 0)
+        return named;
+    return access("sluice.yaml", F_OK) == 0 ? "sluice.yaml" : NULL;
+}
+
+struct settings *settings_load(const char *path, struct cfg_report *report)
+{
+    if (path == NULL)
+        path = settings_default_path();
+    return path != NULL ? settings_read(path, report) : settings_from_environment(NULL, NULL, report);
+}

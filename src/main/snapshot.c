@@ -1,0 +1,253 @@
+/* Settings -> snapshot: providers with their origins and credentials, the routing policy, TLS contexts. Everything an exchange
+ * reads is resolved here, once; the settings themselves stay alive as long as the snapshot. */
+#include "base/hash.h"
+#include "base/mem.h"
+#include "main/gateway.h"
+#include "tls/context.h"
+
+struct full_snapshot {
+    struct snapshot s;         /* first */
+    struct settings *settings; /* own */
+    struct sl_arena arena;
+};
+
+static void free_snapshot(struct snapshot *s)
+{
+    struct full_snapshot *f = (struct full_snapshot *)s;
+    for (size_t i = 0; i < s->n_providers; i++) {
+        provider_release(&s->providers[i].provider);
+        if (s->providers[i].origin.tls_ctx != NULL)
+            tls_context_unref(s->providers[i].origin.tls_ctx);
+    }
+    route_policy_free(s->policy);
+    sl_arena_done(&f->arena);
+    settings_free(f->settings);
+    sl_free(f);
+}
+
+const struct settings *snapshot_settings(const struct snapshot *s)
+{
+    return ((const struct full_snapshot *)s)->settings;
+}
+
+bool settings_need_sim(const struct settings *s)
+{
+    for (size_t i = 0; i < s->providers.n; i++)
+        if (s->providers.v[i].kind == PROVIDER_SIM && s->providers.v[i].base_url.text.n == 0)
+            return true;
+    return false;
+}
+
+/* ---- providers ---- */
+
+static void fill_provider(struct sl_arena *a, const struct provider_settings *p, struct provider *out)
+{
+    struct provider_header *headers = sl_arena_alloc(a, (p->headers.n + 1) * sizeof *headers);
+    for (size_t i = 0; i < p->headers.n; i++)
+        headers[i] =
+            (struct provider_header){.name = p->headers.v[i].name, .value = sl_secret_expose(&p->headers.v[i].value)};
+    *out = (struct provider){
+        .name = p->name,
+        .kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind))),
+        .base_path = p->base_url.text.n > 0 ? p->base_url.path : SL_STR("/v1"),
+        .n_credentials = (unsigned)p->keys.n,
+        .organization = p->organization,
+        .project = p->project,
+        .headers = headers,
+        .n_headers = (unsigned)p->headers.n,
+        .pass = p->pass_headers.v,
+        .n_pass = (unsigned)p->pass_headers.n,
+    };
+    out->credentials = sl_calloc(p->keys.n, sizeof *out->credentials);
+    for (size_t i = 0; i < p->keys.n; i++)
+        sl_secret_set(&out->credentials[i], sl_secret_expose(&p->keys.v[i]));
+    provider_prepare(out);
+}
+
+/* "Basic " and base64 of user:password (RFC 7617). */
+static struct sl_str proxy_authorization(struct sl_arena *a, struct sl_str user, struct sl_str password)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = user.n + 1 + password.n, at = 6;
+    unsigned char *in = sl_arena_zalloc(a, n + 2);
+    char *out = sl_arena_alloc(a, 6 + (n + 2) / 3 * 4);
+    memcpy(in, user.p, user.n);
+    in[user.n] = ':';
+    if (password.n > 0)
+        memcpy(in + user.n + 1, password.p, password.n);
+    memcpy(out, "Basic ", 6);
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = (unsigned)in[i] << 16 | (unsigned)in[i + 1] << 8 | in[i + 2];
+        out[at++] = digits[v >> 18];
+        out[at++] = digits[v >> 12 & 63];
+        out[at++] = i + 1 < n ? digits[v >> 6 & 63] : '=';
+        out[at++] = i + 2 < n ? digits[v & 63] : '=';
+    }
+    return sl_str_of(out, at);
+}
+
+static void fill_proxy(struct sl_arena *a, const struct proxy_settings *p, struct upstream_origin *o)
+{
+    o->proxy_host = p->url.host;
+    o->proxy_port = p->url.port;
+    if (p->user.n > 0)
+        o->proxy_auth = proxy_authorization(a, p->user, sl_secret_expose(&p->password));
+}
+
+static void fill_address(struct sl_arena *a, const struct provider_settings *p, const struct sl_addr *sim,
+                         struct upstream_origin *o)
+{
+    char text[SL_ADDR_TEXT];
+    if (p->base_url.text.n > 0) {
+        o->host = p->base_url.host;
+        o->authority = p->base_url.authority;
+        o->port = p->base_url.port;
+        o->tls = p->base_url.tls;
+        return;
+    }
+    sl_addr_text(sim, text); /* the simulator inside the process */
+    o->authority = sl_arena_str(a, sl_str_c(text));
+    o->host = SL_STR("127.0.0.1");
+    o->port = sl_addr_port(sim);
+    o->allow_private = true;
+}
+
+/* Equal for origins that may share connections: everything that a connection depends on. */
+static uint64_t origin_id(struct sl_arena *a, const struct upstream_origin *o, const struct provider_settings *p)
+{
+    struct sl_str all =
+        sl_arena_printf(a, "%d|" SL_STR_FMT "|%u|%d|" SL_STR_FMT "|" SL_STR_FMT "|" SL_STR_FMT "|%u|" SL_STR_FMT,
+                        o->tls, SL_STR_ARG(o->host), o->port, (int)o->http, SL_STR_ARG(o->tls_name),
+                        SL_STR_ARG(p->tls.ca), SL_STR_ARG(o->proxy_host), o->proxy_port, SL_STR_ARG(o->proxy_auth));
+    return sl_hash(sl_hash_process_key(), all) | 1;
+}
+
+static enum sl_err fill_origin(struct full_snapshot *f, const struct provider_settings *p, const struct sl_addr *sim,
+                               struct upstream_origin *o, struct sl_fail *fail)
+{
+    const struct settings *s = f->settings;
+    *o = (struct upstream_origin){
+        .provider = p->name,
+        .allow_private = p->allow_private == PROVIDER_PRIVATE_YES,
+        .http = p->http == PROVIDER_HTTP_1   ? UPSTREAM_HTTP1
+                : p->http == PROVIDER_HTTP_2 ? UPSTREAM_HTTP2
+                                             : UPSTREAM_AUTO,
+        .max_idle = s->upstream.idle_connections,
+        .idle_ns = s->upstream.idle_ns,
+    };
+    fill_address(&f->arena, p, sim, o);
+    o->tls_name = p->tls.verify_name.n > 0 ? p->tls.verify_name : o->host;
+    if (!p->no_proxy && o->host.n > 0 && p->base_url.text.n > 0)
+        fill_proxy(&f->arena, p->proxy.url.text.n > 0 ? &p->proxy : &s->upstream.proxy, o);
+    o->id = origin_id(&f->arena, o, p);
+    if (!o->tls)
+        return SL_OK;
+    return tls_context_new_client(
+        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, fail);
+}
+
+/* ---- policy ---- */
+
+static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
+{
+    const struct settings *s = f->settings;
+    struct sl_arena *a = &f->arena;
+    struct route_provider_spec *providers = sl_arena_zalloc(a, (s->providers.n + 1) * sizeof *providers);
+    struct route_model_spec *models = sl_arena_zalloc(a, (s->models.n + 1) * sizeof *models);
+    size_t n_aliases = 0;
+    for (size_t i = 0; i < s->models.n; i++)
+        n_aliases += s->models.v[i].aliases.n;
+    struct route_alias_spec *aliases = sl_arena_zalloc(a, (n_aliases + 1) * sizeof *aliases);
+    size_t at = 0;
+    for (size_t i = 0; i < s->providers.n; i++)
+        providers[i] = (struct route_provider_spec){.name = s->providers.v[i].name,
+                                                    .direct = s->providers.v[i].direct,
+                                                    .open_models = s->providers.v[i].open_models,
+                                                    .models = s->providers.v[i].models.v,
+                                                    .n_models = s->providers.v[i].models.n};
+    for (size_t i = 0; i < s->models.n; i++) {
+        const struct model_settings *m = &s->models.v[i];
+        struct route_target_spec *targets = sl_arena_alloc(a, (m->targets.n + 1) * sizeof *targets);
+        for (size_t k = 0; k < m->targets.n; k++)
+            targets[k] =
+                (struct route_target_spec){.provider = m->targets.v[k].provider->name, .model = m->targets.v[k].model};
+        models[i] = (struct route_model_spec){.name = m->name, .targets = targets, .n_targets = m->targets.n};
+        for (size_t k = 0; k < m->aliases.n; k++)
+            aliases[at++] = (struct route_alias_spec){.name = m->aliases.v[k], .model = m->name};
+    }
+    const struct route_policy_spec spec = {
+        .providers = providers,
+        .n_providers = s->providers.n,
+        .models = models,
+        .n_models = s->models.n,
+        .aliases = aliases,
+        .n_aliases = n_aliases,
+        .created_s = sl_clock_wall_ns() / SL_SEC,
+    };
+    return route_policy_build(&spec, &f->s.policy, fail);
+}
+
+static void fill_plain(struct full_snapshot *f)
+{
+    const struct settings *s = f->settings;
+    const struct deadline_settings *d = &s->resilience.deadline;
+    f->s.revision_text = sl_str_c(s->revision);
+    f->s.set = (struct exchange_policy){
+        .hold_bytes = s->relay.hold_bytes,
+        .body_bytes = s->listen.limits.body_bytes,
+        .decoded_body_bytes = s->listen.limits.decoded_body_bytes,
+        .answer_bytes = s->upstream.answer_bytes,
+        .event_bytes = s->relay.sse_event_bytes,
+        .answer_ns = d->answer_ns,
+        .open_synced = s->ledger.open == LEDGER_SYNCED,
+        .queue_ns = SL_SEC,
+        .write_ns = s->listen.deadlines.write_ns,
+        .settle_ns = 2 * SL_SEC,
+        .close_synced = s->ledger.close == LEDGER_SYNCED,
+        .full_refuses = s->ledger.on_full == LEDGER_REFUSE,
+    };
+    f->s.retry = (struct retry_policy){
+        .attempts = s->resilience.retry.attempts,
+        .base_ns = s->resilience.retry.backoff.base_ns,
+        .cap_ns = s->resilience.retry.backoff.cap_ns,
+        .wait_cap_ns = s->resilience.retry.wait_cap_ns,
+    };
+    f->s.deadlines = (struct attempt_deadlines){
+        .connect_ns = d->connect_ns,
+        .tls_ns = d->tls_ns,
+        .send_ns = d->send_ns,
+        .first_byte_ns = d->first_byte_ns,
+        .between_ns = d->between_bytes_ns,
+        .total_due_ns = d->total_ns > 0 ? d->total_ns : 24 * 60 * SL_MIN,
+    };
+}
+
+enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,
+                           struct sl_fail *fail)
+{
+    struct full_snapshot *f = SL_NEW(struct full_snapshot);
+    enum sl_err e = SL_OK;
+    f->settings = s;
+    f->s.refs = 1;
+    f->s.free_it = free_snapshot;
+    sl_arena_init(&f->arena, NULL);
+    fill_plain(f);
+    f->s.providers = sl_arena_zalloc(&f->arena, (s->providers.n + 1) * sizeof *f->s.providers);
+    for (size_t i = 0; i < s->providers.n && e == SL_OK; i++) {
+        struct snapshot_provider *p = &f->s.providers[i];
+        fill_provider(&f->arena, &s->providers.v[i], &p->provider);
+        p->price_provider = s->providers.v[i].kind == PROVIDER_OPENAI_COMPATIBLE ? s->providers.v[i].name
+                                                                                 : SL_STR("openai");
+        f->s.n_providers = i + 1;
+        e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
+    }
+    if (e == SL_OK)
+        e = build_policy(f, fail);
+    if (e != SL_OK) {
+        f->settings = NULL; /* stays the caller's */
+        free_snapshot(&f->s);
+        return e;
+    }
+    *out = &f->s;
+    return SL_OK;
+}

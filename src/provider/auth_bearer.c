@@ -1,0 +1,41 @@
+/* Credentials as "Authorization: Bearer": the header's value is made once, when the snapshot is. */
+#include "provider/provider.h"
+
+#include "base/mem.h"
+
+static void wipe(char *p, size_t n)
+{
+    volatile char *v = p;
+    while (n-- > 0)
+        *v++ = 0;
+}
+
+void provider_prepare(struct provider *p)
+{
+    static const char scheme[] = "Bearer ";
+    p->authorization = sl_calloc(p->n_credentials, sizeof *p->authorization);
+    for (unsigned i = 0; i < p->n_credentials; i++) {
+        struct sl_str key = sl_secret_expose(&p->credentials[i]);
+        size_t n = sizeof scheme - 1 + key.n;
+        char *text = sl_malloc(n);
+        memcpy(text, scheme, sizeof scheme - 1);
+        if (key.n > 0)
+            memcpy(text + sizeof scheme - 1, key.p, key.n);
+        sl_secret_set(&p->authorization[i], sl_str_of(text, n));
+        wipe(text, n);
+        sl_free(text);
+    }
+}
+
+void provider_release(struct provider *p)
+{
+    for (unsigned i = 0; i < p->n_credentials; i++) {
+        sl_secret_done(&p->credentials[i]);
+        if (p->authorization != NULL)
+            sl_secret_done(&p->authorization[i]);
+    }
+    sl_free(p->credentials);
+    sl_free(p->authorization);
+    p->credentials = p->authorization = NULL;
+    p->n_credentials = 0;
+}

@@ -1,0 +1,162 @@
+#include "provider/settings.h"
+
+#include <string.h>
+
+static const struct cfg_word KINDS[] = {
+    {"openai", PROVIDER_OPENAI, "OpenAI itself, or a resource of it in a region (set base_url)"},
+    {"openai-compatible", PROVIDER_OPENAI_COMPATIBLE,
+     "a server that speaks OpenAI's format: vLLM, llama.cpp, Ollama and many vendors; needs base_url"},
+    {"sim", PROVIDER_SIM, "simulated answers; without base_url from inside this process"},
+    {NULL, 0, NULL}};
+static const struct cfg_word HTTP[] = {{"auto", PROVIDER_HTTP_AUTO, "what the server offers on TLS, else HTTP/1.1"},
+                                       {"1", PROVIDER_HTTP_1, "HTTP/1.1"},
+                                       {"2", PROVIDER_HTTP_2, "HTTP/2, without TLS by prior knowledge"},
+                                       {NULL, 0, NULL}};
+static const struct cfg_word PRIVATE[] = {
+    {"auto", PROVIDER_PRIVATE_AUTO, "as base_url says: allowed when it names such an address or a local name"},
+    {"no", PROVIDER_PRIVATE_NO, "never"},
+    {"yes", PROVIDER_PRIVATE_YES, "always"},
+    {NULL, 0, NULL}};
+
+const struct cfg_section proxy_settings_section = {
+    .short_form = "url",
+    .settings = (const struct cfg_setting[]){
+        {"url", CFG_URL_AT(struct proxy_settings, url), .flags = CFG_OFF,
+         .text = "The proxy, `http://HOST:PORT`. It is asked to CONNECT, so it sees host names but no content."},
+        {"user", CFG_STRING_AT(struct proxy_settings, user), .text = "User name, where the proxy wants one."},
+        {"password", CFG_SECRET_AT(struct proxy_settings, password), .text = "Password of that user."},
+        CFG_END}};
+
+static const struct cfg_section TLS = {
+    .settings = (const struct cfg_setting[]){
+        {"ca", CFG_PATH_AT(struct provider_tls_settings, ca),
+         .text = "Authorities in PEM that the server's certificate is verified against, instead of the system's."},
+        {"verify_name", CFG_STRING_AT(struct provider_tls_settings, verify_name),
+         .text = "Name that the server's certificate must be for, when it is not the host of base_url. Verification "
+                 "itself cannot be turned off."},
+        CFG_END}};
+
+static bool is_token(struct sl_str name) /* RFC 9110 5.6.2 */
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = sl_lower(name.p[i]);
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        if (!is_plain && (c == 0 || strchr("!#$%&'*+-.^_`|~", c) == NULL))
+            return false;
+    }
+    return name.n != 0 && name.n <= 100;
+}
+
+/* Headers that only the connection itself may write, or that carry a credential. */
+static bool is_reserved(struct sl_str name)
+{
+    static const struct sl_str RESERVED[] = {
+        SL_STR_INIT("host"),       SL_STR_INIT("connection"),        SL_STR_INIT("content-length"),
+        SL_STR_INIT("te"),         SL_STR_INIT("transfer-encoding"), SL_STR_INIT("upgrade"),
+        SL_STR_INIT("keep-alive"), SL_STR_INIT("proxy-connection"),  SL_STR_INIT("proxy-authorization"),
+        SL_STR_INIT("trailer"),    SL_STR_INIT("content-encoding"),  SL_STR_INIT("accept-encoding"),
+        SL_STR_INIT("expect"),
+    };
+    for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++)
+        if (sl_str_eq_nocase(name, RESERVED[i]))
+            return true;
+    return false;
+}
+
+static const char *header_refused(struct sl_str name)
+{
+    if (!is_token(name))
+        return "is not a header's name";
+    if (sl_str_eq_nocase(name, SL_STR("authorization")))
+        return "is not set here: credentials belong in keys";
+    return is_reserved(name) ? "is not set here: the connection writes it itself" : NULL;
+}
+
+static const char *pass_refused(struct sl_str name)
+{
+    if (sl_str_ends(name, SL_STR("*")))
+        name.n--;
+    if (!is_token(name))
+        return "not a header's name, nor the beginning of one with '*' behind it";
+    if (is_reserved(name) || sl_str_eq_nocase(name, SL_STR("authorization")) ||
+        sl_str_eq_nocase(name, SL_STR("cookie")) || sl_str_eq_nocase(name, SL_STR("x-api-key")) ||
+        sl_str_eq_nocase(name, SL_STR("api-key")))
+        return "this header of the client's never goes on to a provider";
+    return NULL;
+}
+
+static const char *name_refused(struct sl_str name)
+{
+    if (name.n > 64)
+        return "is longer than 64 bytes";
+    for (size_t i = 0; i < name.n; i++) {
+        char c = sl_lower(name.p[i]);
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && strchr("._-", c) == NULL)
+            return "holds other characters than letters, digits, '.', '_' and '-'";
+    }
+    return NULL;
+}
+
+static const struct cfg_section HEADER = {
+    .short_form = "value",
+    .name_offset = offsetof(struct provider_header_settings, name),
+    .name_called = "header",
+    .name_refused = header_refused,
+    .settings = (const struct cfg_setting[]){{"value", CFG_SECRET_AT(struct provider_header_settings, value),
+                                              .flags = CFG_REQUIRED,
+                                              .text = "The header's value; treated as a secret, because some are."},
+                                             CFG_END}};
+
+const struct cfg_section provider_settings_section = {
+    .name_offset = offsetof(struct provider_settings, name),
+    .name_called = "provider",
+    .name_refused = name_refused,
+    .settings = (const struct cfg_setting[]){
+        {"kind", CFG_ENUM_AT(struct provider_settings, kind, KINDS), .flags = CFG_REQUIRED,
+         .text = "What is at the other end."},
+        {"base_url", CFG_URL_AT(struct provider_settings, base_url),
+         .text = "Where its API begins, up to and with the version: https://api.openai.com/v1 is what kind openai uses "
+                 "when nothing is said."},
+        {"keys", CFG_LIST_AT(struct provider_settings, keys, CFG_SECRET), .max = 100,
+         .text = "API keys; with several, requests are spread over them. Kind openai needs one."},
+        {"region", CFG_STRING_AT(struct provider_settings, region),
+         .text = "Where it processes data: `eu`, `us`. A name of your own, for records and rules."},
+        {"organization", CFG_STRING_AT(struct provider_settings, organization),
+         .text = "Sent as `openai-organization`."},
+        {"project", CFG_STRING_AT(struct provider_settings, project), .text = "Sent as `openai-project`."},
+        {"http", CFG_ENUM_AT(struct provider_settings, http, HTTP), .preset = "auto",
+         .text = "HTTP version towards it."},
+        {"tls", CFG_SECTION_AT(struct provider_settings, tls, &TLS), .text = "How its certificate is verified."},
+        {"proxy", CFG_SECTION_AT(struct provider_settings, proxy, &proxy_settings_section),
+         .text = "An HTTP CONNECT proxy on the way to it, instead of upstream.proxy; `off`: none."},
+        {"headers", CFG_MAP_AT(struct provider_settings, headers, &HEADER), .max = 32,
+         .text = "Headers to send with every request to it, `name: value`."},
+        {"pass_headers", CFG_LIST_AT(struct provider_settings, pass_headers, CFG_STRING), .max = 64,
+         .refused = pass_refused,
+         .text =
+             "Further headers of clients that go on to it, `x-foo` or `x-foo-*`. Others than the known ones do not, "
+             "because an unknown header may carry somebody's secret."},
+        {"models", CFG_LIST_AT(struct provider_settings, models, CFG_STRING), .max = 1000,
+         .text =
+             "Models it is known to have: listed for clients as `NAME/model`, and allowed to be asked for like that "
+             "even when `direct` is false."},
+        {"direct", CFG_BOOL_AT(struct provider_settings, direct), .preset = "true",
+         .text = "Clients may ask for any model of it as `NAME/model`."},
+        {"open_models", CFG_BOOL_AT(struct provider_settings, open_models), .preset = "false",
+         .text =
+             "It gets every model name that no entry of `models` answers to, as it was asked for. For one provider; "
+             "with several, the first one gets them."},
+        {"allow_private", CFG_ENUM_AT(struct provider_settings, allow_private, PRIVATE), .preset = "auto",
+         .text = "Whether its name may lead to a loopback, private or link-local address. Checked when connecting, so "
+                 "that a changed name cannot lead into your own network."},
+        {"zero_retention", CFG_BOOL_AT(struct provider_settings, zero_retention), .preset = "false",
+         .text = "It keeps nothing of prompts and answers: by contract, or because it is your own."},
+        CFG_END}};
+
+const char *provider_kind_name(enum provider_kind_setting k)
+{
+    for (const struct cfg_word *w = KINDS; w->word != NULL; w++)
+        if (w->value == (unsigned)k)
+            return w->word;
+    return "";
+}

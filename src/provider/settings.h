@@ -1,0 +1,63 @@
+/* The settings under `providers`: accounts at vendors and servers of one's own. Immutable. */
+#ifndef SLUICE_PROVIDER_SETTINGS_H
+#define SLUICE_PROVIDER_SETTINGS_H
+
+#include "config/schema.h"
+
+enum provider_kind_setting {
+    PROVIDER_OPENAI = 1, /* 0: what the file says is wrong */
+    PROVIDER_OPENAI_COMPATIBLE,
+    PROVIDER_SIM
+};
+enum provider_http {
+    PROVIDER_HTTP_AUTO = 0,
+    PROVIDER_HTTP_1,
+    PROVIDER_HTTP_2
+};
+enum provider_private {
+    PROVIDER_PRIVATE_AUTO = 0,
+    PROVIDER_PRIVATE_NO,
+    PROVIDER_PRIVATE_YES
+};
+
+struct proxy_settings { /* an HTTP CONNECT proxy; also under `upstream` */
+    struct cfg_url url; /* text empty: none */
+    struct sl_str user;
+    struct sl_secret password;
+};
+
+struct provider_tls_settings {
+    struct sl_str ca;          /* PEM file; empty: the system's authorities */
+    struct sl_str verify_name; /* empty: the host of base_url */
+};
+
+struct provider_header_settings { /* sent with every request to the provider; values may be secrets */
+    struct sl_str name;           /* lower case */
+    struct sl_secret value;
+};
+
+struct provider_settings {
+    struct sl_str name;
+    enum provider_kind_setting kind;
+    struct cfg_url base_url; /* always set once read, but for kind sim: empty means the simulator inside the process */
+    CFG_LIST_OF(struct sl_secret) keys;
+    struct sl_str region, organization, project;
+    enum provider_http http;
+    struct provider_tls_settings tls;
+    struct proxy_settings proxy; /* url empty: upstream.proxy is used */
+    bool no_proxy;               /* `proxy: off`: neither. Filled by the third pass */
+    CFG_LIST_OF(struct provider_header_settings) headers;
+    CFG_LIST_OF(struct sl_str) pass_headers; /* of the client's; lower case; "x-foo-*" for a prefix */
+    CFG_LIST_OF(struct sl_str) models;       /* known ones: listed as "name/model", and allowed when not direct */
+    enum provider_private allow_private;     /* never AUTO once read */
+    bool zero_retention;
+    bool direct;      /* clients may ask for "name/any-model" */
+    bool open_models; /* gets every model name that nothing else answers to */
+};
+
+extern const struct cfg_section provider_settings_section; /* of one provider */
+extern const struct cfg_section proxy_settings_section;
+
+const char *provider_kind_name(enum provider_kind_setting k);
+
+#endif

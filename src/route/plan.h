@@ -1,0 +1,119 @@
+/* Which targets may serve a request, in which order, and why: route_plan. The policy is built once per snapshot from the
+ * configuration and is immutable; any thread reads it.
+ *
+ *   name asked -> alias -> configured model -> its targets in order
+ *              -> "provider/model" where that provider is direct or knows the model -> that target
+ *              -> any other name -> the providers whose models are open
+ *
+ * Rights are asked through a function (auth/ is of the same level). A model that is unknown and one that is not granted look
+ * the same to the caller. Pure: allocates from the arena given. */
+#ifndef SLUICE_ROUTE_PLAN_H
+#define SLUICE_ROUTE_PLAN_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#define ROUTE_CANDIDATES_MAX 32u /* in one plan; more are cut, with an exclusion that says so */
+
+/* -- Policy ------------------------------------------------------------------------------------------------------- */
+
+struct route_target_spec {
+    struct sl_str provider, model; /* "openai", "gpt-4o" */
+};
+struct route_model_spec {
+    struct sl_str name;
+    const struct route_target_spec *targets;
+    size_t n_targets;
+};
+struct route_alias_spec {
+    struct sl_str name, model; /* model: a configured model, or "provider/model" */
+};
+struct route_provider_spec {
+    struct sl_str name;
+    bool direct;                 /* "provider/model" may be asked for, with any model */
+    bool open_models;            /* gets every name that nothing else answers to; several: in their order */
+    const struct sl_str *models; /* known models: listed by GET /models as "provider/model", and asked for so */
+    size_t n_models;
+};
+struct route_policy_spec { /* borrowed for the call; copied */
+    const struct route_provider_spec *providers;
+    size_t n_providers;
+    const struct route_model_spec *models;
+    size_t n_models;
+    const struct route_alias_spec *aliases;
+    size_t n_aliases;
+    int64_t created_s; /* told as `created` of the listed models */
+};
+
+struct route_policy;
+
+/* SL_EINVAL: a target of a provider that is not there, an alias to nothing or onto itself, a name given twice, a model
+ * without targets. *out_p is the caller's: route_policy_free. */
+enum sl_err route_policy_build(const struct route_policy_spec *spec, struct route_policy **out_p,
+                               struct sl_fail *fail) SL_MUST_CHECK;
+void route_policy_free(struct route_policy *p); /* NULL accepted */
+
+/* -- Plans -------------------------------------------------------------------------------------------------------- */
+
+/* May this caller use the model of that name? */
+typedef bool route_granted_f(const void *grant, struct sl_str model);
+
+enum route_fallback {
+    ROUTE_ALL = 0,
+    ROUTE_FIRST_ONLY
+};
+
+struct route_ask {
+    struct sl_str model;
+    const struct sl_str *models; /* further names in order; may be NULL */
+    uint32_t n_models;
+    struct sl_str route; /* a named route; empty: none */
+    enum route_fallback fallback;
+    route_granted_f *granted;
+    const void *grant;
+    uint64_t seed; /* for ties; the same seed gives the same plan */
+};
+
+struct route_candidate {
+    struct sl_str asked;     /* the name by which the caller asked for it */
+    struct sl_str provider;  /* borrow (of the policy) */
+    struct sl_str model;     /* the provider's name; borrow (of the policy, or of the ask for an open provider) */
+    uint32_t provider_index; /* in route_policy_spec.providers */
+    const char *why;         /* static: reason for the place, or for the exclusion */
+};
+
+enum route_verdict {
+    ROUTE_OK = 0,      /* at least one candidate */
+    ROUTE_UNKNOWN,     /* no such model */
+    ROUTE_NOT_GRANTED, /* there is one, but not for this caller: told as ROUTE_UNKNOWN */
+    ROUTE_NO_SUCH_ROUTE
+};
+
+struct route_plan {
+    struct route_candidate *candidates; /* in the arena, in order */
+    uint32_t n;
+    struct route_candidate *excluded;
+    uint32_t n_excluded;
+    struct sl_str near; /* not ROUTE_OK: the nearest name that this caller may use; empty: none is near */
+};
+
+enum route_verdict route_plan(const struct route_policy *p, const struct route_ask *ask, struct sl_arena *a,
+                              struct route_plan *out_plan);
+
+/* -- GET /models ---------------------------------------------------------------------------------------------------- */
+
+struct route_listed {
+    struct sl_str id, owned_by; /* borrow (of the policy) */
+    int64_t created_s;
+};
+/* What this caller may use, by name. In the arena. */
+size_t route_list(const struct route_policy *p, route_granted_f *granted, const void *grant, struct sl_arena *a,
+                  struct route_listed **out_rows);
+/* One of them, by id; false: unknown or not granted. */
+bool route_listed_find(const struct route_policy *p, route_granted_f *granted, const void *grant, struct sl_str id,
+                       struct route_listed *out);
+
+#endif

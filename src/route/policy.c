@@ -1,0 +1,162 @@
+/* The routing policy of a snapshot: names to targets, resolved once. See plan.h. */
+#include "route/route_int.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+struct building {
+    const struct route_policy_spec *spec;
+    struct route_policy *p;
+    struct sl_fail *fail;
+};
+
+static struct route_provider *find_provider(const struct route_policy *p, struct sl_str name)
+{
+    return sl_map_get(&p->provider_by_name, name);
+}
+
+static enum sl_err add_name(struct building *b, struct sl_str name, const struct route_target *targets, size_t n)
+{
+    struct route_name *e = SL_ARENA_NEW(&b->p->arena, struct route_name);
+    *e = (struct route_name){.name = sl_arena_str(&b->p->arena, name), .targets = targets, .n_targets = n};
+    if (sl_map_put(&b->p->names, e->name, e) != NULL)
+        return sl_fail_set(b->fail, SL_EINVAL, "models", "the name '" SL_STR_FMT "' is given twice", SL_STR_ARG(name));
+    return SL_OK;
+}
+
+static enum sl_err add_providers(struct building *b)
+{
+    struct route_policy *p = b->p;
+    p->n_providers = b->spec->n_providers;
+    p->providers = sl_arena_zalloc(&p->arena, p->n_providers * sizeof *p->providers);
+    for (size_t i = 0; i < p->n_providers; i++) {
+        const struct route_provider_spec *s = &b->spec->providers[i];
+        struct route_provider *to = &p->providers[i];
+        *to = (struct route_provider){.name = sl_arena_str(&p->arena, s->name),
+                                      .index = (uint32_t)i,
+                                      .direct = s->direct,
+                                      .open_models = s->open_models,
+                                      .n_models = s->n_models};
+        to->models = sl_arena_alloc(&p->arena, s->n_models * sizeof *to->models);
+        for (size_t k = 0; k < s->n_models; k++)
+            to->models[k] = sl_arena_str(&p->arena, s->models[k]);
+        if (sl_map_put(&p->provider_by_name, to->name, to) != NULL)
+            return sl_fail_set(b->fail, SL_EINVAL, "providers", "the provider '" SL_STR_FMT "' is given twice",
+                               SL_STR_ARG(s->name));
+    }
+    return SL_OK;
+}
+
+static enum sl_err add_model(struct building *b, const struct route_model_spec *m)
+{
+    if (m->n_targets == 0)
+        return sl_fail_set(b->fail, SL_EINVAL, "models", "the model '" SL_STR_FMT "' has no targets",
+                           SL_STR_ARG(m->name));
+    struct route_target *v = sl_arena_alloc(&b->p->arena, m->n_targets * sizeof *v);
+    for (size_t i = 0; i < m->n_targets; i++) {
+        const struct route_provider *provider = find_provider(b->p, m->targets[i].provider);
+        if (provider == NULL)
+            return sl_fail_set(b->fail, SL_EINVAL, "models",
+                               "the model '" SL_STR_FMT "' has a target at '" SL_STR_FMT "', which is no provider",
+                               SL_STR_ARG(m->name), SL_STR_ARG(m->targets[i].provider));
+        v[i] = (struct route_target){provider, sl_arena_str(&b->p->arena, m->targets[i].model)};
+    }
+    return add_name(b, m->name, v, m->n_targets);
+}
+
+static enum sl_err add_alias(struct building *b, const struct route_alias_spec *s)
+{
+    const struct route_name *to = sl_map_get(&b->p->names, s->model);
+    if (to != NULL)
+        return add_name(b, s->name, to->targets, to->n_targets);
+    struct route_target *t = SL_ARENA_NEW(&b->p->arena, struct route_target);
+    struct sl_str model = sl_arena_str(&b->p->arena, s->model);
+    if (!route_split(b->p, model, t))
+        return sl_fail_set(b->fail, SL_EINVAL, "models",
+                           "the alias '" SL_STR_FMT "' points to '" SL_STR_FMT "', which is no model",
+                           SL_STR_ARG(s->name), SL_STR_ARG(s->model));
+    return add_name(b, s->name, t, 1);
+}
+
+bool route_split(const struct route_policy *p, struct sl_str name, struct route_target *out)
+{
+    struct sl_str model = name;
+    struct sl_str provider = sl_str_cut(&model, '/');
+    const struct route_provider *found = model.n > 0 ? find_provider(p, provider) : NULL;
+    if (found == NULL)
+        return false;
+    *out = (struct route_target){found, model};
+    return true;
+}
+
+/* -- What is listed -------------------------------------------------------------------------------------------------- */
+
+static int compare_listed(const void *a, const void *b)
+{
+    return sl_str_cmp(((const struct route_listed *)a)->id, ((const struct route_listed *)b)->id);
+}
+
+static void make_list(struct building *b)
+{
+    struct route_policy *p = b->p;
+    size_t n = p->names.n;
+    for (size_t i = 0; i < p->n_providers; i++)
+        n += p->providers[i].n_models;
+    p->listed = sl_arena_alloc(&p->arena, n * sizeof *p->listed);
+    const struct sl_map_slot *slot;
+    for (size_t at = 0; (slot = sl_map_next(&p->names, &at)) != NULL;) {
+        const struct route_name *e = slot->value;
+        p->listed[p->n_listed++] = (struct route_listed){e->name, e->targets[0].provider->name, b->spec->created_s};
+    }
+    for (size_t i = 0; i < p->n_providers; i++) {
+        const struct route_provider *provider = &p->providers[i];
+        for (size_t k = 0; k < provider->n_models; k++) {
+            struct sl_str id = sl_arena_printf(&p->arena, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(provider->name),
+                                               SL_STR_ARG(provider->models[k]));
+            if (sl_map_get(&p->names, id) == NULL)
+                p->listed[p->n_listed++] = (struct route_listed){id, provider->name, b->spec->created_s};
+        }
+    }
+    qsort(p->listed, p->n_listed, sizeof *p->listed, compare_listed);
+}
+
+/* -- Life ------------------------------------------------------------------------------------------------------------ */
+
+static enum sl_err build(struct building *b)
+{
+    enum sl_err e = add_providers(b);
+    for (size_t i = 0; e == SL_OK && i < b->spec->n_models; i++)
+        e = add_model(b, &b->spec->models[i]);
+    for (size_t i = 0; e == SL_OK && i < b->spec->n_aliases; i++)
+        e = add_alias(b, &b->spec->aliases[i]);
+    if (e == SL_OK)
+        make_list(b);
+    return e;
+}
+
+enum sl_err route_policy_build(const struct route_policy_spec *spec, struct route_policy **out_p, struct sl_fail *fail)
+{
+    struct route_policy *p = SL_NEW(struct route_policy);
+    sl_arena_init(&p->arena, NULL);
+    sl_map_init(&p->names);
+    sl_map_init(&p->provider_by_name);
+    struct building b = {.spec = spec, .p = p, .fail = fail};
+    enum sl_err e = build(&b);
+    if (e != SL_OK) {
+        route_policy_free(p);
+        return e;
+    }
+    *out_p = p;
+    return SL_OK;
+}
+
+void route_policy_free(struct route_policy *p)
+{
+    if (p == NULL)
+        return;
+    sl_map_done(&p->names);
+    sl_map_done(&p->provider_by_name);
+    sl_arena_done(&p->arena);
+    sl_free(p);
+}

@@ -1,0 +1,459 @@
+/* The simulator's app: life of calls, routes, sending. One thread; a call lives in its stream's arena until it is finished, and is
+ * finished exactly once (sim_finish), which writes its record into the account. */
+#include "sim/sim.h"
+
+#include "base/mem.h"
+#include "sim/sim_int.h"
+
+#define OUT_KEEP (1u << 20) /* the rendering buffer goes back below this after a giant */
+#define LIMIT_REQUESTS 10000
+#define LIMIT_TOKENS 2000000
+
+/* ---- JSON memory ---- */
+
+static void *alc_malloc(void *ctx, size_t n)
+{
+    (void)ctx;
+    return sl_malloc(n);
+}
+
+static void *alc_realloc(void *ctx, void *p, size_t old, size_t n)
+{
+    (void)ctx;
+    (void)old;
+    return sl_realloc(p, n);
+}
+
+static void alc_free(void *ctx, void *p)
+{
+    (void)ctx;
+    sl_free(p);
+}
+
+const yyjson_alc sim_json_alc = {.malloc = alc_malloc, .realloc = alc_realloc, .free = alc_free};
+
+/* A document in the simulator's own memory where it fits; NULL: no JSON. The document is freed before the next is read. */
+static yyjson_doc *read_json(struct sim *s, struct sl_str raw)
+{
+    yyjson_alc pool;
+    const yyjson_alc *alc = &sim_json_alc;
+    char *text = (char *)(uintptr_t)raw.p; /* not written to: no INSITU */
+    if (raw.n <= SIM_BODY_MAX && yyjson_read_max_memory_usage(raw.n, YYJSON_READ_NOFLAG) < SIM_PARSE_BYTES / 2) {
+        yyjson_alc_pool_init(&pool, s->parse, SIM_PARSE_BYTES);
+        alc = &pool;
+    }
+    return raw.n > 0 ? yyjson_read_opts(text, raw.n, YYJSON_READ_NOFLAG, alc, NULL) : NULL;
+}
+
+/* ---- life ---- */
+
+struct sim *sim_new(struct sl_loop *l, const struct sim_settings *set)
+{
+    struct sim *s = SL_NEW(struct sim);
+    s->loop = l;
+    s->set = *set;
+    if (set->seed != 0)
+        sl_rand_seed(&s->rand, set->seed);
+    else
+        sl_rand_seed_system(&s->rand);
+    sl_list_init(&s->calls);
+    s->prefixes = sl_calloc(SIM_PREFIXES, sizeof *s->prefixes);
+    s->parse = sl_malloc(SIM_PARSE_BYTES);
+    sl_buf_init(&s->out, SIM_ANSWER_MAX);
+    sim_embeddings_prepare(s);
+    return s;
+}
+
+void sim_free(struct sim *s)
+{
+    if (s == NULL)
+        return;
+    SL_CHECK(sl_list_is_empty(&s->calls));
+    sl_free(s->served);
+    sl_free(s->prefixes);
+    sl_free(s->parse);
+    sl_buf_done(&s->out);
+    sl_free(s);
+}
+
+static void on_timer(struct sl_timer *t)
+{
+    struct sim_call *c = SL_CONTAINER_OF(t, struct sim_call, timer);
+    c->then(c);
+}
+
+void sim_after(struct sim_call *c, int64_t ns, void (*then)(struct sim_call *c))
+{
+    c->then = then;
+    sl_timer_arm(c->sim->loop, &c->timer, sl_loop_now(c->sim->loop) + ns);
+}
+
+void sim_finish(struct sim_call *c, bool complete)
+{
+    struct sim *s = c->sim;
+    if (c->released)
+        return;
+    c->released = true;
+    c->complete = complete && !c->gone;
+    if (!c->control)
+        sim_account_add(c);
+    sl_timer_cancel(s->loop, &c->timer);
+    sl_chunks_done(&c->body);
+    sl_list_remove(&c->node);
+    s->n_calls--;
+    http_stream_release(c->s); /* c itself is in the stream's arena */
+}
+
+/* ---- sending ---- */
+
+static struct sl_str digits_of(struct sl_arena *a, int64_t v)
+{
+    char *p = sl_arena_alloc(a, 20);
+    return sl_str_of(p, sl_u64_digits(v > 0 ? (uint64_t)v : 0, p));
+}
+
+static struct sl_str request_id(struct sim_call *c)
+{
+    static const char hex[] = "0123456789abcdef";
+    char *p = sl_arena_alloc(c->s->arena, 36);
+    memcpy(p, "req_", 4);
+    for (int half = 0; half < 2; half++) {
+        uint64_t r = sl_rand_next(&c->sim->rand);
+        for (int i = 0; i < 16; i++)
+            p[4 + 16 * half + i] = hex[r >> (4 * i) & 15];
+    }
+    return sl_str_of(p, 36);
+}
+
+/* What is left of this minute's requests and tokens. Nothing is refused because of it. */
+static void add_limits(struct sim_call *c, struct http_headers *h)
+{
+    struct sim *s = c->sim;
+    struct sl_arena *a = c->s->arena;
+    int64_t minute = sl_loop_now(s->loop) / SL_MIN;
+    if (minute != s->minute) {
+        s->minute = minute;
+        s->minute_requests = s->minute_tokens = 0;
+    }
+    s->minute_requests++;
+    bool refused = c->status == 429;
+    http_headers_add(h, a, SL_STR("x-ratelimit-limit-requests"), SL_STR("10000"));
+    http_headers_add(h, a, SL_STR("x-ratelimit-limit-tokens"), SL_STR("2000000"));
+    http_headers_add(h, a, SL_STR("x-ratelimit-remaining-requests"),
+                     refused ? SL_STR("0") : digits_of(a, LIMIT_REQUESTS - s->minute_requests));
+    http_headers_add(h, a, SL_STR("x-ratelimit-remaining-tokens"), digits_of(a, LIMIT_TOKENS - s->minute_tokens));
+    http_headers_add(h, a, SL_STR("x-ratelimit-reset-requests"), refused ? SL_STR("1s") : SL_STR("6ms"));
+    http_headers_add(h, a, SL_STR("x-ratelimit-reset-tokens"), SL_STR("1m0s"));
+}
+
+void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length, const struct sim_error *e)
+{
+    struct sl_arena *a = c->s->arena;
+    struct http_header room[16];
+    struct http_headers h = {.v = room, .n = 0, .cap = 16};
+    SL_CHECK(!c->head_sent);
+    c->head_sent = true;
+    c->status = status;
+    http_headers_add_id(&h, a, HN_CONTENT_TYPE, type);
+    http_headers_add_id(&h, a, HN_X_REQUEST_ID, request_id(c));
+    http_headers_add_id(&h, a, HN_OPENAI_PROCESSING_MS,
+                        digits_of(a, (sl_loop_now(c->sim->loop) - c->began_ns) / SL_MS));
+    http_headers_add(&h, a, SL_STR("openai-version"), SL_STR("2020-10-01"));
+    http_headers_add_id(&h, a, HN_OPENAI_ORGANIZATION, SL_STR("sluice-simulated"));
+    http_headers_add(&h, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
+    if (!c->control)
+        add_limits(c, &h);
+    if (e != NULL && e->header != NULL)
+        http_headers_add(&h, a, sl_str_c(e->header), sl_str_c(e->value));
+    const struct http_response r = {.status = status, .headers = h, .content_length = length};
+    http_stream_send_head(c->s, &r, false);
+}
+
+void sim_send(struct sim_call *c, struct sl_str bytes, bool last)
+{
+    struct iovec v = {.iov_base = (void *)(uintptr_t)bytes.p, .iov_len = bytes.n};
+    c->sent += bytes.n;
+    http_stream_send_body(c->s, &v, bytes.n > 0 ? 1 : 0, last);
+}
+
+void sim_answer(struct sim_call *c, int status, struct sl_str type, struct sl_str body)
+{
+    sim_head(c, status, type, (int64_t)body.n, NULL);
+    sim_send(c, body, true);
+    sim_finish(c, true);
+}
+
+static void add_text_or_null(struct sl_buf *b, const char *text)
+{
+    if (text != NULL)
+        sl_buf_add_json(b, sl_str_c(text));
+    else
+        sl_buf_adds(b, SL_STR("null"));
+}
+
+void sim_refuse(struct sim_call *c, const struct sim_error *e)
+{
+    struct sl_buf b;
+    sl_buf_init(&b, 8192);
+    if (e->type == NULL) {
+        sl_buf_adds(&b, sl_str_c(e->message));
+    } else {
+        sl_buf_adds(&b, SL_STR("{\"error\":{\"message\":"));
+        sl_buf_add_json(&b, sl_str_c(e->message));
+        sl_buf_adds(&b, SL_STR(",\"type\":"));
+        sl_buf_add_json(&b, sl_str_c(e->type));
+        sl_buf_adds(&b, SL_STR(",\"param\":"));
+        add_text_or_null(&b, e->param);
+        sl_buf_adds(&b, SL_STR(",\"code\":"));
+        add_text_or_null(&b, e->code);
+        sl_buf_adds(&b, SL_STR("}}"));
+    }
+    struct sl_str type = e->content_type != NULL ? sl_str_c(e->content_type) : SIM_JSON;
+    sim_head(c, e->status, type, (int64_t)b.n, e);
+    sim_send(c, sl_buf_str(&b), true);
+    sim_finish(c, true);
+    sl_buf_done(&b);
+}
+
+void sim_raw(struct sim_call *c, struct sl_str bytes, bool close)
+{
+    if (c->s->ops->send_raw != NULL)
+        c->s->ops->send_raw(c->s, bytes, close);
+    else
+        http_stream_reset(c->s);
+}
+
+/* On HTTP/1, raw bytes (even none) tell the connection that its plain close would not do. */
+void sim_reset(struct sim_call *c)
+{
+    if (c->s->ops->send_raw != NULL)
+        c->s->ops->send_raw(c->s, SL_STR_NONE, false);
+    http_stream_reset(c->s);
+    sim_finish(c, false);
+}
+
+/* ---- models ---- */
+
+static const char *const models[] = {
+    "gpt-4o",
+    "gpt-4o-mini",
+    "gpt-4.1",
+    "gpt-4.1-mini",
+    "gpt-3.5-turbo-instruct",
+    "text-embedding-3-small",
+    "text-embedding-3-large",
+};
+
+static void add_model(struct sl_buf *b, struct sl_str id)
+{
+    sl_buf_adds(b, SL_STR("{\"id\":"));
+    sl_buf_add_json(b, id);
+    sl_buf_adds(b, SL_STR(",\"object\":\"model\",\"created\":1715367049,\"owned_by\":\"sluice-simulated\"}"));
+}
+
+static void get_models(struct sim_call *c, struct sl_str id)
+{
+    struct sl_buf *b = &c->sim->out;
+    sl_buf_reset(b);
+    if (id.n > 0) { /* any model is answered for, so any exists */
+        add_model(b, id);
+    } else {
+        sl_buf_adds(b, SL_STR("{\"object\":\"list\",\"data\":["));
+        for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+            if (i > 0)
+                sl_buf_addc(b, ',');
+            add_model(b, sl_str_c(models[i]));
+        }
+        sl_buf_adds(b, SL_STR("]}"));
+    }
+    sim_answer(c, 200, SIM_JSON, sl_buf_str(b));
+}
+
+/* ---- routes ---- */
+
+static bool key_is_fine(const struct sim_call *c)
+{
+    struct sl_str given = http_headers_get(&c->r->headers, HN_AUTHORIZATION);
+    if (c->sim->set.n_keys == 0)
+        return true;
+    if (!sl_str_starts_nocase(given, SL_STR("Bearer ")))
+        return false;
+    given = sl_str_from(given, 7);
+    for (unsigned i = 0; i < c->sim->set.n_keys; i++) {
+        if (sl_str_eq(given, sl_str_c(c->sim->set.keys[i])))
+            return true;
+    }
+    return false;
+}
+
+struct route {
+    enum http_method method;
+    struct sl_str path;
+    void (*serve)(struct sim_call *c);
+};
+
+static void get_health(struct sim_call *c)
+{
+    sim_answer(c, 200, SIM_JSON, SL_STR("{\"status\":\"ok\",\"simulated\":true}"));
+}
+
+static const struct route controls[] = {
+    {HTTP_GET, SL_STR_INIT("/sim/health"), get_health},         {HTTP_GET, SL_STR_INIT("/sim/count"), sim_account_get},
+    {HTTP_GET, SL_STR_INIT("/sim/rules"), sim_rules_get},       {HTTP_POST, SL_STR_INIT("/sim/rules"), sim_rules_post},
+    {HTTP_DELETE, SL_STR_INIT("/sim/rules"), sim_rules_delete},
+};
+
+static void route_control(struct sim_call *c)
+{
+    for (size_t i = 0; i < sizeof controls / sizeof controls[0]; i++) {
+        if (controls[i].method == c->r->method && sl_str_eq(controls[i].path, c->r->path)) {
+            controls[i].serve(c);
+            return;
+        }
+    }
+    sim_refuse(c, &sim_error_not_found);
+}
+
+static void go_on(struct sim_call *c)
+{
+    if (sim_fault_instead(c))
+        return;
+    if (c->kind == SIM_EMBEDDINGS)
+        sim_embeddings_send(c);
+    else
+        sim_answer_begin(c);
+}
+
+static void serve_post(struct sim_call *c, struct sl_str raw)
+{
+    yyjson_doc *doc = read_json(c->sim, raw);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    bool good = sim_request_read(c, root, raw);
+    if (good) {
+        sim_faults_choose(c);
+        good = c->kind != SIM_EMBEDDINGS || sim_embeddings_read(c, root);
+    }
+    yyjson_doc_free(doc);
+    if (!good)
+        return;
+    sl_chunks_clear(&c->body);
+    int64_t wait = sim_fault_delay_ns(c);
+    if (wait > 0)
+        sim_after(c, wait, go_on);
+    else
+        go_on(c);
+}
+
+static void route_get(struct sim_call *c, struct sl_str path)
+{
+    struct sl_str list = SL_STR("/models");
+    if (c->r->method == HTTP_GET && sl_str_eq(path, list))
+        get_models(c, SL_STR_NONE);
+    else if (c->r->method == HTTP_GET && sl_str_starts(path, SL_STR("/models/")))
+        get_models(c, sl_str_from(path, list.n + 1));
+    else
+        sim_refuse(c, &sim_error_not_found);
+}
+
+static const struct {
+    struct sl_str path;
+    enum sim_kind kind;
+} posts[] = {
+    {SL_STR_INIT("/chat/completions"), SIM_CHAT},
+    {SL_STR_INIT("/completions"), SIM_COMPLETION},
+    {SL_STR_INIT("/embeddings"), SIM_EMBEDDINGS},
+};
+
+static void route(struct sim_call *c, struct sl_str raw)
+{
+    struct sl_str path = c->r->path;
+    if (c->control) {
+        route_control(c);
+        return;
+    }
+    c->sim->n_requests++;
+    if (!key_is_fine(c)) {
+        sim_refuse(c, &sim_error_key);
+        return;
+    }
+    if (sl_str_starts(path, SL_STR("/v1/")))
+        path = sl_str_from(path, 3);
+    for (size_t i = 0; c->r->method == HTTP_POST && i < sizeof posts / sizeof posts[0]; i++) {
+        if (!sl_str_eq(posts[i].path, path))
+            continue;
+        c->kind = posts[i].kind;
+        if (c->too_large)
+            sim_refuse(c, &sim_error_too_large);
+        else
+            serve_post(c, raw);
+        return;
+    }
+    route_get(c, path);
+}
+
+/* ---- the app ---- */
+
+static void *on_request(void *app, struct http_stream *s, const struct http_request *r)
+{
+    struct sim *sim = app;
+    struct sim_call *c = SL_ARENA_NEW(s->arena, struct sim_call);
+    c->sim = sim;
+    c->s = s;
+    c->r = r;
+    c->began_ns = sl_loop_now(sim->loop);
+    c->control = sl_str_starts(r->path, SL_STR("/sim/"));
+    sl_list_init(&c->node);
+    sl_timer_init(&c->timer, on_timer);
+    sl_chunks_init(&c->body, SIM_BODY_MAX, NULL);
+    sl_list_add_tail(&sim->calls, &c->node);
+    sim->n_calls++;
+    if (sim->out.cap > OUT_KEEP) {
+        sl_buf_done(&sim->out);
+        sl_buf_init(&sim->out, SIM_ANSWER_MAX);
+    }
+    if (r->has_body)
+        http_stream_read(s, true);
+    else
+        route(c, SL_STR_NONE);
+    return c;
+}
+
+static void on_body(void *x, struct sl_str bytes, bool last)
+{
+    struct sim_call *c = x;
+    if (c->released)
+        return;
+    if (last && c->body.n == 0 && !c->too_large && !c->control) { /* the usual case: all of it at once, no copy */
+        c->too_large = bytes.n > SIM_BODY_MAX;
+        route(c, bytes);
+        return;
+    }
+    if (!c->too_large && sl_chunks_add(&c->body, bytes.p, bytes.n) != SL_OK) {
+        c->too_large = true;
+        sl_chunks_clear(&c->body);
+    }
+    if (last)
+        route(c, sl_chunks_flat(&c->body));
+}
+
+static void on_room(void *x)
+{
+    struct sim_call *c = x;
+    bool waits = sl_timer_is_armed(&c->timer);
+    if (!c->released && c->stream && c->head_sent && c->chunk_head.n > 0 && !waits && !c->stopped)
+        sim_stream_go(c);
+}
+
+static void on_gone(void *x, enum http_gone why)
+{
+    struct sim_call *c = x;
+    (void)why;
+    if (c->released)
+        return;
+    c->gone = true;
+    if (!c->control)
+        c->sim->n_cancelled++;
+    sim_finish(c, false);
+}
+
+const struct http_app sim_app = {.on_request = on_request, .on_body = on_body, .on_room = on_room, .on_gone = on_gone};

@@ -1,0 +1,86 @@
+/* Shared by the files of the SQLite store: the struct, statements, errors. */
+#ifndef SLUICE_STORE_SQLITE_INT_H
+#define SLUICE_STORE_SQLITE_INT_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, statement_sql */
+    SQ_BEGIN = 0,
+    SQ_COMMIT,
+    SQ_ROLLBACK,
+    SQ_PUT_NEW, /* open and close of an attempt that is not there yet */
+    SQ_PUT_BOTH,
+    SQ_PUT_OPEN,
+    SQ_PUT_CLOSE,
+    SQ_INTERRUPT,
+    SQ_EACH_ATTEMPT,
+    SQ_PUT_POSITION,
+    SQ_GET_POSITION,
+    SQ_DROP_POSITIONS,
+    SQ_LAST_SEGMENT,
+    SQ_INSERT_KEY,
+    SQ_END_KEY,
+    SQ_EXPIRE_KEY,
+    SQ_EACH_KEY,
+    SQ_VERSION,
+    SQ_COUNT
+};
+
+#define SQLITE_ATTEMPT_PARAMETERS 32u
+
+struct sqlite_bound { /* what a parameter of a statement was bound to in its last run */
+    bool known;
+    int64_t number;
+    size_t n;
+    char text[128]; /* borrowed by the binding */
+};
+
+struct sqlite_store {
+    struct store base;                                           /* first */
+    sqlite3 *db;                                                 /* own */
+    sqlite3_stmt *statements[SQ_COUNT];                          /* own; NULL until used */
+    enum store_durable durable;                                  /* what the connection is set to */
+    struct sqlite_bound last_new[SQLITE_ATTEMPT_PARAMETERS + 1]; /* of SQ_PUT_NEW, by parameter number */
+    char path[4096];
+};
+
+static inline struct sqlite_store *sqlite_of(struct store *s)
+{
+    return (struct sqlite_store *)(void *)s;
+}
+
+/* The connection's last error as ours; fills fail. */
+enum sl_err sqlite_fail(struct sqlite_store *q, const char *what, struct sl_fail *fail);
+/* A prepared statement, reset and without bindings; NULL on failure (fail is filled). */
+sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement which, struct sl_fail *fail);
+/* Runs a statement that gives no rows, and resets it. */
+enum sl_err sqlite_run(struct sqlite_store *q, sqlite3_stmt *st, const char *what, struct sl_fail *fail);
+enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *what, struct sl_fail *fail);
+
+#define SQLITE_ID_BYTES 16u
+void sqlite_id_bytes(struct sl_id id, unsigned char out[SQLITE_ID_BYTES]); /* big-endian: sorts by time */
+struct sl_id sqlite_id_of(sqlite3_stmt *st, int column);                   /* zero for NULL */
+struct sl_str sqlite_text(sqlite3_stmt *st, int column);                   /* borrow until the next step */
+void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id);            /* copies; zero becomes NULL */
+void sqlite_bind_str(sqlite3_stmt *st, int at, struct sl_str s);           /* borrows until reset */
+
+/* sqlite_keys.c */
+enum sl_err sqlite_insert_key(struct store *s, const struct store_key *k, struct sl_fail *fail);
+enum sl_err sqlite_end_key(struct store *s, struct sl_id id, int64_t revoked_ns, struct sl_fail *fail);
+enum sl_err sqlite_expire_key(struct store *s, struct sl_id id, int64_t expires_ns, struct sl_fail *fail);
+enum sl_err sqlite_rotate_key(struct store *s, const struct store_key *fresh, int64_t old_expires_ns,
+                              struct sl_fail *fail);
+enum sl_err sqlite_each_key(struct store *s, store_key_f *f, void *arg, struct sl_fail *fail);
+
+/* sqlite_usage.c */
+enum sl_err sqlite_usage_setup(struct sqlite_store *q, struct sl_fail *fail); /* registers sum_exact */
+enum sl_err sqlite_usage(struct store *s, const struct store_usage_query *query, store_usage_f *f, void *arg,
+                         struct sl_fail *fail);
+
+/* sqlite_migrate.c */
+enum sl_err sqlite_migrate(struct sqlite_store *q, struct sl_fail *fail);
+enum sl_err sqlite_check_version(struct sqlite_store *q, struct sl_fail *fail); /* for reading */
+
+#endif

@@ -1,0 +1,119 @@
+/* The tables of the SQLite store and how older ones become newer ones: forward only, one step per version, each in a
+ * transaction of its own. A step that was released is never edited; a change is a new step. Called at opening. */
+#include "base/clock.h"
+#include "store/sqlite_int.h"
+
+/* steps[i] takes version i to i + 1. */
+static const char *const steps[] = {
+    /* 1: attempts by id (a time-ordered id: inserting is appending), how far segments were taken in, keys. An attempt
+     * without exchange_id is one whose open record was never seen. */
+    "CREATE TABLE attempts ("
+    " attempt_id BLOB PRIMARY KEY NOT NULL,"
+    " state INTEGER NOT NULL,"
+    " exchange_id BLOB, key_id BLOB,"
+    " opened_ns INTEGER NOT NULL, closed_ns INTEGER,"
+    " tenant TEXT, model TEXT, provider TEXT, target TEXT, operation TEXT,"
+    " worker INTEGER, number INTEGER,"
+    " estimate_input INTEGER NOT NULL DEFAULT 0, estimate_cost_p INTEGER NOT NULL DEFAULT 0,"
+    " flags INTEGER NOT NULL DEFAULT 0,"
+    " outcome TEXT, status INTEGER,"
+    " input INTEGER NOT NULL DEFAULT 0, cache_read INTEGER NOT NULL DEFAULT 0,"
+    " cache_write INTEGER NOT NULL DEFAULT 0, output INTEGER NOT NULL DEFAULT 0,"
+    " reasoning INTEGER NOT NULL DEFAULT 0, audio_in INTEGER NOT NULL DEFAULT 0,"
+    " audio_out INTEGER NOT NULL DEFAULT 0, image_in INTEGER NOT NULL DEFAULT 0,"
+    " image_out INTEGER NOT NULL DEFAULT 0,"
+    " cost_p INTEGER NOT NULL DEFAULT 0,"
+    " price_version TEXT,"
+    " duration_ns INTEGER, first_token_ns INTEGER, bytes_in INTEGER, bytes_out INTEGER"
+    ") WITHOUT ROWID;"
+    /* Small by nature: only what runs now. */
+    "CREATE INDEX attempts_open ON attempts(state) WHERE state = 0;"
+    "CREATE TABLE ingest_positions (segment INTEGER PRIMARY KEY, position INTEGER NOT NULL);"
+    "CREATE TABLE keys ("
+    " key_id BLOB PRIMARY KEY NOT NULL,"
+    " name TEXT NOT NULL, tenant TEXT NOT NULL,"
+    " digest BLOB NOT NULL UNIQUE, prefix TEXT NOT NULL,"
+    " created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL DEFAULT 0, revoked_ns INTEGER NOT NULL DEFAULT 0,"
+    " rotated_from BLOB,"
+    " models TEXT NOT NULL DEFAULT '', operations TEXT NOT NULL DEFAULT ''"
+    ") WITHOUT ROWID;",
+};
+#define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
+
+static enum sl_err current_version(struct sqlite_store *q, int64_t *out_v, struct sl_fail *fail)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(q->db, "SELECT max(version) FROM schema_version", -1, &st, NULL);
+    if (rc != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW) {
+        enum sl_err e = sqlite_fail(q, "read the version of", fail);
+        sqlite3_finalize(st);
+        return e;
+    }
+    *out_v = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    return SL_OK;
+}
+
+static enum sl_err refuse_newer(struct sqlite_store *q, int64_t version, struct sl_fail *fail)
+{
+    if (version <= NEWEST)
+        return SL_OK;
+    return sl_fail_set(
+        fail, SL_EINVAL, q->path,
+        "the database has version %lld, made by a newer sluice; this one knows up to %lld: use the newer "
+        "program, or another state directory",
+        (long long)version, (long long)NEWEST);
+}
+
+enum sl_err sqlite_check_version(struct sqlite_store *q, struct sl_fail *fail)
+{
+    int64_t version;
+    enum sl_err e = current_version(q, &version, fail);
+    if (e != SL_OK)
+        return e;
+    if (version < NEWEST)
+        return sl_fail_set(fail, SL_EINVAL, q->path,
+                           "the database has version %lld and this program reads %lld: start the gateway once to bring "
+                           "it up to date",
+                           (long long)version, (long long)NEWEST);
+    return refuse_newer(q, version, fail);
+}
+
+static enum sl_err take_step(struct sqlite_store *q, int64_t from, struct sl_fail *fail)
+{
+    char *note = sqlite3_mprintf("INSERT INTO schema_version VALUES (%lld, %lld)", (long long)from + 1,
+                                 (long long)sl_clock_wall_ns());
+    enum sl_err e = sqlite_exec(q, steps[from], "update the tables of", fail);
+    if (e == SL_OK)
+        e = sqlite_exec(q, note, "update the version of", fail);
+    sqlite3_free(note);
+    return e;
+}
+
+enum sl_err sqlite_migrate(struct sqlite_store *q, struct sl_fail *fail)
+{
+    int64_t version;
+    enum sl_err e;
+    /* The version is read under the write lock: two programs that start at once take the steps once. */
+    do {
+        e = sqlite_exec(q, "BEGIN IMMEDIATE", "lock", fail);
+        if (e != SL_OK)
+            return e;
+        e = sqlite_exec(q,
+                        "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER PRIMARY KEY, applied_ns INTEGER)",
+                        "update", fail);
+        if (e == SL_OK)
+            e = current_version(q, &version, fail);
+        if (e == SL_OK)
+            e = refuse_newer(q, version, fail);
+        if (e == SL_OK && version < NEWEST)
+            e = take_step(q, version, fail);
+        if (e == SL_OK)
+            e = sqlite_exec(q, "COMMIT", "update", fail);
+        if (e != SL_OK) {
+            (void)sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
+            return e;
+        }
+    } while (version + 1 < NEWEST);
+    return SL_OK;
+}

@@ -1,0 +1,185 @@
+/* The store: what the keeper and the commands write to and read from. One of the program's four seams: struct store_ops is
+ * the interface, SQLite (store/sqlite.c) the store of a single machine.
+ *
+ * Everything here may block and belongs to the keeper's thread or to a command-line program; a struct store is used by one
+ * thread. Writing is idempotent: giving the same attempt, position or key twice changes nothing the second time, so that
+ * replaying a journal is always safe.
+ *
+ * Money is int64_t in 10^-12 USD per attempt; sums are __int128 and exact. */
+#ifndef SLUICE_STORE_STORE_H
+#define SLUICE_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/str.h"
+
+struct store; /* opaque; carries its ops */
+
+enum store_mode {
+    STORE_WRITE = 0,
+    STORE_READ
+};
+enum store_durable {
+    STORE_SOON = 0,
+    STORE_NOW
+}; /* NOW: it and all before it are on the disk when commit returns */
+
+/* Attempts ------------------------------------------------------------------------------------------------------- */
+
+enum store_state {
+    STORE_OPEN = 0,
+    STORE_CLOSED = 1,
+    STORE_INTERRUPTED = 2
+}; /* numbers are stored */
+
+/* The token classes, in the order of the columns. Disjoint: their sum is what was used. */
+enum store_class {
+    STORE_INPUT = 0,
+    STORE_CACHE_READ,
+    STORE_CACHE_WRITE,
+    STORE_OUTPUT,
+    STORE_REASONING,
+    STORE_AUDIO_IN,
+    STORE_AUDIO_OUT,
+    STORE_IMAGE_IN,
+    STORE_IMAGE_OUT,
+    STORE_CLASSES
+};
+extern const char *const store_class_names[STORE_CLASSES]; /* "input", "cache_read", ... */
+
+enum { /* store_attempt.has */
+    STORE_HAS_OPEN = 1,
+    STORE_HAS_CLOSE = 2
+};
+
+enum { /* flags, the same bits as enum entry_flags */
+    STORE_FLAG_ESTIMATED = 1 << 0,
+    STORE_FLAG_INTERRUPTED = 1 << 1,
+    STORE_FLAG_USAGE_MISSING = 1 << 2
+};
+
+/* One attempt. Either half may be missing: writing the open half, the close half, or both at once. Views are borrowed for
+ * the call (writing) or until the callback returns (reading). */
+struct store_attempt {
+    unsigned has; /* STORE_HAS_* */
+    struct sl_id attempt;
+    /* open half */
+    struct sl_id exchange, key;
+    int64_t opened_ns; /* wall */
+    uint64_t estimate_input;
+    int64_t estimate_cost_p;
+    uint32_t open_flags;
+    uint16_t worker, number;
+    struct sl_str tenant, model, provider, target, operation, open_price_version;
+    /* close half */
+    int64_t closed_ns;
+    int64_t cost_p;
+    int64_t duration_ns, first_token_ns; /* first_token_ns -1: none */
+    uint64_t bytes_in, bytes_out;
+    uint32_t close_flags;
+    uint16_t status;
+    uint64_t tokens[STORE_CLASSES]; /* over INT64_MAX are stored as INT64_MAX */
+    struct sl_str outcome, price_version;
+    enum store_state state; /* reading only */
+};
+
+/* Keys ----------------------------------------------------------------------------------------------------------- */
+
+#define STORE_DIGEST_BYTES 32u
+
+struct store_key {
+    struct sl_id id;
+    struct sl_str name, tenant;
+    unsigned char digest[STORE_DIGEST_BYTES];
+    struct sl_str prefix;             /* the first characters, for people */
+    int64_t created_ns;               /* wall */
+    int64_t expires_ns, revoked_ns;   /* wall; 0: never / not */
+    struct sl_id rotated_from;        /* zero: none */
+    struct sl_str models, operations; /* comma-separated; empty: all */
+};
+
+/* Usage ---------------------------------------------------------------------------------------------------------- */
+
+enum store_by {
+    STORE_BY_ALL = 0,
+    STORE_BY_KEY,
+    STORE_BY_MODEL,
+    STORE_BY_PROVIDER,
+    STORE_BY_DAY,
+    STORE_BY_TARGET,
+    STORE_BY_TENANT
+};
+
+struct store_usage_query {
+    enum store_by by;
+    int64_t from_ns, to_ns; /* wall, of the attempt's open; from <= t < to. An attempt's id tells its time (base/id.h)
+                               and is what is searched by: it must have been made within an hour of opened_ns */
+};
+
+struct store_usage_row {
+    struct sl_str group; /* key id, model, provider, "2026-11-21" (UTC), "provider/model", tenant, or "" */
+    struct sl_str label; /* by key: the key's name; else empty */
+    uint64_t attempts, open, interrupted, estimated, unpriced;
+    unsigned __int128 tokens[STORE_CLASSES];
+    __int128 cost_p; /* 10^-12 USD, of attempts that are closed or interrupted */
+};
+
+/* Visitors give false to stop. */
+typedef bool store_attempt_f(void *arg, const struct store_attempt *a);
+typedef bool store_key_f(void *arg, const struct store_key *k);
+typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
+
+/* The seam -------------------------------------------------------------------------------------------------------- */
+
+/* All can fail with SL_EIO (SL_EFULL: no space on the disk) and fill `fail` (may be NULL). Writes other than those of keys
+ * happen between begin and commit; after a failure the caller calls rollback and may try the whole batch again. */
+struct store_ops {
+    void (*close)(struct store *s);
+    enum sl_err (*begin)(struct store *s, enum store_durable how, struct sl_fail *fail);
+    enum sl_err (*commit)(struct store *s, struct sl_fail *fail);
+    void (*rollback)(struct store *s);
+
+    enum sl_err (*put_attempt)(struct store *s, const struct store_attempt *a, struct sl_fail *fail);
+    /* Closes as interrupted, with the estimate as cost, all attempts that are open; gives how many. */
+    enum sl_err (*interrupt_open)(struct store *s, int64_t wall_ns, uint64_t *out_n, struct sl_fail *fail);
+    enum sl_err (*each_attempt)(struct store *s, store_attempt_f *f, void *arg, struct sl_fail *fail);
+
+    /* How far a segment was taken in, by its number. get: 0 when unknown. drop: forgets from <= number <= to. */
+    enum sl_err (*put_position)(struct store *s, uint64_t segment, uint64_t end, struct sl_fail *fail);
+    enum sl_err (*get_position)(struct store *s, uint64_t segment, uint64_t *out_end, struct sl_fail *fail);
+    enum sl_err (*drop_positions)(struct store *s, uint64_t from, uint64_t to, struct sl_fail *fail);
+    enum sl_err (*last_segment)(struct store *s, uint64_t *out_no, struct sl_fail *fail); /* highest known; 0: none */
+
+    /* Keys: each call is a transaction of its own. insert: SL_EEXIST for an id or digest that is there. */
+    enum sl_err (*insert_key)(struct store *s, const struct store_key *k, struct sl_fail *fail);
+    enum sl_err (*end_key)(struct store *s, struct sl_id id, int64_t revoked_ns, struct sl_fail *fail); /* SL_ENOENT */
+    enum sl_err (*expire_key)(struct store *s, struct sl_id id, int64_t expires_ns,
+                              struct sl_fail *fail); /* SL_ENOENT */
+    /* Inserts `fresh` and lets the key it was rotated_from expire at old_expires_ns, or neither. */
+    enum sl_err (*rotate_key)(struct store *s, const struct store_key *fresh, int64_t old_expires_ns,
+                              struct sl_fail *fail);
+    enum sl_err (*each_key)(struct store *s, store_key_f *f, void *arg, struct sl_fail *fail); /* oldest first */
+    /* A number that differs when another connection changed the database since the last call of this one. */
+    enum sl_err (*version)(struct store *s, uint64_t *out_v, struct sl_fail *fail);
+
+    enum sl_err (*usage)(struct store *s, const struct store_usage_query *q, store_usage_f *f, void *arg,
+                         struct sl_fail *fail);
+};
+
+struct store {
+    const struct store_ops *ops; /* borrow, static; the store's own struct begins with this one */
+};
+
+/* Opens or makes the database file and brings its tables up to date (WRITE). READ: SL_ENOENT when there is none. */
+enum sl_err store_open_sqlite(const char *path, enum store_mode mode, struct store **out_s,
+                              struct sl_fail *fail) SL_MUST_CHECK;
+
+static inline void store_close(struct store *s) /* NULL accepted */
+{
+    if (s != NULL)
+        s->ops->close(s);
+}
+
+#endif

@@ -1,0 +1,345 @@
+/* Making contexts: files in, SSL_CTX out, every refusal with the file's name. Who calls: main/ at start and on reload, through
+ * certs.c where files may change. Owns: SSL_CTX, and a client's newest session.
+ *
+ * Session tickets are encrypted under keys that OpenSSL makes with the context; they change when the context does, which
+ * certs.c sees to (TLS_CERTS_TICKET_LIFE_NS). */
+#include "tls/context.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tls/tls_int.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
+/* TLS 1.2: forward secrecy and AEAD, nothing else (RFC 9325 4.2). TLS 1.3 has only such. */
+#define CIPHERS_1_2 "ECDHE+AESGCM:ECDHE+CHACHA20"
+/* A record of 16 KiB with its overhead, twice: one receive call takes several records of a large body. The buffer exists only
+ * while it holds bytes (SSL_MODE_RELEASE_BUFFERS). */
+#define READ_AHEAD_BYTES 33280u
+#define PATH_BYTES 4096u
+
+static const unsigned char session_scope[] = "sluice";
+
+/* ---- files ---- */
+
+/* OpenSSL's own file errors do not name the cause: look first. Copies the path with its NUL. */
+static enum sl_err path_of(struct sl_str file, char out[PATH_BYTES], struct sl_fail *fail)
+{
+    if (file.n == 0 || file.n >= PATH_BYTES || memchr(file.p, 0, file.n) != NULL)
+        return sl_fail_set(fail, SL_EINVAL, "", "not a file name: '" SL_STR_FMT "'",
+                           SL_STR_ARG(sl_str_head(file, 100)));
+    memcpy(out, file.p, file.n);
+    out[file.n] = 0;
+    int fd = open(out, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return sl_fail_set(fail, SL_EIO, out, "cannot open '%s': %s", out, sl_errno_text(errno));
+    close(fd);
+    return SL_OK;
+}
+
+/* Never ask on a terminal: a key with a passphrase is refused. */
+static int no_passphrase(char *buf, int size, int rwflag, void *arg)
+{
+    (void)buf;
+    (void)size;
+    (void)rwflag;
+    (void)arg;
+    return 0;
+}
+
+static bool seconds_of(const ASN1_TIME *t, int64_t *out_s)
+{
+    struct tm tm;
+    if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
+        return false;
+    struct sl_civil c = {
+        .year = tm.tm_year + 1900,
+        .month = (unsigned)tm.tm_mon + 1,
+        .day = (unsigned)tm.tm_mday,
+        .hour = (unsigned)tm.tm_hour,
+        .minute = (unsigned)tm.tm_min,
+        .second = (unsigned)tm.tm_sec,
+    };
+    *out_s = sl_civil_to_s(&c);
+    return true;
+}
+
+static enum sl_err check_dates(struct tls_context *c, const char *path, struct sl_fail *fail)
+{
+    const X509 *x = SSL_CTX_get0_certificate(c->ssl);
+    int64_t from = 0, to = 0, now = sl_clock_wall_ns() / SL_SEC;
+    char text[SL_TIME_TEXT];
+    if (x == NULL || !seconds_of(X509_get0_notBefore(x), &from) || !seconds_of(X509_get0_notAfter(x), &to))
+        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' has no readable dates", path);
+    if (now > to) {
+        sl_time_text(to * SL_SEC, text);
+        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' expired at %s", path, text);
+    }
+    if (now < from) {
+        sl_time_text(from * SL_SEC, text);
+        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' is not valid before %s", path, text);
+    }
+    c->expires_s = to;
+    return SL_OK;
+}
+
+static enum sl_err load_pair(struct tls_context *c, struct sl_str cert_file, struct sl_str key_file,
+                             struct sl_fail *fail)
+{
+    char cert[PATH_BYTES], key[PATH_BYTES];
+    enum sl_err e = path_of(cert_file, cert, fail);
+    if (e != SL_OK)
+        return e;
+    e = path_of(key_file, key, fail);
+    if (e != SL_OK)
+        return e;
+    if (SSL_CTX_use_certificate_chain_file(c->ssl, cert) != 1)
+        return sl_fail_set(fail, SL_EINVAL, cert, "cannot use certificate '%s': %s", cert, tls_error_text());
+    if (SSL_CTX_use_PrivateKey_file(c->ssl, key, SSL_FILETYPE_PEM) != 1) {
+        unsigned long error = ERR_peek_error();
+        if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH) {
+            ERR_clear_error();
+            return sl_fail_set(fail, SL_EINVAL, key, "key '%s' does not belong to certificate '%s'", key, cert);
+        }
+        return sl_fail_set(fail, SL_EINVAL, key, "cannot use key '%s': %s (it must be PEM and not encrypted)", key,
+                           tls_error_text());
+    }
+    if (SSL_CTX_check_private_key(c->ssl) != 1) {
+        ERR_clear_error();
+        return sl_fail_set(fail, SL_EINVAL, key, "key '%s' does not belong to certificate '%s'", key, cert);
+    }
+    return check_dates(c, cert, fail);
+}
+
+/* ---- what all contexts have ---- */
+
+static struct tls_context *context_make(const SSL_METHOD *method, enum tls_version min, struct sl_fail *fail)
+{
+    ERR_clear_error();
+    SSL_CTX *ssl = SSL_CTX_new(method);
+    if (ssl == NULL) {
+        sl_fail_set(fail, SL_EIO, "", "cannot make a TLS context: %s", tls_error_text());
+        return NULL;
+    }
+    struct tls_context *c = SL_NEW(struct tls_context);
+    atomic_init(&c->refs, 1);
+    pthread_mutex_init(&c->lock, NULL);
+    c->ssl = ssl;
+    c->expires_s = INT64_MAX;
+    SSL_CTX_set_app_data(ssl, c);
+    SSL_CTX_set_min_proto_version(ssl, min == TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_security_level(ssl, 2);
+    SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                 SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(ssl,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(ssl, 1);
+    SSL_CTX_set_default_read_buffer_len(ssl, READ_AHEAD_BYTES);
+    SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_max_early_data(ssl, 0);
+    if (SSL_CTX_set_cipher_list(ssl, CIPHERS_1_2) != 1) {
+        sl_fail_set(fail, SL_EIO, "", "this OpenSSL offers no cipher that we accept: %s", tls_error_text());
+        tls_context_unref(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* ---- server ---- */
+
+static bool has_protocol(const unsigned char *list, unsigned n, struct sl_str name)
+{
+    while (n > 0 && list[0] < n) {
+        if (sl_str_eq(sl_str_of(list + 1, list[0]), name))
+            return true;
+        unsigned step = list[0] + 1u;
+        list += step;
+        n -= step;
+    }
+    return false;
+}
+
+/* RFC 7301 3.2: the server's preference; no overlap ends the handshake with no_application_protocol. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
+                           unsigned n, void *arg)
+{
+    static const unsigned char h2[] = "h2", h1[] = "http/1.1", h1_0[] = "http/1.0";
+    const struct tls_context *c = arg;
+    (void)ssl;
+    if (c->http2 && has_protocol(in, n, SL_STR("h2"))) {
+        *out = h2;
+        *out_n = sizeof h2 - 1;
+    } else if (has_protocol(in, n, SL_STR("http/1.1"))) {
+        *out = h1;
+        *out_n = sizeof h1 - 1;
+    } else if (has_protocol(in, n, SL_STR("http/1.0"))) {
+        *out = h1_0;
+        *out_n = sizeof h1_0 - 1;
+    } else {
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static enum sl_err load_client_ca(struct tls_context *c, const struct tls_server_options *o, struct sl_fail *fail)
+{
+    char ca[PATH_BYTES];
+    if (o->client_cert == TLS_CLIENT_CERT_NONE)
+        return SL_OK;
+    if (o->client_ca_file.n == 0)
+        return sl_fail_set(fail, SL_EINVAL, "", "client certificates need a file of the authorities that sign them");
+    enum sl_err e = path_of(o->client_ca_file, ca, fail);
+    if (e != SL_OK)
+        return e;
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca);
+    if (names == NULL || SSL_CTX_load_verify_locations(c->ssl, ca, NULL) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return sl_fail_set(fail, SL_EINVAL, ca, "cannot use authorities '%s': %s", ca, tls_error_text());
+    }
+    SSL_CTX_set_client_CA_list(c->ssl, names); /* takes */
+    SSL_CTX_set_verify(
+        c->ssl, SSL_VERIFY_PEER | (o->client_cert == TLS_CLIENT_CERT_REQUIRED ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        NULL);
+    return SL_OK;
+}
+
+enum sl_err tls_context_new_server(const struct tls_server_options *o, struct tls_context **out, struct sl_fail *fail)
+{
+    struct tls_context *c = context_make(TLS_server_method(), o->min_version, fail);
+    if (c == NULL)
+        return SL_EIO;
+    c->is_server = true;
+    c->http2 = o->http2;
+    SSL_CTX_set_alpn_select_cb(c->ssl, choose_protocol, c);
+    SSL_CTX_set_session_id_context(c->ssl, session_scope, sizeof session_scope - 1);
+    SSL_CTX_set_num_tickets(c->ssl, 1); /* our clients keep their connections: one is enough */
+    enum sl_err e = load_pair(c, o->cert_file, o->key_file, fail);
+    if (e == SL_OK)
+        e = load_client_ca(c, o, fail);
+    if (e != SL_OK) {
+        tls_context_unref(c);
+        return e;
+    }
+    *out = c;
+    return SL_OK;
+}
+
+/* ---- client ---- */
+
+/* A new session of a connection to a provider; 1: we keep the reference. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    const char *host = tls_host_of(ssl);
+    size_t n = host != NULL ? strlen(host) : 0;
+    if (n == 0 || n > TLS_HOST_MAX)
+        return 0;
+    pthread_mutex_lock(&c->lock);
+    SSL_SESSION *old = c->session;
+    c->session = session;
+    memcpy(c->session_host, host, n + 1);
+    pthread_mutex_unlock(&c->lock);
+    SSL_SESSION_free(old);
+    return 1;
+}
+
+SSL_SESSION *tls_context_session(struct tls_context *c, const char *host)
+{
+    SSL_SESSION *s = NULL;
+    if (!c->resume)
+        return NULL;
+    pthread_mutex_lock(&c->lock);
+    if (c->session != NULL && strcmp(c->session_host, host) == 0) {
+        s = c->session;
+        SSL_SESSION_up_ref(s);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return s;
+}
+
+static enum sl_err load_trust(struct tls_context *c, const struct tls_client_options *o, struct sl_fail *fail)
+{
+    char ca[PATH_BYTES];
+    if (o->ca_file.n == 0) {
+        if (SSL_CTX_set_default_verify_paths(c->ssl) != 1)
+            return sl_fail_set(fail, SL_EIO, "", "cannot use the system's authorities: %s", tls_error_text());
+        return SL_OK;
+    }
+    enum sl_err e = path_of(o->ca_file, ca, fail);
+    if (e != SL_OK)
+        return e;
+    if (SSL_CTX_load_verify_locations(c->ssl, ca, NULL) != 1)
+        return sl_fail_set(fail, SL_EINVAL, ca, "cannot use authorities '%s': %s", ca, tls_error_text());
+    return SL_OK;
+}
+
+enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tls_context **out, struct sl_fail *fail)
+{
+    enum sl_err e = SL_OK;
+    if ((o->cert_file.n == 0) != (o->key_file.n == 0))
+        return sl_fail_set(fail, SL_EINVAL, "", "a client certificate and its key are given together or not at all");
+    struct tls_context *c = context_make(TLS_client_method(), o->min_version, fail);
+    if (c == NULL)
+        return SL_EIO;
+    c->verify = !o->danger_accept_any_certificate;
+    c->resume = o->resume;
+    SSL_CTX_set_verify(c->ssl, c->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    if (c->resume) {
+        SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(c->ssl, on_session);
+    }
+    if (c->verify)
+        e = load_trust(c, o, fail);
+    if (e == SL_OK && o->cert_file.n > 0)
+        e = load_pair(c, o->cert_file, o->key_file, fail);
+    if (e != SL_OK) {
+        tls_context_unref(c);
+        return e;
+    }
+    *out = c;
+    return SL_OK;
+}
+
+/* ---- both ---- */
+
+struct tls_context *tls_context_ref(struct tls_context *c)
+{
+    unsigned before = atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    SL_CHECK(before > 0);
+    return c;
+}
+
+void tls_context_unref(struct tls_context *c)
+{
+    if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    SSL_CTX_free(c->ssl);
+    SSL_SESSION_free(c->session);
+    pthread_mutex_destroy(&c->lock);
+    sl_free(c);
+}
+
+bool tls_context_is_server(const struct tls_context *c)
+{
+    return c->is_server;
+}
+
+int64_t tls_context_expires_s(const struct tls_context *c)
+{
+    return c->expires_s;
+}
+
+int64_t tls_context_days_left(const struct tls_context *c, int64_t wall_ns)
+{
+    if (c->expires_s == INT64_MAX)
+        return INT64_MAX;
+    int64_t left = c->expires_s - wall_ns / SL_SEC, day = 24 * 60 * 60;
+    return left >= 0 ? left / day : -((-left + day - 1) / day);
+}

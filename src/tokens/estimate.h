@@ -1,0 +1,19 @@
+/* Token counts without a tokeniser, for admission, reservations, and streams that were cut before they told. Never for
+ * billing where the provider said. Rules and what they were compared with stand in estimate.c. Pure. */
+#ifndef SLUICE_TOKENS_ESTIMATE_H
+#define SLUICE_TOKENS_ESTIMATE_H
+
+#include <stdint.h>
+
+#include "base/str.h"
+
+/* Of a request: bytes of its JSON (messages and tools, or prompt, or input). */
+uint64_t tokens_estimate_input(uint64_t json_bytes, uint32_t messages);
+/* The same, having looked at the text: better where it is not English. Reads at most its first 64 KiB and scales up. */
+uint64_t tokens_estimate_text(struct sl_str json);
+/* Of model output, from the bytes of its deltas; at least one token per event that had content. */
+uint64_t tokens_estimate_output(uint64_t json_bytes, uint64_t events);
+/* What output to reserve for when nothing has been generated yet: max_output (0: not said) per answer, n answers. */
+uint64_t tokens_estimate_reserve(uint64_t max_output, uint32_t n);
+
+#endif

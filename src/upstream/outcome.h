@@ -1,0 +1,79 @@
+/* What happened to an attempt, and what it means: one table. Adding an outcome without a row does not compile.
+ * Style section 4.3; classes from ../shared/wire (openai.md section 2, read November 2026). */
+#ifndef SLUICE_UPSTREAM_OUTCOME_H
+#define SLUICE_UPSTREAM_OUTCOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "http/message.h"
+
+enum outcome_next {
+    NEXT_NONE = 0,
+    NEXT_SAME,
+    NEXT_TARGET
+}; /* where trying again may help */
+
+/* X(id, name, next, counts against health, client status when it is final, gateway error code) */
+#define OUTCOMES(X)                                                                                                    \
+    X(OK, "ok", NEXT_NONE, false, 200, "")                                                                             \
+    X(CLIENT_FAULT, "client_fault", NEXT_NONE, false, 400, "")                                                         \
+    X(CONTEXT_OVERFLOW, "context_overflow", NEXT_TARGET, false, 400, "")                                               \
+    X(CONTENT_FILTER, "content_filter", NEXT_NONE, false, 400, "")                                                     \
+    X(MODEL_GONE, "model_gone", NEXT_TARGET, false, 404, "")                                                           \
+    X(RATE_LIMITED, "rate_limited", NEXT_TARGET, false, 429, "upstream_rate_limited")                                  \
+    X(QUOTA_EXHAUSTED, "quota_exhausted", NEXT_TARGET, false, 502, "upstream_quota_exhausted")                         \
+    X(BAD_CREDENTIALS, "bad_credentials", NEXT_TARGET, false, 502, "upstream_credentials_refused")                     \
+    X(FORBIDDEN, "forbidden", NEXT_TARGET, false, 502, "upstream_forbidden")                                           \
+    X(OVERLOADED, "overloaded", NEXT_TARGET, true, 503, "upstream_overloaded")                                         \
+    X(SERVER_ERROR, "server_error", NEXT_TARGET, true, 502, "upstream_error")                                          \
+    X(RESOLVE_FAILED, "resolve_failed", NEXT_TARGET, true, 502, "upstream_unreachable")                                \
+    X(ADDRESS_REFUSED, "address_refused", NEXT_TARGET, false, 502, "upstream_address_refused")                         \
+    X(CONNECT_REFUSED, "connect_refused", NEXT_TARGET, true, 502, "upstream_unreachable")                              \
+    X(CONNECT_TIMEOUT, "connect_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                                  \
+    X(PROXY_FAILED, "proxy_failed", NEXT_TARGET, true, 502, "upstream_unreachable")                                    \
+    X(TLS_FAILED, "tls_failed", NEXT_TARGET, true, 502, "upstream_tls_failed")                                         \
+    X(TLS_TIMEOUT, "tls_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                                          \
+    X(SEND_FAILED, "send_failed", NEXT_SAME, true, 502, "upstream_error")                                              \
+    X(SEND_TIMEOUT, "send_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                                        \
+    X(STALE, "stale_connection", NEXT_SAME, false, 502, "upstream_error")                                              \
+    X(FIRST_BYTE_TIMEOUT, "first_byte_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                            \
+    X(BETWEEN_TIMEOUT, "between_bytes_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                            \
+    X(TOTAL_TIMEOUT, "total_timeout", NEXT_NONE, true, 504, "timeout")                                                 \
+    X(RESET, "reset", NEXT_SAME, true, 502, "upstream_error")                                                          \
+    X(TRUNCATED, "truncated", NEXT_TARGET, true, 502, "upstream_truncated")                                            \
+    X(MALFORMED, "malformed", NEXT_TARGET, true, 502, "upstream_malformed")                                            \
+    X(TOO_LARGE, "answer_too_large", NEXT_TARGET, false, 502, "upstream_answer_too_large")                             \
+    X(STREAM_ERROR, "stream_error", NEXT_TARGET, true, 502, "upstream_error")                                          \
+    X(REDIRECT, "redirect", NEXT_TARGET, false, 502, "upstream_redirect_refused")                                      \
+    X(CLIENT_GONE, "client_gone", NEXT_NONE, false, 499, "client_closed_request")                                      \
+    X(CANCELLED, "cancelled", NEXT_NONE, false, 499, "cancelled")                                                      \
+    X(INTERRUPTED, "interrupted", NEXT_NONE, false, 500, "interrupted")
+
+enum outcome {
+#define X(id, ...) OUT_##id,
+    OUTCOMES(X)
+#undef X
+    OUT_COUNT
+};
+
+struct outcome_row {
+    struct sl_str name;
+    enum outcome_next next;
+    bool counts;       /* against the target's health */
+    int client_status; /* when it is the exchange's last word and there is no provider body to pass on */
+    struct sl_str code;
+};
+const struct outcome_row *outcome_row(enum outcome o);
+
+/* What an answer with this status means. code, type, message: of its error body (dialect scans it), empty where absent. */
+enum outcome outcome_of_response(int status, struct sl_str code, struct sl_str type, struct sl_str message);
+
+/* How long the provider asked to wait: retry-after-ms, else retry-after in seconds (fractions too) or as a date; -1 when it
+ * did not say, or said nonsense (a sign, a word). Never more than the cap, which is also what 10^9 becomes. wall_ns: for
+ * dates; one that has passed gives 0. */
+#define OUTCOME_WAIT_CAP_NS (INT64_C(24) * 3600 * 1000000000) /* daily limits are the longest there are */
+int64_t outcome_retry_after_ns(const struct http_headers *h, int64_t wall_ns);
+
+#endif

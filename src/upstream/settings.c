@@ -1,0 +1,97 @@
+#include "upstream/settings.h"
+
+#include "base/clock.h"
+
+static const struct cfg_section DNS = {
+    .settings = (const struct cfg_setting[]){
+        {"ttl", CFG_DURATION_AT(struct dns_settings, ttl_ns), .preset = "30s", .min = SL_SEC, .max = 86400 * SL_SEC,
+         .text = "How long the addresses of a name are used. The system's resolver does not tell how long they are "
+                 "good for; 30 s is what vendors' own records say."},
+        {"failed_ttl", CFG_DURATION_AT(struct dns_settings, failed_ttl_ns), .preset = "1s", .min = 0,
+         .max = 3600 * SL_SEC, .text = "How long a name that could not be resolved is not asked for again."},
+        {"stale", CFG_DURATION_AT(struct dns_settings, stale_ns), .preset = "1h", .min = 0, .max = 7 * 86400 * SL_SEC,
+         .text = "How long old addresses go on being used while the resolver fails."},
+        {"names", CFG_INT_AT(struct dns_settings, names), .preset = "256", .min = 1, .max = 65536,
+         .text = "Names that a worker remembers."},
+        CFG_END}};
+
+const struct cfg_section upstream_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"idle_connections", CFG_INT_AT(struct upstream_settings, idle_connections), .preset = "64", .min = 0,
+         .max = 65536,
+         .text =
+             "Idle HTTP/1.1 connections that a worker keeps for each provider; further ones go to the shelf that all "
+             "workers share."},
+        {"shelf", CFG_INT_AT(struct upstream_settings, shelf), .preset = "1024", .min = 0, .max = 65536,
+         .flags = CFG_RESTART, .text = "Idle connections on the shared shelf, of all providers together."},
+        {"idle", CFG_DURATION_AT(struct upstream_settings, idle_ns), .preset = "50s", .min = SL_SEC,
+         .max = 3600 * SL_SEC,
+         .text = "An idle connection older than this is not used again. Below the 60 s after which common servers and "
+                 "balancers close, so that a request seldom meets a closing connection."},
+        {"head_bytes", CFG_SIZE_AT(struct upstream_settings, head_bytes), .preset = "64KiB", .min = 4096,
+         .max = 1 << 20, .text = "Largest head of an answer; a larger one counts as malformed."},
+        {"answer_bytes", CFG_SIZE_AT(struct upstream_settings, answer_bytes), .preset = "256MiB", .min = 1 << 16,
+         .max = INT64_C(16) << 30,
+         .text =
+             "Largest answer that is not a stream. It is passed on as it comes; the limit is against one that never "
+             "ends."},
+        {"dns", CFG_SECTION_AT(struct upstream_settings, dns, &DNS), .text = "Resolving providers' names."},
+        {"proxy", CFG_SECTION_AT(struct upstream_settings, proxy, &proxy_settings_section),
+         .text = "An HTTP CONNECT proxy on the way to all providers that have none of their own."},
+        CFG_END}};
+
+static const struct cfg_section BACKOFF = {
+    .settings = (const struct cfg_setting[]){
+        {"base", CFG_DURATION_AT(struct backoff_settings, base_ns), .preset = "200ms", .min = SL_MS, .max = 60 * SL_SEC,
+         .text =
+             "Longest wait before the second try at the same target; it doubles with each. The wait itself is drawn "
+             "evenly from zero up to it, so that clients that failed together do not come back together."},
+        {"cap", CFG_DURATION_AT(struct backoff_settings, cap_ns), .preset = "5s", .min = SL_MS, .max = 600 * SL_SEC,
+         .text = "Where the doubling ends."},
+        CFG_END}};
+
+static const struct cfg_section RETRY = {
+    .settings = (const struct cfg_setting[]){
+        {"attempts", CFG_INT_AT(struct retry_settings, attempts), .preset = "3", .min = 1, .max = 16,
+         .text = "Tries for one request, the first one and all targets counted. Nothing is tried again once the client "
+                 "has seen a byte."},
+        {"backoff", CFG_SECTION_AT(struct retry_settings, backoff, &BACKOFF),
+         .text = "Waiting before the same target is tried again. The next target is tried at once."},
+        {"wait_cap", CFG_DURATION_AT(struct retry_settings, wait_cap_ns), .preset = "10s", .min = 0,
+         .max = 600 * SL_SEC,
+         .text = "A provider that asks to wait longer than this (retry-after) is not waited for: the next target, or "
+                 "the answer, goes to the client."},
+        CFG_END}};
+
+#define DEADLINE_AT(m)                                                                                                 \
+    CFG_DURATION_AT(struct deadline_settings, m), .min = 10 * SL_MS, .max = 86400 * SL_SEC, .flags = CFG_OFF
+
+static const struct cfg_section DEADLINE = {
+    .settings = (const struct cfg_setting[]){
+        {"connect", DEADLINE_AT(connect_ns), .preset = "1s",
+         .text = "Until the connection is there, for each address tried. The way around the world takes 300 ms."},
+        {"tls", DEADLINE_AT(tls_ns), .preset = "5s", .text = "Until the TLS handshake is done."},
+        {"send", DEADLINE_AT(send_ns), .preset = "30s",
+         .text = "How long the provider may take nothing while the request is being sent."},
+        {"first_byte", DEADLINE_AT(first_byte_ns), .preset = "60s",
+         .text =
+             "From the end of the request to the first byte of a streamed answer. Busy vendors take tens of seconds "
+             "to begin; a silent one should not be waited for much longer when another target can serve."},
+        {"answer", DEADLINE_AT(answer_ns), .preset = "9m",
+         .text =
+             "The same for an answer that is not streamed. Its first byte comes when all of it is ready, which takes "
+             "minutes for long or reasoned answers; trying again before that would pay twice."},
+        {"between_bytes", DEADLINE_AT(between_bytes_ns), .preset = "60s",
+         .text = "Longest silence inside an answer that has begun."},
+        {"total", DEADLINE_AT(total_ns), .preset = "10m",
+         .text =
+             "From the end of the request's head to the end of the answer, all tries included. 10 minutes is what the "
+             "official SDKs wait."},
+        CFG_END}};
+
+const struct cfg_section resilience_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"retry", CFG_SECTION_AT(struct resilience_settings, retry, &RETRY), .text = "Trying again."},
+        {"deadline", CFG_SECTION_AT(struct resilience_settings, deadline, &DEADLINE),
+         .text = "How long a provider may take. `off`: no deadline of its own."},
+        CFG_END}};

@@ -1,0 +1,50 @@
+/* The settings under `upstream` (connections to providers) and `resilience` (deadlines, trying again). Immutable. */
+#ifndef SLUICE_UPSTREAM_SETTINGS_H
+#define SLUICE_UPSTREAM_SETTINGS_H
+
+#include "config/schema.h"
+#include "provider/settings.h"
+
+struct dns_settings {
+    int64_t ttl_ns;        /* how long an answer is used; the system's resolver does not tell */
+    int64_t failed_ttl_ns; /* how long a failure is remembered */
+    int64_t stale_ns;      /* how long an old answer is used when asking again fails */
+    uint32_t names;        /* kept per worker */
+};
+
+struct upstream_settings {
+    uint32_t idle_connections; /* kept per origin and worker before the shared shelf takes them */
+    uint32_t shelf;            /* idle HTTP/1.1 connections on the shared shelf, all origins */
+    int64_t idle_ns;
+    uint32_t head_bytes;   /* of an answer */
+    uint64_t answer_bytes; /* of an answer that is not a stream */
+    struct dns_settings dns;
+    struct proxy_settings proxy;
+};
+
+struct backoff_settings {
+    int64_t base_ns, cap_ns;
+};
+
+struct retry_settings {
+    uint32_t attempts; /* per exchange, the first one included */
+    struct backoff_settings backoff;
+    int64_t wait_cap_ns; /* a provider's retry-after above this is not waited for */
+};
+
+struct deadline_settings { /* ns; 0: none */
+    int64_t connect_ns, tls_ns, send_ns;
+    int64_t first_byte_ns; /* of a streamed answer */
+    int64_t answer_ns;     /* the same, of an answer that is not streamed: its head comes when all of it is ready */
+    int64_t between_bytes_ns, total_ns;
+};
+
+struct resilience_settings {
+    struct retry_settings retry;
+    struct deadline_settings deadline;
+};
+
+extern const struct cfg_section upstream_settings_section;
+extern const struct cfg_section resilience_settings_section;
+
+#endif

@@ -1,0 +1,345 @@
+"""Trying again: which failures lead to the next target, what is waited for, and nothing after the first byte."""
+
+import email.utils
+import json
+import time
+
+import pytest
+
+from conftest import Makers, relay_config
+from lib.client import Closed, Conn, chat, chat_body, request_bytes
+from lib.proc import PATIENCE, free_port, merge
+from lib.upstream import (DONE, Answer, body_answer, chunk, completion, data_event, delta, error_answer,
+                          head_bytes, json_answer, stream_answer)
+from test_relay import read_stream
+
+
+@pytest.fixture(scope="module")
+def trio():
+    """A gateway with model "both" (first, then second), "first" and "second" alone, and "dead" before "second"."""
+    makers = Makers()
+    one, two = makers.upstream(), makers.upstream()
+    _, dead = free_port()
+    kind = {"kind": "openai-compatible", "keys": ["${RELAY_PROVIDER_KEY}"], "direct": True}
+    g = makers.gateway(merge(relay_config(one.url), {
+        "providers": {"one": {**kind, "base_url": one.url}, "two": {**kind, "base_url": two.url},
+                      "dead": {**kind, "base_url": f"http://127.0.0.1:{dead}/v1"}, "up": None},
+        "models": {"both": {"targets": ["one/a", "two/b"]}, "m": {"targets": ["one/a"]},
+                   "dead": {"targets": ["dead/x", "two/b"]}, "only-dead": {"targets": ["dead/x"]}},
+        "resilience": {"retry": {"attempts": 3, "backoff": {"base": "20ms", "cap": "100ms"}, "wait_cap": "2s"},
+                       "deadline": {"first_byte": "500ms", "answer": "500ms", "between_bytes": "500ms", "total": "20s"}}}))
+    g.one, g.two = one, two
+    yield g
+    makers.end()
+
+
+@pytest.fixture
+def t(trio):
+    trio.one.reset()
+    trio.two.reset()
+    return trio
+
+
+def attempts(g, answer):
+    return [(a["provider"], a["outcome"]) for a in g.record(answer.id)["attempts"]]
+
+
+FAILING = {
+    "reset before the head": (Answer("rst"), {"reset", "stale_connection"}),
+    "closed before the head": (Answer("fin"), {"reset", "truncated", "stale_connection"}),
+    "reset within the head": (Answer(b"HTTP/1.1 200 OK\r\ncontent-ty", "rst"), {"reset", "truncated"}),
+    "closed within the head": (Answer(b"HTTP/1.1 200 OK\r\ncontent-ty", "fin"), {"truncated", "reset"}),
+    "never answers": (Answer("hang"), {"first_byte_timeout"}),
+    "stops within the head": (Answer(b"HTTP/1.1 200 OK\r\n", "hang"), {"first_byte_timeout", "between_bytes_timeout"}),
+    "stops within the body": (Answer(head_bytes(200, [("content-type", "application/json"), ("content-length", "50")]) +
+                                     b'{"half', "hang"), {"between_bytes_timeout"}),
+    "closed within the body": (Answer(head_bytes(200, [("content-type", "application/json"), ("content-length", "50")]) +
+                                      b'{"half', "fin"), {"truncated"}),
+    "reset within the body": (Answer(head_bytes(200, [("content-type", "application/json"), ("content-length", "50")]) +
+                                     b'{"half', "rst"), {"truncated", "reset"}),
+    "500": (error_answer(500, None, "server_error"), {"server_error"}),
+    "502 as HTML": (body_answer(b"<html>bad gateway</html>", 502, "text/html"), {"server_error", "overloaded"}),
+    "503": (error_answer(503, "server_is_overloaded", "service_unavailable_error"), {"overloaded"}),
+    "504": (body_answer(b"", 504, "text/plain"), {"server_error", "overloaded"}),
+    "529": (error_answer(529, None, "overloaded_error"), {"overloaded", "server_error"}),
+    "429": (error_answer(429, "rate_limit_exceeded", "rate_limit_error"), {"rate_limited"}),
+    "429 with retry-after": (error_answer(429, "rate_limit_exceeded", "rate_limit_error", headers=[("retry-after", "30")]),
+                             {"rate_limited"}),
+    "429 quota": (error_answer(429, "insufficient_quota", "insufficient_quota"), {"quota_exhausted"}),
+    "401": (error_answer(401, "invalid_api_key"), {"bad_credentials"}),
+    "403": (error_answer(403, "unsupported_country_region_territory"), {"forbidden"}),
+    "404 model": (error_answer(404, "model_not_found"), {"model_gone"}),
+    "context overflow": (error_answer(400, "context_length_exceeded", param="messages"), {"context_overflow"}),
+    "error in a 200 stream's first event": (None, {"stream_error"}),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_next_target(t, name):
+    answer_of_one, outcomes = FAILING[name]
+    stream = answer_of_one is None
+    t.one.answer = answer_of_one or stream_answer(data_event({"error": {"message": "busy", "type": "server_error",
+                                                                        "param": None, "code": "server_is_overloaded"}}))
+    began = time.monotonic()
+    answer = read_stream(t, chat_body("both", stream=stream))
+    assert answer.status == 200, answer
+    if stream:
+        assert answer.body.endswith(DONE) and b'"error"' not in answer.body
+    else:
+        assert answer.json() == completion()
+    tried = attempts(t, answer)
+    assert tried[-1] == ("two", "ok")
+    assert tried[0][0] == "one" and tried[0][1] in outcomes | ({"stale_connection"} & outcomes), tried
+    assert answer.get("x-sluice-target") == "two/b" and answer.get("x-sluice-attempts") == str(len(tried))
+    assert time.monotonic() - began < 2.5 * PATIENCE
+
+
+def test_refused_is_at_once(t):
+    began = time.monotonic()
+    answer = chat(t, model="dead")
+    assert answer.status == 200 and time.monotonic() - began < 0.2 * PATIENCE
+    assert attempts(t, answer) == [("dead", "connect_refused"), ("two", "ok")]
+    alone = chat(t, model="only-dead")
+    assert alone.status == 502 and alone.error()["code"] == "upstream_unreachable"
+    assert alone.get("x-should-retry") == "false"
+
+
+def test_connect_that_never_answers(make):
+    """A backlog that is full: the connection is never accepted, and the connect deadline ends it."""
+    import socket
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    port = listener.getsockname()[1]
+    fill = []
+    for _ in range(4):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", port))
+        fill.append(s)
+    up = make.upstream()
+    kind = {"kind": "openai-compatible", "keys": ["${RELAY_PROVIDER_KEY}"]}
+    g = make.gateway(merge(relay_config(up.url), {
+        "providers": {"full": {**kind, "base_url": f"http://127.0.0.1:{port}/v1"}},
+        "models": {"both": {"targets": ["full/x", "up/y"]}}, "resilience": {"deadline": {"connect": "300ms"}}}))
+    began = time.monotonic()
+    answer = chat(g, model="both")
+    took = time.monotonic() - began
+    assert answer.status == 200
+    assert attempts(g, answer) == [("full", "connect_timeout"), ("up", "ok")]
+    assert 0.25 < took < 1.5 * PATIENCE
+    for s in fill:
+        s.close()
+    listener.close()
+
+
+@pytest.mark.parametrize("status,code", [(400, "invalid_value"), (422, None), (413, None), (400, "content_policy_violation"),
+                                         (400, "unknown_parameter")])
+def test_clients_own_faults_are_final(t, status, code):
+    t.one.answer = error_answer(status, code)
+    answer = chat(t, model="both")
+    assert answer.status == status and answer.body == t.one.answer.parts[0]
+    assert t.two.requests == []
+
+
+def test_same_target_again_after_a_pause(t):
+    t.one.queue(error_answer(503, "server_is_overloaded", "service_unavailable_error"), error_answer(500), json_answer())
+    answer = chat(t)
+    assert answer.status == 200
+    record = t.record(answer.id)
+    assert [a["outcome"] for a in record["attempts"]] == ["overloaded", "server_error", "ok"]
+    assert all(a["why"] for a in record["attempts"][:-1])
+
+
+@pytest.mark.parametrize("headers,at_least", [
+    ([("retry-after", "1")], 1.0), ([("retry-after-ms", "300")], 0.3), ([("retry-after-ms", "300"), ("retry-after", "9")], 0.3),
+    ("date", 0.5)])
+def test_retry_after_is_waited_for(t, headers, at_least):
+    if headers == "date":
+        headers = [("retry-after", email.utils.formatdate(time.time() + 2, usegmt=True))]
+    t.one.queue(error_answer(429, "rate_limit_exceeded", "rate_limit_error", headers=headers), json_answer())
+    began = time.monotonic()
+    answer = chat(t)
+    took = time.monotonic() - began
+    assert answer.status == 200, answer
+    assert at_least <= took < 3 * PATIENCE, took
+    assert t.record(answer.id)["attempts"][0]["pause_us"] >= at_least * 0.99e6
+
+
+@pytest.mark.parametrize("value", ["1000000000", "-5", "soon", "99999999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_strange_retry_after(t, value):
+    """Too long is not waited for; garbage counts as none."""
+    t.one.queue(error_answer(429, "rate_limit_exceeded", "rate_limit_error", headers=[("retry-after", value)]))
+    began = time.monotonic()
+    answer = chat(t)
+    assert time.monotonic() - began < 3 * PATIENCE
+    assert answer.status in (200, 429), answer
+    if value.startswith("1000"):
+        assert answer.status == 429 and answer.error()
+
+
+def test_exhausted_429_says_when_to_come_again(t):
+    t.one.answer = error_answer(429, "rate_limit_exceeded", "rate_limit_error", headers=[("retry-after", "20")])
+    answer = chat(t)
+    assert answer.status == 429
+    assert answer.error()
+    assert 1 <= int(answer.get("retry-after")) <= 20
+    assert len(t.one.requests) == 1, "20 s are over the cap: not waited for"
+
+
+@pytest.mark.parametrize("status,code", [(401, "invalid_api_key"), (403, None)])
+def test_our_fault_is_never_shown_as_theirs(t, status, code):
+    t.one.answer = error_answer(status, code, message="Incorrect API key provided: sk-prov*****1234, org-secret")
+    answer = chat(t)
+    assert answer.status == 502 and b"sk-prov" not in answer.body and b"org-secret" not in answer.body
+    assert "sk-prov" not in str(t.record(answer.id))
+
+
+def test_attempts_have_a_limit(t):
+    t.one.answer = error_answer(500)
+    t.two.answer = error_answer(500)
+    answer = chat(t, model="both")
+    assert answer.status in (500, 502)
+    assert len(t.one.requests) + len(t.two.requests) <= 3
+    assert answer.get("x-should-retry") == "false"
+
+
+def test_total_deadline(make):
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "400ms", "answer": "10s"}}))
+    up.answer = Answer("hang")
+    began = time.monotonic()
+    answer = chat(g)
+    assert answer.status == 504 and answer.error()
+    assert 0.35 < time.monotonic() - began < 1.5 * PATIENCE
+    assert up.requests[0].gone.wait(2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_deadline_of_the_first_byte_is_kept(t, stream):
+    """`first_byte` for streams; `answer` for the others, whose head comes when all of the answer was made."""
+    t.one.answer = Answer("hang")
+    began = time.monotonic()
+    answer = read_stream(t, chat_body("both", stream=stream))
+    assert answer.status == 200 and attempts(t, answer)[0] == ("one", "first_byte_timeout")
+    assert 0.5 <= time.monotonic() - began < 0.8 * PATIENCE
+
+
+def test_comments_do_not_keep_a_silent_stream_alive_for_ever(make):
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "1s"}}))
+    up.answer = stream_answer(delta("x"), *[s for _ in range(200) for s in (b": keep\n\n", 0.05)])
+    began = time.monotonic()
+    answer = read_stream(g)
+    assert b"[DONE]" not in answer.body and b'"error"' in answer.body
+    assert time.monotonic() - began < 3 * PATIENCE
+
+
+# ---- after the first byte ----
+
+BROKEN_STREAMS = {
+    "reset": [delta("one"), delta("two"), "rst"],
+    "closed": [delta("one"), delta("two"), "fin"],
+    "ended without finish": [delta("one"), delta("two"), b"END"],
+    "stalled": [delta("one"), delta("two"), "hang"],
+    "half an event": [delta("one"), delta("two"), b'data: {"choices":[{"del', "fin"],
+    "error event": [delta("one"), delta("two"), data_event({"error": {"message": "boom", "type": "server_error",
+                                                                      "param": None, "code": None}})],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_STREAMS)
+def test_broken_stream_never_looks_complete(t, name):
+    steps = BROKEN_STREAMS[name]
+    end = steps[-1] == b"END"
+    steps = [steps[0], 0.02, *[s for s in steps[1:] if s != b"END"]]  # the client has seen the first event
+    t.one.queue(stream_answer(*steps, end=end or name == "error event"))
+    answer = read_stream(t, chat_body("both", stream=True))
+    assert answer.status == 200
+    assert b'"one"' in answer.body and b'"two"' in answer.body
+    assert b"[DONE]" not in answer.body
+    last = [e for e in answer.body.split(b"\n\n") if e.strip()][-1]
+    assert last.startswith(b"data: ") and b'"error"' in last, answer.body
+    assert t.two.requests == [], "never another target after the first byte"
+    record = t.record(answer.id)
+    assert record["committed"] and record["attempts"][0]["outcome"] != "ok"
+    assert record["ended"]["by"] == "provider"
+
+
+def test_stream_that_breaks_before_the_client_saw_a_byte_fails_over(t):
+    """All of it came in one piece with its end: nothing was sent yet, so the next target answers."""
+    raw = b"".join(stream_answer(delta("one")).steps)
+    t.one.queue(Answer(raw))
+    answer = read_stream(t, chat_body("both", stream=True))
+    assert answer.body.endswith(DONE) and answer.body.count(DONE) == 1
+    assert (b'"one"' in answer.body) == (not t.two.requests) and b'"error"' not in answer.body
+
+
+def test_error_event_has_the_shape_of_the_api(t):
+    t.one.queue(stream_answer(delta("one"), 0.02, "rst", end=False))
+    answer = read_stream(t, chat_body("both", stream=True))
+    last = json.loads([e for e in answer.body.split(b"\n\n") if e.strip()][-1][6:])
+    assert set(last["error"]) >= {"message", "type", "param", "code"}
+
+
+def test_truncated_answer_is_never_presented_as_success(t):
+    """A body that was promised longer, chunks without their end: alone it is an error."""
+    whole = body_answer(b'{"a":"' + b"x" * 300 + b'"}').steps[0]
+    chunked = head_bytes(200, [("content-type", "application/json"), ("transfer-encoding", "chunked")]) + chunk(b'{"a":1}')
+    for raw in (whole[:-1], whole[:-100], chunked, chunked[:-3]):
+        for end in ("fin", "rst"):
+            t.one.reset()
+            t.one.answer = Answer(raw, end)
+            answer = chat(t)
+            assert answer.status == 502 and answer.error()["code"] in ("upstream_truncated", "upstream_error"), answer
+
+
+def test_large_truncated_answer(make):
+    """More than is held back: the client has seen bytes, so the answer must be visibly cut."""
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url, relay={"hold_bytes": "64KiB"}, resilience={"retry": {"attempts": 1}}))
+    body = b'{"a":"' + b"x" * 1000000
+    up.answer = Answer(head_bytes(200, [("content-type", "application/json"), ("content-length", "2000000")]) + body, "rst")
+    with Conn(g.address) as c:
+        c.send(request_bytes("POST", "/v1/chat/completions", chat_body(), key=g.key))
+        try:
+            answer = c.read()
+            assert answer.status == 502, answer
+        except Closed:
+            pass
+
+
+@pytest.mark.parametrize("end", ["fin", "rst"])
+@pytest.mark.parametrize("framing", ["length", "chunked", "stream"])
+@pytest.mark.timeout(240)
+def test_cut_at_every_byte(t, framing, end):
+    """A short answer cut behind byte k, for all k: from the next target before the first byte, visibly broken after."""
+    payload = b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'
+    if framing == "length":
+        raw = head_bytes(200, [("content-type", "application/json"), ("content-length", str(len(payload)))]) + payload
+    elif framing == "chunked":
+        raw = head_bytes(200, [("content-type", "application/json"), ("transfer-encoding", "chunked")]) + \
+            chunk(payload[:40]) + chunk(payload[40:]) + b"0\r\n\r\n"
+    else:
+        raw = head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]) + \
+            chunk(b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n') + chunk(DONE) + b"0\r\n\r\n"
+    done_at = raw.find(DONE) + len(DONE) if framing == "stream" else len(raw)
+    t.two.answer = json_answer({"second": True}) if framing != "stream" else stream_answer(delta("second"), DONE)
+    with Conn(t.address) as c:
+        for k in range(len(raw)):
+            t.one.reset()
+            t.one.answer = Answer(raw[:k], end)
+            c.send(request_bytes("POST", "/v1/chat/completions", chat_body("both", stream=framing == "stream"), key=t.key))
+            answer = c.read(partial=True)
+            assert answer.status == 200, (k, answer)
+            if framing != "stream":
+                assert answer.complete and answer.json() == {"second": True}, (k, raw[:k], answer)
+            elif b"second" in answer.body:
+                assert answer.body.endswith(DONE) and b'"hi"' not in answer.body, (k, answer)
+            elif k < done_at:
+                assert b'"error"' in answer.body and b"[DONE]" not in answer.body, (k, raw[:k], answer)
+            else:
+                assert answer.body.endswith(DONE), (k, answer)
+            if not answer.complete or answer.get("connection") == "close":
+                c.close()
+                c.__init__(t.address)

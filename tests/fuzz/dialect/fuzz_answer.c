@@ -1,0 +1,58 @@
+/* What a provider answers: bodies, usage reports, and how long it asks to wait. */
+#include "dialect/openai_chat/openai_chat.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "provider/provider.h"
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
+
+static void inside(struct sl_str part, struct sl_str whole)
+{
+    SL_CHECK(part.n == 0 || (part.p >= whole.p && part.p + part.n <= whole.p + whole.n));
+}
+
+/* In slices: a valid answer is one there, too; usage that is found in both is the same. */
+static void check_slices(struct sl_str body, const struct answer_facts *whole, struct sl_arena *a)
+{
+    struct openai_answer_watch w;
+    openai_answer_watch_init(&w, a);
+    for (size_t step = 1 + body.n % 7; body.n > 0; step = step * 3 % 31) {
+        openai_answer_watch_feed(&w, sl_str_head(body, step));
+        body = sl_str_from(body, step < body.n ? step : body.n);
+    }
+    struct answer_facts f;
+    openai_answer_watch_done(&w, &f);
+    SL_CHECK(!whole->valid || f.valid);
+    if (whole->valid && f.usage.found)
+        SL_CHECK(memcmp(&f.usage, &whole->usage, sizeof f.usage) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
+{
+    struct sl_str body = sl_str_of(data, n);
+    struct answer_facts f;
+    openai_answer_decode(body, &f);
+    SL_CHECK(f.valid || (!f.usage.found && !f.error.found));
+    inside(f.model, body);
+    inside(f.finish, body);
+    inside(f.error.message, body);
+    inside(f.error.type, body);
+    inside(f.error.code, body);
+    inside(f.error.param, body);
+    SL_CHECK(f.content_bytes <= n);
+    struct provider_answer a = {.status = 400 + (int)(n % 200), .type = f.error.type, .code = f.error.code};
+    SL_CHECK(provider_fault_of(&a) != PF_NONE);
+    SL_CHECK(provider_fault_in_stream(f.error.type, f.error.code) != PF_NONE);
+    struct token_counts c;
+    openai_usage_read(body, &c);
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    check_slices(body, &f, &arena);
+    struct http_headers h = {0};
+    http_headers_add(&h, &arena, (n & 1) != 0 ? SL_STR("retry-after") : SL_STR("retry-after-ms"), body);
+    int64_t wait = provider_retry_after_ns(&h, INT64_C(1790000000) * SL_SEC);
+    SL_CHECK(wait >= -1 && wait <= 24 * 60 * SL_MIN);
+    sl_arena_done(&arena);
+    return 0;
+}

@@ -1,0 +1,171 @@
+/* What paths mean: the variants that clients send, and all that is nobody's. */
+#include "dialect/operation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "dialect/dialect.h"
+
+static struct sl_arena arena;
+
+static struct operation_match match(enum http_method method, const char *path, const char *header)
+{
+    static struct http_request r;
+    r = (struct http_request){.method = method, .path = sl_str_c(path), .query = SL_STR("api-version=1&beta=true")};
+    if (header != NULL)
+        http_headers_add(&r.headers, &arena, sl_str_c(header), SL_STR("x"));
+    return operation_of(&r);
+}
+
+static const struct {
+    enum http_method method;
+    const char *path;
+    enum operation op;
+    enum error_format errors;
+} rows[] = {
+    {HTTP_POST, "/v1/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/chat/completions/", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/v1/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "//v1//chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/v1/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/completions", OP_COMPLETIONS, ERRORS_OPENAI},
+    {HTTP_POST, "/completions", OP_COMPLETIONS, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/embeddings", OP_EMBEDDINGS, ERRORS_OPENAI},
+    {HTTP_POST, "/embeddings/", OP_EMBEDDINGS, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/models", OP_MODELS_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/models", OP_MODELS_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/models/", OP_MODELS_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/models/gpt-4o", OP_MODEL_GET, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/models/openai/gpt-4o", OP_MODEL_GET, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/models/ft:gpt-4o:org::id", OP_MODEL_GET, ERRORS_OPENAI},
+    {HTTP_HEAD, "/", OP_HELLO, ERRORS_OPENAI},
+    {HTTP_HEAD, "", OP_HELLO, ERRORS_OPENAI},
+    {HTTP_HEAD, "/api/hello", OP_HELLO, ERRORS_OPENAI},
+    {HTTP_GET, "/api/hello", OP_HELLO, ERRORS_OPENAI},
+    /* The wrong method. */
+    {HTTP_GET, "/v1/chat/completions", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_DELETE, "/v1/models/gpt-4o", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/models", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_OTHER, "/v1/embeddings", OP_WRONG_METHOD, ERRORS_OPENAI},
+    /* Known, not served. */
+    {HTTP_POST, "/v1/responses", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/responses/resp_1/input_items", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/chat/completions/chatcmpl-1", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/messages/count_tokens", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/anthropic/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1beta/models/gemini-3-pro:generateContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/images/generations", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/audio/speech", OP_NOT_SERVED, ERRORS_OPENAI},
+    /* Nobody's. */
+    {HTTP_GET, "/", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/chat", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/chat/completion", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/Chat/Completions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v2/chat/completions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/completions/x", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/embeddings/../chat/completions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/chat%2Fcompletions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/organization/costs", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/organization/admin_api_keys", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1beta/nothing", OP_NONE, ERRORS_GEMINI},
+    {HTTP_POST, "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/embeddings", OP_NONE, ERRORS_OPENAI},
+};
+
+static void paths(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct operation_match m = match(rows[i].method, rows[i].path, NULL);
+        if (m.op != rows[i].op || m.errors != rows[i].errors)
+            fail_msg("%d %s: operation %d, errors %d", rows[i].method, rows[i].path, m.op, m.errors);
+        assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
+        assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
+        assert_int_equal(m.model.n > 0,
+                         m.op == OP_MODEL_GET || (m.op == OP_WRONG_METHOD && rows[i].method == HTTP_DELETE));
+    }
+    sl_arena_done(&arena);
+}
+
+static void formats_by_header(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    assert_int_equal(match(HTTP_GET, "/v1/models", "anthropic-version").errors, ERRORS_ANTHROPIC);
+    assert_int_equal(match(HTTP_GET, "/v1/models", "x-goog-api-key").errors, ERRORS_GEMINI);
+    assert_int_equal(match(HTTP_GET, "/nowhere", "anthropic-version").errors, ERRORS_ANTHROPIC);
+    assert_int_equal(match(HTTP_GET, "/v1/models", "x-api-key").errors,
+                     ERRORS_OPENAI); /* never by the key's header alone */
+    sl_arena_done(&arena);
+}
+
+static void ids_of_models(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    static const struct {
+        const char *path;
+        bool good;
+        const char *id;
+    } ids[] = {{"/v1/models/gpt-4o", true, "gpt-4o"},
+               {"/v1/models/openai/gpt-4o/", true, "openai/gpt-4o"},
+               {"/v1/models/openai%2Fgpt-4o", true, "openai/gpt-4o"},
+               {"/models/ft%3Agpt", true, "ft:gpt"},
+               {"/models/%C3%A4", true, "\xc3\xa4"},
+               {"/models/%zz", false, NULL},
+               {"/models/a%00b", false, NULL},
+               {"/models/%ff", false, NULL}};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        struct operation_match m = match(HTTP_GET, ids[i].path, NULL);
+        assert_int_equal(m.op, OP_MODEL_GET);
+        struct sl_str id;
+        bool ok = operation_model_id(&m, &arena, &id);
+        assert_int_equal(ok, ids[i].good);
+        if (ok)
+            assert_true(sl_str_eq(id, sl_str_c(ids[i].id)));
+    }
+    sl_arena_done(&arena);
+}
+
+static void properties(void **state)
+{
+    (void)state;
+    for (int op = 0; op < OP_COUNT; op++) {
+        const struct operation_row *row = operation_row((enum operation)op);
+        assert_true(row->name.n > 0);
+        assert_int_equal(row->relayed, row->upstream_path.n > 0);
+        if (row->relayed)
+            assert_true(row->body && row->needs_key);
+        if (row->streams)
+            assert_true(row->relayed);
+        assert_non_null(dialect_of((enum operation)op));
+        int found = operation_by_name(row->name);
+        bool grantable = op >= OP_CHAT && op <= OP_MODEL_GET;
+        assert_int_equal(found, grantable ? op : -1);
+    }
+    assert_int_equal(operation_by_name(SL_STR("")), -1);
+    assert_ptr_equal(dialect_find(SL_STR("openai")), dialect_of(OP_CHAT));
+    assert_null(dialect_find(SL_STR("nothing")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths),
+        cmocka_unit_test(formats_by_header),
+        cmocka_unit_test(ids_of_models),
+        cmocka_unit_test(properties),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

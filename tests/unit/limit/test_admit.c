@@ -1,0 +1,83 @@
+/* The ceiling on live exchanges. */
+#include "limit/admit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+static void places_are_taken_and_given_back(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    limit_gate_init(&g, 2);
+    assert_int_equal(limit_admit(&g, 0, 1).verdict, LIMIT_GO);
+    assert_int_equal(limit_admit(&g, 0, 1).verdict, LIMIT_GO);
+    struct limit_result r = limit_admit(&g, 0, 1);
+    assert_int_equal(r.verdict, LIMIT_REFUSE);
+    assert_non_null(r.why);
+    assert_int_equal(limit_live(&g), 2);
+    assert_int_equal(atomic_load(&g.refused), 1);
+    limit_leave(&g);
+    assert_int_equal(limit_admit(&g, 0, 1).verdict, LIMIT_GO);
+    limit_leave(&g);
+    limit_leave(&g);
+    assert_int_equal(limit_live(&g), 0);
+}
+
+static void no_ceiling(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    limit_gate_init(&g, 0);
+    for (int i = 0; i < 100000; i++)
+        assert_int_equal(limit_admit(&g, 0, 0).verdict, LIMIT_GO);
+    assert_int_equal(limit_live(&g), 100000);
+}
+
+static void a_lower_ceiling_holds_for_those_to_come(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    limit_gate_init(&g, 3);
+    for (int i = 0; i < 3; i++)
+        limit_admit(&g, 0, 0);
+    limit_gate_set(&g, 1);
+    limit_leave(&g);
+    assert_int_equal(limit_admit(&g, 0, 0).verdict, LIMIT_REFUSE);
+    limit_leave(&g);
+    limit_leave(&g);
+    assert_int_equal(limit_admit(&g, 0, 0).verdict, LIMIT_GO);
+}
+
+static void hints_are_spread_and_bounded(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    limit_gate_init(&g, 1);
+    limit_admit(&g, 0, 0);
+    static const int64_t typical[] = {0, -5, SL_MS, SL_SEC, 7 * SL_SEC, 3600 * SL_SEC, INT64_MAX};
+    for (size_t i = 0; i < sizeof typical / sizeof typical[0]; i++) {
+        for (uint64_t seed = 1; seed != 0; seed <<= 7) {
+            struct limit_result r = limit_admit(&g, typical[i], seed);
+            assert_int_equal(r.verdict, LIMIT_REFUSE);
+            assert_true(r.retry_after_ns >= SL_SEC && r.retry_after_ns < 60 * SL_SEC);
+        }
+    }
+    int64_t a = limit_admit(&g, SL_SEC, 1).retry_after_ns, b = limit_admit(&g, SL_SEC, 500000000).retry_after_ns;
+    assert_int_not_equal(a, b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(places_are_taken_and_given_back),
+        cmocka_unit_test(no_ceiling),
+        cmocka_unit_test(a_lower_ceiling_holds_for_those_to_come),
+        cmocka_unit_test(hints_are_spread_and_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

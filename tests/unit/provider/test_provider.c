@@ -1,0 +1,454 @@
+/* What goes to a provider and comes back: headers, credentials, and what its errors mean. */
+#include "provider/provider.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+static struct sl_arena arena;
+static struct provider provider;
+
+static int set_up(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    provider = (struct provider){.name = SL_STR("openai"),
+                                 .kind = provider_kind_find(SL_STR("openai")),
+                                 .base_path = SL_STR("/v1"),
+                                 .n_credentials = 2};
+    provider.credentials = sl_calloc(2, sizeof *provider.credentials);
+    sl_secret_set(&provider.credentials[0], SL_STR("sk-one"));
+    sl_secret_set(&provider.credentials[1], SL_STR("sk-two"));
+    provider_prepare(&provider);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    provider_release(&provider);
+    sl_arena_done(&arena);
+    return 0;
+}
+
+static struct sl_str get(const struct http_headers *h, const char *name)
+{
+    const struct http_header *x = http_headers_find_name(h, sl_str_c(name));
+    return x != NULL ? x->value : SL_STR_NONE;
+}
+
+static void has(const struct http_headers *h, const char *name, const char *value)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < h->n; i++)
+        n += sl_str_eq(h->v[i].name, sl_str_c(name));
+    if (n != 1 || !sl_str_eq(get(h, name), sl_str_c(value)))
+        fail_msg("%s is there %u times as '%.*s', not '%s'", name, n, (int)get(h, name).n, get(h, name).p, value);
+}
+
+static void has_not(const struct http_headers *h, const char *name)
+{
+    if (http_headers_find_name(h, sl_str_c(name)) != NULL)
+        fail_msg("%s is there", name);
+}
+
+/* -- To the provider ------------------------------------------------------------------------------------------------- */
+
+static const char *const dangerous[] = {
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "proxy-authorization",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "content-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "origin",
+    "referer",
+    "openai-organization",
+    "openai-project",
+    "x-sluice-task",
+    "x-sluice-new",
+    "x-internal-secret",
+    "cf-access-jwt-assertion",
+    "x-amz-security-token",
+    "traceparent",
+    "tracestate",
+};
+
+static void nothing_dangerous_passes(void **state)
+{
+    (void)state;
+    struct http_headers client = {0};
+    for (size_t i = 0; i < sizeof dangerous / sizeof dangerous[0]; i++)
+        http_headers_add(&client, &arena, sl_str_c(dangerous[i]), SL_STR("from-the-client"));
+    static const struct sl_str everything[] = {SL_STR_INIT("*")};
+    for (int round = 0; round < 2; round++) {
+        struct http_headers out = {0};
+        provider_request_headers(&provider, &(struct provider_call){.client = &client, .body = true}, &arena, &out);
+        for (uint32_t i = 0; i < out.n; i++) {
+            bool ours = !sl_str_eq(out.v[i].value, SL_STR("from-the-client"));
+            bool open = round == 1 &&
+                        (sl_str_eq(out.v[i].name, SL_STR("referer")) ||
+                         sl_str_starts(out.v[i].name, SL_STR("x-internal")) ||
+                         sl_str_starts(out.v[i].name, SL_STR("cf-")) || sl_str_starts(out.v[i].name, SL_STR("x-amz-")));
+            if (!ours && !open)
+                fail_msg("%.*s passed", (int)out.v[i].name.n, out.v[i].name.p);
+        }
+        has(&out, "authorization", "Bearer sk-one");
+        /* Even a configuration that passes everything passes none of the credentials and none of the framing. */
+        provider.pass = everything;
+        provider.n_pass = 1;
+    }
+}
+
+static void what_a_provider_gets(void **state)
+{
+    (void)state;
+    struct http_headers client = {0};
+    http_headers_add(&client, &arena, SL_STR("user-agent"), SL_STR("OpenAI/Python 2.0"));
+    http_headers_add(&client, &arena, SL_STR("accept"), SL_STR("text/html"));
+    http_headers_add(&client, &arena, SL_STR("accept-encoding"), SL_STR("gzip, br"));
+    http_headers_add(&client, &arena, SL_STR("x-stainless-lang"), SL_STR("python"));
+    http_headers_add(&client, &arena, SL_STR("openai-beta"), SL_STR("assistants=v2"));
+    http_headers_add(&client, &arena, SL_STR("idempotency-key"), SL_STR("i1"));
+    http_headers_add(&client, &arena, SL_STR("x-client-request-id"), SL_STR("r1"));
+    struct provider_call call = {.client = &client,
+                                 .credential = 3,
+                                 .body = true,
+                                 .traceparent = SL_STR("00-a-b-01"),
+                                 .tracestate = SL_STR("s=1")};
+    provider.organization = SL_STR("org_1");
+    provider.project = SL_STR("proj_1");
+    struct http_headers out = {0};
+    provider_request_headers(&provider, &call, &arena, &out);
+    has(&out, "authorization", "Bearer sk-two"); /* 3 modulo 2 */
+    has(&out, "content-type", "application/json");
+    has(&out, "accept", "application/json");
+    has(&out, "accept-encoding", "identity");
+    has(&out, "openai-organization", "org_1");
+    has(&out, "openai-project", "proj_1");
+    has(&out, "traceparent", "00-a-b-01");
+    has(&out, "tracestate", "s=1");
+    has(&out, "user-agent", "OpenAI/Python 2.0");
+    has(&out, "x-stainless-lang", "python");
+    has(&out, "openai-beta", "assistants=v2");
+    has(&out, "idempotency-key", "i1");
+    has(&out, "x-client-request-id", "r1");
+    assert_int_equal(out.n, 13);
+
+    /* Another vendor learns less about the client. */
+    provider.kind = provider_kind_find(SL_STR("openai-compatible"));
+    out = (struct http_headers){0};
+    provider_request_headers(&provider, &call, &arena, &out);
+    has(&out, "user-agent", "sluice");
+    has_not(&out, "x-stainless-lang");
+    has_not(&out, "openai-organization");
+    has(&out, "openai-beta", "assistants=v2");
+
+    out = (struct http_headers){0};
+    provider_request_headers(&provider, &(struct provider_call){.accept = SL_STR("text/event-stream")}, &arena, &out);
+    has(&out, "accept", "text/event-stream");
+    has_not(&out, "content-type");
+    has_not(&out, "traceparent");
+}
+
+static void headers_that_connection_names_stay(void **state)
+{
+    (void)state;
+    struct http_headers client = {0};
+    http_headers_add(&client, &arena, SL_STR("connection"), SL_STR("close, OpenAI-Beta"));
+    http_headers_add(&client, &arena, SL_STR("openai-beta"), SL_STR("x"));
+    http_headers_add(&client, &arena, SL_STR("idempotency-key"), SL_STR("i1"));
+    struct http_headers out = {0};
+    provider_request_headers(&provider, &(struct provider_call){.client = &client}, &arena, &out);
+    has_not(&out, "openai-beta");
+    has(&out, "idempotency-key", "i1");
+}
+
+static void configured_headers(void **state)
+{
+    (void)state;
+    static const struct provider_header fixed[] = {
+        {SL_STR_INIT("x-team"), SL_STR_INIT("a")},          {SL_STR_INIT("user-agent"), SL_STR_INIT("mine")},
+        {SL_STR_INIT("accept"), SL_STR_INIT("x/y")},        {SL_STR_INIT("authorization"), SL_STR_INIT("Bearer other")},
+        {SL_STR_INIT("content-length"), SL_STR_INIT("5")},  {SL_STR_INIT("host"), SL_STR_INIT("evil")},
+        {SL_STR_INIT("openai-beta"), SL_STR_INIT("fixed")}, {SL_STR_INIT("transfer-encoding"), SL_STR_INIT("chunked")},
+    };
+    static const struct sl_str pass[] = {SL_STR_INIT("x-session"), SL_STR_INIT("x-trace-*")};
+    provider.headers = fixed;
+    provider.n_headers = 8;
+    provider.pass = pass;
+    provider.n_pass = 2;
+    struct http_headers client = {0};
+    http_headers_add(&client, &arena, SL_STR("user-agent"), SL_STR("theirs"));
+    http_headers_add(&client, &arena, SL_STR("openai-beta"), SL_STR("theirs"));
+    http_headers_add(&client, &arena, SL_STR("x-session"), SL_STR("s"));
+    http_headers_add(&client, &arena, SL_STR("x-session-more"), SL_STR("s"));
+    http_headers_add(&client, &arena, SL_STR("x-trace-1"), SL_STR("t"));
+    struct http_headers out = {0};
+    provider_request_headers(&provider, &(struct provider_call){.client = &client}, &arena, &out);
+    has(&out, "x-team", "a");
+    has(&out, "user-agent", "mine");
+    has(&out, "accept", "x/y");
+    has(&out, "openai-beta", "fixed");
+    has(&out, "authorization", "Bearer sk-one");
+    has_not(&out, "content-length");
+    has_not(&out, "host");
+    has_not(&out, "transfer-encoding");
+    has(&out, "x-session", "s");
+    has(&out, "x-trace-1", "t");
+    has_not(&out, "x-session-more");
+    /* Without keys of its own, a provider's authorization may be configured. */
+    unsigned n = provider.n_credentials;
+    provider.n_credentials = 0;
+    out = (struct http_headers){0};
+    provider_request_headers(&provider, &(struct provider_call){.client = NULL}, &arena, &out);
+    has(&out, "authorization", "Bearer other");
+    provider.n_credentials = n;
+}
+
+static void upstream_paths(void **state)
+{
+    (void)state;
+    assert_true(
+        sl_str_eq(provider_path(&provider, SL_STR("/chat/completions"), &arena), SL_STR("/v1/chat/completions")));
+    provider.base_path = SL_STR("");
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/embeddings"), &arena), SL_STR("/embeddings")));
+}
+
+static void kinds(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    for (const struct provider_kind *k; (k = provider_kind_at(n)) != NULL; n++) {
+        assert_ptr_equal(provider_kind_find(k->name), k);
+        assert_true(sl_str_eq(k->dialect, SL_STR("openai")));
+    }
+    assert_int_equal(n, 3);
+    assert_null(provider_kind_find(SL_STR("")));
+    assert_true(sl_str_eq(provider_kind_find(SL_STR("openai"))->base_url, SL_STR("https://api.openai.com/v1")));
+    assert_int_equal(provider_kind_find(SL_STR("openai-compatible"))->base_url.n, 0);
+}
+
+/* -- From the provider ----------------------------------------------------------------------------------------------- */
+
+static void what_comes_back(void **state)
+{
+    (void)state;
+    static const char *const kept[] = {"content-type",
+                                       "x-request-id",
+                                       "openai-processing-ms",
+                                       "openai-version",
+                                       "retry-after",
+                                       "retry-after-ms",
+                                       "x-should-retry",
+                                       "content-encoding",
+                                       "cache-control",
+                                       "x-new-header",
+                                       "x-ratelimit-limit-requests",
+                                       "x-ratelimit-remaining-tokens"};
+    static const char *const dropped[] = {
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "set-cookie",
+        "set-cookie2",
+        "alt-svc",
+        "server",
+        "via",
+        "date",
+        "location",
+        "content-length",
+        "www-authenticate",
+        "strict-transport-security",
+        "openai-organization",
+        "openai-project",
+        "cf-ray",
+        "cf-cache-status",
+        "access-control-allow-origin",
+        "nel",
+        "report-to",
+        "x-powered-by",
+        "clear-site-data",
+        "x-sluice-id",
+        "x-sluice-anything",
+        "server-timing",
+        "x-hop",
+    };
+    struct http_headers from = {0}, to = {0};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        http_headers_add(&from, &arena, sl_str_c(kept[i]), SL_STR("v"));
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+        http_headers_add(&from, &arena, sl_str_c(dropped[i]),
+                         strcmp(dropped[i], "connection") == 0 ? SL_STR("keep-alive, X-Hop") : SL_STR("v"));
+    provider_response_headers(&from, &arena, &to);
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        has(&to, kept[i], "v");
+    for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)
+        has_not(&to, dropped[i]);
+    assert_int_equal(to.n, sizeof kept / sizeof kept[0]);
+}
+
+/* -- Faults ---------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    int status;
+    const char *type, *code;
+    enum provider_fault want;
+} faults[] = {
+    {200, "", "", PF_NONE},
+    {204, "", "", PF_NONE},
+    {200, "", "insufficient_quota", PF_NONE}, /* a 200 is a 200 */
+    {301, "", "", PF_REDIRECT},
+    {304, "", "", PF_REDIRECT},
+    {400, "invalid_request_error", "", PF_CLIENT_FAULT},
+    {400, "invalid_request_error", "unsupported_value", PF_CLIENT_FAULT},
+    {400, "invalid_request_error", "context_length_exceeded", PF_CONTEXT_OVERFLOW},
+    {400, "invalid_request_error", "content_policy_violation", PF_CONTENT_FILTER},
+    {400, "", "content_filter", PF_CONTENT_FILTER},
+    {400, "", "model_not_found", PF_MODEL_GONE},
+    {401, "invalid_request_error", "invalid_api_key", PF_BAD_CREDENTIALS},
+    {401, "", "context_length_exceeded", PF_BAD_CREDENTIALS},
+    {402, "", "", PF_QUOTA_EXHAUSTED},
+    {403, "", "", PF_FORBIDDEN},
+    {403, "", "unsupported_country_region_territory", PF_FORBIDDEN},
+    {403, "", "model_not_found", PF_MODEL_GONE},
+    {404, "invalid_request_error", "model_not_found", PF_MODEL_GONE},
+    {404, "", "", PF_MODEL_GONE},
+    {405, "", "", PF_CLIENT_FAULT},
+    {408, "", "", PF_SERVER_ERROR},
+    {409, "", "", PF_SERVER_ERROR},
+    {413, "", "", PF_CLIENT_FAULT},
+    {413, "tokens", "rate_limit_exceeded", PF_RATE_LIMITED},
+    {422, "", "", PF_CLIENT_FAULT},
+    {429, "rate_limit_error", "rate_limit_exceeded", PF_RATE_LIMITED},
+    {429, "tokens", "", PF_RATE_LIMITED},
+    {429, "rate_limit_error", "slow_down", PF_RATE_LIMITED},
+    {429, "insufficient_quota", "insufficient_quota", PF_QUOTA_EXHAUSTED},
+    {429, "insufficient_quota", "", PF_QUOTA_EXHAUSTED},
+    {429, "", "credit_balance_exhausted", PF_QUOTA_EXHAUSTED},
+    {429, "", "organization_spend_limit_exceeded", PF_QUOTA_EXHAUSTED},
+    {429, "", "project_spend_limit_exceeded", PF_QUOTA_EXHAUSTED},
+    {429, "", "organization_usage_limit_exceeded", PF_QUOTA_EXHAUSTED},
+    {429, "", "resource_unavailable", PF_OVERLOADED},
+    {499, "", "", PF_CLIENT_FAULT},
+    {500, "server_error", "", PF_SERVER_ERROR},
+    {502, "", "", PF_SERVER_ERROR},
+    {503, "service_unavailable_error", "server_is_overloaded", PF_OVERLOADED},
+    {503, "", "", PF_OVERLOADED},
+    {504, "", "", PF_SERVER_ERROR},
+    {520, "", "", PF_SERVER_ERROR},
+    {529, "", "", PF_OVERLOADED},
+    {100, "", "", PF_MALFORMED},
+    {600, "", "", PF_MALFORMED},
+    {0, "", "", PF_MALFORMED},
+};
+
+static void faults_by_status_and_code(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        struct provider_answer a = {
+            .status = faults[i].status, .type = sl_str_c(faults[i].type), .code = sl_str_c(faults[i].code)};
+        enum provider_fault got = provider_fault_of(&a);
+        if (got != faults[i].want)
+            fail_msg("%d %s %s: %s", faults[i].status, faults[i].type, faults[i].code, provider_fault_name(got));
+    }
+    for (int f = PF_NONE; f <= PF_MALFORMED; f++)
+        assert_true(strlen(provider_fault_name((enum provider_fault)f)) > 0);
+    assert_false(provider_fault_shows_body(PF_BAD_CREDENTIALS));
+    assert_false(provider_fault_shows_body(PF_FORBIDDEN));
+    assert_false(provider_fault_shows_body(PF_QUOTA_EXHAUSTED));
+    assert_false(provider_fault_shows_body(PF_RATE_LIMITED));
+    assert_true(provider_fault_shows_body(PF_CLIENT_FAULT));
+    assert_true(provider_fault_shows_body(PF_CONTENT_FILTER));
+}
+
+static void faults_in_streams(void **state)
+{
+    (void)state;
+    assert_int_equal(provider_fault_in_stream(SL_STR("server_error"), SL_STR("")), PF_SERVER_ERROR);
+    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("")), PF_SERVER_ERROR);
+    assert_int_equal(provider_fault_in_stream(SL_STR("insufficient_quota"), SL_STR("")), PF_QUOTA_EXHAUSTED);
+    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("429")), PF_RATE_LIMITED);
+    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("502")), PF_SERVER_ERROR);
+    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("400")), PF_CLIENT_FAULT);
+    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("200")), PF_SERVER_ERROR);
+}
+
+static int64_t wait_for(const char *ms, const char *seconds)
+{
+    struct http_headers h = {0};
+    if (ms != NULL)
+        http_headers_add(&h, &arena, SL_STR("retry-after-ms"), sl_str_c(ms));
+    if (seconds != NULL)
+        http_headers_add(&h, &arena, SL_STR("retry-after"), sl_str_c(seconds));
+    return provider_retry_after_ns(&h, INT64_C(784111777) * SL_SEC); /* Sun, 06 Nov 1994 08:49:37 GMT */
+}
+
+static void waits(void **state)
+{
+    (void)state;
+    const int64_t day = 24 * 60 * SL_MIN;
+    assert_int_equal(wait_for(NULL, NULL), -1);
+    assert_int_equal(wait_for(NULL, "0"), 0);
+    assert_int_equal(wait_for(NULL, "7"), 7 * SL_SEC);
+    assert_int_equal(wait_for(NULL, "1.5"), 1500 * SL_MS);
+    assert_int_equal(wait_for("250", "7"), 250 * SL_MS);
+    assert_int_equal(wait_for("0.5", "7"), 500 * SL_US);
+    assert_int_equal(wait_for("soon", "7"), 7 * SL_SEC);
+    assert_int_equal(wait_for(NULL, "1.2345678901234567890"), INT64_C(1234567890));
+    assert_int_equal(wait_for(NULL, "86401"), day);
+    assert_int_equal(wait_for(NULL, "1000000000"), day);
+    assert_int_equal(wait_for(NULL, "18446744073709551615.9"), day);
+    assert_int_equal(wait_for("18446744073709551615", NULL), day);
+    assert_int_equal(wait_for(NULL, "99999999999999999999"), -1);
+    assert_int_equal(wait_for(NULL, "-5"), -1);
+    assert_int_equal(wait_for(NULL, "1e3"), -1);
+    assert_int_equal(wait_for(NULL, "soon"), -1);
+    assert_int_equal(wait_for(NULL, "1.x"), -1);
+    assert_int_equal(wait_for(NULL, "Sun, 06 Nov 1994 08:49:47 GMT"), 10 * SL_SEC);
+    assert_int_equal(wait_for(NULL, "Sun, 06 Nov 1994 08:49:27 GMT"), 0);
+    assert_int_equal(wait_for(NULL, "Tue, 06 Dec 1994 08:49:37 GMT"), day);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(nothing_dangerous_passes),
+        T(what_a_provider_gets),
+        T(headers_that_connection_names_stay),
+        T(configured_headers),
+        T(upstream_paths),
+        T(kinds),
+        T(what_comes_back),
+        T(faults_by_status_and_code),
+        T(faults_in_streams),
+        T(waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
