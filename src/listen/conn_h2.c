@@ -357,6 +357,22 @@ static void give_waiting(struct conn *c)
     }
 }
 
+/* The last frame is out. What the client still sends is read and thrown away: closing over it would answer with a reset, and the
+ * client might lose our GOAWAY to that. */
+static void say_goodbye(struct conn *c)
+{
+    SL_LIST_EACH(node, &c->h2->streams)
+    {
+        struct h2_app_stream *st = SL_CONTAINER_OF(node, struct h2_app_stream, node);
+        if (st->opened)
+            tell_gone(st, HTTP_GONE_CLOSED);
+        else
+            end_stream(st);
+    }
+    if (c->h2->n == 0) /* else the last release comes back here */
+        conn_linger(c);
+}
+
 void conn_h2_output(struct conn *c)
 {
     struct conn_h2 *h = c->h2;
@@ -374,7 +390,7 @@ void conn_h2_output(struct conn *c)
     if (c->failed)
         return;
     if (c->out.n == 0 && (h->over || h2_session_is_over(h->session)))
-        conn_fail(c, HTTP_GONE_CLOSED);
+        say_goodbye(c);
     else if (c->out.n == 0) /* else the event that the socket has room comes back here */
         idle_deadline(c);
 }

@@ -281,6 +281,13 @@ static void drain(struct gateway *g)
         worker_drain(g->workers[i], g->settings->listen.deadlines.drain_ns);
 }
 
+/* A second stop signal: now; the journal makes that safe. */
+static void exit_now(int signum)
+{
+    (void)signum;
+    _exit(0);
+}
+
 static void on_signal(void *owner, int signum)
 {
     struct gateway *g = owner;
@@ -292,12 +299,11 @@ static void on_signal(void *owner, int signum)
         keeper_lines_reopen(g->keeper);
         return;
     }
-    if (g->stop_signals++ == 0) {
-        drain(g);
-        sl_loop_stop(&g->loop);
-    } else {
-        _exit(0); /* the second one: now; the journal makes that safe */
-    }
+    /* From here on this loop is not run again, so a second signal must not go through it. */
+    signal(SIGTERM, exit_now);
+    signal(SIGINT, exit_now);
+    drain(g);
+    sl_loop_stop(&g->loop);
 }
 
 static void open_signals(struct gateway *g)
@@ -307,19 +313,13 @@ static void open_signals(struct gateway *g)
         g->signals[i] = sl_signal_open(&g->loop, signals[i], on_signal, g);
 }
 
-/* While the workers drain, a second signal must end the process: its default action, once ours are closed. */
+/* Only when all is taken apart: closing sets the default action again, and until then a second signal is exit_now's. */
 static void close_signals(struct gateway *g)
 {
     for (unsigned i = 0; i < 4; i++)
         sl_signal_close(g->signals[i]);
     for (unsigned i = 0; i < g->n_watches; i++)
         sl_watch_close(g->watches[i]);
-}
-
-static void exit_now(int signum)
-{
-    (void)signum;
-    _exit(0);
 }
 
 static void take_apart(struct gateway *g)
@@ -391,12 +391,10 @@ static int serve(const struct serve_options *o)
         else if (key_table_count(g->keys) == 0)
             SL_LOG(SL_LOG_WARN, "keys.none", SL_LC("todo", "make one: sluice keys create --name NAME"));
         sl_loop_run(&g->loop);
-        close_signals(g);
-        signal(SIGTERM, exit_now);
-        signal(SIGINT, exit_now);
     }
     keys_made_wipe(&first.made);
     take_apart(g);
+    close_signals(g);
     sl_loop_done(&g->loop);
     SL_LOG(SL_LOG_INFO, "serve.stopped");
     return result;

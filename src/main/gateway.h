@@ -98,7 +98,6 @@ struct gateway {
     struct sl_watch *watches[8];
     unsigned n_watches;
     struct sl_timer reload_soon;
-    unsigned stop_signals;
     struct snapshot *first_snapshot; /* ref: `settings` lives in it */
     pthread_mutex_t lock;
     /* under lock: what new workers and reloads start from; each a ref */

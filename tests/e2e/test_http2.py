@@ -92,6 +92,23 @@ def test_h2spec(make):
     assert sim.running()
 
 
+def test_goodbye_is_no_reset(make):
+    """What a client sends behind its last word must not be answered by a TCP reset: that would eat our own last frames."""
+    sim = make.sim()
+    settings = b"\0\0\0\4\0\0\0\0\0"
+    goaway = b"\0\0\10\7\0\0\0\0\0" + struct.pack(">II", 0, 0xff)
+    ping = b"\0\0\10\6\0\0\0\0\0" + b"12345678"
+    for _ in range(200):
+        with socket.create_connection(sim.address, timeout=15) as s:
+            s.sendall(PREFACE + settings + goaway)
+            try:
+                s.sendall(ping)
+            except BrokenPipeError:
+                pytest.fail("the connection was closed over what the client still sent")
+            while s.recv(65536):
+                pass
+
+
 class H2Client:
     def __init__(self, address, tls=None):
         self.sock = socket.create_connection(address, timeout=15)

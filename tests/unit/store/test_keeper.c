@@ -385,7 +385,7 @@ static void a_failing_flush_goes_through_the_database(void **state)
     const struct keeper_counters *c = keeper_counters(t->k);
     /* Abandoned, not tried again: one failure a segment. A slow run spreads the three over more than one. */
     assert_in_range(atomic_load(&c->sync_errors), 1, 3);
-    assert_int_equal(totals(t).closed, 3);             /* it is in the database, synced there */
+    assert_int_equal(totals(t).closed, 3); /* it is in the database, synced there */
     journal_writer_finish(keeper_writer(t->k, 2));
     assert_true(stop(t));
     assert_int_equal(totals(t).rows, 3);
