@@ -133,6 +133,8 @@ struct stream_memo {
 
 /* -- The seam ----------------------------------------------------------------------------------------------------- */
 
+struct dialect_codec;
+
 struct dialect {
     struct sl_str name;        /* "openai" */
     struct sl_str stream_done; /* the terminal event, written by SETTLE: "data: [DONE]\n\n"; empty: none */
@@ -144,6 +146,7 @@ struct dialect {
     void (*request_encode_same)(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out);
     void (*answer_decode)(struct sl_str body, struct answer_facts *out);
+    const struct dialect_codec *codec; /* codec.h; NULL: this format is not translated */
     /* One event's data (and event name, usually empty). Safe on anything; allocates nothing. memo: of this stream, or NULL. */
     void (*stream_watch)(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
 };

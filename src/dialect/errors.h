@@ -48,6 +48,8 @@ enum error_retry {
     X(MEMBER_VALUE, 400, "invalid_request_error", "invalid_value", RETRY_NO, "A member's value cannot be.")            \
     X(MEMBER_TOO_LONG, 400, "invalid_request_error", "string_above_max_length", RETRY_NO, "A member is too long.")     \
     X(MEMBER_TOO_MANY, 400, "invalid_request_error", "array_above_max_length", RETRY_NO, "A list is too long.")        \
+    X(UNSUPPORTED, 400, "invalid_request_error", "unsupported_parameter", RETRY_NO,                                    \
+      "The chosen model cannot do what a member asks for.")                                                            \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
     X(ENCODING_UNSUPPORTED, 415, "invalid_request_error", "unsupported_content_encoding", RETRY_NO,                    \

@@ -1,0 +1,85 @@
+/* The seam of translation: what a dialect's folder fills so that any other dialect's clients and providers can be joined to it.
+ * Pure: bytes and arenas in, bytes out; no I/O, no clock, no randomness: the same input gives the same bytes.
+ *
+ *   request_read ─► neutral_request ─► request_write              once for each attempt
+ *   stream_read (each event of the provider) ─► neutral_event ─► stream_write (whole events of the client's format)
+ *   answer_read ─► neutral_event ... collected (collect.h) ─► answer_write
+ *
+ * A codec never trusts what it reads: any bytes may come, of any size up to the caller's limits, and the worst answer is "this
+ * breaks the format". Time is linear in the input. */
+#ifndef SLUICE_DIALECT_CODEC_H
+#define SLUICE_DIALECT_CODEC_H
+
+#include "base/buf.h"
+#include "dialect/caps.h"
+#include "dialect/collect.h"
+#include "dialect/dialect.h"
+#include "dialect/names.h"
+#include "dialect/neutral.h"
+#include "dialect/notes.h"
+
+enum on_unsupported {
+    UNSUPPORTED_REPORT =
+        0,              /* harmless wishes are dropped and noted; harmful ones (n, logprobs, forms of output) refused */
+    UNSUPPORTED_REJECT, /* anything that cannot be said is refused */
+    UNSUPPORTED_DROP    /* nothing is refused that can be left out; still noted */
+};
+
+/* One request on its way through one provider. Made by the exchange for each attempt; lives as long as the attempt's arena. */
+struct translation {
+    const struct dialect *face, *up;
+    const struct neutral_request *req;
+    const struct model_caps *caps; /* of up_model; never NULL */
+    enum on_unsupported unsupported;
+    struct sl_str up_model; /* plain; the provider's name for the model */
+    struct sl_str platform; /* plain; "vertex", "bedrock", "azure" where it matters to the format; else empty */
+    struct sl_arena *a;
+    struct neutral_notes *notes;
+    /* for what the client gets */
+    struct sl_str id;        /* plain, [a-z0-9]: the answer's id without the format's prefix */
+    int64_t created_s;       /* wall clock of the request */
+    uint64_t estimate_input; /* tokens; for formats that say it before the provider does */
+    bool show_reasoning;     /* the client gets the model's reasoning */
+    bool stream_array;       /* a Gemini client without alt=sse: one JSON array instead of events */
+    /* from request_write to the readers of the same dialect; start zeroed */
+    struct names_map names;  /* tool names that had to be changed */
+    struct sl_str json_tool; /* inside; the tool that stands for a JSON answer: its input is the text. Empty: none */
+    const struct sl_str *wrapped; /* inside; tools whose schema was wrapped in {"value": ...}: unwrap in calls */
+    uint32_t n_wrapped;
+    uint32_t stops_kept_back; /* stop sequences that the provider does not take */
+};
+
+/* Whether a member that cannot be said is refused here. `harmful`: it changes what the caller receives. When true, *out is filled
+ * (GE_UNSUPPORTED, what as param) and the writer gives false. Else it is noted. */
+bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
+                         struct request_refusal *out);
+
+struct dialect_codec {
+    /* body: checked by request_decode before, but read here as if it were not. The model is not in the body of every format: *out
+     * comes with model and stream set where the path says them. False: *out_refusal (GE_MEMBER_*, param is the member's path). */
+    bool (*request_read)(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,
+                         struct request_refusal *out_refusal);
+    /* Adds the body. False: it cannot be said (*out_refusal). */
+    bool (*request_write)(struct translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
+    /* A whole answer (2xx) as events, NE_START to NE_FINISH and NE_USAGE. False: it breaks the format; events may have come. */
+    bool (*answer_read)(struct translation *t, struct sl_str body, const struct neutral_sink *to);
+    /* State in t->a. */
+    void *(*stream_read_begin)(struct translation *t);
+    /* One server-sent event with data. False: it breaks the format. */
+    bool (*stream_read)(void *state, struct sl_str event, struct sl_str data, const struct neutral_sink *to);
+    /* The bytes ended. May give what was kept back. True: the format says that the answer is whole. */
+    bool (*stream_read_end)(void *state, const struct neutral_sink *to);
+    /* The body of an answer. */
+    void (*answer_write)(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
+    /* Writes whole events to `out` (borrow; the caller empties it between calls). State in t->a. */
+    void *(*stream_write_begin)(struct translation *t, struct sl_buf *out);
+    void (*stream_write)(void *state,
+                         const struct neutral_event *e); /* NE_ERROR, NE_DONE: nothing (the exchange ends it) */
+    /* The last events: finish, usage, terminator. Only after a whole answer. */
+    void (*stream_write_end)(void *state);
+    const struct model_caps *caps; /* the table */
+};
+
+extern const struct dialect_codec openai_chat_codec, openai_responses_codec, anthropic_codec, gemini_codec;
+
+#endif
