@@ -1,0 +1,9 @@
+/* See gemini.h. */
+#include "dialect/gemini/gemini.h"
+
+void gemini_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out)
+{
+    (void)t;
+    (void)answer;
+    (void)out;
+}

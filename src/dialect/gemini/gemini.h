@@ -1,0 +1,41 @@
+/* Google's generateContent, streamGenerateContent and countTokens, as the Gemini API and Vertex AI speak them. The model and whether
+ * it streams are in the path. Sources: gemini.md, translate-gemini.md (November 2026). MAP.md in this folder says where each member
+ * goes.
+ *
+ * Names are camelCase; Google's front end takes snake_case for every one of them, so all reading of requests does. */
+#ifndef SLUICE_DIALECT_GEMINI_GEMINI_H
+#define SLUICE_DIALECT_GEMINI_GEMINI_H
+
+#include "dialect/codec.h"
+#include "dialect/dialect.h"
+#include "dialect/json_tree.h"
+
+extern const struct dialect gemini_dialect;
+extern const struct model_caps gemini_caps[];
+
+/* -- Bytes that pass (dialect.h) ----------------------------------------------------------------------------------- */
+
+/* out_facts comes with model and stream set from the path. */
+bool gemini_request_decode(enum operation op, struct sl_str body, struct sl_arena *a, struct request_facts *out_facts,
+                           struct request_refusal *out_refusal);
+void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
+                                struct sl_arena *a, struct body_pieces *out);
+void gemini_answer_decode(struct sl_str body, struct answer_facts *out);
+void gemini_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
+
+/* -- Translation (codec.h) ------------------------------------------------------------------------------------------ */
+
+/* out comes with model, stream and kind set from the path. */
+bool gemini_request_read(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,
+                         struct request_refusal *out_refusal);
+bool gemini_request_write(struct translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
+bool gemini_answer_read(struct translation *t, struct sl_str body, const struct neutral_sink *to);
+void *gemini_stream_read_begin(struct translation *t);
+bool gemini_stream_read(void *state, struct sl_str event, struct sl_str data, const struct neutral_sink *to);
+bool gemini_stream_read_end(void *state, const struct neutral_sink *to);
+void gemini_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
+void *gemini_stream_write_begin(struct translation *t, struct sl_buf *out);
+void gemini_stream_write(void *state, const struct neutral_event *e);
+void gemini_stream_write_end(void *state);
+
+#endif
