@@ -35,7 +35,11 @@
     X(INPUT, "input", -1)                                                                                              \
     X(AUDIO, "audio", -1)                                                                                              \
     X(RESPONSE_FORMAT, "response_format", -1)                                                                          \
-    X(INCLUDE_USAGE, "include_usage", RM_STREAM_OPTIONS)
+    X(MAX_OUTPUT_TOKENS, "max_output_tokens", -1)                                                                      \
+    X(INSTRUCTIONS, "instructions", -1)                                                                                \
+    X(TEXT, "text", -1)                                                                                                \
+    X(INCLUDE_USAGE, "include_usage", RM_STREAM_OPTIONS)                                                               \
+    X(TEXT_FORMAT, "format", RM_TEXT)
 
 enum request_member {
 #define X(id, ...) RM_##id,

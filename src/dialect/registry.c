@@ -3,6 +3,7 @@
 
 #include "dialect/gemini/gemini.h"
 #include "dialect/openai_chat/openai_chat.h"
+#include "dialect/openai_responses/openai_responses.h"
 
 const struct dialect openai_chat_dialect = {
     .name = SL_STR_INIT("openai"),
@@ -14,7 +15,7 @@ const struct dialect openai_chat_dialect = {
     .stream_watch = openai_stream_watch,
 };
 
-static const struct dialect *const dialects[] = {&openai_chat_dialect, &gemini_dialect};
+static const struct dialect *const dialects[] = {&openai_chat_dialect, &openai_responses_dialect, &gemini_dialect};
 
 const struct dialect *dialect_find(struct sl_str name)
 {

@@ -1,0 +1,10 @@
+/* Comes next. */
+#include "dialect/openai_responses/openai_responses.h"
+
+bool responses_request_read(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,
+                            struct request_refusal *out_refusal)
+{
+    (void)op, (void)body, (void)a, (void)out;
+    out_refusal->error.error = GE_INTERNAL;
+    return false;
+}
