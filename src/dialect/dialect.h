@@ -158,6 +158,12 @@ struct dialect {
 const struct dialect *dialect_find(struct sl_str name); /* NULL: none of that name */
 const struct dialect *dialect_of(enum operation op);    /* the client's, from what it called; never NULL */
 
+/* Where a provider of that dialect answers the operation, behind its base URL ("/chat/completions",
+ * "/models/gemini-3-pro:streamGenerateContent?alt=sse"); in the arena or static. model: plain, the provider's name. Empty: the
+ * dialect has no such thing. */
+struct sl_str dialect_upstream_path(const struct dialect *d, enum operation op, struct sl_str model, bool stream,
+                                    struct sl_arena *a);
+
 /* Adds what the x-sluice-* headers say where the body said nothing. False: one of them cannot be (*out says which). */
 bool request_hints_from_headers(const struct http_headers *headers, struct request_hints *h, struct error_facts *out);
 

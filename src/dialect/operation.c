@@ -17,7 +17,8 @@ static const struct operation_row rows[OP_COUNT] = {
                  .body = true,
                  .relayed = true,
                  .repeatable = true,
-                 .streams = true},
+                 .streams = true,
+                 .generates = true},
     [OP_COMPLETIONS] = {.name = SL_STR_INIT("completions"),
                         .upstream_path = SL_STR_INIT("/completions"),
                         .needs_key = true,
@@ -31,6 +32,42 @@ static const struct operation_row rows[OP_COUNT] = {
                        .body = true,
                        .relayed = true,
                        .repeatable = true},
+    [OP_RESPONSES] = {.name = SL_STR_INIT("responses"),
+                      .upstream_path = SL_STR_INIT("/responses"),
+                      .needs_key = true,
+                      .body = true,
+                      .relayed = true,
+                      .repeatable = true,
+                      .streams = true,
+                      .generates = true},
+    [OP_MESSAGES] = {.name = SL_STR_INIT("messages"),
+                     .upstream_path = SL_STR_INIT("/messages"),
+                     .needs_key = true,
+                     .body = true,
+                     .relayed = true,
+                     .repeatable = true,
+                     .streams = true,
+                     .generates = true},
+    [OP_MESSAGES_COUNT] = {.name = SL_STR_INIT("messages_count"),
+                           .upstream_path = SL_STR_INIT("/messages/count_tokens"),
+                           .needs_key = true,
+                           .body = true,
+                           .relayed = true,
+                           .repeatable = true,
+                           .counts = true},
+    [OP_GENERATE] = {.name = SL_STR_INIT("generate_content"),
+                     .needs_key = true,
+                     .body = true,
+                     .relayed = true,
+                     .repeatable = true,
+                     .streams = true,
+                     .generates = true},
+    [OP_GENERATE_COUNT] = {.name = SL_STR_INIT("generate_content_count"),
+                           .needs_key = true,
+                           .body = true,
+                           .relayed = true,
+                           .repeatable = true,
+                           .counts = true},
     [OP_MODELS_LIST] = {.name = SL_STR_INIT("models_list"), .needs_key = true},
     [OP_MODEL_GET] = {.name = SL_STR_INIT("model_get"), .needs_key = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
@@ -56,6 +93,10 @@ struct path_row {
     {                                                                                                                  \
         SL_STR_INIT(a), SL_STR_INIT(b), TAIL_NONE, op, HTTP_POST, SL_STR_INIT("POST"), {NULL, 0}, ERRORS_OPENAI        \
     }
+#define POST_ANTHROPIC(a, b, op)                                                                                       \
+    {                                                                                                                  \
+        SL_STR_INIT(a), SL_STR_INIT(b), TAIL_NONE, op, HTTP_POST, SL_STR_INIT("POST"), {NULL, 0}, ERRORS_ANTHROPIC     \
+    }
 #define GET(a, tail, op)                                                                                               \
     {                                                                                                                  \
         SL_STR_INIT(a), {NULL, 0}, tail, op, HTTP_GET, SL_STR_INIT("GET"), {NULL, 0}, ERRORS_OPENAI                    \
@@ -73,9 +114,12 @@ static const struct path_row paths[] = {
     GET("models", TAIL_NONE, OP_MODELS_LIST),
     GET("models", TAIL_MODEL, OP_MODEL_GET),
     LATER("chat", "completions", "Reading stored chat completions", ERRORS_OPENAI),
-    LATER("responses", "", "The Responses API", ERRORS_OPENAI),
+    POST("responses", "", OP_RESPONSES),
+    LATER("responses", "", "Reading stored responses", ERRORS_OPENAI),
     LATER("conversations", "", "The Conversations API", ERRORS_OPENAI),
-    LATER("messages", "", "The Messages API", ERRORS_ANTHROPIC),
+    POST_ANTHROPIC("messages", "", OP_MESSAGES),
+    POST_ANTHROPIC("messages", "count_tokens", OP_MESSAGES_COUNT),
+    LATER("messages", "", "The Message Batches API", ERRORS_ANTHROPIC),
     LATER("images", "", "The Images API", ERRORS_OPENAI),
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
     LATER("moderations", "", "The Moderations API", ERRORS_OPENAI),
@@ -134,10 +178,16 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
     }
     while (segment_is(s, at, SL_STR("v1")))
         at++;
-    if (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha"))) {
+    if (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha")) ||
+        segment_is(s, at, SL_STR("v1beta1"))) {
         *errors = ERRORS_GEMINI;
         at++;
     }
+    /* Vertex AI's clients: /v1/projects/P/locations/L/publishers/google/models/M:verb */
+    if (segment_is(s, at, SL_STR("projects")) && segment_is(s, at + 2, SL_STR("locations")))
+        at += 4;
+    if (segment_is(s, at, SL_STR("publishers")))
+        at += 2;
     return at;
 }
 
@@ -168,15 +218,36 @@ static bool path_fits(const struct path_row *row, const struct segments *s, size
 
 /* "/v1beta/models/gemini-3-pro:generateContent": a verb behind a colon. Ids of fine-tuned models have colons, too
  * ("ft:gpt-4o:org::id"), but no such verbs. */
-static bool has_gemini_verb(struct sl_str id)
+static const struct {
+    struct sl_str verb;
+    enum operation op;
+    bool stream;
+} verbs[] = {
+    {SL_STR_INIT(":generateContent"), OP_GENERATE, false},
+    {SL_STR_INIT(":streamGenerateContent"), OP_GENERATE, true},
+    {SL_STR_INIT(":countTokens"), OP_GENERATE_COUNT, false},
+    {SL_STR_INIT(":embedContent"), OP_NOT_SERVED, false},
+    {SL_STR_INIT(":batchEmbedContents"), OP_NOT_SERVED, false},
+    {SL_STR_INIT(":predict"), OP_NOT_SERVED, false},
+};
+
+/* True when m->model ends with a verb of Gemini's: it is cut off, and the operation is that one. */
+static bool take_verb(const struct http_request *r, struct operation_match *m)
 {
-    static const struct sl_str verbs[] = {
-        SL_STR_INIT(":generateContent"), SL_STR_INIT(":streamGenerateContent"), SL_STR_INIT(":countTokens"),
-        SL_STR_INIT(":embedContent"),    SL_STR_INIT(":batchEmbedContents"),    SL_STR_INIT(":predict"),
-    };
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (sl_str_ends(id, verbs[i]))
-            return true;
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (!sl_str_ends(m->model, verbs[i].verb) || m->model.n == verbs[i].verb.n)
+            continue;
+        *m = (struct operation_match){
+            .op = r->method == HTTP_POST ? verbs[i].op : OP_WRONG_METHOD,
+            .errors = ERRORS_GEMINI,
+            .model = sl_str_head(m->model, m->model.n - verbs[i].verb.n),
+            .stream = verbs[i].stream,
+            .stream_array = verbs[i].stream && sl_str_find_str(r->query, SL_STR("alt=sse")) < 0,
+            .allow = r->method == HTTP_POST ? SL_STR_NONE : SL_STR("POST"),
+            .surface = verbs[i].op == OP_NOT_SERVED ? SL_STR("This method of the Gemini API") : SL_STR_NONE,
+        };
+        return true;
+    }
     return false;
 }
 
@@ -211,9 +282,8 @@ struct operation_match operation_of(const struct http_request *r)
             continue;
         if (row->tail == TAIL_MODEL) {
             m.model = tail_of(r->path, &s, at + 1);
-            if (has_gemini_verb(m.model))
-                return (struct operation_match){
-                    .op = OP_NOT_SERVED, .errors = ERRORS_GEMINI, .surface = SL_STR("The Gemini API")};
+            if (take_verb(r, &m))
+                return m;
         }
         if (row->errors != ERRORS_OPENAI)
             m.errors = row->errors;

@@ -16,6 +16,11 @@ enum operation {
     OP_CHAT,
     OP_COMPLETIONS,
     OP_EMBEDDINGS,
+    OP_RESPONSES,      /* OpenAI's Responses: create */
+    OP_MESSAGES,       /* Anthropic's Messages */
+    OP_MESSAGES_COUNT, /* its count_tokens */
+    OP_GENERATE,       /* Gemini's generateContent and streamGenerateContent */
+    OP_GENERATE_COUNT, /* its countTokens */
     OP_MODELS_LIST,
     OP_MODEL_GET,
     OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
@@ -37,6 +42,8 @@ struct operation_row {
     bool relayed;    /* goes to a provider */
     bool repeatable; /* may be tried again: it creates nothing */
     bool streams;    /* `stream` may be asked for */
+    bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
+    bool counts;     /* only counts tokens: never billed, may be answered here */
 };
 const struct operation_row *operation_row(enum operation op);
 /* By name, for grants ("chat"); -1: no such name. Only operations that a key can be granted. */
@@ -45,15 +52,17 @@ int operation_by_name(struct sl_str name);
 struct operation_match {
     enum operation op;
     enum error_format errors;
-    struct sl_str model;   /* OP_MODEL_GET: the id as in the path, still percent-encoded; view of `path` */
-    struct sl_str allow;   /* OP_WRONG_METHOD: value for the allow header */
+    struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE...): the id, still percent-encoded; view of `path` */
+    bool stream;         /* OP_GENERATE: streamGenerateContent */
+    bool stream_array;   /* without alt=sse: the stream is one JSON array */
+    struct sl_str allow; /* OP_WRONG_METHOD: value for the allow header */
     struct sl_str surface; /* OP_NOT_SERVED: what it would have been: "the Responses API" */
 };
 
 /* r: method, path and headers are read (headers only to tell whose format GET /models is asked in). */
 struct operation_match operation_of(const struct http_request *r);
 
-/* The id of OP_MODEL_GET with %XX decoded, in the arena; false when it is not valid (bad escape, NUL, not UTF-8). */
+/* The id of m->model with %XX decoded, in the arena; false when it is not valid (bad escape, NUL, not UTF-8). */
 bool operation_model_id(const struct operation_match *m, struct sl_arena *a, struct sl_str *out);
 
 #endif

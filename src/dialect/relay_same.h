@@ -19,9 +19,10 @@
 
 enum relay_feed {
     RELAY_MORE = 0,
-    RELAY_DONE,
-    RELAY_LIMIT
-}; /* DONE: terminal event seen. LIMIT: an event is too large */
+    RELAY_DONE,   /* terminal event seen */
+    RELAY_LIMIT,  /* an event is too large */
+    RELAY_BROKEN, /* relay_translate only: the provider breaks its format */
+};
 
 struct relay_state {           /* read by the exchange at any time */
     bool saw_content;          /* model output has been passed on: the point of no return (openai.md 5.5) */

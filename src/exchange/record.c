@@ -218,6 +218,15 @@ static enum tel_operation tel_operation_of(enum operation op)
         return TEL_OP_COMPLETIONS;
     case OP_EMBEDDINGS:
         return TEL_OP_EMBEDDINGS;
+    case OP_RESPONSES:
+        return TEL_OP_RESPONSES;
+    case OP_MESSAGES:
+        return TEL_OP_MESSAGES;
+    case OP_GENERATE:
+        return TEL_OP_GENERATE;
+    case OP_MESSAGES_COUNT:
+    case OP_GENERATE_COUNT:
+        return TEL_OP_COUNT_TOKENS;
     case OP_MODELS_LIST:
     case OP_MODEL_GET:
         return TEL_OP_MODELS;

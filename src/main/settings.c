@@ -7,8 +7,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "main/settings_int.h"
+#include "provider/provider.h"
 
-#define OPENAI_BASE_URL "https://api.openai.com/v1"
 #define TOKEN_MIN 16u /* characters: 16 of base 64 are 96 bits */
 
 /* Providers --------------------------------------------------------------------------------------------------------- */
@@ -29,8 +29,9 @@ static bool is_local_name(struct sl_str host)
 
 static void resolve_address(struct cfg *c, struct provider_settings *p)
 {
-    if (!cfg_is_set(c, &p->base_url) && p->kind == PROVIDER_OPENAI)
-        SL_CHECK(cfg_parse_url(SL_STR(OPENAI_BASE_URL), cfg_arena(c), &p->base_url, NULL) == SL_OK);
+    const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
+    if (!cfg_is_set(c, &p->base_url) && kind != NULL && kind->base_url.n > 0)
+        SL_CHECK(cfg_parse_url(kind->base_url, cfg_arena(c), &p->base_url, NULL) == SL_OK);
     struct cfg_url *u = &p->base_url;
     if (u->text.n == 0) {
         if (p->kind == PROVIDER_OPENAI_COMPATIBLE && !cfg_is_set(c, u))
@@ -95,23 +96,42 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     resolve_headers(c, p);
     check_proxy(c, &p->proxy);
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
-    if (p->kind == PROVIDER_OPENAI && p->keys.n == 0)
-        cfg_error_at(c, &p->keys, "Write keys: [\"${OPENAI_API_KEY}\"]", "an OpenAI provider needs a key");
+    const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
+    if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0) {
+        struct sl_str todo =
+            sl_arena_printf(cfg_arena(c), "Write keys: [\"${" SL_STR_FMT "}\"]", SL_STR_ARG(kind->env_key));
+        cfg_error_at(c, &p->keys, sl_arena_cstr(cfg_arena(c), todo), "a provider of kind '%s' needs a key",
+                     provider_kind_name(p->kind));
+    }
+}
+
+static struct sl_str open_prefix_of(const struct provider_settings *p)
+{
+    const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
+    return kind != NULL ? kind->open_prefix : SL_STR_NONE;
+}
+
+/* A provider above that gets the same open names. */
+static const struct provider_settings *same_open_above(const struct settings *s, size_t i)
+{
+    struct sl_str prefix = open_prefix_of(&s->providers.v[i]);
+    for (size_t k = 0; k < i; k++)
+        if (s->providers.v[k].open_models && sl_str_eq(open_prefix_of(&s->providers.v[k]), prefix))
+            return &s->providers.v[k];
+    return NULL;
 }
 
 static void resolve_providers(struct settings *s, struct cfg *c)
 {
-    const struct provider_settings *open = NULL;
     s->is_simulated = s->providers.n != 0;
     for (size_t i = 0; i < s->providers.n; i++) {
         struct provider_settings *p = &s->providers.v[i];
         resolve_provider(s, c, p);
         s->is_simulated &= p->kind == PROVIDER_SIM;
-        if (p->open_models && open != NULL)
+        const struct provider_settings *open = p->open_models ? same_open_above(s, i) : NULL;
+        if (open != NULL)
             cfg_warn_at(c, &p->open_models, NULL, "has no effect: '" SL_STR_FMT "' above gets these names already",
                         SL_STR_ARG(open->name));
-        if (p->open_models && open == NULL)
-            open = p;
     }
     if (s->providers.n == 0)
         cfg_error_at(c, &s->providers,

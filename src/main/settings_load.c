@@ -78,19 +78,40 @@ static bool is_there(const struct environment *e, const char *name)
     return value != NULL && value[0] != 0;
 }
 
-static const char WITH_KEY[] = "providers:\n"
-                               "  openai:\n"
-                               "    kind: openai\n"
-                               "    base_url: '${OPENAI_BASE_URL:-https://api.openai.com/v1}'\n"
-                               "    keys: '${OPENAI_API_KEY}'\n"
-                               "    organization: '${OPENAI_ORG_ID:-}'\n"
-                               "    project: '${OPENAI_PROJECT_ID:-}'\n"
-                               "    open_models: true\n";
-static const char WITHOUT_KEY[] = "providers:\n"
-                                  "  local:\n"
-                                  "    kind: openai-compatible\n"
-                                  "    base_url: '${OPENAI_BASE_URL}'\n"
-                                  "    open_models: true\n";
+/* Pieces of a configuration, one for each variable that is there. */
+static const struct {
+    const char *variable, *unless; /* unless: another variable that says more */
+    const char *text;
+} VENDORS[] = {
+    {"OPENAI_API_KEY", NULL,
+     "  openai:\n"
+     "    kind: openai\n"
+     "    base_url: '${OPENAI_BASE_URL:-https://api.openai.com/v1}'\n"
+     "    keys: '${OPENAI_API_KEY}'\n"
+     "    organization: '${OPENAI_ORG_ID:-}'\n"
+     "    project: '${OPENAI_PROJECT_ID:-}'\n"
+     "    open_models: true\n"},
+    {"OPENAI_BASE_URL", "OPENAI_API_KEY",
+     "  local:\n"
+     "    kind: openai-compatible\n"
+     "    base_url: '${OPENAI_BASE_URL}'\n"
+     "    open_models: true\n"},
+    {"ANTHROPIC_API_KEY", NULL,
+     "  anthropic:\n"
+     "    kind: anthropic\n"
+     "    keys: '${ANTHROPIC_API_KEY}'\n"
+     "    open_models: true\n"},
+    {"GEMINI_API_KEY", NULL,
+     "  gemini:\n"
+     "    kind: gemini\n"
+     "    keys: '${GEMINI_API_KEY}'\n"
+     "    open_models: true\n"},
+    {"GOOGLE_API_KEY", "GEMINI_API_KEY",
+     "  gemini:\n"
+     "    kind: gemini\n"
+     "    keys: '${GOOGLE_API_KEY}'\n"
+     "    open_models: true\n"},
+};
 static const char SIMULATED[] = "providers:\n"
                                 "  sim:\n"
                                 "    kind: sim\n"
@@ -100,15 +121,28 @@ static const char SIMULATED[] = "providers:\n"
                                 "  sim-embedding: sim/sim-embedding\n";
 
 /* Keys of vendors whose formats this release does not speak yet. */
-static const char *const LATER[] = {"ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "ARK_API_KEY"};
+static const char *const LATER[] = {"ARK_API_KEY"};
+
+static void add_vendors(const struct environment *e, struct sl_buf *to)
+{
+    for (size_t i = 0; i < sizeof VENDORS / sizeof *VENDORS; i++) {
+        if (!is_there(e, VENDORS[i].variable) || (VENDORS[i].unless != NULL && is_there(e, VENDORS[i].unless)))
+            continue;
+        if (to->n == 0)
+            sl_buf_adds(to, SL_STR("providers:\n"));
+        sl_buf_adds(to, sl_str_c(VENDORS[i].text));
+    }
+}
 
 struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
                                            struct cfg_report *report)
 {
     struct environment e = {.get = env != NULL ? env : from_process, .arg = env_arg};
-    const char *text = is_there(&e, "OPENAI_API_KEY")    ? WITH_KEY
-                       : is_there(&e, "OPENAI_BASE_URL") ? WITHOUT_KEY
-                                                         : SIMULATED;
+    struct sl_buf text;
+    sl_buf_init(&text, 64u << 10);
+    add_vendors(&e, &text);
+    if (text.n == 0)
+        sl_buf_adds(&text, sl_str_c(SIMULATED));
     for (size_t i = 0; i < sizeof LATER / sizeof *LATER; i++) {
         if (!is_there(&e, LATER[i]))
             continue;
@@ -117,8 +151,10 @@ struct settings *settings_from_environment(const char *(*env)(void *arg, const c
         report_plain(report, "environment", CFG_WARNING, words.p);
     }
     struct cfg_source src = {
-        .name = "environment", .text = sl_str_c(text), .is_made = true, .env = e.get, .env_arg = e.arg};
-    return settings_read_text(&src, report);
+        .name = "environment", .text = sl_buf_str(&text), .is_made = true, .env = e.get, .env_arg = e.arg};
+    struct settings *s = settings_read_text(&src, report);
+    sl_buf_done(&text);
+    return s;
 }
 
 const char *settings_default_path(void)

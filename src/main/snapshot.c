@@ -163,6 +163,7 @@ static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
         providers[i] = (struct route_provider_spec){.name = s->providers.v[i].name,
                                                     .direct = s->providers.v[i].direct,
                                                     .open_models = s->providers.v[i].open_models,
+                                                    .open_prefix = f->s.providers[i].provider.kind->open_prefix,
                                                     .models = s->providers.v[i].models.v,
                                                     .n_models = s->providers.v[i].models.n};
     for (size_t i = 0; i < s->models.n; i++) {
@@ -236,8 +237,7 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
     for (size_t i = 0; i < s->providers.n && e == SL_OK; i++) {
         struct snapshot_provider *p = &f->s.providers[i];
         fill_provider(&f->arena, &s->providers.v[i], &p->provider);
-        p->price_provider = s->providers.v[i].kind == PROVIDER_OPENAI_COMPATIBLE ? s->providers.v[i].name
-                                                                                 : SL_STR("openai");
+        p->price_provider = p->provider.kind->prices.n > 0 ? p->provider.kind->prices : s->providers.v[i].name;
         f->s.n_providers = i + 1;
         e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
     }

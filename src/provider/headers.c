@@ -2,6 +2,8 @@
  * openai.md sections 1.2, 1.3 and 4.1. */
 #include "provider/provider.h"
 
+#define ANTHROPIC_VERSION "2023-06-01" /* anthropic.md 1.2: sent where the client says none */
+
 /* -- To the provider ----------------------------------------------------------------------------------------------- */
 
 /* Never from the client, whatever the configuration says: credentials, framing, and what speaks about the way here. */
@@ -44,18 +46,42 @@ static const bool never_sent[HN_COUNT] = {
 
 enum pass {
     PASS_ALWAYS = 0,
-    PASS_VENDOR_SDK
-}; /* the second: only where the client's SDK is this vendor's own */
+    PASS_VENDOR_SDK, /* only where the client's SDK is this vendor's own */
+    PASS_ANTHROPIC,  /* only to who speaks that dialect, from clients that do */
+    PASS_GOOGLE
+};
 
 struct pass_row {
     struct sl_str name; /* with a '-' at its end: a prefix */
     enum pass when;
 };
 static const struct pass_row passed[] = {
-    {SL_STR_INIT("idempotency-key"), PASS_ALWAYS},     {SL_STR_INIT("openai-beta"), PASS_ALWAYS},
-    {SL_STR_INIT("x-client-request-id"), PASS_ALWAYS}, {SL_STR_INIT("user-agent"), PASS_VENDOR_SDK},
-    {SL_STR_INIT("x-stainless-"), PASS_VENDOR_SDK},    {SL_STR_INIT("openai-"), PASS_VENDOR_SDK},
+    {SL_STR_INIT("idempotency-key"), PASS_ALWAYS},
+    {SL_STR_INIT("openai-beta"), PASS_ALWAYS},
+    {SL_STR_INIT("x-client-request-id"), PASS_ALWAYS},
+    {SL_STR_INIT("user-agent"), PASS_VENDOR_SDK},
+    {SL_STR_INIT("x-stainless-"), PASS_VENDOR_SDK},
+    {SL_STR_INIT("openai-"), PASS_VENDOR_SDK},
+    {SL_STR_INIT("anthropic-"), PASS_ANTHROPIC},
+    {SL_STR_INIT("x-claude-"), PASS_ANTHROPIC},
+    {SL_STR_INIT("x-app"), PASS_ANTHROPIC},
+    {SL_STR_INIT("x-goog-"), PASS_GOOGLE},
+    {SL_STR_INIT("x-server-timeout"), PASS_GOOGLE},
 };
+
+static bool passes_here(const struct provider *p, enum pass when)
+{
+    switch (when) {
+    case PASS_VENDOR_SDK:
+        return p->kind->client_agent;
+    case PASS_ANTHROPIC:
+        return sl_str_eq(p->kind->dialect, SL_STR("anthropic"));
+    case PASS_GOOGLE:
+        return sl_str_eq(p->kind->dialect, SL_STR("gemini"));
+    default:
+        return true;
+    }
+}
 
 static bool is_prefix(struct sl_str pattern)
 {
@@ -66,7 +92,7 @@ static bool is_passed(const struct provider *p, struct sl_str name)
 {
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         const struct pass_row *row = &passed[i];
-        if (row->when == PASS_VENDOR_SDK && !p->kind->client_agent)
+        if (!passes_here(p, row->when))
             continue;
         if (is_prefix(row->name) ? sl_str_starts(name, row->name) : sl_str_eq(name, row->name))
             return true;
@@ -127,13 +153,25 @@ static void add_static(struct writing *w)
     }
 }
 
+static void add_credential(struct writing *w, const struct provider_call *c)
+{
+    const struct provider *p = w->p;
+    if (p->n_credentials == 0)
+        return;
+    unsigned at = c->credential % p->n_credentials;
+    if (p->kind->auth == PROVIDER_BEARER)
+        http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, sl_secret_expose(&p->authorization[at]));
+    else if (p->kind->auth == PROVIDER_X_API_KEY)
+        http_headers_add_id(w->out, w->a, HN_X_API_KEY, sl_secret_expose(&p->credentials[at]));
+    else if (p->kind->auth == PROVIDER_GOOG_KEY)
+        http_headers_add_id(w->out, w->a, HN_X_GOOG_API_KEY, sl_secret_expose(&p->credentials[at]));
+}
+
 void provider_request_headers(const struct provider *p, const struct provider_call *c, struct sl_arena *a,
                               struct http_headers *out)
 {
     struct writing w = {p, a, out};
-    if (p->kind->auth == PROVIDER_BEARER && p->n_credentials > 0)
-        http_headers_add_id(out, a, HN_AUTHORIZATION,
-                            sl_secret_expose(&p->authorization[c->credential % p->n_credentials]));
+    add_credential(&w, c);
     if (c->body)
         add(&w, HN_CONTENT_TYPE, SL_STR("application/json"));
     add(&w, HN_ACCEPT, c->accept.n > 0 ? c->accept : SL_STR("application/json"));
@@ -144,11 +182,15 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
     }
     add(&w, HN_TRACEPARENT, c->traceparent);
     add(&w, HN_TRACESTATE, c->traceparent.n > 0 ? c->tracestate : SL_STR_NONE);
-    bool agent = p->kind->client_agent && c->client != NULL && http_headers_find(c->client, HN_USER_AGENT) != NULL;
+    const struct http_headers *client = c->foreign ? NULL : c->client;
+    bool agent = p->kind->client_agent && client != NULL && http_headers_find(client, HN_USER_AGENT) != NULL;
     if (!agent)
         add(&w, HN_USER_AGENT, SL_STR("sluice"));
-    if (c->client != NULL)
-        add_from_client(&w, c->client);
+    if (client != NULL)
+        add_from_client(&w, client);
+    if (sl_str_eq(p->kind->dialect, SL_STR("anthropic")) &&
+        http_headers_find_name(out, SL_STR("anthropic-version")) == NULL && !is_static(p, SL_STR("anthropic-version")))
+        http_headers_add(out, a, SL_STR("anthropic-version"), SL_STR(ANTHROPIC_VERSION));
     add_static(&w);
 }
 

@@ -13,14 +13,20 @@
 /* -- Kinds -------------------------------------------------------------------------------------------------------- */
 
 enum provider_auth {
-    PROVIDER_BEARER = 0,
-    PROVIDER_NO_AUTH
+    PROVIDER_BEARER = 0, /* authorization: Bearer KEY */
+    PROVIDER_NO_AUTH,
+    PROVIDER_X_API_KEY, /* Anthropic */
+    PROVIDER_GOOG_KEY   /* x-goog-api-key */
 };
 
 struct provider_kind {
-    struct sl_str name;     /* "openai" */
-    struct sl_str base_url; /* default; empty: must be configured */
-    struct sl_str dialect;  /* "openai" */
+    struct sl_str name;        /* "openai" */
+    struct sl_str base_url;    /* default; empty: must be configured */
+    struct sl_str dialect;     /* "openai": what it speaks, and what clients of other formats are translated to */
+    struct sl_str also;        /* another dialect that it speaks, for clients of that one; empty: none */
+    struct sl_str platform;    /* what codecs know it as (codec.h); empty: the vendor itself */
+    struct sl_str prices;      /* the catalogue's name of the vendor; empty: the provider's own name */
+    struct sl_str open_prefix; /* open_models: only names that begin so; empty: any */
     struct sl_str
         env_key; /* environment variable whose key makes such a provider without a configuration; empty: none */
     enum provider_auth auth;
@@ -52,6 +58,9 @@ struct provider {
     unsigned n_pass;
 };
 
+/* The dialect to speak with it for a client of that dialect: the client's own where it is understood. */
+struct sl_str provider_dialect(const struct provider *p, struct sl_str client);
+
 /* Makes `authorization` from `credentials`; provider_release wipes and frees both. */
 void provider_prepare(struct provider *p);
 void provider_release(struct provider *p);
@@ -65,6 +74,7 @@ struct provider_call {
     struct sl_str tracestate;          /* as the client sent it; empty: none */
     bool body;                         /* a JSON body goes along: content-type */
     struct sl_str accept;              /* empty: "application/json" */
+    bool foreign;                      /* the client speaks another dialect: its SDK's headers mean nothing there */
 };
 
 /* Headers to send, complete but for host, content-length and connection. In the arena; values are views of the client's head

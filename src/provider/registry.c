@@ -5,6 +5,8 @@ static const struct provider_kind kinds[] = {
     {.name = SL_STR_INIT("openai"),
      .base_url = SL_STR_INIT("https://api.openai.com/v1"),
      .dialect = SL_STR_INIT("openai"),
+     .also = SL_STR_INIT("openai-responses"),
+     .prices = SL_STR_INIT("openai"),
      .env_key = SL_STR_INIT("OPENAI_API_KEY"),
      .auth = PROVIDER_BEARER,
      .vendor_headers = true,
@@ -12,15 +14,38 @@ static const struct provider_kind kinds[] = {
      .client_agent = true},
     {.name = SL_STR_INIT("openai-compatible"),
      .dialect = SL_STR_INIT("openai"),
+     .platform = SL_STR_INIT("compatible"),
      .auth = PROVIDER_BEARER,
      .stream_usage = true},
+    {.name = SL_STR_INIT("anthropic"),
+     .base_url = SL_STR_INIT("https://api.anthropic.com/v1"),
+     .dialect = SL_STR_INIT("anthropic"),
+     .prices = SL_STR_INIT("anthropic"),
+     .open_prefix = SL_STR_INIT("claude"),
+     .env_key = SL_STR_INIT("ANTHROPIC_API_KEY"),
+     .auth = PROVIDER_X_API_KEY,
+     .client_agent = true},
+    {.name = SL_STR_INIT("gemini"),
+     .base_url = SL_STR_INIT("https://generativelanguage.googleapis.com/v1beta"),
+     .dialect = SL_STR_INIT("gemini"),
+     .prices = SL_STR_INIT("gemini"),
+     .open_prefix = SL_STR_INIT("gemini"),
+     .env_key = SL_STR_INIT("GEMINI_API_KEY"),
+     .auth = PROVIDER_GOOG_KEY,
+     .client_agent = true},
     {.name = SL_STR_INIT("sim"),
      .dialect = SL_STR_INIT("openai"),
+     .prices = SL_STR_INIT("openai"),
      .auth = PROVIDER_BEARER,
      .vendor_headers = true,
      .stream_usage = true,
      .client_agent = true},
 };
+
+struct sl_str provider_dialect(const struct provider *p, struct sl_str client)
+{
+    return p->kind->also.n > 0 && sl_str_eq(p->kind->also, client) ? p->kind->also : p->kind->dialect;
+}
 
 const struct provider_kind *provider_kind_at(unsigned i)
 {

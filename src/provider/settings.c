@@ -6,6 +6,8 @@ static const struct cfg_word KINDS[] = {
     {"openai", PROVIDER_OPENAI, "OpenAI itself, or a resource of it in a region (set base_url)"},
     {"openai-compatible", PROVIDER_OPENAI_COMPATIBLE,
      "a server that speaks OpenAI's format: vLLM, llama.cpp, Ollama and many vendors; needs base_url"},
+    {"anthropic", PROVIDER_ANTHROPIC, "Anthropic's Messages API"},
+    {"gemini", PROVIDER_GEMINI, "Google's Gemini API"},
     {"sim", PROVIDER_SIM, "simulated answers; without base_url from inside this process"},
     {NULL, 0, NULL}};
 static const struct cfg_word HTTP[] = {{"auto", PROVIDER_HTTP_AUTO, "what the server offers on TLS, else HTTP/1.1"},
@@ -115,10 +117,11 @@ const struct cfg_section provider_settings_section = {
         {"kind", CFG_ENUM_AT(struct provider_settings, kind, KINDS), .flags = CFG_REQUIRED,
          .text = "What is at the other end."},
         {"base_url", CFG_URL_AT(struct provider_settings, base_url),
-         .text = "Where its API begins, up to and with the version: https://api.openai.com/v1 is what kind openai uses "
-                 "when nothing is said."},
+         .text =
+             "Where its API begins, up to and with the version, as in https://api.openai.com/v1. The vendors' own kinds "
+             "know theirs."},
         {"keys", CFG_LIST_AT(struct provider_settings, keys, CFG_SECRET), .max = 100,
-         .text = "API keys; with several, requests are spread over them. Kind openai needs one."},
+         .text = "API keys; with several, requests are spread over them. The vendors' own kinds need one."},
         {"region", CFG_STRING_AT(struct provider_settings, region),
          .text = "Where it processes data: `eu`, `us`. A name of your own, for records and rules."},
         {"organization", CFG_STRING_AT(struct provider_settings, organization),
@@ -144,8 +147,9 @@ const struct cfg_section provider_settings_section = {
          .text = "Clients may ask for any model of it as `NAME/model`."},
         {"open_models", CFG_BOOL_AT(struct provider_settings, open_models), .preset = "false",
          .text =
-             "It gets every model name that no entry of `models` answers to, as it was asked for. For one provider; "
-             "with several, the first one gets them."},
+             "It gets every model name that no entry of `models` answers to, as it was asked for; "
+             "of several of one kind the first one gets them. Kind anthropic gets those that begin with `claude`, kind "
+             "gemini those that begin with `gemini`, any other kind the rest."},
         {"allow_private", CFG_ENUM_AT(struct provider_settings, allow_private, PRIVATE), .preset = "auto",
          .text = "Whether its name may lead to a loopback, private or link-local address. Checked when connecting, so "
                  "that a changed name cannot lead into your own network."},

@@ -7,7 +7,9 @@
 enum provider_kind_setting {
     PROVIDER_OPENAI = 1, /* 0: what the file says is wrong */
     PROVIDER_OPENAI_COMPATIBLE,
-    PROVIDER_SIM
+    PROVIDER_SIM,
+    PROVIDER_ANTHROPIC,
+    PROVIDER_GEMINI
 };
 enum provider_http {
     PROVIDER_HTTP_AUTO = 0,

@@ -85,19 +85,33 @@ static bool find_direct(const struct route_policy *p, struct sl_str name, struct
     return route_split(p, name, out) && (out->provider->direct || knows(out->provider, out->model));
 }
 
-static bool has_open(const struct route_policy *p)
+/* Whether the provider takes any name of that family: with its own prefix, or (prefixed false) without one. */
+static bool takes_open(const struct route_provider *p, struct sl_str name, bool prefixed)
 {
+    if (!p->open_models || (p->open_prefix.n > 0) != prefixed)
+        return false;
+    return !prefixed || sl_str_starts(name, p->open_prefix);
+}
+
+static unsigned count_open(const struct route_policy *p, struct sl_str name, bool prefixed)
+{
+    unsigned n = 0;
     for (size_t i = 0; i < p->n_providers; i++)
-        if (p->providers[i].open_models)
-            return true;
-    return false;
+        n += takes_open(&p->providers[i], name, prefixed);
+    return n;
+}
+
+static bool has_open(const struct route_policy *p, struct sl_str name)
+{
+    return count_open(p, name, true) + count_open(p, name, false) > 0;
 }
 
 static void place_open(struct planning *g, struct sl_str name)
 {
+    bool prefixed = count_open(g->p, name, true) > 0;
     for (size_t i = 0; i < g->p->n_providers; i++) {
         struct route_target t = {&g->p->providers[i], name};
-        if (t.provider->open_models)
+        if (takes_open(t.provider, name, prefixed))
             place(g, name, &t, "the provider takes any model");
     }
 }
@@ -118,7 +132,7 @@ static void plan_name(struct planning *g, struct sl_str name, bool listed)
     const struct route_name *e = sl_map_get(&g->p->names, name);
     struct route_target direct;
     bool is_direct = e == NULL && find_direct(g->p, name, &direct);
-    bool exists = e != NULL || is_direct || has_open(g->p);
+    bool exists = e != NULL || is_direct || has_open(g->p, name);
     g->known |= exists;
     if (!exists)
         exclude(g, (struct route_candidate){.asked = name}, "unknown model");

@@ -33,8 +33,9 @@ struct route_alias_spec {
 };
 struct route_provider_spec {
     struct sl_str name;
-    bool direct;                 /* "provider/model" may be asked for, with any model */
-    bool open_models;            /* gets every name that nothing else answers to; several: in their order */
+    bool direct;               /* "provider/model" may be asked for, with any model */
+    bool open_models;          /* gets every name that nothing else answers to; several: in their order */
+    struct sl_str open_prefix; /* only names that begin so ("claude"), and before those without a prefix; empty: any */
     const struct sl_str *models; /* known models: listed by GET /models as "provider/model", and asked for so */
     size_t n_models;
 };

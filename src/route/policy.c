@@ -37,6 +37,7 @@ static enum sl_err add_providers(struct building *b)
                                       .index = (uint32_t)i,
                                       .direct = s->direct,
                                       .open_models = s->open_models,
+                                      .open_prefix = sl_arena_str(&p->arena, s->open_prefix),
                                       .n_models = s->n_models};
         to->models = sl_arena_alloc(&p->arena, s->n_models * sizeof *to->models);
         for (size_t k = 0; k < s->n_models; k++)

@@ -10,6 +10,7 @@ struct route_provider {
     struct sl_str name;
     uint32_t index;
     bool direct, open_models;
+    struct sl_str open_prefix;
     struct sl_str *models;
     size_t n_models;
 };

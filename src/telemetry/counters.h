@@ -91,6 +91,10 @@ enum tel_number {
     X(CHAT, "chat")                                                                                                    \
     X(COMPLETIONS, "completions")                                                                                      \
     X(EMBEDDINGS, "embeddings")                                                                                        \
+    X(RESPONSES, "responses")                                                                                          \
+    X(MESSAGES, "messages")                                                                                            \
+    X(GENERATE, "generate_content")                                                                                    \
+    X(COUNT_TOKENS, "count_tokens")                                                                                    \
     X(MODELS, "models")                                                                                                \
     X(OTHER, "other")
 

@@ -53,11 +53,11 @@ static void findings(void **state)
          "openai, keys: [\"${OPENAI_API_KEY}\"]}}\n"},
         {"providers: {o: {}}\n", "s.yaml:1:13: providers.o: 'kind' is missing\n"},
         {"providers: {o: {kind: opena}}\n",
-         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible or sim, not 'opena'. Did you mean 'openai'?\n"},
+         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, anthropic, gemini or sim, not 'opena'. Did you mean 'openai'?\n"},
         {"providers: {o: {kind: openai}}\n",
-         "s.yaml:1:13: providers.o.keys: an OpenAI provider needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
+         "s.yaml:1:13: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
         {"providers: {o: {kind: openai, keys: []}}\n",
-         "s.yaml:1:31: providers.o.keys: an OpenAI provider needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
+         "s.yaml:1:31: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
         {"providers: {o: {kind: openai-compatible}}\n",
          "s.yaml:1:13: providers.o.base_url: the address is missing. Write where its API begins, as in "
          "http://10.0.0.5:8000/v1\n"},
@@ -242,7 +242,7 @@ static void environment_alone(void **state)
     static const char *const BASE[] = {
         "OPENAI_API_KEY", "k", "OPENAI_BASE_URL", "http://127.0.0.1:5/v1/", "OPENAI_ORG_ID", "o", NULL};
     static const char *const LOCAL[] = {"OPENAI_BASE_URL", "http://127.0.0.1:5/v1", NULL};
-    static const char *const LATER[] = {"ANTHROPIC_API_KEY", "canary", "OPENAI_API_KEY", "", NULL};
+    static const char *const LATER[] = {"ARK_API_KEY", "canary", "OPENAI_API_KEY", "", NULL};
     static const char *const WRONG[] = {
         "OPENAI_API_KEY", "canary\n-two", "OPENAI_BASE_URL", "canary", "SLUICE_LISTEN", "x", NULL};
     struct cfg_report report;
@@ -284,11 +284,21 @@ static void environment_alone(void **state)
     settings_free(s);
     cfg_report_done(&report);
 
+    static const char *const SEVERAL[] = {
+        "ANTHROPIC_API_KEY", "a-1", "GOOGLE_API_KEY", "g-1", "OPENAI_API_KEY", "o-1", NULL};
+    s = from(SEVERAL, &report);
+    assert_int_equal(report.n, 0);
+    assert_int_equal(s->providers.n, 3);
+    assert_int_equal(s->providers.v[1].kind, PROVIDER_ANTHROPIC);
+    assert_true(sl_str_eq(s->providers.v[1].base_url.host, SL_STR("api.anthropic.com")));
+    assert_int_equal(s->providers.v[2].kind, PROVIDER_GEMINI);
+    settings_free(s);
+    cfg_report_done(&report);
+
     s = from(LATER, &report);
     assert_true(s->is_simulated);
-    assert_string_equal(report_lines(&report, &b),
-                        "environment: warning: ANTHROPIC_API_KEY is set, but that vendor's format "
-                        "comes with a later release: it is not used\n");
+    assert_string_equal(report_lines(&report, &b), "environment: warning: ARK_API_KEY is set, but that vendor's format "
+                                                   "comes with a later release: it is not used\n");
     sl_buf_done(&b);
     settings_free(s);
     cfg_report_done(&report);

@@ -53,16 +53,24 @@ static const struct {
     {HTTP_POST, "/v1/models", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_OTHER, "/v1/embeddings", OP_WRONG_METHOD, ERRORS_OPENAI},
     /* Known, not served. */
-    {HTTP_POST, "/v1/responses", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/responses", OP_RESPONSES, ERRORS_OPENAI},
+    {HTTP_POST, "/responses/", OP_RESPONSES, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/responses", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_GET, "/v1/responses/resp_1/input_items", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_GET, "/v1/chat/completions/chatcmpl-1", OP_NOT_SERVED, ERRORS_OPENAI},
-    {HTTP_POST, "/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/v1/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/v1/messages/count_tokens", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/anthropic/v1/messages", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/v1beta/models/gemini-3-pro:generateContent", OP_NOT_SERVED, ERRORS_GEMINI},
-    {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/messages/count_tokens", OP_MESSAGES_COUNT, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/anthropic/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/messages/batches", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1beta/models/gemini-3-pro:generateContent", OP_GENERATE, ERRORS_GEMINI},
+    {HTTP_POST, "/gemini/v1beta/models/gemini-3-pro:countTokens", OP_GENERATE_COUNT, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta1/projects/p/locations/l/publishers/google/models/g:generateContent", OP_GENERATE,
+     ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/models/g:embedContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/models/g:countTokens", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_GENERATE, ERRORS_GEMINI},
     {HTTP_POST, "/v1/images/generations", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/audio/speech", OP_NOT_SERVED, ERRORS_OPENAI},
     /* Nobody's. */
@@ -92,8 +100,10 @@ static void paths(void **state)
             fail_msg("%d %s: operation %d, errors %d", rows[i].method, rows[i].path, m.op, m.errors);
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
-        assert_int_equal(m.model.n > 0,
-                         m.op == OP_MODEL_GET || (m.op == OP_WRONG_METHOD && rows[i].method == HTTP_DELETE));
+        bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT;
+        if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
+            assert_int_equal(m.model.n > 0, in_path);
+        assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);
     }
     sl_arena_done(&arena);
 }
@@ -144,7 +154,14 @@ static void properties(void **state)
     for (int op = 0; op < OP_COUNT; op++) {
         const struct operation_row *row = operation_row((enum operation)op);
         assert_true(row->name.n > 0);
-        assert_int_equal(row->relayed, row->upstream_path.n > 0);
+        struct sl_arena a;
+        sl_arena_init(&a, NULL);
+        struct sl_str path =
+            dialect_upstream_path(dialect_of((enum operation)op), (enum operation)op, SL_STR("m"), false, &a);
+        bool own = op <= OP_EMBEDDINGS || dialect_of((enum operation)op) != dialect_of(OP_CHAT);
+        if (own)
+            assert_int_equal(row->relayed, path.n > 0);
+        sl_arena_done(&a);
         if (row->relayed)
             assert_true(row->body && row->needs_key);
         if (row->streams)

@@ -26,7 +26,7 @@ static const struct refusal refusals[] = {
     {"no such path", {.path = "/v1/nope", .key = CORE_KEY, .body = CHAT}, 404, "unknown_url"},
     {"no such path, nobody", {.path = "/v1/nope", .body = CHAT}, 404, "unknown_url"},
     {"wrong method", {.method = "GET", .path = P, .key = CORE_KEY}, 405, "method_not_allowed"},
-    {"served later", {.path = "/v1/responses", .key = CORE_KEY, .body = CHAT}, 404, "not_served"},
+    {"served later", {.path = "/v1/images/generations", .key = CORE_KEY, .body = CHAT}, 404, "not_served"},
     {"operation not granted", {.path = P, .key = CORE_KEY_NARROW, .body = CHAT}, 403, "operation_not_allowed"},
     {"model not granted",
      {.path = "/v1/embeddings", .key = CORE_KEY_NARROW, .body = "{\"model\":\"pair\",\"input\":\"x\"}"},

@@ -242,9 +242,10 @@ static void kinds(void **state)
     unsigned n = 0;
     for (const struct provider_kind *k; (k = provider_kind_at(n)) != NULL; n++) {
         assert_ptr_equal(provider_kind_find(k->name), k);
-        assert_true(sl_str_eq(k->dialect, SL_STR("openai")));
+        assert_true(k->dialect.n > 0);
+        assert_true(k->base_url.n > 0 || k->env_key.n == 0); /* what the environment alone makes has an address */
     }
-    assert_int_equal(n, 3);
+    assert_true(n >= 5);
     assert_null(provider_kind_find(SL_STR("")));
     assert_true(sl_str_eq(provider_kind_find(SL_STR("openai"))->base_url, SL_STR("https://api.openai.com/v1")));
     assert_int_equal(provider_kind_find(SL_STR("openai-compatible"))->base_url.n, 0);

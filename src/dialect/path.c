@@ -1,0 +1,53 @@
+/* Where providers answer: see dialect_upstream_path. Sources: openai.md 1.1, anthropic.md 1.1, gemini.md 2. */
+#include "dialect/dialect.h"
+
+static bool is_named(const struct dialect *d, struct sl_str name)
+{
+    return sl_str_eq(d->name, name);
+}
+
+/* A model's name as a path segment: what is not plain there is escaped (RFC 3986 3.3). '/' stays: "publishers/x/models/y". */
+static struct sl_str segment(struct sl_str model, struct sl_arena *a)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = sl_arena_alloc(a, model.n * 3 + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < model.n; i++) {
+        unsigned char c = (unsigned char)model.p[i];
+        bool plain = (sl_lower((char)c) >= 'a' && sl_lower((char)c) <= 'z') || (c >= '0' && c <= '9') ||
+                     (c != 0 && strchr("-._~/@:", c) != NULL);
+        if (plain) {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+    }
+    return sl_str_of(out, n);
+}
+
+static struct sl_str gemini_path(bool counts, struct sl_str model, bool stream, struct sl_arena *a)
+{
+    const char *verb = counts ? ":countTokens" : stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
+    struct sl_str name = segment(model, a);
+    bool has_folder = sl_str_starts(name, SL_STR("models/")) || sl_str_starts(name, SL_STR("tunedModels/"));
+    return sl_arena_printf(a, "/%s" SL_STR_FMT "%s", has_folder ? "" : "models/", SL_STR_ARG(name), verb);
+}
+
+struct sl_str dialect_upstream_path(const struct dialect *d, enum operation op, struct sl_str model, bool stream,
+                                    struct sl_arena *a)
+{
+    const struct operation_row *row = operation_row(op);
+    if (is_named(d, SL_STR("openai")))
+        return row->generates ? SL_STR("/chat/completions") : dialect_of(op) == d ? row->upstream_path : SL_STR_NONE;
+    if (!row->generates && !row->counts)
+        return SL_STR_NONE;
+    if (is_named(d, SL_STR("openai-responses")))
+        return row->counts ? SL_STR("/responses/input_tokens") : SL_STR("/responses");
+    if (is_named(d, SL_STR("anthropic")))
+        return row->counts ? SL_STR("/messages/count_tokens") : SL_STR("/messages");
+    if (is_named(d, SL_STR("gemini")))
+        return gemini_path(row->counts, model, stream, a);
+    return SL_STR_NONE;
+}

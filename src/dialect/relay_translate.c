@@ -1,0 +1,180 @@
+/* See relay_translate.h. */
+#include "dialect/relay_translate.h"
+
+#include "base/check.h"
+
+#define OUT_FACTOR 8u /* what one event becomes at most: JSON escapes, frames of several events */
+
+static void keep_error(struct relay_state *s, struct sl_arena *a, const struct neutral_error *e)
+{
+    s->saw_error = true;
+    s->error = (struct answer_error){.found = true,
+                                     .type = sl_arena_str(a, sl_str_head(e->type, 128)),
+                                     .code = sl_arena_str(a, sl_str_head(e->code, 128)),
+                                     .message = sl_arena_str(a, sl_str_head(e->message, 1024)),
+                                     .param = sl_arena_str(a, sl_str_head(e->param, 128))};
+}
+
+/* What the exchange wants to know of any event, whoever writes it. */
+static void note(struct relay_state *s, struct sl_arena *a, const struct neutral_event *e)
+{
+    switch (e->kind) {
+    case NE_START:
+    case NE_USAGE:
+        if (e->usage.found)
+            s->usage = e->usage;
+        break;
+    case NE_TEXT:
+    case NE_REASONING:
+    case NE_REFUSAL:
+    case NE_CALL_ARGS:
+    case NE_CALL_BEGIN:
+    case NE_REDACTED:
+    case NE_MEDIA:
+        s->saw_content = true;
+        s->content_events++;
+        s->output_bytes += e->text.n + e->name.n;
+        break;
+    case NE_FINISH:
+        s->saw_finish = true;
+        break;
+    case NE_ERROR:
+        if (!s->saw_error)
+            keep_error(s, a, &e->error);
+        break;
+    case NE_DONE:
+        s->saw_done = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void put(void *owner, const struct neutral_event *e)
+{
+    struct relay_translate *r = owner;
+    if (r->state.saw_error || r->state.saw_done)
+        return;
+    note(&r->state, r->t->a, e);
+    if (e->kind != NE_ERROR && e->kind != NE_DONE)
+        r->t->face->codec->stream_write(r->writer, e);
+}
+
+void relay_translate_init(struct relay_translate *r, struct translation *t, size_t max_event)
+{
+    *r = (struct relay_translate){.t = t};
+    sse_scanner_init(&r->sse, max_event);
+    sl_buf_init(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES));
+    r->reader = t->up->codec->stream_read_begin(t);
+    r->writer = t->face->codec->stream_write_begin(t, &r->out);
+}
+
+void relay_translate_done(struct relay_translate *r)
+{
+    sse_scanner_done(&r->sse);
+    sl_buf_done(&r->out);
+}
+
+static enum relay_feed take_piece(struct relay_translate *r, const struct sse_piece *piece)
+{
+    const struct neutral_sink sink = {.put = put, .owner = r};
+    if (piece->kind == SSE_BLANK)
+        return RELAY_MORE;
+    if (piece->kind == SSE_COMMENT || !piece->has_data) {
+        put(r, &(struct neutral_event){.kind = NE_PING});
+        return RELAY_MORE;
+    }
+    size_t before = r->out.n;
+    if (!r->t->up->codec->stream_read(r->reader, piece->name, piece->data, &sink))
+        return RELAY_BROKEN;
+    r->state.events += r->out.n > before;
+    if (r->out.over)
+        return RELAY_LIMIT;
+    return r->state.saw_done || r->state.saw_error ? RELAY_DONE : RELAY_MORE;
+}
+
+enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str slice, const struct iovec **out_v,
+                                     int *out_n)
+{
+    enum relay_feed result = RELAY_MORE;
+    sl_buf_reset(&r->out);
+    while (!r->over) {
+        struct sse_piece piece;
+        enum sse_result s = sse_next(&r->sse, &slice, &piece);
+        if (s == SSE_MORE)
+            break;
+        result = s == SSE_LIMIT ? RELAY_LIMIT : take_piece(r, &piece);
+        r->over = result != RELAY_MORE;
+    }
+    r->v = (struct iovec){.iov_base = r->out.p, .iov_len = r->out.n};
+    *out_v = &r->v;
+    *out_n = r->out.n > 0;
+    return result;
+}
+
+bool relay_translate_end(struct relay_translate *r)
+{
+    const struct neutral_sink sink = {.put = put, .owner = r};
+    if (r->state.saw_error)
+        return false;
+    bool said_done = r->state.saw_done;
+    r->state.saw_done = false; /* what the reader kept back still goes through */
+    sl_buf_reset(&r->out);
+    bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) && (said_done || sse_rest(&r->sse).n == 0);
+    r->over = true;
+    r->state.saw_done = said_done;
+    if (!whole || r->state.saw_error)
+        return false;
+    r->t->face->codec->stream_write_end(r->writer);
+    if (r->out.over)
+        return false;
+    r->state.terminal = sl_arena_str(r->t->a, sl_buf_str(&r->out));
+    return true;
+}
+
+/* -- Not streamed ---------------------------------------------------------------------------------------------------- */
+
+struct answer_taps {
+    struct relay_state *state;
+    struct sl_arena *a;
+    struct neutral_sink to;
+};
+
+static void tap(void *owner, const struct neutral_event *e)
+{
+    struct answer_taps *taps = owner;
+    note(taps->state, taps->a, e);
+    neutral_put(&taps->to, e);
+}
+
+static void write_to(void *owner, const struct neutral_event *e)
+{
+    struct relay_translate *r = owner;
+    r->t->face->codec->stream_write(r->writer, e);
+}
+
+static void write_as_stream(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out)
+{
+    struct relay_translate r = {.t = t};
+    const struct neutral_sink sink = {.put = write_to, .owner = &r};
+    r.writer = t->face->codec->stream_write_begin(t, out);
+    neutral_replay(answer, t->a, &sink);
+    t->face->codec->stream_write_end(r.writer);
+}
+
+bool relay_translate_answer(struct translation *t, struct sl_str body, bool stream, struct sl_buf *out,
+                            struct relay_state *out_state)
+{
+    *out_state = (struct relay_state){.events = 0};
+    struct neutral_collector *c = neutral_collector_new(t->a);
+    struct answer_taps taps = {.state = out_state, .a = t->a, .to = neutral_collector_sink(c)};
+    const struct neutral_sink sink = {.put = tap, .owner = &taps};
+    if (!t->up->codec->answer_read(t, body, &sink) || out_state->saw_error)
+        return false;
+    const struct neutral_answer *answer = neutral_collected(c);
+    if (stream)
+        write_as_stream(t, answer, out);
+    else
+        t->face->codec->answer_write(t, answer, out);
+    return !out->over;
+}

@@ -1,0 +1,41 @@
+/* A stream between a client and a provider that speak different dialects: the provider's events in, the client's events out. The
+ * same manners as relay_same.h: never sees a socket; what ends the client's stream is kept back in state.terminal until SETTLE.
+ *
+ *   slice ─► sse scanner ─► up->stream_read ─► neutral events ─► face->stream_write ─► out
+ *
+ * Errors of the provider are not passed on (the exchange writes its own); whoever is written to gets whole events only. */
+#ifndef SLUICE_DIALECT_RELAY_TRANSLATE_H
+#define SLUICE_DIALECT_RELAY_TRANSLATE_H
+
+#include "dialect/codec.h"
+#include "dialect/relay_same.h"
+
+struct relay_translate {
+    struct relay_state state; /* saw_done: nothing more is read; terminal: set by relay_translate_end */
+    struct translation *t;    /* borrow */
+    void *reader, *writer;    /* of t->a */
+    struct sse_scanner sse;
+    struct sl_buf out; /* own: output of the running feed */
+    struct iovec v;
+    bool over;
+};
+
+/* t: lives longer than r. max_event: the largest event, 0: the scanner's default. */
+void relay_translate_init(struct relay_translate *r, struct translation *t, size_t max_event);
+void relay_translate_done(struct relay_translate *r);
+
+/* As relay_same_feed. RELAY_DONE: the provider's terminal event was seen. RELAY_BROKEN: it breaks its format. Nothing is read
+ * after either. */
+enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str slice, const struct iovec **out_v,
+                                     int *out_n);
+
+/* The provider's bytes are over (or RELAY_DONE came): whether the answer is whole. When it is, state.terminal has the client's
+ * last events. Once. */
+bool relay_translate_end(struct relay_translate *r);
+
+/* A whole answer, not streamed: body in, the client's body (or, for a client that asked for a stream, the client's events) out.
+ * False: it breaks its format, or (out_state->saw_error) it is an error inside a 200. */
+bool relay_translate_answer(struct translation *t, struct sl_str body, bool stream, struct sl_buf *out,
+                            struct relay_state *out_state);
+
+#endif
