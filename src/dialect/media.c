@@ -40,7 +40,6 @@ static struct sl_str usual_mime(struct sl_str mime)
                 {SL_STR_INIT("image/pjpeg"), SL_STR_INIT("image/jpeg")},
                 {SL_STR_INIT("audio/x-wav"), SL_STR_INIT("audio/wav")},
                 {SL_STR_INIT("audio/wave"), SL_STR_INIT("audio/wav")},
-                {SL_STR_INIT("audio/mp3"), SL_STR_INIT("audio/mpeg")},
                 {SL_STR_INIT("application/x-pdf"), SL_STR_INIT("application/pdf")}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (sl_str_eq(rows[i].from, mime))
