@@ -47,6 +47,27 @@ static const struct {
     {HTTP_HEAD, "", OP_HELLO, ERRORS_OPENAI},
     {HTTP_HEAD, "/api/hello", OP_HELLO, ERRORS_OPENAI},
     {HTTP_GET, "/api/hello", OP_HELLO, ERRORS_OPENAI},
+    /* Azure's clients: the deployment is in the path, and in the body as the model. */
+    {HTTP_POST, "/openai/deployments/gpt-4o/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/my%20name/chat/completions/", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "//openai//deployments//gpt-4o//chat//completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/gpt-4o/completions", OP_COMPLETIONS, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/ada/embeddings", OP_EMBEDDINGS, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/chat/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/deployments/embeddings", OP_EMBEDDINGS, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/v1/chat/completions", OP_CHAT, ERRORS_OPENAI},
+    {HTTP_GET, "/openai/models", OP_MODELS_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/openai/deployments/gpt-4o/chat/completions", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/dall-e/images/generations", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/tts/audio/speech", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/files", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/gpt-4o", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/chat/completions", OP_COMPLETIONS, ERRORS_OPENAI}, /* its name is "chat" */
+    {HTTP_POST, "/openai/deployments/gpt-4o/chat", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/a/b/chat/completions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/../chat/completions", OP_CHAT, ERRORS_OPENAI}, /* a name like any other */
+    {HTTP_POST, "/deployments/gpt-4o/chat/completions", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/openai/deployments", OP_NONE, ERRORS_OPENAI},
     /* The wrong method. */
     {HTTP_GET, "/v1/chat/completions", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_DELETE, "/v1/models/gpt-4o", OP_WRONG_METHOD, ERRORS_OPENAI},
