@@ -2,7 +2,9 @@
  * all. Everything here is pure: bytes and arenas in, verdict out; no I/O, no clock.
  *
  *   request:  request_decode -> facts (or a refusal) -> request_encode_same -> pieces of the body for the provider
- *   answer:   answer_decode (not streamed), or relay_same.h around stream_watch (streamed) */
+ *   answer:   answer_decode (not streamed, held whole), answer_watch_* (not streamed, passed on in slices), or relay_same.h
+ *             around stream_watch (streamed)
+ *   error:    error_read.h, for the bodies of any provider */
 #ifndef SLUICE_DIALECT_DIALECT_H
 #define SLUICE_DIALECT_DIALECT_H
 
@@ -87,10 +89,18 @@ struct body_pieces {
 
 /* -- Answers ------------------------------------------------------------------------------------------------------ */
 
-struct
-    answer_error { /* the provider's own words; views of the answer, still JSON-escaped; for classification and records */
+/* The provider's own words: views of the answer, still JSON-escaped; for classification and records. */
+struct answer_error {
     bool found;
     struct sl_str type, code, message, param; /* empty: absent or null. A number as code is given as its digits */
+    /* The rest is set by error_read only. */
+    struct sl_str
+        reason;          /* a finer name: details.error_code (Anthropic), ErrorInfo.reason (Google), metadata.error_type
+                             (OpenRouter), innererror.code (Azure) */
+    struct sl_str quota; /* the first quotaId of Google's QuotaFailure */
+    struct sl_str delay; /* how long to wait, as a duration: retryDelay of Google's RetryInfo */
+    int status;          /* an HTTP status in the body, 400 to 599; 0: none */
+    bool plain;          /* message is text as it is, not JSON-escaped: the body was no JSON */
 };
 
 struct answer_facts {
@@ -150,6 +160,14 @@ struct dialect {
     void (*request_encode_same)(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out);
     void (*answer_decode)(struct sl_str body, struct answer_facts *out);
+    /* The same facts from an answer that passes in slices, cut anywhere, and is not kept. watch: answer_watch_bytes of the
+     * caller's, aligned for any type. `valid` then says only that the answer is whole as far as its brackets tell; done may
+     * be called at any time, and gives what has passed so far. Views live as long as the arena. NULL, all three: this format
+     * has no such watcher yet, and what passes unheld is estimated. */
+    size_t answer_watch_bytes;
+    void (*answer_watch_init)(void *watch, struct sl_arena *a);
+    void (*answer_watch_feed)(void *watch, struct sl_str slice);
+    void (*answer_watch_done)(const void *watch, struct answer_facts *out);
     const struct dialect_codec *codec; /* codec.h; NULL: this format is not translated */
     /* One event's data (and event name, usually empty). Safe on anything; allocates nothing. memo: of this stream, or NULL. */
     void (*stream_watch)(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);

@@ -90,6 +90,11 @@ enum error_retry {
       "The provider's answer is larger than this gateway takes.")                                                      \
     X(UP_REDIRECT, 502, "upstream_error", "upstream_redirect_refused", RETRY_NO,                                       \
       "The provider redirects, which the gateway does not follow.")                                                    \
+    X(UP_REQUEST, 400, "invalid_request_error", "bad_request", RETRY_NO, "The provider refused the request.")          \
+    X(UP_TOO_LONG, 400, "invalid_request_error", "context_length_exceeded", RETRY_NO,                                  \
+      "The request is too long for the model.")                                                                        \
+    X(UP_CONTENT, 400, "invalid_request_error", "content_filter", RETRY_NO,                                            \
+      "The provider refused the request for its content.")                                                             \
     X(TIMEOUT, 504, "upstream_error", "timeout", RETRY_NO, "The request took longer than it may.")                     \
     X(CLIENT_CLOSED, 499, "invalid_request_error", "client_closed_request", RETRY_NO, "The client went away.")         \
     X(CANCELLED, 499, "server_error", "cancelled", RETRY_NO, "The request was cancelled.")                             \

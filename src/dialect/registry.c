@@ -12,6 +12,10 @@ const struct dialect openai_chat_dialect = {
     .request_decode = openai_request_decode,
     .request_encode_same = openai_request_encode_same,
     .answer_decode = openai_answer_decode,
+    .answer_watch_bytes = sizeof(struct openai_answer_watch),
+    .answer_watch_init = openai_answer_watch_init,
+    .answer_watch_feed = openai_answer_watch_feed,
+    .answer_watch_done = openai_answer_watch_done,
     .stream_watch = openai_stream_watch,
 };
 

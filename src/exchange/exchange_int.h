@@ -29,8 +29,6 @@ struct exchange_row {
 extern const struct exchange_row exchange_rows[XS_COUNT];
 bool exchange_may_go(enum exchange_state from, enum exchange_state to);
 
-#define TAIL_BYTES 8192u /* end of an answer too long to be held: usage stands there */
-
 /* One try: what the access record and the ledger will say about it. In the exchange's arena. */
 struct
 try {
@@ -42,9 +40,10 @@ try {
     int64_t began_ns, ended_ns, wall_ns;
     struct attempt_result result;
     enum outcome outcome;
-    enum provider_fault fault; /* of an answer with an error status */
+    enum provider_fault fault; /* of an answer with an error status, or with an error in it */
     int status;
-    const char *why; /* retry_decide's reason for what came next */
+    const char *why;           /* retry_decide's reason for what came next */
+    struct answer_error error; /* of fault; views of the attempt's answer and arena */
     struct sl_str provider_code, provider_request_id;
     int64_t wait_ns; /* provider's hint; -1: none */
     int64_t pause_ns;
@@ -134,8 +133,7 @@ struct exchange {
     enum outcome bad_outcome;
     uint64_t answer_n;          /* bytes of the answer so far */
     struct answer_facts answer; /* of the live attempt, not streamed, decoded when whole */
-    char *tail;                 /* arena; the last TAIL_BYTES of an answer that passes unheld */
-    size_t tail_n;
+    void *watch;    /* arena of the attempt: dialect.answer_watch_* of an answer that passes unheld; or NULL */
     char last_byte; /* of an answer that passes unheld: kept back for SETTLE */
     bool has_last;
     int64_t pause_ns;
@@ -188,6 +186,8 @@ void exchange_on_body(void *x, struct sl_str bytes, bool last); /* http_app.on_b
 struct try *try_current(struct exchange *x); /* NULL before the first */
 void try_abandon(struct exchange *x);        /* ends the current try from our side, names its outcome if it has none */
 
+/* What an error inside an answer of 200 means; notes it in the current try. Never OUT_OK. */
+enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);
 void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */
 
 /* step_relay.c */

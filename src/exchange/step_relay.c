@@ -5,7 +5,7 @@
  *                       else:   kept, or passed            └─ RELAY: straight to the client's connection, no copy
  *
  * Back-pressure: when the connection's queue has no room the attempt is held (attempt_read off) until on_room. */
-#include "dialect/openai_chat/openai_chat.h"
+#include "dialect/error_read.h"
 #include "exchange/exchange_int.h"
 
 #define RELAY_IOV 32
@@ -98,19 +98,15 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
         exchange_wake(x, EV_HELD);
 }
 
-static void keep_tail(struct exchange *x, struct sl_str bytes)
+static void watch_plain(struct exchange *x, struct sl_str bytes)
 {
-    if (x->tail == NULL)
-        x->tail = sl_arena_alloc(x->a, (size_t)2 * TAIL_BYTES);
-    if (bytes.n > TAIL_BYTES)
-        bytes = sl_str_from(bytes, bytes.n - TAIL_BYTES);
-    if (x->tail_n + bytes.n > (size_t)2 * TAIL_BYTES) {
-        size_t keep = TAIL_BYTES - (bytes.n < TAIL_BYTES ? bytes.n : TAIL_BYTES);
-        memmove(x->tail, x->tail + x->tail_n - keep, keep);
-        x->tail_n = keep;
+    if (x->dialect->answer_watch_init == NULL)
+        return;
+    if (x->watch == NULL) {
+        x->watch = sl_arena_alloc(&x->attempt_arena, x->dialect->answer_watch_bytes);
+        x->dialect->answer_watch_init(x->watch, &x->attempt_arena);
     }
-    memcpy(x->tail + x->tail_n, bytes.p, bytes.n);
-    x->tail_n += bytes.n;
+    x->dialect->answer_watch_feed(x->watch, bytes);
 }
 
 /* All but the last byte: with that one an answer of known length is whole for the client, so SETTLE gives it, when the
@@ -121,7 +117,7 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
     int n = 0;
     if (bytes.n == 0)
         return;
-    keep_tail(x, bytes);
+    watch_plain(x, bytes);
     if (x->has_last)
         v[n++] = (struct iovec){.iov_base = &x->last_byte, .iov_len = 1};
     if (bytes.n > 1)
@@ -181,38 +177,42 @@ const struct attempt_owner exchange_attempt_owner = {.on_head = on_head, .on_bod
 
 /* ---- what the answer was ---- */
 
-/* An answer too long to be held: its usage stands in the last bytes, behind choices or data. */
-static void usage_from_tail(struct exchange *x, struct token_counts *out)
+/* An answer of 200 that says that it is none: what it says decides. Without a name that is known it is the provider's
+ * failure. */
+static enum outcome judge_inner(struct exchange *x)
 {
-    struct sl_str tail = sl_str_of(x->tail, x->tail_n);
-    struct sl_str name = SL_STR("\"usage\":"), last = SL_STR_NONE;
-    for (ptrdiff_t at; (at = sl_str_find_str(tail, name)) >= 0;) {
-        tail = sl_str_from(tail, (size_t)at + name.n);
-        last = tail;
-    }
-    while (last.n > 0 && last.p[0] != '{')
-        last = last.p[0] == ' ' || last.p[0] == '\n' ? sl_str_from(last, 1) : SL_STR_NONE;
-    size_t depth = 0;
-    for (size_t i = 0; i < last.n; i++) { /* a usage object holds no strings with braces */
-        depth += last.p[i] == '{';
-        depth -= last.p[i] == '}';
-        if (depth == 0) {
-            openai_usage_read(sl_str_head(last, i + 1), out);
-            return;
-        }
-    }
+    struct answer_error e;
+    error_read(sl_chunks_flat(&x->held), &x->head->headers, &x->attempt_arena, &e);
+    return try_judge_inner(x, e.found ? &e : &x->answer.error);
+}
+
+/* In slices it was only followed by its brackets: enough to tell one that was cut behind a frame that was not. What was
+ * shown stands, so an error in it changes the record and not the answer. */
+static enum outcome verdict_unheld(struct exchange *x)
+{
+    struct answer_facts f;
+    if (x->watch == NULL)
+        return OUT_OK;
+    x->dialect->answer_watch_done(x->watch, &f);
+    if (f.error.found)
+        try_judge_inner(x, &f.error);
+    return f.error.found ? OUT_STREAM_ERROR : f.valid ? OUT_OK : OUT_TRUNCATED;
 }
 
 enum outcome relay_verdict(struct exchange *x)
 {
-    if (x->is_stream)
-        return x->relay_bad ? x->bad_outcome : relay_same_complete(&x->relay) ? OUT_OK : OUT_TRUNCATED;
+    if (x->relay_bad && x->is_stream && x->bad_outcome == OUT_STREAM_ERROR && !x->committed)
+        return try_judge_inner(x, &x->relay.state.error);
     if (x->relay_bad)
         return x->bad_outcome;
+    if (x->is_stream)
+        return relay_same_complete(&x->relay) ? OUT_OK : OUT_TRUNCATED;
     if (x->committed)
-        return OUT_OK; /* passed unheld: its length was right, that is all there is to know */
+        return verdict_unheld(x);
     x->dialect->answer_decode(sl_chunks_flat(&x->held), &x->answer);
-    return !x->answer.valid ? OUT_MALFORMED : x->answer.error.found ? OUT_STREAM_ERROR : OUT_OK;
+    if (!x->answer.valid)
+        return OUT_MALFORMED;
+    return x->answer.error.found ? judge_inner(x) : OUT_OK;
 }
 
 void relay_note_usage(struct exchange *x, struct try *t)
@@ -223,9 +223,13 @@ void relay_note_usage(struct exchange *x, struct try *t)
         t->counts = x->relay.state.usage;
         t->output_bytes = x->relay.state.output_bytes;
         t->output_events = x->relay.state.events;
-    } else if (x->committed && x->tail_n > 0) {
-        usage_from_tail(x, &t->counts);
-        t->output_bytes = t->result.bytes_in;
+    } else if (x->watch != NULL) {
+        struct answer_facts f;
+        x->dialect->answer_watch_done(x->watch, &f);
+        t->counts = f.usage;
+        t->output_bytes = f.content_bytes;
+    } else if (x->committed && x->answer_n > 0) {
+        t->output_bytes = x->answer_n; /* nobody watched it: an estimate */
     } else {
         t->counts = x->answer.usage;
         t->output_bytes = x->answer.content_bytes;
@@ -294,8 +298,9 @@ static enum step relay_ends(struct exchange *x, enum outcome o)
     t->outcome = o;
     t->why = o == OUT_OK ? NULL : "the client has seen a byte";
     exchange_ends(x, o == OUT_TOTAL_TIMEOUT ? ACCESS_GATEWAY : ACCESS_PROVIDER, outcome_row(o)->name);
-    x->final_kind = o == OUT_OK || x->is_stream ? FINAL_ANSWER : FINAL_RESET;
-    if (o == OUT_OK)
+    bool whole = o == OUT_OK || (!x->is_stream && o == OUT_STREAM_ERROR); /* with the provider's error in it */
+    x->final_kind = whole || x->is_stream ? FINAL_ANSWER : FINAL_RESET;
+    if (whole)
         x->final_text = relay_end_text(x);
     else if (x->is_stream &&
              !x->relay.state.saw_error) /* an error in the client's own form, and never the terminator */
@@ -316,6 +321,8 @@ static enum step stream_is_over(struct exchange *x)
         attempt_cancel(x->attempt, o == OUT_OK, &t->result);
         x->over = true;
     }
+    if (o == OUT_STREAM_ERROR)
+        try_judge_inner(x, &x->relay.state.error); /* for the record: what was shown stands */
     return relay_ends(x, o);
 }
 

@@ -2,6 +2,7 @@
  * client. Waits for the attempt's head, for enough of the answer, or for its end. Leaves to RELAY (the client gets the
  * answer), TRY (another one), PAUSE (the same one later), RESPOND (nothing left), SETTLE (client gone, or the whole answer
  * is here). PAUSE: a back-off runs; no attempt is live. */
+#include "dialect/error_read.h"
 #include "exchange/exchange_int.h"
 
 struct try *try_current(struct exchange *x)
@@ -92,7 +93,8 @@ static enum step begin_try(struct exchange *x)
     x->over = x->answer_ok = x->is_stream = x->relay_bad = x->error_cut = x->client_full = false;
     x->head = NULL;
     x->answer = (struct answer_facts){0};
-    x->tail_n = 0;
+    x->watch = NULL;
+    x->has_last = false;
     x->answer_n = 0;
     sl_chunks_clear(&x->held);
     struct try *t = new_try(x);
@@ -165,23 +167,48 @@ static enum outcome outcome_of_fault(enum provider_fault f)
     return of[f];
 }
 
-/* What the provider's error answer means. */
-static enum outcome judge_answer(struct exchange *x, struct try *t)
+/* What the provider's words mean is noted in the try; the message only as long as the attempt lives. */
+static struct provider_answer note_error(struct exchange *x, struct try *t, const struct answer_error *e)
 {
-    struct answer_facts facts = {0};
-    x->dialect->answer_decode(sl_chunks_flat(&x->held), &facts);
-    t->wait_ns = provider_retry_after_ns(&x->head->headers, sl_loop_wall(x->env->loop));
-    const struct provider_answer answer = {
+    struct sl_str code = e->code.n > 0 ? e->code : e->type;
+    t->wait_ns = provider_wait_ns(&(struct provider_wait){
+        .headers = &x->head->headers,
+        .delay = e->delay,
+        .message = e->message,
+        .limited = x->head->status == 429,
+        .now_wall_ns = sl_loop_wall(x->env->loop),
+    });
+    t->provider_code = sl_arena_str(x->a, sl_str_head(code, 128));
+    t->error = *e;
+    return (struct provider_answer){
+        .words = provider_words_of(t->at->provider.kind),
         .status = x->head->status,
-        .type = facts.error.type,
-        .code = facts.error.code,
-        .param = facts.error.param,
+        .type = e->type,
+        .code = e->code,
+        .param = e->param,
+        .message = e->message,
+        .reason = e->reason,
+        .quota = e->quota,
+        .inner_status = e->status,
         .retry_after = t->wait_ns >= 0,
     };
-    t->provider_code =
-        sl_arena_str(x->a, sl_str_head(facts.error.code.n > 0 ? facts.error.code : facts.error.type, 128));
+}
+
+static enum outcome judge_answer(struct exchange *x, struct try *t)
+{
+    struct answer_error e;
+    error_read(sl_chunks_flat(&x->held), &x->head->headers, &x->attempt_arena, &e);
+    const struct provider_answer answer = note_error(x, t, &e);
     t->fault = provider_fault_of(&answer);
     return outcome_of_fault(t->fault);
+}
+
+enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)
+{
+    struct try *t = try_current(x);
+    const struct provider_answer answer = note_error(x, t, e);
+    t->fault = provider_fault_inside(&answer);
+    return t->fault == PF_SERVER_ERROR ? OUT_STREAM_ERROR : outcome_of_fault(t->fault);
 }
 
 /* The attempt is over by itself: names the outcome. */
@@ -230,17 +257,43 @@ void try_abandon(struct exchange *x)
     relay_note_usage(x, t);
 }
 
+/* The provider's error is the caller's to know, and cannot be passed as it is: a page, a text, an event, Google's list, one in
+ * an answer of 200. Told in the caller's form, with the provider's message where that is none of a server at the edge. */
+static enum step refuse_in_its_words(struct exchange *x, struct try *t)
+{
+    static const enum gateway_error as[] = {
+        [PF_CLIENT_FAULT] = GE_UP_REQUEST,
+        [PF_CONTEXT_OVERFLOW] = GE_UP_TOO_LONG,
+        [PF_CONTENT_FILTER] = GE_UP_CONTENT,
+        [PF_MODEL_GONE] = GE_MODEL_UNKNOWN,
+    };
+    return exchange_refuse_with(
+        x, &(struct error_facts){
+               .error = as[t->fault],
+               .message = t->error.plain ? SL_STR_NONE : sl_arena_str(x->a, error_message_text(&t->error, x->a)),
+               .param = sl_arena_str(x->a, t->error.param),
+           });
+}
+
+static bool is_callers(enum provider_fault f)
+{
+    return f == PF_CLIENT_FAULT || f == PF_CONTEXT_OVERFLOW || f == PF_CONTENT_FILTER || f == PF_MODEL_GONE;
+}
+
 /* Nothing is left to try. The client gets the provider's own error where it may see it, else one of ours. */
 static enum step give_up(struct exchange *x, struct try *t)
 {
     const struct outcome_row *row = outcome_row(t->outcome);
-    bool answered = x->head != NULL && !x->answer_ok && t->result.outcome == OUT_OK;
+    bool judged = x->head != NULL && t->fault != PF_NONE;
     exchange_ends(x, ACCESS_PROVIDER, row->name);
-    if (answered && !x->error_cut && provider_fault_shows_body(t->fault) && is_json_object(sl_chunks_flat(&x->held))) {
+    if (judged && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
+        is_json_object(sl_chunks_flat(&x->held))) {
         x->pass_error = true;
         exchange_goto(x, XS_RESPOND);
         return STEP_GO;
     }
+    if (judged && is_callers(t->fault))
+        return refuse_in_its_words(x, t);
     return exchange_refuse_with(x, &(struct error_facts){
                                        .error = row->code.n > 0 ? gateway_error_by_code(row->code) : GE_UP_ERROR,
                                        .retry_after_ns = t->wait_ns > 0 ? t->wait_ns : 0,
@@ -326,7 +379,7 @@ enum step step_try(struct exchange *x)
     attempt_cancel(x->attempt, false, &t->result);
     x->over = true;
     note_head(x, t);
-    t->outcome = x->bad_outcome;
+    t->outcome = relay_verdict(x);
     return next_try(x, t);
 }
 

@@ -58,15 +58,21 @@ static struct usage reported(const struct try *t)
     return usage_from_openai(&o);
 }
 
+/* An error, be it inside of a 200, and no output before it. */
+static bool was_refused(const struct try *t)
+{
+    return t->status >= 300 || ((t->outcome == OUT_STREAM_ERROR || t->fault != PF_NONE) && t->output_bytes == 0);
+}
+
 static void settle(struct exchange *x, struct try *t)
 {
     const struct settle_facts f = {
         .price = t->price,
         .reservation = &t->reservation,
         .sent = t->result.sent,
-        .end = t->outcome == OUT_OK                                                           ? SETTLE_WHOLE
-               : t->status >= 300 || (t->outcome == OUT_STREAM_ERROR && t->output_bytes == 0) ? SETTLE_REFUSED
-                                                                                              : SETTLE_CUT,
+        .end = t->outcome == OUT_OK ? SETTLE_WHOLE
+               : was_refused(t)     ? SETTLE_REFUSED
+                                    : SETTLE_CUT,
         /* a report of nothing at all is none: an answer cannot have cost no tokens */
         .has_usage = t->counts.found && !t->counts.bad && (t->counts.prompt > 0 || t->counts.completion > 0),
         .usage = reported(t),

@@ -1,38 +1,263 @@
-/* What an error of a provider means, from its status and the words of its body: tables. Source: openai.md sections 2.2, 2.3 and
- * 2.5 (November 2026); codes of other vendors as seen in recorded answers. */
+/* What an error of a provider means, from its status and the words of its body: a table. To add a vendor's error, add a row;
+ * the first that fits counts, so what is more precise stands above. Sources: openai.md 2.2 to 2.5, anthropic.md 9, gemini.md
+ * 10.2 to 10.4, bedrock.md 8 and 11.4, openai-compatible.md 6 to 22 (all November 2026), and recorded answers. */
 #include "provider/provider.h"
 
-#include "base/clock.h"
+#define MESSAGE_LOOK_BYTES 1024u /* of a message: the telling words stand at its beginning */
 
-#define DAY (24 * 60 * SL_MIN)
+enum part {
+    ANY = 0, /* the status is enough */
+    NAME,    /* code, type or reason is this, in any case */
+    UNTIMED, /* the same, and it did not say when to come again */
+    TEXT,    /* message holds this (lower case), in any case */
+    QUOTA    /* the quota's name does */
+};
 
-/* The code (or type) decides where it is known; it is more precise than the status, and some vendors put it on another one. */
-struct code_row {
-    struct sl_str code;
-    enum provider_fault fault;
+/* Not an outcome: what the status in the body says, and without one that the server failed. */
+#define PF_INNER ((enum provider_fault)(PF_MALFORMED + 1))
+
+struct error_row {
+    uint32_t words;    /* enum provider_words: whose */
+    uint16_t from, to; /* statuses */
+    uint8_t part, fault;
+    struct sl_str text;
 };
-static const struct code_row codes[] = {
-    {SL_STR_INIT("context_length_exceeded"), PF_CONTEXT_OVERFLOW},
-    {SL_STR_INIT("content_policy_violation"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("content_filter"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("moderation_blocked"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("invalid_prompt"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("cyber_policy"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("bio_policy"), PF_CONTENT_FILTER},
-    {SL_STR_INIT("model_not_found"), PF_MODEL_GONE},
-    {SL_STR_INIT("insufficient_quota"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("credit_balance_exhausted"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("organization_spend_limit_exceeded"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("project_spend_limit_exceeded"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("organization_usage_limit_exceeded"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("billing_hard_limit_reached"), PF_QUOTA_EXHAUSTED},
-    {SL_STR_INIT("rate_limit_exceeded"), PF_RATE_LIMITED},
-    {SL_STR_INIT("slow_down"), PF_RATE_LIMITED},
-    {SL_STR_INIT("resource_unavailable"), PF_OVERLOADED},
-    {SL_STR_INIT("server_is_overloaded"), PF_OVERLOADED},
-    {SL_STR_INIT("overloaded_error"), PF_OVERLOADED},
-    {SL_STR_INIT("invalid_api_key"), PF_BAD_CREDENTIALS},
+
+#define ROW(whose, a, b, p, t, f)                                                                                      \
+    {                                                                                                                  \
+        .words = (whose), .from = a, .to = b, .part = p, .fault = PF_##f, .text = SL_STR_INIT(t)                       \
+    }
+static const struct error_row rows[] = {
+    /* ---- the credential: nothing else counts behind a 401 ---- */
+    ROW(WORDS_ALL, 401, 401, ANY, "", BAD_CREDENTIALS),
+    ROW(WORDS_ALL, 400, 403, NAME, "invalid_api_key", BAD_CREDENTIALS),
+    ROW(WORDS_ALL, 400, 403, NAME, "authentication_error", BAD_CREDENTIALS),
+    ROW(WORDS_OPENAI, 400, 403, NAME, "account_deactivated", BAD_CREDENTIALS),
+    ROW(WORDS_GOOGLE, 400, 403, NAME, "API_KEY_INVALID", BAD_CREDENTIALS),
+    ROW(WORDS_GOOGLE, 400, 403, NAME, "API_KEY_EXPIRED", BAD_CREDENTIALS),
+    ROW(WORDS_GOOGLE, 400, 403, NAME, "UNAUTHENTICATED", BAD_CREDENTIALS),
+    ROW(WORDS_GOOGLE, 400, 403, TEXT, "api key not valid", BAD_CREDENTIALS),
+    ROW(WORDS_GOOGLE, 403, 403, TEXT, "reported as leaked", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "UnrecognizedClientException", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "InvalidSignatureException", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "IncompleteSignatureException", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "ExpiredTokenException", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "MissingAuthenticationToken", BAD_CREDENTIALS),
+    ROW(WORDS_AWS, 400, 403, NAME, "MissingAuthenticationTokenException", BAD_CREDENTIALS),
+    ROW(WORDS_XAI, 400, 403, TEXT, "incorrect api key provided",
+        BAD_CREDENTIALS), /* openai-compatible.md 14: 400, not 401 */
+    ROW(WORDS_MOONSHOT, 400, 403, NAME, "invalid_authentication_error", BAD_CREDENTIALS),
+    ROW(WORDS_MOONSHOT, 400, 403, NAME, "incorrect_api_key_error", BAD_CREDENTIALS),
+    ROW(WORDS_MISTRAL, 500, 599, NAME, "internal_server_error", SERVER_ERROR), /* with code 1000, too */
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1000", BAD_CREDENTIALS),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1001", BAD_CREDENTIALS),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1002", BAD_CREDENTIALS),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1003", BAD_CREDENTIALS),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1004", BAD_CREDENTIALS),
+    ROW(WORDS_COHERE, 498, 498, TEXT, "invalid token", BAD_CREDENTIALS),
+
+    /* ---- billing: waiting does not help; look at the code, not only at the type ---- */
+    ROW(WORDS_ALL, 400, 499, NAME, "insufficient_quota", QUOTA_EXHAUSTED),
+    ROW(WORDS_ALL, 400, 499, NAME, "billing_hard_limit_reached", QUOTA_EXHAUSTED),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "billing_not_active", QUOTA_EXHAUSTED),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "credit_balance_exhausted", QUOTA_EXHAUSTED),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "organization_spend_limit_exceeded", QUOTA_EXHAUSTED),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "project_spend_limit_exceeded", QUOTA_EXHAUSTED),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "organization_usage_limit_exceeded", QUOTA_EXHAUSTED),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "billing_error", QUOTA_EXHAUSTED),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "enforced_spend_limit_reached", QUOTA_EXHAUSTED),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "contract_spend_limit_reached", QUOTA_EXHAUSTED),
+    ROW(WORDS_ANTHROPIC, 400, 499, TEXT, "reached your specified api usage limits", QUOTA_EXHAUSTED),
+    ROW(WORDS_ANTHROPIC, 400, 499, TEXT, "credit balance is too low", QUOTA_EXHAUSTED),
+    ROW(WORDS_GOOGLE, 429, 429, TEXT, "limit: 0,", MODEL_GONE), /* not in this plan: terminal for key and model */
+    ROW(WORDS_GOOGLE, 429, 429, TEXT, "limit: 0\\n", MODEL_GONE),
+    ROW(WORDS_GOOGLE, 429, 429, QUOTA, "perday", QUOTA_EXHAUSTED), /* until midnight, Pacific time */
+    ROW(WORDS_GOOGLE, 429, 429, QUOTA, "daily", QUOTA_EXHAUSTED),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "INSUFFICIENT_G1_CREDITS_BALANCE", QUOTA_EXHAUSTED),
+    ROW(WORDS_GOOGLE, 400, 499, UNTIMED, "QUOTA_EXHAUSTED", QUOTA_EXHAUSTED),
+    ROW(WORDS_AWS, 400, 499, TEXT, "too many tokens per day", QUOTA_EXHAUSTED),
+    ROW(WORDS_AWS, 400, 499, NAME, "ServiceQuotaExceededException", QUOTA_EXHAUSTED),
+    ROW(WORDS_XAI, 403, 429, TEXT, "spending limit", QUOTA_EXHAUSTED),
+    ROW(WORDS_XAI, 403, 429, TEXT, "available credits", QUOTA_EXHAUSTED),
+    ROW(WORDS_XAI, 403, 429, TEXT, "have any credits", QUOTA_EXHAUSTED),
+    ROW(WORDS_FIREWORKS, 412, 412, ANY, "", QUOTA_EXHAUSTED),            /* account suspended */
+    ROW(WORDS_COHERE, 429, 429, TEXT, "calls / month", QUOTA_EXHAUSTED), /* trial keys */
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "Arrearage", QUOTA_EXHAUSTED),
+    ROW(WORDS_MOONSHOT, 400, 499, NAME, "exceeded_current_quota_error", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1110", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1111", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1112", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1113", QUOTA_EXHAUSTED), /* arrears */
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1304", QUOTA_EXHAUSTED), /* limits of the plan: these four */
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1308", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1309", QUOTA_EXHAUSTED),
+    ROW(WORDS_ZHIPU, 429, 429, NAME, "1310", QUOTA_EXHAUSTED),
+    ROW(WORDS_ALL, 402, 402, ANY, "", QUOTA_EXHAUSTED), /* DeepSeek, OpenRouter, Together, Cohere, Anthropic */
+
+    /* ---- too long for this model: a longer one may take it. Also with 5xx: some servers give their client's fault so ---- */
+    ROW(WORDS_ALL, 400, 599, NAME, "context_length_exceeded", CONTEXT_OVERFLOW),
+    ROW(WORDS_ALL, 400, 599, TEXT, "maximum context length",
+        CONTEXT_OVERFLOW), /* OpenAI, vLLM, DeepSeek, OpenRouter, Mistral, Fireworks */
+    ROW(WORDS_ALL, 400, 599, TEXT, "exceeds the context window", CONTEXT_OVERFLOW),
+    ROW(WORDS_ALL, 400, 599, TEXT, "prompt is too long", CONTEXT_OVERFLOW), /* Anthropic, also through others */
+    ROW(WORDS_ANTHROPIC, 400, 499, TEXT, "exceed context limit", CONTEXT_OVERFLOW),
+    ROW(WORDS_GOOGLE, 400, 599, TEXT, "exceeds the maximum number of tokens allowed", CONTEXT_OVERFLOW),
+    ROW(WORDS_AWS, 400, 599, TEXT, "input is too long", CONTEXT_OVERFLOW),
+    ROW(WORDS_AWS, 400, 599, TEXT, "too many input tokens", CONTEXT_OVERFLOW),
+    ROW(WORDS_LOCAL, 400, 599, NAME, "exceed_context_size_error", CONTEXT_OVERFLOW),                    /* llama.cpp */
+    ROW(WORDS_LOCAL, 400, 599, TEXT, "available context size", CONTEXT_OVERFLOW),                       /* llama.cpp */
+    ROW(WORDS_LOCAL, 400, 599, TEXT, "model's context length", CONTEXT_OVERFLOW),                       /* vLLM */
+    ROW(WORDS_LOCAL, 400, 599, TEXT, "max context length", CONTEXT_OVERFLOW),                           /* Ollama */
+    ROW(WORDS_LOCAL | WORDS_TOGETHER, 400, 499, TEXT, "`max_new_tokens` must be <=", CONTEXT_OVERFLOW), /* TGI */
+    ROW(WORDS_GROQ, 400, 499, TEXT, "reduce the length of the messages", CONTEXT_OVERFLOW),
+    ROW(WORDS_MISTRAL, 400, 400, TEXT, "too large for model", CONTEXT_OVERFLOW),
+    ROW(WORDS_XAI, 400, 499, TEXT, "maximum prompt length", CONTEXT_OVERFLOW),
+    ROW(WORDS_TOGETHER, 403, 403, TEXT, "context length", CONTEXT_OVERFLOW),
+    ROW(WORDS_PERPLEXITY, 400, 499, NAME, "too_many_prompt_tokens", CONTEXT_OVERFLOW),
+    ROW(WORDS_COHERE, 400, 499, NAME, "TOO_MANY_TOKENS", CONTEXT_OVERFLOW),
+    ROW(WORDS_COHERE, 400, 499, TEXT, "too many tokens:", CONTEXT_OVERFLOW),
+    ROW(WORDS_DASHSCOPE, 400, 499, TEXT, "range of input length", CONTEXT_OVERFLOW),
+    ROW(WORDS_MOONSHOT, 400, 499, TEXT, "exceeded model token limit", CONTEXT_OVERFLOW),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1261", CONTEXT_OVERFLOW),
+
+    /* ---- refused for what it says: passed on, never tried elsewhere without a word ---- */
+    ROW(WORDS_ALL, 400, 499, NAME, "content_policy_violation", CONTENT_FILTER),
+    ROW(WORDS_ALL, 400, 499, NAME, "content_filter", CONTENT_FILTER), /* Azure, Moonshot */
+    ROW(WORDS_OPENAI, 400, 499, NAME, "moderation_blocked", CONTENT_FILTER),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_prompt", CONTENT_FILTER),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "cyber_policy", CONTENT_FILTER),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "bio_policy", CONTENT_FILTER),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "misalignment_policy_violation", CONTENT_FILTER),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_content_policy_violation", CONTENT_FILTER),
+    ROW(WORDS_AZURE, 400, 499, NAME, "ResponsibleAIPolicyViolation", CONTENT_FILTER),
+    ROW(WORDS_XAI, 400, 499, TEXT, "usage guidelines", CONTENT_FILTER),
+    ROW(WORDS_OPENROUTER, 403, 403, TEXT, "requires moderation", CONTENT_FILTER),
+    ROW(WORDS_OPENROUTER, 403, 403, TEXT, "input was flagged", CONTENT_FILTER),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "data_inspection_failed", CONTENT_FILTER),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "DataInspectionFailed", CONTENT_FILTER),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1301", CONTENT_FILTER),
+
+    /* ---- the model, not the request ---- */
+    ROW(WORDS_ALL, 400, 499, NAME, "model_not_found", MODEL_GONE),
+    ROW(WORDS_AZURE, 400, 499, NAME, "DeploymentNotFound", MODEL_GONE),
+    ROW(WORDS_AZURE, 400, 499, NAME, "OperationNotSupported", MODEL_GONE),
+    ROW(WORDS_ANTHROPIC, 404, 404, NAME, "thread_not_found", CLIENT_FAULT), /* not a model */
+    ROW(WORDS_ANTHROPIC, 404, 404, NAME, "file_expired", CLIENT_FAULT),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "not_found_error", MODEL_GONE),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "NOT_FOUND", MODEL_GONE),
+    ROW(WORDS_GOOGLE, 501, 501, NAME, "UNIMPLEMENTED", MODEL_GONE),
+    ROW(WORDS_AWS, 400, 499, NAME, "ResourceNotFoundException", MODEL_GONE),
+    ROW(WORDS_AWS, 400, 400, TEXT, "model identifier is invalid", MODEL_GONE),
+    ROW(WORDS_AWS, 400, 400, TEXT, "on-demand throughput isn", MODEL_GONE),
+    ROW(WORDS_AWS, 400, 404, TEXT, "reached the end of its life", MODEL_GONE),
+    ROW(WORDS_LOCAL, 404, 404, NAME, "NotFoundError", MODEL_GONE),       /* vLLM */
+    ROW(WORDS_LOCAL, 501, 501, NAME, "not_supported_error", MODEL_GONE), /* llama.cpp */
+    ROW(WORDS_MISTRAL | WORDS_PERPLEXITY, 400, 499, NAME, "invalid_model", MODEL_GONE),
+    ROW(WORDS_DEEPSEEK, 400, 400, TEXT, "supported api model names are", MODEL_GONE),
+    ROW(WORDS_XAI, 400, 400, TEXT, "model not found", MODEL_GONE),
+    ROW(WORDS_OPENROUTER, 400, 400, TEXT, "is not a valid model id", MODEL_GONE),
+    ROW(WORDS_MOONSHOT, 400, 499, NAME, "resource_not_found_error", MODEL_GONE),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1211", MODEL_GONE),
+    ROW(WORDS_ALL, 404, 404, ANY, "", MODEL_GONE), /* unknown model, or no access to it, or a base URL that is wrong */
+
+    /* ---- the account may not ---- */
+    ROW(WORDS_OPENAI, 403, 403, NAME, "unsupported_country_region_territory", FORBIDDEN),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "permission_error", FORBIDDEN),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "organization_on_hold", FORBIDDEN),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "PERMISSION_DENIED", FORBIDDEN),
+    ROW(WORDS_GOOGLE, 400, 400, TEXT, "user location is not supported", FORBIDDEN),
+    ROW(WORDS_GOOGLE, 400, 400, NAME, "FAILED_PRECONDITION", FORBIDDEN), /* region, or billing that is not set up */
+    ROW(WORDS_AWS, 400, 499, NAME, "AccessDeniedException", FORBIDDEN),
+    ROW(WORDS_MOONSHOT, 400, 499, NAME, "permission_denied_error", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1120", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1121", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1220", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 434, 435, ANY, "", FORBIDDEN),
+    ROW(WORDS_ALL, 403, 403, ANY, "", FORBIDDEN),
+    ROW(WORDS_ALL, 407, 407, ANY, "", FORBIDDEN),
+
+    /* ---- no room now ---- */
+    ROW(WORDS_ALL, 400, 599, NAME, "server_is_overloaded", OVERLOADED),
+    ROW(WORDS_OPENAI, 429, 429, NAME, "resource_unavailable", OVERLOADED), /* flex: not charged; another tier may */
+    ROW(WORDS_ALL, 400, 599, NAME, "overloaded_error", OVERLOADED),
+    ROW(WORDS_GOOGLE, 400, 599, NAME, "MODEL_CAPACITY_EXHAUSTED", OVERLOADED),
+    ROW(WORDS_GOOGLE, 400, 599, NAME, "MODEL_CAPACITY_EXCEEDED", OVERLOADED),
+    ROW(WORDS_GOOGLE, 500, 599, NAME, "UNAVAILABLE", OVERLOADED),
+    ROW(WORDS_AWS, 400, 599, NAME, "ModelNotReadyException", OVERLOADED),
+    ROW(WORDS_AWS, 400, 599, NAME, "ServiceUnavailableException", OVERLOADED),
+    ROW(WORDS_LOCAL, 500, 599, NAME, "unavailable_error", OVERLOADED), /* llama.cpp: loading */
+    ROW(WORDS_GROQ, 400, 599, NAME, "capacity_exceeded", OVERLOADED),
+    ROW(WORDS_GROQ, 498, 498, ANY, "", OVERLOADED),
+    ROW(WORDS_MISTRAL, 400, 599, NAME, "service_tier_capacity_exceeded", OVERLOADED),
+    ROW(WORDS_XAI, 400, 599, NAME, "The service is currently unavailable", OVERLOADED),
+    ROW(WORDS_XAI, 400, 599, TEXT, "service is currently unavailable", OVERLOADED),
+    ROW(WORDS_DASHSCOPE, 400, 599, NAME, "ModelUnavailable", OVERLOADED),
+    ROW(WORDS_MOONSHOT, 400, 599, NAME, "engine_overloaded_error", OVERLOADED),
+    ROW(WORDS_ZHIPU, 400, 599, NAME, "1305", OVERLOADED),
+    ROW(WORDS_COHERE, 498, 498, ANY, "", BAD_CREDENTIALS), /* only where Groq cannot be: invalid token */
+
+    /* ---- too fast ---- */
+    ROW(WORDS_ALL, 400, 499, NAME, "rate_limit_exceeded", RATE_LIMITED),
+    ROW(WORDS_ALL, 400, 499, NAME, "rate_limit_error", RATE_LIMITED),
+    ROW(WORDS_OPENAI, 400, 599, NAME, "slow_down",
+        RATE_LIMITED), /* was a 503 on some endpoints before it became a 429 */
+    ROW(WORDS_AZURE, 400, 499, NAME, "RateLimitReached", RATE_LIMITED),
+    ROW(WORDS_ANTHROPIC, 400, 499, NAME, "ramp_limit_exceeded", RATE_LIMITED),
+    ROW(WORDS_ANTHROPIC, 409, 409, NAME, "conflict_error", RATE_LIMITED),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "RESOURCE_EXHAUSTED", RATE_LIMITED),
+    ROW(WORDS_GOOGLE, 409, 409, NAME, "ALREADY_EXISTS", CLIENT_FAULT),
+    ROW(WORDS_GOOGLE, 409, 409, NAME, "ABORTED", RATE_LIMITED),
+    ROW(WORDS_AWS, 400, 599, NAME, "ThrottlingException", RATE_LIMITED),
+    ROW(WORDS_AWS, 400, 599, NAME, "TooManyRequestsException", RATE_LIMITED),
+    ROW(WORDS_MISTRAL, 400, 499, NAME, "rate_limited", RATE_LIMITED),
+    ROW(WORDS_MISTRAL, 429, 429, NAME, "1300", RATE_LIMITED),
+    ROW(WORDS_TOGETHER, 400, 499, NAME, "dynamic_request_limited", RATE_LIMITED),
+    ROW(WORDS_TOGETHER, 400, 499, NAME, "dynamic_token_limited", RATE_LIMITED),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "Throttling", RATE_LIMITED),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "Throttling.RateQuota", RATE_LIMITED),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "Throttling.AllocationQuota", RATE_LIMITED),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "limit_requests", RATE_LIMITED),
+    ROW(WORDS_DASHSCOPE, 400, 499, NAME, "limit_burst_rate", RATE_LIMITED),
+    ROW(WORDS_MOONSHOT, 400, 499, NAME, "rate_limit_reached_error", RATE_LIMITED),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1302", RATE_LIMITED),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1303", RATE_LIMITED),
+    ROW(WORDS_ALL, 429, 429, ANY, "", RATE_LIMITED), /* unnamed, or by what is limited: "tokens", "requests" */
+
+    /* ---- it failed: as names, for errors without a status ---- */
+    ROW(WORDS_AWS, 424, 424, NAME, "ModelErrorException", INNER),
+    ROW(WORDS_AWS, 424, 424, NAME, "ModelStreamErrorException", INNER),
+    ROW(WORDS_AWS, 400, 599, NAME, "ModelTimeoutException", SERVER_ERROR),
+    ROW(WORDS_AWS, 400, 599, NAME, "InternalServerException", SERVER_ERROR),
+    ROW(WORDS_AWS, 400, 499, NAME, "ConflictException", CLIENT_FAULT),
+    ROW(WORDS_AWS, 400, 499, NAME, "ValidationException", CLIENT_FAULT),
+    ROW(WORDS_ANTHROPIC, 400, 599, NAME, "timeout_error", SERVER_ERROR),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "INVALID_ARGUMENT", CLIENT_FAULT),
+    ROW(WORDS_GOOGLE, 400, 499, NAME, "OUT_OF_RANGE", CLIENT_FAULT),
+    ROW(WORDS_GOOGLE, 500, 599, NAME, "INTERNAL", SERVER_ERROR),
+    ROW(WORDS_GOOGLE, 500, 599, NAME, "UNKNOWN", SERVER_ERROR),
+    ROW(WORDS_GOOGLE, 500, 599, NAME, "DATA_LOSS", SERVER_ERROR),
+    ROW(WORDS_GOOGLE, 500, 599, NAME, "DEADLINE_EXCEEDED", SERVER_ERROR),
+    ROW(WORDS_GROQ, 424, 424, ANY, "", SERVER_ERROR),
+    ROW(WORDS_DASHSCOPE, 400, 599, NAME, "internal_error", SERVER_ERROR),
+    ROW(WORDS_ZHIPU, 400, 599, NAME, "1234", SERVER_ERROR), /* its network */
+    ROW(WORDS_ANTHROPIC, 413, 413, NAME, "request_too_large", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image", CLIENT_FAULT), /* openai.md 2.4, from here */
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image_format", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_base64_image", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image_url", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_too_large", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_too_small", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_parse_error", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image_mode", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_file_too_large", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "unsupported_image_media_type", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "empty_image_file", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "failed_to_download_image", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "image_file_not_found", CLIENT_FAULT),
+    ROW(WORDS_OPENAI, 400, 499, NAME, "data_residency_mismatch", CLIENT_FAULT),
+    ROW(WORDS_ALL, 400, 499, NAME, "invalid_request_error", CLIENT_FAULT),
 };
+#undef ROW
 
 struct status_row {
     int status;
@@ -40,17 +265,10 @@ struct status_row {
 };
 static const struct status_row statuses[] = {
     {401, PF_BAD_CREDENTIALS}, {402, PF_QUOTA_EXHAUSTED}, {403, PF_FORBIDDEN},    {404, PF_MODEL_GONE},
-    {407, PF_FORBIDDEN},       {408, PF_SERVER_ERROR},    {409, PF_SERVER_ERROR}, {425, PF_SERVER_ERROR},
-    {429, PF_RATE_LIMITED},    {503, PF_OVERLOADED},      {529, PF_OVERLOADED},
+    {407, PF_FORBIDDEN},       {408, PF_SERVER_ERROR},    {409, PF_RATE_LIMITED}, /* somebody else holds it for a moment */
+    {424, PF_SERVER_ERROR},    {425, PF_SERVER_ERROR},    {429, PF_RATE_LIMITED}, {503, PF_OVERLOADED},
+    {529, PF_OVERLOADED},
 };
-
-static enum provider_fault by_code(struct sl_str code)
-{
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (sl_str_eq(codes[i].code, code))
-            return codes[i].fault;
-    return PF_NONE;
-}
 
 static enum provider_fault by_status(int status)
 {
@@ -66,26 +284,94 @@ static enum provider_fault by_status(int status)
     return status < 500 ? PF_CLIENT_FAULT : PF_SERVER_ERROR;
 }
 
-enum provider_fault provider_fault_of(const struct provider_answer *r)
+static bool holds_nocase(struct sl_str s, struct sl_str lower)
 {
-    enum provider_fault plain = by_status(r->status);
-    if (r->status < 400 || r->status > 599 || plain == PF_BAD_CREDENTIALS)
-        return plain;
-    enum provider_fault f = by_code(r->code);
-    if (f == PF_NONE)
-        f = by_code(r->type);
-    return f != PF_NONE ? f : plain;
+    for (size_t i = 0; i + lower.n <= s.n; i++)
+        if (sl_lower(s.p[i]) == lower.p[0] && sl_str_starts_nocase(sl_str_from(s, i), lower))
+            return true;
+    return false;
 }
 
-enum provider_fault provider_fault_in_stream(struct sl_str type, struct sl_str code)
+static bool is_named(const struct provider_answer *r, struct sl_str name)
+{
+    return sl_str_eq_nocase(r->code, name) || sl_str_eq_nocase(r->type, name) || sl_str_eq_nocase(r->reason, name);
+}
+
+/* status 0: there is none, only words tell. */
+static bool row_fits(const struct error_row *row, const struct provider_answer *r, unsigned words, int status)
+{
+    if ((row->words & words) == 0 || (status != 0 && (status < row->from || status > row->to)))
+        return false;
+    switch ((enum part)row->part) {
+    case NAME:
+        return is_named(r, row->text);
+    case UNTIMED:
+        return !r->retry_after && is_named(r, row->text);
+    case TEXT:
+        return holds_nocase(sl_str_head(r->message, MESSAGE_LOOK_BYTES), row->text);
+    case QUOTA:
+        return holds_nocase(r->quota, row->text);
+    case ANY:
+        break;
+    }
+    return status != 0;
+}
+
+static enum provider_fault by_rows(const struct provider_answer *r, int status)
+{
+    unsigned words = r->words != 0 ? r->words : WORDS_ALL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!row_fits(&rows[i], r, words, status))
+            continue;
+        if ((enum provider_fault)rows[i].fault != PF_INNER)
+            return (enum provider_fault)rows[i].fault;
+        return r->inner_status != 0 ? by_status(r->inner_status) : PF_SERVER_ERROR;
+    }
+    return status != 0 ? by_status(status) : PF_SERVER_ERROR;
+}
+
+enum provider_fault provider_fault_of(const struct provider_answer *r)
+{
+    return r->status >= 400 && r->status <= 599 ? by_rows(r, r->status) : by_status(r->status);
+}
+
+enum provider_fault provider_fault_inside(const struct provider_answer *r)
 {
     uint64_t status = 0;
-    if (sl_str_to_u64(code, &status) && status >= 400 && status <= 599)
-        return by_status((int)status);
-    enum provider_fault f = by_code(code);
-    if (f == PF_NONE)
-        f = by_code(type);
-    return f != PF_NONE ? f : PF_SERVER_ERROR;
+    if (r->code.n != 3 || !sl_str_to_u64(r->code, &status) || status < 400 || status > 599)
+        status = (uint64_t)r->inner_status;
+    return by_rows(r, (int)status);
+}
+
+/* ---- whose words ---- */
+
+struct words_row {
+    struct sl_str name;
+    unsigned words;
+};
+
+static const struct words_row by_kind[] = {
+    {SL_STR_INIT("openai"), WORDS_OPENAI},
+    {SL_STR_INIT("azure"), WORDS_OPENAI | WORDS_AZURE | WORDS_ANTHROPIC},
+    {SL_STR_INIT("anthropic"), WORDS_ANTHROPIC},
+    {SL_STR_INIT("gemini"), WORDS_GOOGLE},
+    {SL_STR_INIT("vertex"), WORDS_GOOGLE | WORDS_ANTHROPIC | WORDS_OPENAI | WORDS_MISTRAL | WORDS_LOCAL},
+    {SL_STR_INIT("bedrock"), WORDS_AWS | WORDS_ANTHROPIC | WORDS_OPENAI},
+    {SL_STR_INIT("groq"), WORDS_OPENAI | WORDS_GROQ},
+    {SL_STR_INIT("mistral"), WORDS_OPENAI | WORDS_MISTRAL},
+    {SL_STR_INIT("xai"), WORDS_OPENAI | WORDS_XAI},
+    {SL_STR_INIT("cohere"), WORDS_OPENAI | WORDS_COHERE},
+    {SL_STR_INIT("zhipu"), WORDS_OPENAI | WORDS_ZHIPU},
+    {SL_STR_INIT("deepseek"), WORDS_OPENAI | WORDS_DEEPSEEK},
+};
+
+/* Kinds that are not in the list may be anything that speaks their dialect. */
+unsigned provider_words_of(const struct provider_kind *kind)
+{
+    for (size_t i = 0; kind != NULL && i < sizeof by_kind / sizeof by_kind[0]; i++)
+        if (sl_str_eq(by_kind[i].name, kind->name))
+            return by_kind[i].words;
+    return WORDS_ALL;
 }
 
 const char *provider_fault_name(enum provider_fault f)
@@ -123,43 +409,4 @@ bool provider_fault_shows_body(enum provider_fault f)
     default:
         return true;
     }
-}
-
-/* -- Waiting --------------------------------------------------------------------------------------------------------- */
-
-/* "12", "1.5" units of unit_ns; capped at a day. False: not such a number. */
-static bool read_decimal(struct sl_str s, int64_t unit_ns, int64_t *out_ns)
-{
-    struct sl_str fraction = s;
-    struct sl_str whole = sl_str_cut(&fraction, '.');
-    uint64_t v = 0;
-    if (!sl_str_to_u64(whole, &v))
-        return false;
-    int64_t ns = v > (uint64_t)(DAY / unit_ns) ? DAY : (int64_t)v * unit_ns;
-    for (size_t i = 0; i < fraction.n; i++) {
-        if (fraction.p[i] < '0' || fraction.p[i] > '9')
-            return false;
-        unit_ns /= 10;
-        ns += (fraction.p[i] - '0') * unit_ns;
-    }
-    *out_ns = ns < DAY ? ns : DAY;
-    return true;
-}
-
-int64_t provider_retry_after_ns(const struct http_headers *headers, int64_t now_wall_ns)
-{
-    int64_t ns = 0;
-    struct sl_str ms = http_headers_get(headers, HN_RETRY_AFTER_MS);
-    if (ms.n > 0 && read_decimal(ms, SL_MS, &ns))
-        return ns;
-    struct sl_str value = http_headers_get(headers, HN_RETRY_AFTER);
-    if (value.n == 0)
-        return -1;
-    if (read_decimal(value, SL_SEC, &ns))
-        return ns;
-    int64_t when = 0;
-    if (!sl_http_date_parse(value, &when))
-        return -1;
-    int64_t wait = when - now_wall_ns;
-    return wait < 0 ? 0 : wait < DAY ? wait : DAY;
 }

@@ -94,7 +94,7 @@ struct sl_str provider_path(const struct provider *p, struct sl_str operation_pa
 
 /* -- What an error of a provider means ------------------------------------------------------------------------------ */
 
-/* Named and ordered like the rows of upstream/outcome.h that a status can give. */
+/* Named and ordered like the rows of upstream/outcome.h that an answer can give. */
 enum provider_fault {
     PF_NONE = 0,     /* below 300 */
     PF_CLIENT_FAULT, /* the request: passed on as it is */
@@ -111,22 +111,69 @@ enum provider_fault {
     PF_MALFORMED /* a status that cannot be */
 };
 
-struct provider_answer {
-    int status;
-    struct sl_str type, code, param; /* of its error body (dialect: answer_error); empty where absent */
-    bool retry_after;                /* it told when to come again */
+/* Whose words an error may be in: bits. A provider that serves several formats has several; where nobody knows who answers
+ * behind an address (openai-compatible servers, the simulator), all of them. */
+enum provider_words {
+    WORDS_OPENAI = 1 << 0,
+    WORDS_AZURE = 1 << 1,
+    WORDS_ANTHROPIC = 1 << 2,
+    WORDS_GOOGLE = 1 << 3,
+    WORDS_AWS = 1 << 4,
+    WORDS_LOCAL = 1 << 5, /* vLLM, Ollama, llama.cpp, TGI */
+    WORDS_GROQ = 1 << 6,
+    WORDS_MISTRAL = 1 << 7,
+    WORDS_XAI = 1 << 8,
+    WORDS_TOGETHER = 1 << 9,
+    WORDS_FIREWORKS = 1 << 10,
+    WORDS_OPENROUTER = 1 << 11,
+    WORDS_PERPLEXITY = 1 << 12,
+    WORDS_COHERE = 1 << 13,
+    WORDS_DASHSCOPE = 1 << 14,
+    WORDS_MOONSHOT = 1 << 15,
+    WORDS_ZHIPU = 1 << 16,
+    WORDS_DEEPSEEK = 1 << 17,
+    WORDS_ALL = (1 << 18) - 1
 };
+unsigned provider_words_of(const struct provider_kind *kind); /* by its name; others and NULL: all */
+
+struct provider_answer {
+    unsigned words; /* enum provider_words; 0: all */
+    int status;
+    struct sl_str type, code, param, message; /* of its error body (dialect: answer_error); empty where absent */
+    struct sl_str reason, quota;
+    int inner_status; /* a status in the body; 0: none */
+    bool retry_after; /* it told when to come again */
+};
+/* The first row of the table in errors.c that fits, else by the status. */
 enum provider_fault provider_fault_of(const struct provider_answer *r);
-/* The same for an error event in a stream that began with 200. Never PF_NONE. A code of digits is a status. */
-enum provider_fault provider_fault_in_stream(struct sl_str type, struct sl_str code);
+/* The same for an error that came with a status of 200, in the answer or as an event of a stream (status is not looked at).
+ * Never PF_NONE. A status in the body, also a code of digits, counts as the status. */
+enum provider_fault provider_fault_inside(const struct provider_answer *r);
 const char *provider_fault_name(enum provider_fault f);
 
 /* Whether the provider's error body may be shown to the caller. Never where it speaks about the gateway's own account: its
  * text quotes masked keys and organizations (openai.md section 2.3). */
 bool provider_fault_shows_body(enum provider_fault f);
 
-/* How long it asked to wait: retry-after-ms, retry-after (seconds, also with a fraction, or a date), in that order. -1: not
- * said or nonsense. Capped at 24 h. now_wall_ns: for dates. */
-int64_t provider_retry_after_ns(const struct http_headers *headers, int64_t now_wall_ns);
+/* -- How long it asks to wait --------------------------------------------------------------------------------------- */
+
+#define PROVIDER_WAIT_MAX_NS (INT64_C(24) * 3600 * 1000000000) /* daily limits are the longest there are */
+
+struct provider_wait {
+    const struct http_headers *headers;
+    struct sl_str delay;   /* answer_error.delay */
+    struct sl_str message; /* answer_error.message: "Please retry in 34.07s" */
+    bool limited;          /* it is about a rate: the resets of limits that are used up count */
+    int64_t now_wall_ns;   /* for dates */
+};
+/* In this order: retry-after-ms; retry-after in seconds (also with a fraction), as a duration or as a date; delay; message;
+ * when limited, the latest reset among the limits whose remaining is 0 ("x-ratelimit-reset-requests", and Anthropic's). -1:
+ * not said or nonsense (a sign, a word). From 0 to PROVIDER_WAIT_MAX_NS, which is also what 10^9 seconds become; dates that
+ * have passed give 0. */
+int64_t provider_wait_ns(const struct provider_wait *w);
+
+/* One value of a limit's reset: a duration of one or more "<decimal><unit>" (ns, us, ms, s, m, h, d: "6m0s"), seconds, seconds
+ * or milliseconds since 1970 (from 10^9 and 10^11 on), RFC 3339, or an HTTP date. False: none of them. Bounded as above. */
+bool provider_reset_ns(struct sl_str value, int64_t now_wall_ns, int64_t *out_ns);
 
 #endif

@@ -1,5 +1,5 @@
 /* What happened to an attempt, and what it means: one table. Adding an outcome without a row does not compile.
- * Style section 4.3; classes from ../shared/wire (openai.md section 2, read November 2026). */
+ * Style section 4.3. Which one a provider's error answer is: provider_fault_of (provider/provider.h), by the exchange. */
 #ifndef SLUICE_UPSTREAM_OUTCOME_H
 #define SLUICE_UPSTREAM_OUTCOME_H
 
@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "http/message.h"
 
 enum outcome_next {
     NEXT_NONE = 0,
@@ -66,14 +65,5 @@ struct outcome_row {
     struct sl_str code;
 };
 const struct outcome_row *outcome_row(enum outcome o);
-
-/* What an answer with this status means. code, type, message: of its error body (dialect scans it), empty where absent. */
-enum outcome outcome_of_response(int status, struct sl_str code, struct sl_str type, struct sl_str message);
-
-/* How long the provider asked to wait: retry-after-ms, else retry-after in seconds (fractions too) or as a date; -1 when it
- * did not say, or said nonsense (a sign, a word). Never more than the cap, which is also what 10^9 becomes. wall_ns: for
- * dates; one that has passed gives 0. */
-#define OUTCOME_WAIT_CAP_NS (INT64_C(24) * 3600 * 1000000000) /* daily limits are the longest there are */
-int64_t outcome_retry_after_ns(const struct http_headers *h, int64_t wall_ns);
 
 #endif

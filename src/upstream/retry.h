@@ -27,7 +27,7 @@ struct retry_facts {
     bool committed;                    /* the client has seen a byte */
     bool op_repeatable;                /* the operation may be done twice (chat: yes) */
     bool was_sent;                     /* a byte of the request left: it may have been acted upon */
-    int64_t provider_wait_ns;          /* outcome_retry_after_ns; -1: none */
+    int64_t provider_wait_ns;          /* provider_wait_ns; -1: none */
     uint32_t candidates_left;          /* behind this one */
     const struct retry_policy *policy; /* borrow */
     uint64_t random;                   /* for the jitter */

@@ -426,3 +426,21 @@ def test_client_that_leaves_before_the_head_cancels(relay):
     assert seen.gone.wait(5)
     record = relay.gateway.record(where=lambda r: r["ended"].get("why") == "client_gone" and r["status"] == 0)
     assert record["attempts"][0]["outcome"] == "client_gone"
+
+
+# ---- answers too long to be held ----
+
+@pytest.mark.parametrize("place", ["front", "middle", "end"])
+def test_usage_of_a_long_answer(relay, place):
+    """Passed on as it comes, and its usage is counted wherever it stands; content that looks like usage is not."""
+    usage = b'"usage":{"prompt_tokens":120,"completion_tokens":34,"total_tokens":154}'
+    text = json.dumps('and "usage":{"prompt_tokens":1} ' * 30000).encode()
+    choices = b'"choices":[{"index":0,"message":{"role":"assistant","content":' + text + b'},"finish_reason":"stop"}]'
+    pad = b'"padding":[' + b'{"usage":{"prompt_tokens":5}},' * 20000 + b'null]'
+    members = {"front": [usage, choices, pad], "middle": [choices, usage, pad], "end": [pad, choices, usage]}[place]
+    body = b'{"id":"c",' + b",".join(members) + b"}"
+    relay.up.answer = body_answer(body)
+    answer = chat(relay.gateway)
+    assert answer.status == 200 and answer.body == body
+    record = relay.gateway.record(answer.id)
+    assert record["usage"] == {"input": 120, "output": 34} and not record.get("estimated"), record

@@ -70,7 +70,7 @@ FAILING = {
     "403": (error_answer(403, "unsupported_country_region_territory"), {"forbidden"}),
     "404 model": (error_answer(404, "model_not_found"), {"model_gone"}),
     "context overflow": (error_answer(400, "context_length_exceeded", param="messages"), {"context_overflow"}),
-    "error in a 200 stream's first event": (None, {"stream_error"}),
+    "error in a 200 stream's first event": (None, {"overloaded"}),
 }
 
 
@@ -343,3 +343,58 @@ def test_cut_at_every_byte(t, framing, end):
             if not answer.complete or answer.get("connection") == "close":
                 c.close()
                 c.__init__(t.address)
+
+
+# ---- what errors say ----
+
+SAID = [  # answer, outcome, status and code for the client when nothing else is left
+    (json_answer([{"error": {"code": 400, "message": "told so", "status": "INVALID_ARGUMENT"}}], 400), "client_fault", 400, "bad_request"),
+    (json_answer({"message": "Too many requests"}, 429, [("x-amzn-errortype", "ThrottlingException:http://x/")]), "rate_limited", 429,
+     "upstream_rate_limited"),
+    (json_answer({"detail": "This model's maximum context length is 10 tokens"}, 500), "context_overflow", 500, None),
+    (json_answer({"code": "invalid-argument", "error": "Incorrect API key provided: x"}, 400), "bad_credentials", 502,
+     "upstream_credentials_refused"),
+    (json_answer({"error": {"message": "told so", "code": "insufficient_quota"}}), "quota_exhausted", 502, "upstream_quota_exhausted"),
+    (json_answer({"error": {"message": "told so", "code": "context_length_exceeded"}}), "context_overflow", 400,
+     "context_length_exceeded"),
+    (stream_answer(data_event({"error": {"message": "told so", "code": 429}})), "rate_limited", 429, "upstream_rate_limited"),
+    (body_answer(b"<html><title>502</title></html>", 502, "text/html"), "server_error", 502, "upstream_error"),
+]
+
+
+@pytest.mark.parametrize("said", range(len(SAID)))
+def test_what_an_error_says(t, said):
+    """Bodies of many shapes, errors in headers, errors in a 200: named alike, and the next target is asked where that may help."""
+    answer, outcome, status, code = SAID[said]
+    stream = said == 6
+    for model in ("both", "m"):
+        t.one.reset()
+        t.one.answer = answer
+        t.two.answer = stream_answer(delta("second", "stop"), DONE) if stream else json_answer(completion("second"))
+        got = chat(t, chat_body(model, stream=stream))
+        moves = model == "both" and outcome != "client_fault"
+        assert attempts(t, got)[0] == ("one", outcome), attempts(t, got)
+        assert got.status == (200 if moves else status), got
+        if moves:
+            assert b"second" in got.body
+        elif code is not None:
+            assert got.error()["code"] == code, got
+            assert ("told so" in got.error()["message"]) == (status == 400), got
+
+
+@pytest.mark.parametrize("where", ["detail", "message", "reset"])
+def test_waits_that_stand_elsewhere(t, where):
+    """RetryInfo in the body, words in the message, the reset of a used-up limit: waited for like retry-after."""
+    error = {"message": "Slow down.", "code": 429, "status": "RESOURCE_EXHAUSTED"}
+    headers = []
+    if where == "detail":
+        error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.7s"}]
+    elif where == "message":
+        error["message"] = "Please try again in 700ms."
+    else:
+        headers = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "700ms")]
+    t.one.queue(json_answer({"error": error}, 429, headers), json_answer())
+    began = time.monotonic()
+    answer = chat(t, chat_body("m"))
+    assert answer.status == 200 and time.monotonic() - began >= 0.7
+    assert attempts(t, answer) == [("one", "rate_limited"), ("one", "ok")]

@@ -25,9 +25,10 @@ struct openai_answer_watch {
     struct json_tap tap;
     struct json_tapped member[JSON_TAP_NAMES];
 };
-void openai_answer_watch_init(struct openai_answer_watch *w, struct sl_arena *a);
-void openai_answer_watch_feed(struct openai_answer_watch *w, struct sl_str slice);
-void openai_answer_watch_done(const struct openai_answer_watch *w, struct answer_facts *out);
+/* watch: a struct openai_answer_watch; untyped for the seam (dialect.h). */
+void openai_answer_watch_init(void *watch, struct sl_arena *a);
+void openai_answer_watch_feed(void *watch, struct sl_str slice);
+void openai_answer_watch_done(const void *watch, struct answer_facts *out);
 
 /* Reads a usage object (its raw bytes, strictly). Not an object or not JSON: found is false. */
 void openai_usage_read(struct sl_str object, struct token_counts *out);

@@ -49,8 +49,9 @@ enum tapped {
     TAP_CHOICES
 };
 
-void openai_answer_watch_init(struct openai_answer_watch *w, struct sl_arena *a)
+void openai_answer_watch_init(void *watch, struct sl_arena *a)
 {
+    struct openai_answer_watch *w = watch;
     const struct json_tapped members[JSON_TAP_NAMES] = {
         [TAP_USAGE] = {.name = SL_STR("usage"), .max = OPENAI_USAGE_MAX},
         [TAP_ERROR] = {.name = SL_STR("error"), .max = OPENAI_ERROR_MAX},
@@ -61,13 +62,15 @@ void openai_answer_watch_init(struct openai_answer_watch *w, struct sl_arena *a)
     json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
 }
 
-void openai_answer_watch_feed(struct openai_answer_watch *w, struct sl_str slice)
+void openai_answer_watch_feed(void *watch, struct sl_str slice)
 {
+    struct openai_answer_watch *w = watch;
     json_tap_feed(&w->tap, slice);
 }
 
-void openai_answer_watch_done(const struct openai_answer_watch *w, struct answer_facts *out)
+void openai_answer_watch_done(const void *watch, struct answer_facts *out)
 {
+    const struct openai_answer_watch *w = watch;
     *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_CHOICES].bytes};
     struct sl_str usage = json_tap_value(&w->member[TAP_USAGE]), error = json_tap_value(&w->member[TAP_ERROR]);
     openai_usage_read(usage, &out->usage);

@@ -1,9 +1,7 @@
-/* What a provider answers: bodies, usage reports, and how long it asks to wait. */
+/* What a provider answers: bodies and usage reports, whole and in slices. */
 #include "dialect/openai_chat/openai_chat.h"
 
 #include "base/check.h"
-#include "base/clock.h"
-#include "provider/provider.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
@@ -41,18 +39,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     inside(f.error.code, body);
     inside(f.error.param, body);
     SL_CHECK(f.content_bytes <= n);
-    struct provider_answer a = {.status = 400 + (int)(n % 200), .type = f.error.type, .code = f.error.code};
-    SL_CHECK(provider_fault_of(&a) != PF_NONE);
-    SL_CHECK(provider_fault_in_stream(f.error.type, f.error.code) != PF_NONE);
     struct token_counts c;
     openai_usage_read(body, &c);
     struct sl_arena arena;
     sl_arena_init(&arena, NULL);
     check_slices(body, &f, &arena);
-    struct http_headers h = {0};
-    http_headers_add(&h, &arena, (n & 1) != 0 ? SL_STR("retry-after") : SL_STR("retry-after-ms"), body);
-    int64_t wait = provider_retry_after_ns(&h, INT64_C(1790000000) * SL_SEC);
-    SL_CHECK(wait >= -1 && wait <= 24 * 60 * SL_MIN);
     sl_arena_done(&arena);
     return 0;
 }

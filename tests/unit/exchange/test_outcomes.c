@@ -67,6 +67,33 @@ static const struct fake_step stream_cut[] = {
     {.act = FAKE_SEND, .bytes = SL_STR_INIT("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {\"cho")},
     {.act = FAKE_CLOSE}};
 
+#define PLAIN(status, extra, body)                                                                                     \
+    {                                                                                                                  \
+        {.act = FAKE_SEND, .bytes = SL_STR_INIT("HTTP/1.1 " status " X\r\n" extra "connection: close\r\n\r\n" body)},  \
+            {.act = FAKE_CLOSE},                                                                                       \
+    }
+#define EVENT(body) PLAIN("200", "content-type: text/event-stream\r\n", "data: " body "\n\n")
+static const struct fake_step stream_oops[] = EVENT("{\"error\":{\"message\":\"no\",\"type\":\"server_error\"}}");
+static const struct fake_step stream_context[] =
+    EVENT("{\"error\":{\"message\":\"the provider's words\",\"code\":\"context_length_exceeded\"}}");
+static const struct fake_step fault_in_200[] =
+    PLAIN("200", "content-type: application/json\r\n",
+          "{\"error\":{\"message\":\"the provider's words\",\"type\":\"invalid_request_error\"}}");
+static const struct fake_step quota_in_200[] = PLAIN(
+    "200", "content-type: application/json\r\n", "{\"error\":{\"message\":\"no\",\"code\":\"insufficient_quota\"}}");
+static const struct fake_step context_500[] =
+    PLAIN("500", "content-type: application/json\r\n",
+          "{\"message\":\"the provider's words: maximum context length is 4096\"}");
+static const struct fake_step google_list[] =
+    PLAIN("400", "content-type: application/json\r\n",
+          "[{\"error\":{\"code\":400,\"message\":\"the provider's words\",\"status\":\"INVALID_ARGUMENT\"}}]");
+static const struct fake_step page_400[] =
+    PLAIN("400", "content-type: text/html\r\n", "<html><title>400 the provider's words</title></html>");
+static const struct fake_step page_502[] =
+    PLAIN("502", "content-type: text/html\r\n", "<html><title>502</title></html>");
+static const struct fake_step aws_429[] =
+    PLAIN("429", "x-amzn-errortype: ThrottlingException:http://internal/\r\n", "{\"message\":\"Too many requests\"}");
+
 struct end {
     const char *name, *outcome; /* in the ledger */
     const struct fake_step *one;
@@ -127,7 +154,23 @@ static const struct end ends[] = {
     {"503", "overloaded", e503, .moves = true, .same = true, .status = 503, .code = "server_is_overloaded",
      .passed = true, .sent = true},
     {"302", "redirect", e302, .moves = true, .status = 502, .code = "upstream_redirect_refused", .sent = true},
-    {"error event first", "stream_error", stream_error, .stream = true, .moves = true, .same = true, .status = 502,
+    {"error event first", "overloaded", stream_error, .stream = true, .moves = true, .same = true, .status = 503,
+     .code = "upstream_overloaded", .sent = true},
+    {"unnamed error event", "stream_error", stream_oops, .stream = true, .moves = true, .same = true, .status = 502,
+     .code = "upstream_error", .sent = true},
+    {"too long, in an event", "context_overflow", stream_context, .stream = true, .moves = true, .status = 400,
+     .code = "context_length_exceeded", .passed = true, .sent = true},
+    {"refused in a 200", "client_fault", fault_in_200, .status = 400, .code = "bad_request", .passed = true,
+     .sent = true},
+    {"quota in a 200", "quota_exhausted", quota_in_200, .moves = true, .status = 502,
+     .code = "upstream_quota_exhausted", .sent = true},
+    {"too long, with a 500", "context_overflow", context_500, .moves = true, .status = 500,
+     .code = "maximum context length", .passed = true, .sent = true},
+    {"Google's list", "client_fault", google_list, .status = 400, .code = "bad_request", .passed = true, .sent = true},
+    {"a page with 400", "client_fault", page_400, .status = 400, .code = "bad_request", .sent = true},
+    {"a name in a header", "rate_limited", aws_429, .moves = true, .same = true, .status = 429,
+     .code = "upstream_rate_limited", .sent = true},
+    {"nothing but a page", "server_error", page_502, .moves = true, .same = true, .status = 502,
      .code = "upstream_error", .sent = true},
     {"stream cut first", "truncated", stream_cut, .stream = true, .moves = true, .same = true, .status = 502,
      .code = "upstream_truncated", .sent = true, .billed = true},
@@ -299,6 +342,57 @@ static void test_waits(void **state)
     kit_close(&k);
 }
 
+/* Waits that stand elsewhere: in the body, in the message, in a limit's reset, beside an error in a 200. */
+static void test_waits_elsewhere(void **state)
+{
+    (void)state;
+    static const struct fake_step delay[] =
+        PLAIN("429", "",
+              "{\"error\":{\"code\":429,\"message\":\"Quota\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{"
+              "\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.5s\"}]}}");
+    static const struct fake_step words[] =
+        PLAIN("429", "", "{\"error\":{\"message\":\"Rate limit. Please try again in 1s500ms.\"}}");
+    static const struct fake_step limit[] =
+        PLAIN("429", "x-ratelimit-remaining-tokens: 0\r\nx-ratelimit-reset-tokens: 1500ms\r\n", "{\"error\":{}}");
+    static const struct fake_step inside[] = PLAIN("200", "content-type: application/json\r\nretry-after-ms: 1500\r\n",
+                                                   "{\"error\":{\"message\":\"no\",\"type\":\"rate_limit_error\"}}");
+    static const struct fake_step event[] =
+        PLAIN("200", "content-type: text/event-stream\r\nretry-after-ms: 1500\r\n",
+              "data: {\"error\":{\"message\":\"no\",\"type\":\"rate_limit_error\"}}\n\n");
+    static const struct fake_step *const all[] = {delay, words, limit, inside, event};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct kit k;
+        struct client c;
+        kit_open(&k, NULL);
+        fake_script(&k.one, all[i]);
+        if (all[i] == event)
+            fake_bytes(
+                &k.one,
+                SL_STR("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" EV_ROLE EV_A EV_STOP EV_DONE),
+                FAKE_CLOSE);
+        else
+            fake_answer(&k.one, 200, NULL, ANSWER);
+        int64_t began = vnet_now(k.core.net);
+        client_chat(&c, &k.core, all[i] == event ? STREAM : CHAT);
+        kit_run(&k, 60 * SL_SEC);
+        if (c.status != 200 || c.head_ns - began < 1500 * SL_MS || c.head_ns - began > 1800 * SL_MS)
+            fail_msg("%zu: %d after %lld ms", i, c.status, (long long)((c.head_ns - began) / SL_MS));
+        client_done(&c);
+        kit_close(&k);
+    }
+    /* beside an answer it means nothing */
+    struct kit k;
+    struct client c;
+    kit_open(&k, NULL);
+    fake_answer(&k.one, 200, "retry-after: 30\r\n", ANSWER);
+    int64_t began = vnet_now(k.core.net);
+    client_chat(&c, &k.core, CHAT);
+    kit_run(&k, SL_SEC);
+    assert_true(c.status == 200 && c.last && c.head_ns - began < 50 * SL_MS);
+    client_done(&c);
+    kit_close(&k);
+}
+
 /* A target that always fails: as often as the policy says, no more; every try has its line. */
 static void test_attempts_are_bounded(void **state)
 {
@@ -374,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_next_target),
         cmocka_unit_test(test_same_target),
         cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_waits_elsewhere),
         cmocka_unit_test(test_attempts_are_bounded),
         cmocka_unit_test(test_fallback_can_be_refused),
         cmocka_unit_test(test_usage_of_an_earlier_try),

@@ -236,7 +236,7 @@ static char *long_answer(size_t pad)
     return p;
 }
 
-/* Shorter than what is held: one piece with its length, another try until then. Longer: as it comes, usage from its tail. */
+/* Shorter than what is held: one piece with its length, another try until then. Longer: as it comes. */
 static void test_hold(void **state)
 {
     (void)state;
@@ -259,6 +259,105 @@ static void test_hold(void **state)
         kit_close(&k);
         sl_free(answer);
     }
+}
+
+#define CHOICES "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\""
+#define CHOICES_END "\"},\"finish_reason\":\"stop\"}]"
+#define DECOY "\\\"usage\\\":{\\\"prompt_tokens\\\":1}}]} "
+#define USAGE                                                                                                          \
+    "\"usage\":{\"prompt_tokens\":11,\"completion_tokens\":22,\"total_tokens\":33,\"prompt_tokens_details\":{\"cached_tokens\":4}}"
+
+/* An answer of about 40 KB with usage in front of its choices, between members, or behind them; its content looks like usage. */
+static char *usage_at(unsigned place)
+{
+    static const char *const before[] = {"{" USAGE ",\"id\":\"c1\",", "{\"id\":\"c1\",", "{\"id\":\"c1\","};
+    static const char *const behind[] = {"}\n", "," USAGE ",\"pad\":[{\"usage\":{\"prompt_tokens\":5}}]}",
+                                         "," USAGE "}"};
+    struct sl_buf b = {0};
+    sl_buf_init(&b, 1u << 20);
+    SL_CHECK(sl_buf_adds(&b, sl_str_c(before[place])) == SL_OK && sl_buf_adds(&b, SL_STR(CHOICES)) == SL_OK);
+    for (unsigned i = 0; i < 1000; i++)
+        SL_CHECK(sl_buf_adds(&b, SL_STR(DECOY "and forty bytes more of text ")) == SL_OK);
+    SL_CHECK(sl_buf_adds(&b, SL_STR(CHOICES_END)) == SL_OK && sl_buf_adds(&b, sl_str_c(behind[place])) == SL_OK);
+    char *text = sl_malloc(b.n + 1);
+    memcpy(text, b.p, b.n);
+    text[b.n] = '\0';
+    sl_buf_done(&b);
+    return text;
+}
+
+/* Unheld, wherever usage stands and wherever the bytes are cut: its counts exactly, nothing estimated. */
+static void test_usage_of_unheld_answers(void **state)
+{
+    (void)state;
+    for (unsigned place = 0; place < 3; place++) {
+        char *answer = usage_at(place);
+        size_t n = strlen(answer);
+        for (size_t i = 0; i < 120; i++) {
+            /* in the first and last hundred bytes each, and some between */
+            size_t cut = i < 50 ? 1 + 3 * i : i < 100 ? n - 1 - 4 * (i - 50) : i * n / 123;
+            char head[128];
+            int h = snprintf(head, sizeof head,
+                             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n\r\n", n);
+            const struct fake_step steps[] = {{.act = FAKE_SEND, .bytes = sl_str_of(head, (size_t)h)},
+                                              {.act = FAKE_SEND, .bytes = sl_str_of(answer, cut)},
+                                              {.act = FAKE_WAIT, .ns = SL_MS},
+                                              {.act = FAKE_SEND, .bytes = sl_str_of(answer + cut, n - cut)},
+                                              {.act = FAKE_END}};
+            struct kit k;
+            struct client c;
+            kit_open(&k, &(struct core_options){.set = {.hold_bytes = 100}, .seed = i});
+            if (i % 2 == 0)
+                vnet_set_faults(k.core.net, &(struct vnet_faults){.short_read = 900000});
+            fake_script(&k.one, steps);
+            client_chat(&c, &k.core, CHAT);
+            kit_run(&k, 5 * SL_SEC);
+            expect_str(sl_buf_str(&c.body), answer);
+            struct core_entry e = only_entry(&k);
+            if (e.close.usage.input != 7 || e.close.usage.output != 22)
+                fail_msg("place %u, cut %zu: %llu, %llu", place, cut, (unsigned long long)e.close.usage.input,
+                         (unsigned long long)e.close.usage.output);
+            assert_int_equal(e.close.flags & (ENTRY_ESTIMATED | ENTRY_INTERRUPTED), 0);
+            assert_string_equal(e.outcome, "ok");
+            client_done(&c);
+            kit_close(&k);
+        }
+        sl_free(answer);
+    }
+}
+
+/* Without a length, the end of the connection says nothing: the brackets do. And an error behind much output is passed on. */
+static void test_unheld_ends(void **state)
+{
+    (void)state;
+    char *answer = usage_at(2);
+    size_t n = strlen(answer);
+    const struct sl_str error = SL_STR(",\"error\":{\"message\":\"late\",\"code\":429}}");
+    for (unsigned how = 0; how < 3; how++) { /* whole, cut, with an error */
+        const struct fake_step steps[] = {
+            {.act = FAKE_SEND,
+             .bytes = SL_STR("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n")},
+            {.act = FAKE_SEND, .bytes = sl_str_of(answer, how == 0 ? n : n - 1)},
+            {.act = FAKE_SEND, .bytes = how == 2 ? error : SL_STR_NONE},
+            {.act = FAKE_CLOSE}};
+        struct kit k;
+        struct client c;
+        kit_open(&k, &(struct core_options){.set = {.hold_bytes = 100}});
+        fake_script(&k.one, steps);
+        client_chat(&c, &k.core, CHAT);
+        kit_run(&k, 5 * SL_SEC);
+        assert_int_equal(c.status, 200);
+        assert_int_equal(c.reset, how == 1);
+        assert_int_equal(c.last, how != 1);
+        struct core_entry e = only_entry(&k);
+        assert_string_equal(e.outcome, how == 0 ? "ok" : how == 1 ? "truncated" : "stream_error");
+        assert_int_equal(e.close.usage.output, 22); /* what was reported was done */
+        if (how == 2)
+            assert_true(sl_str_ends(sl_buf_str(&c.body), error));
+        client_done(&c);
+        kit_close(&k);
+    }
+    sl_free(answer);
 }
 
 static void test_long_answer_breaks(void **state)
@@ -480,6 +579,8 @@ int main(void)
         cmocka_unit_test(test_error_event_in_stream),
         cmocka_unit_test(test_end_is_not_waited_for),
         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_usage_of_unheld_answers),
+        cmocka_unit_test(test_unheld_ends),
         cmocka_unit_test(test_long_answer_breaks),
         cmocka_unit_test(test_hold_nothing),
         cmocka_unit_test(test_slow_client),

@@ -1,4 +1,4 @@
-/* What goes to a provider and comes back: headers, credentials, and what its errors mean. */
+/* What goes to a provider and comes back: headers, credentials, paths. */
 #include "provider/provider.h"
 
 #include <setjmp.h>
@@ -313,143 +313,13 @@ static void what_comes_back(void **state)
     assert_int_equal(to.n, sizeof kept / sizeof kept[0]);
 }
 
-/* -- Faults ---------------------------------------------------------------------------------------------------------- */
-
-static const struct {
-    int status;
-    const char *type, *code;
-    enum provider_fault want;
-} faults[] = {
-    {200, "", "", PF_NONE},
-    {204, "", "", PF_NONE},
-    {200, "", "insufficient_quota", PF_NONE}, /* a 200 is a 200 */
-    {301, "", "", PF_REDIRECT},
-    {304, "", "", PF_REDIRECT},
-    {400, "invalid_request_error", "", PF_CLIENT_FAULT},
-    {400, "invalid_request_error", "unsupported_value", PF_CLIENT_FAULT},
-    {400, "invalid_request_error", "context_length_exceeded", PF_CONTEXT_OVERFLOW},
-    {400, "invalid_request_error", "content_policy_violation", PF_CONTENT_FILTER},
-    {400, "", "content_filter", PF_CONTENT_FILTER},
-    {400, "", "model_not_found", PF_MODEL_GONE},
-    {401, "invalid_request_error", "invalid_api_key", PF_BAD_CREDENTIALS},
-    {401, "", "context_length_exceeded", PF_BAD_CREDENTIALS},
-    {402, "", "", PF_QUOTA_EXHAUSTED},
-    {403, "", "", PF_FORBIDDEN},
-    {403, "", "unsupported_country_region_territory", PF_FORBIDDEN},
-    {403, "", "model_not_found", PF_MODEL_GONE},
-    {404, "invalid_request_error", "model_not_found", PF_MODEL_GONE},
-    {404, "", "", PF_MODEL_GONE},
-    {405, "", "", PF_CLIENT_FAULT},
-    {408, "", "", PF_SERVER_ERROR},
-    {409, "", "", PF_SERVER_ERROR},
-    {413, "", "", PF_CLIENT_FAULT},
-    {413, "tokens", "rate_limit_exceeded", PF_RATE_LIMITED},
-    {422, "", "", PF_CLIENT_FAULT},
-    {429, "rate_limit_error", "rate_limit_exceeded", PF_RATE_LIMITED},
-    {429, "tokens", "", PF_RATE_LIMITED},
-    {429, "rate_limit_error", "slow_down", PF_RATE_LIMITED},
-    {429, "insufficient_quota", "insufficient_quota", PF_QUOTA_EXHAUSTED},
-    {429, "insufficient_quota", "", PF_QUOTA_EXHAUSTED},
-    {429, "", "credit_balance_exhausted", PF_QUOTA_EXHAUSTED},
-    {429, "", "organization_spend_limit_exceeded", PF_QUOTA_EXHAUSTED},
-    {429, "", "project_spend_limit_exceeded", PF_QUOTA_EXHAUSTED},
-    {429, "", "organization_usage_limit_exceeded", PF_QUOTA_EXHAUSTED},
-    {429, "", "resource_unavailable", PF_OVERLOADED},
-    {499, "", "", PF_CLIENT_FAULT},
-    {500, "server_error", "", PF_SERVER_ERROR},
-    {502, "", "", PF_SERVER_ERROR},
-    {503, "service_unavailable_error", "server_is_overloaded", PF_OVERLOADED},
-    {503, "", "", PF_OVERLOADED},
-    {504, "", "", PF_SERVER_ERROR},
-    {520, "", "", PF_SERVER_ERROR},
-    {529, "", "", PF_OVERLOADED},
-    {100, "", "", PF_MALFORMED},
-    {600, "", "", PF_MALFORMED},
-    {0, "", "", PF_MALFORMED},
-};
-
-static void faults_by_status_and_code(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
-        struct provider_answer a = {
-            .status = faults[i].status, .type = sl_str_c(faults[i].type), .code = sl_str_c(faults[i].code)};
-        enum provider_fault got = provider_fault_of(&a);
-        if (got != faults[i].want)
-            fail_msg("%d %s %s: %s", faults[i].status, faults[i].type, faults[i].code, provider_fault_name(got));
-    }
-    for (int f = PF_NONE; f <= PF_MALFORMED; f++)
-        assert_true(strlen(provider_fault_name((enum provider_fault)f)) > 0);
-    assert_false(provider_fault_shows_body(PF_BAD_CREDENTIALS));
-    assert_false(provider_fault_shows_body(PF_FORBIDDEN));
-    assert_false(provider_fault_shows_body(PF_QUOTA_EXHAUSTED));
-    assert_false(provider_fault_shows_body(PF_RATE_LIMITED));
-    assert_true(provider_fault_shows_body(PF_CLIENT_FAULT));
-    assert_true(provider_fault_shows_body(PF_CONTENT_FILTER));
-}
-
-static void faults_in_streams(void **state)
-{
-    (void)state;
-    assert_int_equal(provider_fault_in_stream(SL_STR("server_error"), SL_STR("")), PF_SERVER_ERROR);
-    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("")), PF_SERVER_ERROR);
-    assert_int_equal(provider_fault_in_stream(SL_STR("insufficient_quota"), SL_STR("")), PF_QUOTA_EXHAUSTED);
-    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("429")), PF_RATE_LIMITED);
-    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("502")), PF_SERVER_ERROR);
-    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("400")), PF_CLIENT_FAULT);
-    assert_int_equal(provider_fault_in_stream(SL_STR(""), SL_STR("200")), PF_SERVER_ERROR);
-}
-
-static int64_t wait_for(const char *ms, const char *seconds)
-{
-    struct http_headers h = {0};
-    if (ms != NULL)
-        http_headers_add(&h, &arena, SL_STR("retry-after-ms"), sl_str_c(ms));
-    if (seconds != NULL)
-        http_headers_add(&h, &arena, SL_STR("retry-after"), sl_str_c(seconds));
-    return provider_retry_after_ns(&h, INT64_C(784111777) * SL_SEC); /* Sun, 06 Nov 1994 08:49:37 GMT */
-}
-
-static void waits(void **state)
-{
-    (void)state;
-    const int64_t day = 24 * 60 * SL_MIN;
-    assert_int_equal(wait_for(NULL, NULL), -1);
-    assert_int_equal(wait_for(NULL, "0"), 0);
-    assert_int_equal(wait_for(NULL, "7"), 7 * SL_SEC);
-    assert_int_equal(wait_for(NULL, "1.5"), 1500 * SL_MS);
-    assert_int_equal(wait_for("250", "7"), 250 * SL_MS);
-    assert_int_equal(wait_for("0.5", "7"), 500 * SL_US);
-    assert_int_equal(wait_for("soon", "7"), 7 * SL_SEC);
-    assert_int_equal(wait_for(NULL, "1.2345678901234567890"), INT64_C(1234567890));
-    assert_int_equal(wait_for(NULL, "86401"), day);
-    assert_int_equal(wait_for(NULL, "1000000000"), day);
-    assert_int_equal(wait_for(NULL, "18446744073709551615.9"), day);
-    assert_int_equal(wait_for("18446744073709551615", NULL), day);
-    assert_int_equal(wait_for(NULL, "99999999999999999999"), -1);
-    assert_int_equal(wait_for(NULL, "-5"), -1);
-    assert_int_equal(wait_for(NULL, "1e3"), -1);
-    assert_int_equal(wait_for(NULL, "soon"), -1);
-    assert_int_equal(wait_for(NULL, "1.x"), -1);
-    assert_int_equal(wait_for(NULL, "Sun, 06 Nov 1994 08:49:47 GMT"), 10 * SL_SEC);
-    assert_int_equal(wait_for(NULL, "Sun, 06 Nov 1994 08:49:27 GMT"), 0);
-    assert_int_equal(wait_for(NULL, "Tue, 06 Dec 1994 08:49:37 GMT"), day);
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(nothing_dangerous_passes),
-        T(what_a_provider_gets),
-        T(headers_that_connection_names_stay),
-        T(configured_headers),
-        T(upstream_paths),
-        T(kinds),
+        T(nothing_dangerous_passes), T(what_a_provider_gets), T(headers_that_connection_names_stay),
+        T(configured_headers),       T(upstream_paths),       T(kinds),
         T(what_comes_back),
-        T(faults_by_status_and_code),
-        T(faults_in_streams),
-        T(waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
