@@ -24,9 +24,12 @@ static struct sl_str percent_decode(struct sl_str s, struct sl_arena *a)
     for (size_t i = 0; i < s.n; i++) {
         int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1;
         int low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
-        out[n++] = low >= 0 ? (char)(high << 4 | low) : s.p[i];
-        if (low >= 0)
+        char c = s.p[i];
+        if (low >= 0) {
+            c = (char)(high << 4 | low);
             i += 2;
+        }
+        out[n++] = c;
     }
     return sl_str_of(out, n);
 }
