@@ -77,6 +77,8 @@ struct dialect_codec {
                          const struct neutral_event *e); /* NE_ERROR, NE_DONE: nothing (the exchange ends it) */
     /* The last events: finish, usage, terminator. Only after a whole answer. */
     void (*stream_write_end)(void *state);
+    /* The answer to a request that counts tokens; NULL: the format has none. */
+    void (*count_write)(uint64_t tokens, struct sl_buf *out);
     const struct model_caps *caps; /* the table */
 };
 

@@ -32,10 +32,11 @@ struct exchange_policy {
     size_t event_bytes;          /* of one event of a stream */
     int64_t answer_ns;           /* to the head of an answer that is not a stream: it comes when all of it is ready */
     int64_t queue_ns, write_ns, settle_ns;
-    bool open_synced;  /* nothing goes upstream before the open record is on disk */
-    bool close_synced; /* the client gets the end of its answer when the close record is on disk */
-    bool full_refuses; /* no attempt without an open record (ledger.on_full: refuse) */
-    bool wipe;         /* nothing of a body stays in memory behind the exchange */
+    unsigned unsupported; /* enum on_unsupported (dialect/codec.h) */
+    bool open_synced;     /* nothing goes upstream before the open record is on disk */
+    bool close_synced;    /* the client gets the end of its answer when the close record is on disk */
+    bool full_refuses;    /* no attempt without an open record (ledger.on_full: refuse) */
+    bool wipe;            /* nothing of a body stays in memory behind the exchange */
 };
 
 /* The immutable configuration of the running process, as exchanges see it. Built by main/snapshot.c. */

@@ -5,6 +5,7 @@
 #include "auth/key.h"
 #include "dialect/dialect.h"
 #include "dialect/relay_same.h"
+#include "dialect/relay_translate.h"
 #include "exchange/env.h"
 #include "exchange/exchange.h"
 #include "http/body.h"
@@ -19,6 +20,7 @@
 #define EXCHANGE_TRIES_MAX 16u /* attempts of one exchange: a bound on records and money whatever the policy says */
 #define EXCHANGE_HISTORY 8u    /* last states, for crash reports */
 #define DECODE_PIECE 16384u    /* of a decoded body at a time */
+#define DROPPED_TEXT 512u      /* bytes of x-sluice-dropped */
 #define ERROR_BODY_MAX 65536u  /* of a provider's error answer that is kept to be judged and passed on */
 
 struct exchange_row {
@@ -121,13 +123,25 @@ struct exchange {
     unsigned n_tries;
     struct attempt *attempt;          /* own or NULL */
     struct sl_arena attempt_arena;    /* of the live attempt */
+    const struct dialect *up;         /* of the live attempt: what its provider is spoken to in */
+    struct body_pieces pieces;        /* of the live attempt; in its arena */
+    struct neutral_request *neutral;  /* the request, read when the first foreign candidate was tried */
+    struct translation *translation;  /* of the live attempt, in its arena; NULL: client and provider speak the same */
+    struct error_facts refused;       /* why a candidate cannot take the request */
+    struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
+    struct sl_str dropped;            /* what the translation could not say */
     const struct http_response *head; /* borrow (of attempt); NULL until it came */
     bool answer_ok;                   /* 2xx */
     bool is_stream;                   /* the answer is an event stream */
     bool over;                        /* the attempt is over; tries[n-1].result says how */
     struct sl_chunks held;            /* own: bytes of the answer that the client has not been given */
     bool error_cut;                   /* more of an error answer came than is kept */
-    struct relay_same relay;          /* of the live attempt, when is_stream */
+    struct relay_same relay;          /* of the live attempt, when is_stream and not translated */
+    struct relay_translate foreign;   /* the same when translated */
+    struct relay_state *seen;         /* of whichever is live */
+    struct relay_state answer_seen;   /* of a translated answer that is no stream */
+    bool out_stream;                  /* what the client gets is a stream */
+    int64_t head_ns;                  /* when the head of the answer came */
     bool relay_live;                  /* relay must be released */
     bool relay_bad;                   /* the answer broke its format or a limit, or said an error: bad_outcome */
     enum outcome bad_outcome;
@@ -189,6 +203,14 @@ void try_abandon(struct exchange *x);        /* ends the current try from our si
 /* What an error inside an answer of 200 means; notes it in the current try. Never OUT_OK. */
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);
 void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */
+
+/* translate.c */
+/* What a provider is spoken to in for this exchange; NULL: it cannot serve it. */
+const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p);
+/* Sets up, pieces, translation for a candidate, in the attempt's arena. False: x->refused says why it cannot be asked. */
+bool translate_request(struct exchange *x, const struct route_candidate *c);
+/* A request that only counts tokens and that no candidate's provider can take: own_body is set. */
+bool translate_counts_here(struct exchange *x);
 
 /* step_relay.c */
 extern const struct attempt_owner exchange_attempt_owner;

@@ -1,5 +1,13 @@
 #include "exchange/settings.h"
 
+static const struct cfg_word ON_UNSUPPORTED[] = {
+    {"report", UNSUPPORTED_SAYS,
+     "wishes that do no harm are left out and named in `x-sluice-dropped`; those that would change what the caller gets "
+     "are refused"},
+    {"reject", UNSUPPORTED_REFUSES, "anything that cannot be said is refused with a 400 that names it"},
+    {"drop", UNSUPPORTED_DROPS, "whatever can be left out is, and named in `x-sluice-dropped`"},
+    {NULL, 0, NULL}};
+
 const struct cfg_section exchange_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"hold_bytes", CFG_SIZE_AT(struct exchange_settings, hold_bytes), .preset = "256KiB", .min = 0, .max = 16 << 20,
@@ -15,4 +23,8 @@ const struct cfg_section exchange_settings_section = {
          .max = 64 << 20,
          .text = "Largest single event of a stream; a larger one ends it. Events with tool arguments or images are the "
                  "largest seen, some hundred KiB."},
+        {"on_unsupported", CFG_ENUM_AT(struct exchange_settings, on_unsupported, ON_UNSUPPORTED), .preset = "report",
+         .text =
+             "What happens to a member of a request that the provider's format or model has no word for. Only where "
+             "client and provider speak different formats; else requests pass as they are."},
         CFG_END}};

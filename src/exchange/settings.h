@@ -4,10 +4,17 @@
 
 #include "config/schema.h"
 
+enum unsupported_setting {
+    UNSUPPORTED_SAYS = 0,
+    UNSUPPORTED_REFUSES,
+    UNSUPPORTED_DROPS
+};
+
 struct exchange_settings {
     uint32_t hold_bytes;         /* of an answer that is not a stream, before the client sees a byte */
     uint32_t client_queue_bytes; /* waiting for a slow client before the provider is held */
     uint32_t sse_event_bytes;    /* largest single event */
+    enum unsupported_setting on_unsupported;
 };
 
 extern const struct cfg_section exchange_settings_section;

@@ -55,6 +55,11 @@ static enum step understand(struct exchange *x)
     if (x->body.n == 0)
         return exchange_refuse(x, GE_BODY_MISSING);
     x->body_text = sl_chunks_flat(&x->body);
+    if (x->match.model.n > 0) { /* Gemini: said by the path */
+        if (!operation_model_id(&x->match, x->a, &x->facts.model) || x->facts.model.n > MODEL_NAME_MAX)
+            return exchange_refuse(x, GE_MODEL_UNKNOWN);
+        x->facts.stream = x->match.stream;
+    }
     if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &refusal.error);
@@ -127,6 +132,11 @@ enum step step_plan(struct exchange *x)
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
     switch (route_plan(x->snap->policy, &ask, x->a, &x->plan)) {
     case ROUTE_OK:
+        if (translate_counts_here(x)) {
+            exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
+            exchange_goto(x, XS_RESPOND);
+            return STEP_GO;
+        }
         exchange_goto(x, XS_TRY);
         return STEP_GO;
     case ROUTE_NO_SUCH_ROUTE:

@@ -4,11 +4,16 @@
  *   attempt: on_body ─► stream: relay_same_feed ─► pieces ─┬─ TRY:   copied to held; wake when the first event is whole
  *                       else:   kept, or passed            └─ RELAY: straight to the client's connection, no copy
  *
+ * Between two dialects relay_translate_feed stands in the same place, and an answer that is no stream is kept whole and
+ * written anew when it is over.
+ *
  * Back-pressure: when the connection's queue has no room the attempt is held (attempt_read off) until on_room. */
 #include "dialect/error_read.h"
 #include "exchange/exchange_int.h"
 
 #define RELAY_IOV 32
+#define EARLY_ERRORS_NS SL_SEC           /* how long a start without output is held back, between dialects */
+#define FOREIGN_ANSWER_BYTES (64u << 20) /* of an answer that is translated whole, where the settings name no bound */
 
 static bool is_event_stream(const struct http_response *h)
 {
@@ -24,18 +29,30 @@ static void break_off(struct exchange *x, enum outcome o)
     exchange_wake(x, EV_STREAM_END);
 }
 
+static void open_relay(struct exchange *x)
+{
+    x->relay_live = true;
+    if (x->translation != NULL) {
+        relay_translate_init(&x->foreign, x->translation, x->snap->set.event_bytes);
+        x->seen = &x->foreign.state;
+        return;
+    }
+    relay_same_init(&x->relay, x->dialect, x->usage_asked ? RELAY_HIDE_USAGE : 0, &x->attempt_arena);
+    relay_same_limit(&x->relay, x->snap->set.event_bytes);
+    x->seen = &x->relay.state;
+}
+
 static void on_head(void *owner, const struct http_response *head)
 {
     struct exchange *x = owner;
     x->head = head;
     x->answer_ok = head->status >= 200 && head->status < 300;
     x->is_stream = x->answer_ok && is_event_stream(head);
+    x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
-    if (x->is_stream) {
-        relay_same_init(&x->relay, x->dialect, x->usage_asked ? RELAY_HIDE_USAGE : 0, &x->attempt_arena);
-        relay_same_limit(&x->relay, x->snap->set.event_bytes);
-        x->relay_live = true;
-    }
+    x->head_ns = sl_loop_now(x->env->loop);
+    if (x->is_stream)
+        open_relay(x);
     if (x->answer_ok && !x->is_stream && x->snap->set.answer_bytes > 0 &&
         head->content_length > (int64_t)x->snap->set.answer_bytes)
         break_off(x, OUT_TOO_LARGE); /* it says so itself: nobody has seen a byte yet */
@@ -72,14 +89,25 @@ static void note_event_times(struct exchange *x, uint64_t events)
     x->events_relayed += events;
 }
 
+/* Whether what came is an answer already, so that the client may be given it. Between dialects: output, or the life signs of a
+ * model that thinks; before that a provider's early error stays unseen and another target can be asked. */
+static bool is_begun(const struct exchange *x)
+{
+    if (x->translation == NULL)
+        return x->seen->events > 0;
+    return x->seen->saw_content || x->seen->saw_finish ||
+           (x->seen->events > 0 && sl_loop_now(x->env->loop) - x->head_ns > EARLY_ERRORS_NS);
+}
+
 static void on_stream_body(struct exchange *x, struct sl_str bytes)
 {
     const struct iovec *v = NULL;
     int n = 0;
-    uint64_t before = x->relay.state.events;
-    enum relay_feed r = relay_same_feed(&x->relay, bytes, &v, &n);
-    if (x->relay.state.events != before)
-        note_event_times(x, x->relay.state.events - before);
+    uint64_t before = x->seen->events;
+    enum relay_feed r = x->translation != NULL ? relay_translate_feed(&x->foreign, bytes, &v, &n)
+                                               : relay_same_feed(&x->relay, bytes, &v, &n);
+    if (x->seen->events != before)
+        note_event_times(x, x->seen->events - before);
     if (n > 0 && x->state == XS_RELAY && x->committed) {
         to_client(x, v, n);
     } else {
@@ -90,11 +118,11 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
             exchange_wake(x, EV_HELD);
         }
     }
-    if (r == RELAY_LIMIT || x->relay.state.saw_error)
-        break_off(x, r == RELAY_LIMIT ? OUT_TOO_LARGE : OUT_STREAM_ERROR);
+    if (r == RELAY_LIMIT || r == RELAY_BROKEN || x->seen->saw_error)
+        break_off(x, r == RELAY_LIMIT ? OUT_TOO_LARGE : r == RELAY_BROKEN ? OUT_MALFORMED : OUT_STREAM_ERROR);
     else if (r != RELAY_MORE)
         exchange_wake(x, EV_STREAM_END);
-    else if (!x->committed && x->relay.state.events > 0)
+    else if (!x->committed && is_begun(x))
         exchange_wake(x, EV_HELD);
 }
 
@@ -131,6 +159,8 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
 static void on_plain_body(struct exchange *x, struct sl_str bytes)
 {
     uint64_t max = x->snap->set.answer_bytes;
+    if (x->translation != NULL && (max == 0 || max > FOREIGN_ANSWER_BYTES))
+        max = FOREIGN_ANSWER_BYTES;
     x->answer_n += bytes.n;
     if (x->relay_bad)
         return;
@@ -145,7 +175,7 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
         return;
     }
     SL_CHECK(sl_chunks_add(&x->held, bytes.p, bytes.n) == SL_OK);
-    if (x->held.n >= x->snap->set.hold_bytes) {
+    if (x->translation == NULL && x->held.n >= x->snap->set.hold_bytes) {
         hold_attempt(x);
         exchange_wake(x, EV_HELD);
     }
@@ -199,14 +229,38 @@ static enum outcome verdict_unheld(struct exchange *x)
     return f.error.found ? OUT_STREAM_ERROR : f.valid ? OUT_OK : OUT_TRUNCATED;
 }
 
+/* The whole answer in the client's format takes the place of the provider's in `held`. */
+static enum outcome verdict_foreign(struct exchange *x)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, FOREIGN_ANSWER_BYTES);
+    x->seen = &x->answer_seen;
+    bool ok = relay_translate_answer(x->translation, sl_chunks_flat(&x->held), x->facts.stream, &out, &x->answer_seen);
+    if (ok) {
+        sl_chunks_clear(&x->held);
+        SL_CHECK(sl_chunks_add(&x->held, out.p, out.n) == SL_OK);
+    }
+    sl_buf_done(&out);
+    if (ok)
+        return OUT_OK;
+    return x->answer_seen.saw_error ? try_judge_inner(x, &x->answer_seen.error) : OUT_MALFORMED;
+}
+
+static bool stream_is_whole(struct exchange *x)
+{
+    return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_complete(&x->relay);
+}
+
 enum outcome relay_verdict(struct exchange *x)
 {
     if (x->relay_bad && x->is_stream && x->bad_outcome == OUT_STREAM_ERROR && !x->committed)
-        return try_judge_inner(x, &x->relay.state.error);
+        return try_judge_inner(x, &x->seen->error);
     if (x->relay_bad)
         return x->bad_outcome;
     if (x->is_stream)
-        return relay_same_complete(&x->relay) ? OUT_OK : OUT_TRUNCATED;
+        return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
+    if (x->translation != NULL)
+        return verdict_foreign(x);
     if (x->committed)
         return verdict_unheld(x);
     x->dialect->answer_decode(sl_chunks_flat(&x->held), &x->answer);
@@ -219,10 +273,10 @@ void relay_note_usage(struct exchange *x, struct try *t)
 {
     if (!x->answer_ok)
         return;
-    if (x->is_stream) {
-        t->counts = x->relay.state.usage;
-        t->output_bytes = x->relay.state.output_bytes;
-        t->output_events = x->relay.state.events;
+    if (x->seen != NULL) {
+        t->counts = x->seen->usage;
+        t->output_bytes = x->seen->output_bytes;
+        t->output_events = x->is_stream ? x->seen->events : 0;
     } else if (x->watch != NULL) {
         struct answer_facts f;
         x->dialect->answer_watch_done(x->watch, &f);
@@ -238,14 +292,16 @@ void relay_note_usage(struct exchange *x, struct try *t)
 
 void relay_release(struct exchange *x)
 {
-    if (x->relay_live)
+    if (x->relay_live && x->translation != NULL)
+        relay_translate_done(&x->foreign);
+    else if (x->relay_live)
         relay_same_done(&x->relay);
     x->relay_live = false;
 }
 
 struct sl_str relay_end_text(const struct exchange *x)
 {
-    return x->is_stream ? x->relay.state.terminal : sl_str_of(&x->last_byte, x->has_last);
+    return x->is_stream ? x->seen->terminal : sl_str_of(&x->last_byte, x->has_last);
 }
 
 /* ---- towards the client ---- */
@@ -254,7 +310,12 @@ struct sl_str relay_end_text(const struct exchange *x)
 void relay_send_head(struct exchange *x, int64_t content_length)
 {
     struct http_response r = {.status = x->head->status, .content_length = content_length};
-    provider_response_headers(&x->head->headers, x->a, &r.headers);
+    if (x->translation != NULL) /* what the provider says of its own format and limits means nothing to this client */
+        http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,
+                            x->out_stream && !x->match.stream_array ? SL_STR("text/event-stream; charset=utf-8")
+                                                                    : SL_STR("application/json"));
+    else
+        provider_response_headers(&x->head->headers, x->a, &r.headers);
     exchange_headers(x, &r.headers);
     x->committed = true;
     x->status_sent = r.status;
@@ -280,7 +341,7 @@ static void send_held(struct exchange *x)
 
 static void begin_relay(struct exchange *x)
 {
-    relay_send_head(x, x->is_stream ? HTTP_LENGTH_NONE : x->head->content_length);
+    relay_send_head(x, x->out_stream ? HTTP_LENGTH_NONE : x->head->content_length);
     send_held(x);
     bool full = http_stream_room(x->stream) == 0;
     if (full)
@@ -298,12 +359,12 @@ static enum step relay_ends(struct exchange *x, enum outcome o)
     t->outcome = o;
     t->why = o == OUT_OK ? NULL : "the client has seen a byte";
     exchange_ends(x, o == OUT_TOTAL_TIMEOUT ? ACCESS_GATEWAY : ACCESS_PROVIDER, outcome_row(o)->name);
-    bool whole = o == OUT_OK || (!x->is_stream && o == OUT_STREAM_ERROR); /* with the provider's error in it */
+    bool whole = o == OUT_OK || (!x->is_stream && o == OUT_STREAM_ERROR);     /* with the provider's error in it */
+    bool told = x->is_stream && x->translation == NULL && x->seen->saw_error; /* in the provider's words */
     x->final_kind = whole || x->is_stream ? FINAL_ANSWER : FINAL_RESET;
     if (whole)
         x->final_text = relay_end_text(x);
-    else if (x->is_stream &&
-             !x->relay.state.saw_error) /* an error in the client's own form, and never the terminator */
+    else if (x->is_stream && !told) /* an error in the client's own form, and never the terminator */
         x->final_text = error_event(x->a, x->match.errors,
                                     &(struct error_facts){
                                         .error = gateway_error_by_code(outcome_row(o)->code),
@@ -316,13 +377,15 @@ static enum step relay_ends(struct exchange *x, enum outcome o)
 static enum step stream_is_over(struct exchange *x)
 {
     struct try *t = try_current(x);
-    enum outcome o = x->relay_bad ? x->bad_outcome : OUT_OK;
+    enum outcome o = x->relay_bad                                    ? x->bad_outcome
+                     : x->translation != NULL && !stream_is_whole(x) ? OUT_TRUNCATED
+                                                                     : OUT_OK;
     if (!x->over) {
         attempt_cancel(x->attempt, o == OUT_OK, &t->result);
         x->over = true;
     }
     if (o == OUT_STREAM_ERROR)
-        try_judge_inner(x, &x->relay.state.error); /* for the record: what was shown stands */
+        try_judge_inner(x, &x->seen->error); /* for the record: what was shown stands */
     return relay_ends(x, o);
 }
 

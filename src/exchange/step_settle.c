@@ -29,7 +29,7 @@ static void finish_client(struct exchange *x)
         return;
     }
     if (!x->committed)
-        relay_send_head(x, x->is_stream ? HTTP_LENGTH_NONE : (int64_t)x->held.n);
+        relay_send_head(x, x->out_stream ? HTTP_LENGTH_NONE : (int64_t)x->held.n);
     send_rest(x);
 }
 

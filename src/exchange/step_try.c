@@ -42,7 +42,6 @@ static void start_attempt(struct exchange *x, struct try *t)
     struct sl_arena *a = &x->attempt_arena;
     struct attempt_request *r = SL_ARENA_NEW(a, struct attempt_request);
     struct http_headers h = {0};
-    struct body_pieces pieces;
     struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
     char *parent = sl_arena_alloc(a, TRACE_PARENT_TEXT);
     trace_parent_text(&child, parent);
@@ -52,22 +51,18 @@ static void start_attempt(struct exchange *x, struct try *t)
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
         .body = true,
+        .foreign = x->translation != NULL,
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
-    const struct request_change change = {
-        .model = t->candidate->model,
-        .ask_usage = x->facts.stream && t->at->provider.kind->stream_usage,
-    };
-    x->dialect->request_encode_same(&x->facts, x->body_text, &change, a, &pieces);
-    x->usage_asked = pieces.usage_asked;
+    struct sl_str path = dialect_upstream_path(x->up, x->match.op, t->candidate->model, x->facts.stream, a);
     *r = (struct attempt_request){
         .origin = &t->at->origin,
         .method = SL_STR("POST"),
-        .path = provider_path(&t->at->provider, x->op->upstream_path, a),
+        .path = provider_path(&t->at->provider, path, a),
         .headers = h.v,
         .n_headers = h.n,
-        .body = pieces.v,
-        .n_body = pieces.n,
+        .body = x->pieces.v,
+        .n_body = x->pieces.n,
         .deadlines = x->snap->deadlines,
     };
     r->deadlines.total_due_ns = x->total_due_ns;
@@ -85,13 +80,32 @@ static enum step go_upstream(struct exchange *x, struct try *t)
     return STEP_WAIT;
 }
 
+/* The next candidate, from the current one on, that can be asked at all: its body is ready in the attempt's arena. */
+static bool find_askable(struct exchange *x)
+{
+    for (; x->at_candidate < x->plan.n; x->at_candidate++, x->tries_here = 0) {
+        sl_arena_init(&x->attempt_arena, x->env->arenas);
+        if (translate_request(x, &x->plan.candidates[x->at_candidate]))
+            return true;
+        sl_arena_done(&x->attempt_arena);
+        if (x->first_refused.error == GE_NONE)
+            x->first_refused = x->refused;
+    }
+    return false;
+}
+
 static enum step begin_try(struct exchange *x)
 {
     if (x->n_tries >= EXCHANGE_TRIES_MAX)
         return exchange_refuse(x, GE_NO_TARGET);
-    sl_arena_init(&x->attempt_arena, x->env->arenas);
-    x->over = x->answer_ok = x->is_stream = x->relay_bad = x->error_cut = x->client_full = false;
+    if (!find_askable(x)) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY);
+        return exchange_refuse_with(x, &x->first_refused);
+    }
+    x->over = x->answer_ok = x->is_stream = x->relay_bad = x->error_cut = x->client_full = x->out_stream = false;
     x->head = NULL;
+    x->seen = NULL;
+    x->answer_seen = (struct relay_state){.events = 0};
     x->answer = (struct answer_facts){0};
     x->watch = NULL;
     x->has_last = false;
@@ -370,7 +384,7 @@ enum step step_try(struct exchange *x)
         return STEP_WAIT;
     if (!x->relay_bad) {
         exchange_goto(x, XS_RELAY);
-        if (x->is_stream && x->relay.state.saw_done)
+        if (x->is_stream && x->seen->saw_done)
             x->events |= EV_STREAM_END;
         return STEP_GO;
     }

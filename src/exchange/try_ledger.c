@@ -7,6 +7,8 @@
 
 bool try_append_open(struct exchange *x, struct try *t)
 {
+    if (x->op->counts) /* costs nothing: no money to write down */
+        return true;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {
         .attempt = t->id,
@@ -66,6 +68,10 @@ static bool was_refused(const struct try *t)
 
 static void settle(struct exchange *x, struct try *t)
 {
+    if (x->op->counts) {
+        t->settled = (struct settlement){.billed = false};
+        return;
+    }
     const struct settle_facts f = {
         .price = t->price,
         .reservation = &t->reservation,

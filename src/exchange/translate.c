@@ -1,0 +1,155 @@
+/* TRY's first half: in which dialect the candidate is spoken to, and the body it gets. Same dialect: the client's bytes with the
+ * model spliced. Another: the request is read once into the neutral form and written anew for each candidate. */
+#include "dialect/relay_translate.h"
+#include "exchange/exchange_int.h"
+
+#include "tokens/estimate.h"
+
+#define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
+
+const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p)
+{
+    const struct dialect *up = dialect_find(provider_dialect(p, x->dialect->name));
+    if (up == x->dialect)
+        return up;
+    bool can = up != NULL && x->op->generates && x->dialect->codec != NULL && up->codec != NULL;
+    return can ? up : NULL;
+}
+
+/* False: x->refused says what the body lacks. */
+static bool read_neutral(struct exchange *x)
+{
+    struct request_refusal refusal = {0};
+    if (x->neutral != NULL)
+        return true;
+    struct neutral_request *n = SL_ARENA_NEW(x->a, struct neutral_request);
+    n->from = x->dialect;
+    n->model = x->facts.model;
+    n->stream = x->facts.stream;
+    if (!x->dialect->codec->request_read(x->match.op, x->body_text, x->a, n, &refusal)) {
+        x->refused = refusal.error;
+        return false;
+    }
+    n->model = x->facts.model;
+    n->stream = x->facts.stream;
+    x->neutral = n;
+    return true;
+}
+
+/* Whether the client is to see what the model thought: where its format would show it without being asked, or where it asked. */
+static bool shows_reasoning(const struct exchange *x)
+{
+    const struct neutral_reasoning *r = &x->neutral->reasoning;
+    if (x->dialect->errors == ERRORS_ANTHROPIC)
+        return r->visible != SAID_NO && (r->budget > 0 || r->budget == -2 || r->visible == SAID_YES);
+    if (x->dialect->errors == ERRORS_GEMINI)
+        return r->visible == SAID_YES;
+    return r->visible != SAID_NO;
+}
+
+static struct translation *new_translation(struct exchange *x, const struct dialect *up, const struct provider *p,
+                                           struct sl_str model)
+{
+    struct sl_arena *a = &x->attempt_arena;
+    struct translation *t = SL_ARENA_NEW(a, struct translation);
+    char *id = sl_arena_alloc(a, SL_ID_TEXT);
+    sl_id_text(x->id, id);
+    *t = (struct translation){
+        .face = x->dialect,
+        .up = up,
+        .req = x->neutral,
+        .caps = caps_find(up->codec->caps, model),
+        .unsupported = x->snap->set.unsupported,
+        .up_model = model,
+        .platform = p->kind->platform,
+        .a = a,
+        .notes = SL_ARENA_NEW(a, struct neutral_notes),
+        .id = sl_str_c(id),
+        .created_s = x->wall_ns / SL_SEC,
+        .estimate_input = x->estimate_input,
+        .show_reasoning = shows_reasoning(x),
+        .stream_array = x->match.stream_array,
+    };
+    t->notes->a = a;
+    return t;
+}
+
+/* What the client is told of the translation; outlives the attempt. */
+static void note_losses(struct exchange *x, const struct translation *t)
+{
+    struct sl_str text = neutral_notes_text(t->notes, &x->attempt_arena, DROPPED_TEXT);
+    x->dropped = sl_arena_str(x->a, text);
+}
+
+static bool write_foreign(struct exchange *x, struct translation *t, struct body_pieces *out)
+{
+    struct request_refusal refusal = {0};
+    struct sl_buf body;
+    sl_buf_init(&body, BODY_BYTES);
+    bool ok = t->up->codec->request_write(t, &body, &refusal) && !body.over;
+    if (ok) {
+        struct iovec *v = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
+        struct sl_str kept = sl_arena_str(&x->attempt_arena, sl_buf_str(&body));
+        *v = (struct iovec){.iov_base = (void *)(uintptr_t)kept.p, .iov_len = kept.n};
+        *out = (struct body_pieces){.v = v, .n = 1, .bytes = kept.n};
+    } else if (body.over) {
+        x->refused = (struct error_facts){.error = GE_BODY_TOO_LARGE};
+    } else { /* the texts are of the attempt's arena */
+        x->refused = refusal.error;
+        x->refused.message = sl_arena_str(x->a, refusal.error.message);
+        x->refused.param = sl_arena_str(x->a, refusal.error.param);
+    }
+    sl_buf_done(&body);
+    return ok;
+}
+
+bool translate_request(struct exchange *x, const struct route_candidate *c)
+{
+    const struct provider *p = &x->snap->providers[c->provider_index].provider;
+    x->translation = NULL;
+    x->dropped = SL_STR_NONE;
+    x->up = translate_dialect(x, p);
+    if (x->up == NULL) {
+        x->refused = (struct error_facts){
+            .error = GE_UNSUPPORTED,
+            .param = SL_STR("model"),
+            .message = sl_arena_printf(x->a, "The provider of '" SL_STR_FMT "' does not have this operation.",
+                                       SL_STR_ARG(x->facts.model)),
+        };
+        return false;
+    }
+    if (x->up == x->dialect) {
+        const struct request_change change = {
+            .model = c->model,
+            .ask_usage = x->facts.stream && p->kind->stream_usage,
+        };
+        x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
+    } else {
+        if (!read_neutral(x))
+            return false;
+        struct translation *t = new_translation(x, x->up, p, c->model);
+        if (!write_foreign(x, t, &x->pieces))
+            return false;
+        note_losses(x, t);
+        x->translation = t;
+    }
+    x->usage_asked = x->pieces.usage_asked;
+    return true;
+}
+
+/* -- Counting tokens ------------------------------------------------------------------------------------------------ */
+
+bool translate_counts_here(struct exchange *x)
+{
+    if (!x->op->counts || x->dialect->codec == NULL || x->dialect->codec->count_write == NULL)
+        return false;
+    for (uint32_t i = 0; i < x->plan.n; i++)
+        if (translate_dialect(x, &x->snap->providers[x->plan.candidates[i].provider_index].provider) != NULL)
+            return false;
+    struct sl_buf out;
+    sl_buf_init(&out, 4096);
+    x->dialect->codec->count_write(x->estimate_input, &out);
+    x->own_body = sl_arena_str(x->a, sl_buf_str(&out));
+    sl_buf_done(&out);
+    return true;
+}
