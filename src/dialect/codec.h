@@ -46,6 +46,8 @@ struct translation {
     struct sl_str json_tool; /* inside; the tool that stands for a JSON answer: its input is the text. Empty: none */
     const struct sl_str *wrapped; /* inside; tools whose schema was wrapped in {"value": ...}: unwrap in calls */
     uint32_t n_wrapped;
+    bool
+        json_asked_in_words; /* JSON is only asked for by an instruction: a code fence around the answer is taken off */
     uint32_t stops_kept_back; /* stop sequences that the provider does not take */
 };
 

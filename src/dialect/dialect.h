@@ -41,7 +41,10 @@
     X(INSTRUCTIONS, "instructions", -1)                                                                                \
     X(TEXT, "text", -1)                                                                                                \
     X(INCLUDE_USAGE, "include_usage", RM_STREAM_OPTIONS)                                                               \
-    X(TEXT_FORMAT, "format", RM_TEXT)
+    X(TEXT_FORMAT, "format", RM_TEXT)                                                                                  \
+    X(SYSTEM, "system", -1)                                                                                            \
+    X(OUTPUT_CONFIG, "output_config", -1)                                                                              \
+    X(OUTPUT_FORMAT, "format", RM_OUTPUT_CONFIG)
 
 enum request_member {
 #define X(id, ...) RM_##id,
@@ -75,9 +78,10 @@ struct request_refusal {
     size_t at;                /* byte offset, for syntax errors */
 };
 
-struct request_change {  /* what shall be different upstream */
-    struct sl_str model; /* the provider's name for it; empty or equal to the asked one: unchanged */
-    bool ask_usage;      /* a stream shall report usage: sets stream_options.include_usage where the client did not */
+struct request_change {     /* what shall be different upstream */
+    struct sl_str model;    /* the provider's name for it; empty or equal to the asked one: unchanged */
+    struct sl_str platform; /* as in codec.h: "bedrock" and "vertex" want some members elsewhere; empty: none */
+    bool ask_usage; /* a stream shall report usage: sets stream_options.include_usage where the client did not */
 };
 
 struct body_pieces {

@@ -208,6 +208,7 @@ struct neutral_reasoning {
 struct neutral_member { /* a member that the neutral form has no place for */
     struct sl_str name; /* inside */
     struct sl_str raw;
+    bool harmful; /* without it the client gets something else than it asked for: translation_refuses */
     struct neutral_member *next;
 };
 

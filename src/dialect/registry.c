@@ -1,6 +1,7 @@
 /* All dialects, in one array, and what is common to them. */
 #include "dialect/dialect.h"
 
+#include "dialect/anthropic/anthropic.h"
 #include "dialect/gemini/gemini.h"
 #include "dialect/openai_chat/openai_chat.h"
 #include "dialect/openai_responses/openai_responses.h"
@@ -19,7 +20,8 @@ const struct dialect openai_chat_dialect = {
     .stream_watch = openai_stream_watch,
 };
 
-static const struct dialect *const dialects[] = {&openai_chat_dialect, &openai_responses_dialect, &gemini_dialect};
+static const struct dialect *const dialects[] = {&openai_chat_dialect, &anthropic_dialect, &openai_responses_dialect,
+                                                 &gemini_dialect};
 
 const struct dialect *dialect_find(struct sl_str name)
 {
