@@ -16,8 +16,9 @@ export LC_ALL
 cd "$(dirname "$0")/.." || exit 1
 
 RUN="gcc make meson ninja-build pkg-config libuv1-dev libnghttp2-dev libllhttp-dev libyyjson-dev
-     libssl-dev libsqlite3-dev libyaml-dev zlib1g-dev libbrotli-dev libzstd-dev"
-TEST="libcmocka-dev clang llvm pmccabe python3 python3-venv curl openssl
+     libssl-dev libsqlite3-dev libyaml-dev zlib1g-dev libbrotli-dev libzstd-dev
+     python3 python3-venv"
+TEST="libcmocka-dev clang llvm pmccabe curl openssl
       ca-certificates git nghttp2-client"
 BENCH="wrk nghttp2-client python3 openssl"
 # The packages that Debian 12 lacks. The first two are asked for; the rest are their libraries.
@@ -265,6 +266,33 @@ install_h2spec() {
     mark h2spec "$sum"
 }
 
+# What local token counts are made of: rank files out of a package, packed for mapping (docs/internals/tokens.md). Nothing else
+# needs them: where they cannot be had, counts are estimates, and sluice says so.
+install_tokens() {
+    local share=build/share/sluice sum
+    sum=$(cat dev/tokens/fetch dev/tokens/pack.c src/tokens/vocab_format.h | cksum)
+    [ -e $share/o200k_base.vocab ] && [ -e $share/cl100k_base.vocab ] && fresh tokens "$sum" && return 0
+    say "preparing the vocabularies of local token counts in $share"
+    if pack_tokens $share; then
+        mark tokens "$sum"
+    else
+        say "no vocabularies: token counts will be estimates"
+    fi
+}
+
+pack_tokens() {
+    local share=$1 ranks=build/.setup/ranks pack=build/.setup/pack_tokens python=python3 name
+    [ -x /usr/bin/python3 ] && python=/usr/bin/python3
+    mkdir -p "$share" || return
+    [ -x build/venv/bin/python ] || $python -m venv build/venv || return
+    build/venv/bin/python dev/tokens/fetch $ranks || return
+    gcc -O2 -Isrc dev/tokens/pack.c -o $pack || return
+    for name in o200k cl100k; do
+        $pack $name ${name}_base $ranks/${name}_base.tiktoken "$share/${name}_base.vocab.new" || return
+        mv "$share/${name}_base.vocab.new" "$share/${name}_base.vocab" || return
+    done
+}
+
 # One at a time: two shells that start `make test` together would share build/venv.
 locked() {
     mkdir -p build/.setup build/tools
@@ -275,9 +303,13 @@ locked() {
     "$@"
 }
 
-setup_run() { install $RUN; }
+setup_run() {
+    install $RUN
+    install_tokens
+}
 setup_test() {
     install $RUN $TEST
+    install_tokens
     install_clang_runtime
     install_python
     install_node

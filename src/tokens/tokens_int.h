@@ -1,0 +1,32 @@
+/* Between the files of tokens/ that count: the mapped vocabulary, the scanner, the merger. */
+#ifndef SLUICE_TOKENS_TOKENS_INT_H
+#define SLUICE_TOKENS_TOKENS_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tokens/vocab_format.h"
+
+struct tokens_vocab {
+    unsigned refs; /* atomic */
+    enum vocab_pattern pattern;
+    uint32_t n_tokens, n_nodes, n_pairs;
+    const uint64_t *trie;
+    const struct vocab_token *tokens;
+    const uint64_t *pairs;
+    void *map; /* own */
+    size_t map_bytes;
+    char name[VOCAB_NAME_MAX];
+};
+
+/* Bytes of the first piece of text that has n > 0. With `more`, text may follow: 0 when that could change where the piece ends;
+ * then p[0..n) must not end inside a character (scan_whole). */
+size_t scan_piece(enum vocab_pattern pattern, const unsigned char *p, size_t n, bool more);
+/* n without the character at its end that is not all there. */
+size_t scan_whole(const unsigned char *p, size_t n);
+
+/* Tokens of one piece of 1 to TOKENS_PIECE_MAX bytes. Where out is not NULL, writes the first `max` of them. */
+size_t merge_piece(const struct tokens_vocab *v, const unsigned char *p, size_t n, uint32_t *out, size_t max);
+
+#endif
