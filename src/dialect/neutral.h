@@ -156,6 +156,7 @@ struct neutral_tool {
     struct sl_str schema;      /* raw; JSON Schema; empty: none. CUSTOM: the grammar (`format`) */
     bool schema_is_google;     /* the schema is Gemini's OpenAPI subset ("STRING", nullable) */
     enum said strict;
+    struct sl_str space; /* inside; the namespace (Responses) that `name` begins with, before "__"; empty: none */
     struct sl_str
         type; /* inside; HOSTED: as the format calls it ("code_interpreter", "bash_20250124", "googleSearch") */
     struct sl_str raw; /* the whole value in the client's format */
@@ -257,6 +258,7 @@ struct neutral_request {
     bool background;
     uint32_t max_tool_calls;        /* 0: not said */
     struct neutral_member *unknown; /* top-level members without a place */
+    struct neutral_member *echo;    /* members that the answer says again (Responses): raw, as sent */
 };
 
 /* == Answers and events ============================================================================================= */

@@ -1,0 +1,53 @@
+/* One request being read: shared by the files request_read.c, input_read.c and tools_read.c of this folder. */
+#ifndef SLUICE_DIALECT_OPENAI_RESPONSES_READING_H
+#define SLUICE_DIALECT_OPENAI_RESPONSES_READING_H
+
+#include "base/map.h"
+#include "dialect/dialect.h"
+#include "dialect/json_tree.h"
+
+/* A message while it grows. */
+struct turn {
+    struct neutral_message m; /* first: the list of messages is a list of these */
+    struct neutral_part *last;
+    struct turn *results; /* the TOOL message behind it; NULL: none yet */
+};
+
+struct reading {
+    struct json_tree t;
+    struct sl_arena *a;
+    struct neutral_request *r;
+    struct request_refusal *refusal;
+    struct turn *first, *last;
+    struct neutral_tool *last_tool;
+    struct sl_map calls; /* own: call_id -> struct turn that has the call; the newest where ids repeat */
+    struct sl_str choice;
+    const struct json_node *input;
+};
+
+/* False, always. what: behind the member's path, "must be a string". */
+bool reading_refuse(struct reading *r, enum gateway_error e, struct sl_str path, const char *what);
+struct sl_str reading_path(struct reading *r, const char *format, ...) SL_PRINTF(2, 3);
+
+/* The member is a string (or absent or null, where may_lack). *out: inside. */
+enum reading_need {
+    NEEDED = 0,
+    MAY_LACK
+};
+bool reading_text(struct reading *r, const struct json_node *of, const char *name, struct sl_str path,
+                  enum reading_need need, struct sl_str *out);
+struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind kind);
+struct sl_str reading_joined(struct reading *r, struct sl_str space, struct sl_str name); /* "space__name" */
+/* Texts of an array of {"text"} parts of that type, joined by a blank line. Inside. */
+struct sl_str reading_texts(struct reading *r, const struct json_node *list, struct sl_str type);
+
+/* input_read.c */
+bool reading_input(struct reading *r);
+/* A string or a list of parts. *out: the first of a list. */
+bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path,
+                     struct neutral_part **out);
+/* tools_read.c */
+bool reading_tools(struct reading *r, const struct json_node *list, struct sl_str path);
+bool reading_choice(struct reading *r, const struct json_node *v);
+
+#endif
