@@ -148,7 +148,8 @@ static bool read_part(struct reading *r, const struct json_node *v, struct sl_st
 {
     if (v->kind != JSON_OBJECT)
         return reading_refuse(r, GE_MEMBER_TYPE, path, "must be an object");
-    if (!reading_text(r, v, "type", path, NEEDED, &part->type))
+    struct sl_str inside = SL_STR_NONE;
+    if (!reading_text(r, v, "type", path, NEEDED, &inside))
         return false;
     part->cache = cache_of(r, v);
     const struct json_node *type = json_get(&r->t, v, SL_STR("type"));
@@ -156,12 +157,12 @@ static bool read_part(struct reading *r, const struct json_node *v, struct sl_st
         if (json_text_is(&r->t, type, parts[i].type))
             return parts[i].read(r, v, path, part);
     part->kind = NP_UNKNOWN;
+    part->type = inside;
     part->raw = json_raw_of(&r->t, v);
     return true;
 }
 
-bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path,
-                     struct neutral_part **out)
+bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path, struct neutral_part **out)
 {
     *out = NULL;
     if (json_kind_of(content) == JSON_STRING) {
@@ -284,8 +285,7 @@ static bool on_reasoning(struct reading *r, const struct item *item)
 
 struct sl_str reading_joined(struct reading *r, struct sl_str space, struct sl_str name)
 {
-    return space.n == 0 ? name
-                        : sl_arena_printf(r->a, SL_STR_FMT "__" SL_STR_FMT, SL_STR_ARG(space), SL_STR_ARG(name));
+    return space.n == 0 ? name : sl_arena_printf(r->a, SL_STR_FMT "__" SL_STR_FMT, SL_STR_ARG(space), SL_STR_ARG(name));
 }
 
 static bool read_call_head(struct reading *r, const struct item *item, struct neutral_part *part)
@@ -424,14 +424,14 @@ static bool on_search_output(struct reading *r, const struct item *item)
     part->content->text = json_escape(json_raw_of(&r->t, tools), r->a);
     append_part(results_of(r, part->id, item->index), part);
     struct sl_str path = reading_path(r, SL_STR_FMT ".tools", SL_STR_ARG(item->path));
-    return tools == NULL || reading_tools(r, tools, path); /* what it found may be called now */
+    return tools == NULL || reading_more_tools(r, tools, path); /* what it found may be called now */
 }
 
 static bool on_more_tools(struct reading *r, const struct item *item)
 {
     const struct json_node *tools = json_got(&r->t, item->v, SL_STR("tools"));
     struct sl_str path = reading_path(r, SL_STR_FMT ".tools", SL_STR_ARG(item->path));
-    return tools == NULL || reading_tools(r, tools, path);
+    return tools == NULL || reading_more_tools(r, tools, path);
 }
 
 static bool on_reference(struct reading *r, const struct item *item)

@@ -21,7 +21,8 @@ struct reading {
     struct turn *first, *last;
     struct neutral_tool *last_tool;
     struct sl_map calls; /* own: call_id -> struct turn that has the call; the newest where ids repeat */
-    struct sl_str choice;
+    struct sl_map tools; /* own: name -> struct neutral_tool */
+    bool more_tools;
     const struct json_node *input;
 };
 
@@ -44,10 +45,11 @@ struct sl_str reading_texts(struct reading *r, const struct json_node *list, str
 /* input_read.c */
 bool reading_input(struct reading *r);
 /* A string or a list of parts. *out: the first of a list. */
-bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path,
-                     struct neutral_part **out);
+bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path, struct neutral_part **out);
 /* tools_read.c */
 bool reading_tools(struct reading *r, const struct json_node *list, struct sl_str path);
+/* Tools that an item brings: those that are there already are left out. */
+bool reading_more_tools(struct reading *r, const struct json_node *list, struct sl_str path);
 bool reading_choice(struct reading *r, const struct json_node *v);
 
 #endif

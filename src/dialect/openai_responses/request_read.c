@@ -106,7 +106,7 @@ static bool on_instructions(struct reading *r, const struct json_node *v, struct
     turn->m.role = NR_SYSTEM;
     turn->m.parts = parts;
     if (parts == NULL || (parts->kind == NP_TEXT && parts->text.n == 0 && parts->next == NULL))
-        return true; /* "": nothing */
+        return true;           /* "": nothing */
     r->first = r->last = turn; /* `input` is read when all members are known */
     return true;
 }
@@ -299,8 +299,7 @@ static bool on_truncation(struct reading *r, const struct json_node *v, struct s
 static bool on_stored(struct reading *r, const struct json_node *v, struct sl_str name)
 {
     (void)v;
-    return reading_refuse(r, GE_UNSUPPORTED, name,
-                          "refers to what is stored elsewhere: send the whole input instead");
+    return reading_refuse(r, GE_UNSUPPORTED, name, "refers to what is stored elsewhere: send the whole input instead");
 }
 
 static bool on_ours(struct reading *r, const struct json_node *v, struct sl_str name)
@@ -416,7 +415,9 @@ bool responses_request_read(enum operation op, struct sl_str body, struct sl_are
         return false;
     }
     sl_map_init(&r.calls);
+    sl_map_init(&r.tools);
     bool good = read_all(&r);
     sl_map_done(&r.calls);
+    sl_map_done(&r.tools);
     return good;
 }

@@ -1,18 +1,27 @@
 /* Tools and tool_choice: flat forms (openai.md 7.4). */
 #include "dialect/openai_responses/reading.h"
 
-static struct neutral_tool *add_tool(struct reading *r, enum neutral_tool_kind kind, const struct json_node *v)
+static struct neutral_tool *new_tool(struct reading *r, enum neutral_tool_kind kind, const struct json_node *v)
 {
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->kind = kind;
     tool->raw = json_raw_of(&r->t, v);
-    tool->type = json_get_inside(&r->t, v, SL_STR("type"));
+    return tool;
+}
+
+static bool add_tool(struct reading *r, struct neutral_tool *tool)
+{
+    if (tool->name.n > 0) {
+        if (r->more_tools && sl_map_get(&r->tools, tool->name) != NULL)
+            return true;
+        sl_map_put(&r->tools, tool->name, tool);
+    }
     if (r->last_tool != NULL)
         r->last_tool->next = tool;
     else
         r->r->tools = tool;
     r->last_tool = tool;
-    return tool;
+    return true;
 }
 
 static bool read_name(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space,
@@ -31,8 +40,7 @@ static bool read_name(struct reading *r, const struct json_node *v, struct sl_st
 
 static bool add_function(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space)
 {
-    struct neutral_tool *tool = add_tool(r, NT_FUNCTION, v);
-    tool->type = SL_STR_NONE;
+    struct neutral_tool *tool = new_tool(r, NT_FUNCTION, v);
     if (!read_name(r, v, path, space, tool))
         return false;
     const struct json_node *schema = json_got(&r->t, v, SL_STR("parameters"));
@@ -46,15 +54,14 @@ static bool add_function(struct reading *r, const struct json_node *v, struct sl
                               "must be true or false");
     if (strict != NULL)
         tool->strict = strict->kind == JSON_TRUE ? SAID_YES : SAID_NO;
-    return true;
+    return add_tool(r, tool);
 }
 
 static bool add_custom(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space)
 {
-    struct neutral_tool *tool = add_tool(r, NT_CUSTOM, v);
-    tool->type = SL_STR_NONE;
+    struct neutral_tool *tool = new_tool(r, NT_CUSTOM, v);
     tool->schema = json_get_raw(&r->t, v, SL_STR("format"));
-    return read_name(r, v, path, space, tool);
+    return read_name(r, v, path, space, tool) && add_tool(r, tool);
 }
 
 static bool is_function(struct reading *r, const struct json_node *v)
@@ -90,18 +97,24 @@ static bool add_namespace(struct reading *r, const struct json_node *v, struct s
     return true;
 }
 
-/* A search that the client runs itself is a function to everybody else. */
+static bool add_hosted(struct reading *r, const struct json_node *v, enum neutral_tool_kind kind)
+{
+    struct neutral_tool *tool = new_tool(r, kind, v);
+    tool->type = json_get_inside(&r->t, v, SL_STR("type"));
+    return add_tool(r, tool);
+}
+
+/* A search that the client runs itself is a function to everybody else; `type` tells it from others (stream_write.c). */
 static bool add_search(struct reading *r, const struct json_node *v)
 {
-    if (!json_text_is(&r->t, json_get(&r->t, v, SL_STR("execution")), SL_STR("client"))) {
-        add_tool(r, NT_HOSTED, v);
-        return true;
-    }
-    struct neutral_tool *tool = add_tool(r, NT_FUNCTION, v);
+    if (!json_text_is(&r->t, json_get(&r->t, v, SL_STR("execution")), SL_STR("client")))
+        return add_hosted(r, v, NT_HOSTED);
+    struct neutral_tool *tool = new_tool(r, NT_FUNCTION, v);
+    tool->type = SL_STR("tool_search");
     tool->name = SL_STR("tool_search");
     tool->description = json_get_inside(&r->t, v, SL_STR("description"));
     tool->schema = json_get_raw(&r->t, v, SL_STR("parameters"));
-    return true;
+    return add_tool(r, tool);
 }
 
 static bool read_tool(struct reading *r, const struct json_node *v, struct sl_str path)
@@ -120,8 +133,7 @@ static bool read_tool(struct reading *r, const struct json_node *v, struct sl_st
         return add_namespace(r, v, path);
     if (sl_str_eq(type, SL_STR("tool_search")))
         return add_search(r, v);
-    add_tool(r, sl_str_starts(type, SL_STR("web_search")) ? NT_WEB_SEARCH : NT_HOSTED, v);
-    return true;
+    return add_hosted(r, v, sl_str_starts(type, SL_STR("web_search")) ? NT_WEB_SEARCH : NT_HOSTED);
 }
 
 bool reading_tools(struct reading *r, const struct json_node *list, struct sl_str path)
@@ -133,6 +145,12 @@ bool reading_tools(struct reading *r, const struct json_node *list, struct sl_st
         if (!read_tool(r, it, reading_path(r, SL_STR_FMT "[%u]", SL_STR_ARG(path), i++)))
             return false;
     return true;
+}
+
+bool reading_more_tools(struct reading *r, const struct json_node *list, struct sl_str path)
+{
+    r->more_tools = true;
+    return reading_tools(r, list, path);
 }
 
 /* -- tool_choice ---------------------------------------------------------------------------------------------------- */
@@ -156,7 +174,7 @@ static bool read_allowed(struct reading *r, const struct json_node *v, struct sl
         return reading_refuse(r, GE_MEMBER_TYPE, SL_STR("tool_choice.tools"), "must be a list");
     struct sl_str *names = sl_arena_zalloc(r->a, (list->children + 1u) * sizeof *names);
     to->mode = json_text_is(&r->t, json_get(&r->t, v, SL_STR("mode")), SL_STR("required")) ? NCH_ALLOWED_REQUIRED
-                                                                                          : NCH_ALLOWED_AUTO;
+                                                                                           : NCH_ALLOWED_AUTO;
     to->names = names;
     for (JSON_EACH(&r->t, list, it)) {
         if (it->kind != JSON_OBJECT)
@@ -172,9 +190,8 @@ static bool read_choice_word(struct reading *r, const struct json_node *v)
     static const struct {
         struct sl_str word;
         enum neutral_choice_mode mode;
-    } words[] = {{SL_STR_INIT("auto"), NCH_AUTO},
-                 {SL_STR_INIT("none"), NCH_NONE},
-                 {SL_STR_INIT("required"), NCH_REQUIRED}};
+    } words[] = {
+        {SL_STR_INIT("auto"), NCH_AUTO}, {SL_STR_INIT("none"), NCH_NONE}, {SL_STR_INIT("required"), NCH_REQUIRED}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (json_text_is(&r->t, v, words[i].word)) {
             r->r->choice.mode = words[i].mode;
