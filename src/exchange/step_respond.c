@@ -28,7 +28,7 @@ static void send_provider_error(struct exchange *x)
 {
     struct http_headers h = {0};
     provider_response_headers(&x->head->headers, x->a, &h);
-    if (x->head->status != 429 && http_headers_find(&h, HN_X_SHOULD_RETRY) == NULL)
+    if (x->head->status != 429 && x->head->status != 409 && http_headers_find(&h, HN_X_SHOULD_RETRY) == NULL)
         http_headers_add_id(&h, x->a, HN_X_SHOULD_RETRY, SL_STR("false"));
     exchange_headers(x, &h);
     x->committed = true;

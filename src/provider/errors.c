@@ -203,7 +203,7 @@ static const struct error_row rows[] = {
         RATE_LIMITED), /* was a 503 on some endpoints before it became a 429 */
     ROW(WORDS_AZURE, 400, 499, NAME, "RateLimitReached", RATE_LIMITED),
     ROW(WORDS_ANTHROPIC, 400, 499, NAME, "ramp_limit_exceeded", RATE_LIMITED),
-    ROW(WORDS_ANTHROPIC, 409, 409, NAME, "conflict_error", RATE_LIMITED),
+    ROW(WORDS_ANTHROPIC, 409, 409, NAME, "conflict_error", CLIENT_FAULT),
     ROW(WORDS_GOOGLE, 400, 499, NAME, "RESOURCE_EXHAUSTED", RATE_LIMITED),
     ROW(WORDS_GOOGLE, 409, 409, NAME, "ALREADY_EXISTS", CLIENT_FAULT),
     ROW(WORDS_GOOGLE, 409, 409, NAME, "ABORTED", RATE_LIMITED),
@@ -265,7 +265,7 @@ struct status_row {
 };
 static const struct status_row statuses[] = {
     {401, PF_BAD_CREDENTIALS}, {402, PF_QUOTA_EXHAUSTED}, {403, PF_FORBIDDEN},    {404, PF_MODEL_GONE},
-    {407, PF_FORBIDDEN},       {408, PF_SERVER_ERROR},    {409, PF_RATE_LIMITED}, /* somebody else holds it for a moment */
+    {407, PF_FORBIDDEN},       {408, PF_SERVER_ERROR},    {409, PF_CLIENT_FAULT}, /* two of its own at once: clients try again */
     {424, PF_SERVER_ERROR},    {425, PF_SERVER_ERROR},    {429, PF_RATE_LIMITED}, {503, PF_OVERLOADED},
     {529, PF_OVERLOADED},
 };
