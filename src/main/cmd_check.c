@@ -1,10 +1,10 @@
-/* `sluice check`: the three passes of the configuration and nothing else. */
+/* `sluice check`: the three passes of the configuration, and a look at the TLS files that it names. */
 #include "main/cmd_check.h"
 
 #include <stdio.h>
 
 #include "main/options.h"
-#include "main/settings.h"
+#include "main/settings_files.h"
 
 static void write_to(FILE *to, const struct sl_buf *text)
 {
@@ -70,7 +70,7 @@ int cmd_check(int argc, char **argv)
         return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     struct cfg_report report;
     cfg_report_init(&report);
-    struct settings *s = settings_load(config, &report);
+    struct settings *s = settings_load_checked(config, &report);
     int code = s != NULL ? EXIT_OK : EXIT_FAILED;
     if (s != NULL && show)
         print_settings(s, is_json);

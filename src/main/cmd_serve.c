@@ -10,8 +10,9 @@
 #include "main/gateway.h"
 #include "main/keys.h"
 #include "main/options.h"
+#include "main/settings_files.h"
 #include "sim/sim.h"
-#include "tls/context.h"
+#include "tls/tickets.h"
 
 #include <malloc.h>
 #include <sched.h>
@@ -67,7 +68,7 @@ static struct settings *load_settings(const char *path)
     struct sl_buf text;
     cfg_report_init(&report);
     sl_buf_init(&text, 1u << 20);
-    struct settings *s = settings_load(path, &report);
+    struct settings *s = settings_load_checked(path, &report);
     if (report.n > 0) {
         cfg_report_text(&report, &text);
         fprintf(stderr, SL_STR_FMT, SL_STR_ARG(sl_buf_str(&text)));
@@ -163,7 +164,7 @@ static enum sl_err open_listeners(struct gateway *g, struct sl_addr *out_first, 
         }
         if (a == 0)
             *out_first = at;
-        say_listening("listen.ready", &at, g->server_tls != NULL);
+        say_listening("listen.ready", &at, g->server_tls.context != NULL);
     }
     if (g->admin != NULL) {
         struct sl_addr bound;
@@ -218,8 +219,10 @@ static enum sl_err assemble(struct gateway *g, struct sl_addr *out_first, struct
     limit_gate_init(&g->gate, g->settings->limits.exchanges);
     if (start_keeper(g, fail) != SL_OK || load_prices(g, fail) != SL_OK || start_sim(g, fail) != SL_OK)
         return fail->code;
-    if (server_tls_load(g->settings, &g->server_tls, fail) != SL_OK)
+    struct server_tls tls;
+    if (server_tls_open(g, g->settings, &tls, fail) != SL_OK)
         return fail->code;
+    server_tls_use(g, &tls);
     if (snapshot_build(g->settings, &g->sim_addr, &g->snapshot, fail) != SL_OK)
         return fail->code;
     /* the struct settings lives in the snapshot now; this one is kept for the process, others come and go */
@@ -236,7 +239,7 @@ static void print_first_request(const struct gateway *g, const char *key, const 
 {
     char address[SL_ADDR_TEXT];
     const struct settings *s = g->settings;
-    const char *scheme = g->server_tls != NULL ? "https" : "http";
+    const char *scheme = g->server_tls.context != NULL ? "https" : "http";
     struct sl_str model = s->models.n > 0 ? s->models.v[0].name : SL_STR("gpt-4o-mini");
     sl_addr_text(at, address);
     printf("\n  curl %s://%s/v1/chat/completions -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' "
@@ -253,7 +256,7 @@ static void print_banner(const struct gateway *g, const struct sl_addr *at)
 {
     char address[SL_ADDR_TEXT];
     sl_addr_text(at, address);
-    printf("sluice is ready at %s://%s\n", g->server_tls != NULL ? "https" : "http", address);
+    printf("sluice is ready at %s://%s\n", g->server_tls.context != NULL ? "https" : "http", address);
     if (g->settings->is_simulated)
         printf("Providers: SIMULATED. Answers are made up in this process; set OPENAI_API_KEY for a real provider.\n");
     else
@@ -318,8 +321,7 @@ static void close_signals(struct gateway *g)
 {
     for (unsigned i = 0; i < 4; i++)
         sl_signal_close(g->signals[i]);
-    for (unsigned i = 0; i < g->n_watches; i++)
-        sl_watch_close(g->watches[i]);
+    reload_unwatch(g);
 }
 
 static void take_apart(struct gateway *g)
@@ -347,7 +349,8 @@ static void take_apart(struct gateway *g)
     upstream_shelf_free(g->shelf);
     tel_export_free(g->exported);
     tel_worker_free(g->main_tel);
-    tls_context_unref(g->server_tls);
+    server_tls_close(&g->server_tls);
+    tls_tickets_unref(g->tickets);
     snapshot_unref(g->snapshot);
     if (g->first_snapshot != NULL)
         snapshot_unref(g->first_snapshot);
@@ -383,6 +386,7 @@ static int serve(const struct serve_options *o)
     } else {
         open_signals(g);
         reload_watch(g);
+        server_tls_watch(g);
         SL_LOG(SL_LOG_INFO, "serve.ready", SL_LI("workers", g->n_workers),
                SL_LS("revision", g->snapshot->revision_text),
                SL_LI("start_us", (sl_clock_wall_ns() - g->start_wall_ns) / 1000));

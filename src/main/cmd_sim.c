@@ -131,7 +131,7 @@ static enum sl_err make_tls(const struct sim_options *o, struct tls_context **ou
         return sl_fail_set(fail, SL_EINVAL, "--tls-cert", "a certificate and its key are given together");
     const struct tls_server_options t = {
         .cert_file = sl_str_c(o->cert), .key_file = sl_str_c(o->key), .min_version = TLS_1_2, .http2 = true};
-    return tls_context_new_server(&t, out, fail);
+    return tls_context_new_server(&t, out, NULL, fail);
 }
 
 /* Wider than a gateway's: what is tested here is the other side. */

@@ -1,6 +1,6 @@
 /* The running process: what cmd_serve.c puts together, and the threads that live in it.
  *
- *   main thread     signals, watching the configuration file, reload (reload.c), shutdown
+ *   main thread     signals, watched files, reload (reload.c), renewed certificates (server_tls.c), shutdown
  *   worker threads  client traffic (worker.c), one loop each
  *   admin thread    the operators' port: the same worker with another app
  *   sim thread      simulated providers, when one is configured without an address
@@ -24,6 +24,7 @@
 #include "main/keys.h"
 #include "main/settings.h"
 #include "telemetry/prometheus.h"
+#include "tls/certs.h"
 #include "tls/digest.h"
 #include "upstream/upstream.h"
 
@@ -32,7 +33,7 @@
     65536u /* one read: a page of 64 KiB holds most answers whole, and is the socket buffer's first size */
 
 struct gateway;
-struct tls_context;
+struct tls_tickets;
 
 enum worker_role {
     WORKER_CLIENTS = 0,
@@ -73,6 +74,21 @@ struct first_key {         /* what a first run shows */
     char shown[KEYS_SHOWN];
 };
 
+struct server_tls {              /* what the listeners show; the main thread's */
+    struct tls_certs certs;      /* the files */
+    struct tls_context *context; /* ref; NULL: plain */
+};
+
+#define GATEWAY_WATCHES_MAX 8u
+
+struct watched { /* one file, watched through its directory */
+    struct gateway *gateway;
+    struct sl_watch *watch; /* own */
+    bool is_tls;
+    uint64_t read_hash; /* of what the last reload read, where it is not for TLS; 0: none yet */
+    char path[4096];
+};
+
 struct gateway {
     struct first_key *first;   /* borrow; NULL: not asked for */
     struct settings *settings; /* borrow (of first_snapshot, once made): those of the start */
@@ -91,13 +107,16 @@ struct gateway {
     const char *config_path;     /* NULL: the environment */
     int64_t start_wall_ns;
     _Atomic bool is_ready, is_draining;
-    struct tls_context *server_tls; /* ref or NULL; main thread's */
+    struct server_tls server_tls;
+    struct tls_tickets *tickets;    /* ref: of all contexts of server_tls */
+    _Atomic int64_t cert_expires_s; /* INT64_MAX: none; read by the admin thread */
     /* main thread's loop */
     struct sl_loop loop;
     struct sl_signal *signals[4];
-    struct sl_watch *watches[8];
-    unsigned n_watches;
-    struct sl_timer reload_soon;
+    struct watched watched[GATEWAY_WATCHES_MAX];
+    unsigned n_watched;
+    struct sl_timer reload_soon, tls_soon, tls_tick;
+    bool is_watching; /* the three are initialised */
     struct snapshot *first_snapshot; /* ref: `settings` lives in it */
     pthread_mutex_t lock;
     /* under lock: what new workers and reloads start from; each a ref */
@@ -132,7 +151,15 @@ struct listen_limits worker_limits(const struct settings *s, unsigned n_workers)
 /* reload.c */
 void reload_now(struct gateway *g, const char *why);
 void reload_watch(struct gateway *g);
-enum sl_err server_tls_load(const struct settings *s, struct tls_context **out, struct sl_fail *fail) SL_MUST_CHECK;
+void reload_unwatch(struct gateway *g);
+
+/* server_tls.c: certificate, key and client authorities of the listeners, and when they change. Main thread. */
+enum sl_err server_tls_open(struct gateway *g, const struct settings *s, struct server_tls *out,
+                            struct sl_fail *fail) SL_MUST_CHECK; /* reads the files; without a certificate: all zero */
+void server_tls_close(struct server_tls *t);
+void server_tls_use(struct gateway *g, struct server_tls *fresh); /* takes; to the workers, where there are some */
+void server_tls_watch(struct gateway *g);                         /* from now on: the tick */
+void server_tls_file_changed(struct gateway *g);                  /* a watch saw something */
 
 /* metrics.c */
 enum sl_err gateway_metrics(void *gateway, struct sl_buf *out);

@@ -71,6 +71,7 @@ enum sl_err gateway_metrics(void *owner, struct sl_buf *out)
     struct snapshot *snap = snapshot_ref(g->snapshot);
     struct price_catalog *prices = price_catalog_ref(g->prices);
     pthread_mutex_unlock(&g->lock);
+    int64_t cert_expires_s = READ(g->cert_expires_s);
     const struct prometheus_facts facts = {
         .workers = workers,
         .n_workers = n,
@@ -81,6 +82,8 @@ enum sl_err gateway_metrics(void *owner, struct sl_buf *out)
         .price_version = price_catalog_version(prices)->text,
         .config_revision = snap->revision_text,
         .start_wall_ns = g->start_wall_ns,
+        .has_certificate = cert_expires_s != INT64_MAX,
+        .certificate_left_s = cert_expires_s - sl_clock_wall_ns() / SL_SEC,
     };
     enum sl_err e = prometheus_write(g->exported, &facts, out);
     price_catalog_unref(prices);

@@ -1,7 +1,7 @@
 /* The whole configuration as one typed, immutable struct: what a snapshot is made from.
  *
  * settings_read and settings_from_environment run all three passes (config/config.h) and report every finding at once;
- * they are all that `sluice check` does. A struct settings is immutable and may be read from any thread until
+ * `sluice check` opens the files that are named as well (main/settings_files.h). A struct settings is immutable and may be read from any thread until
  * settings_free; it owns everything reachable from it. There is no reference count here: the snapshot that holds it has
  * one. */
 #ifndef SLUICE_MAIN_SETTINGS_H

@@ -13,7 +13,7 @@ static const struct cfg_override OVERRIDES[] = {
     {NULL, NULL},
 };
 
-struct settings *settings_read_text(const struct cfg_source *src, struct cfg_report *report)
+static struct settings *read_text(const struct cfg_source *src, struct cfg_report *report, settings_look_f *look)
 {
     struct cfg_source with = *src;
     if (with.overrides == NULL)
@@ -24,11 +24,18 @@ struct settings *settings_read_text(const struct cfg_source *src, struct cfg_rep
     s->source = sl_arena_cstr(cfg_arena(c), sl_str_c(src->name));
     if (cfg_is_whole(c))
         settings_resolve(s, c);
+    if (cfg_is_whole(c) && look != NULL)
+        look(s, c);
     cfg_report_sort(report);
     if (report->n_errors == 0)
         return s;
     settings_free(s);
     return NULL;
+}
+
+struct settings *settings_read_text(const struct cfg_source *src, struct cfg_report *report)
+{
+    return read_text(src, report, NULL);
 }
 
 static void report_plain(struct cfg_report *report, const char *path, enum cfg_grade grade, const char *text)
@@ -38,7 +45,7 @@ static void report_plain(struct cfg_report *report, const char *path, enum cfg_g
     cfg_report_add(report, &f);
 }
 
-struct settings *settings_read(const char *path, struct cfg_report *report)
+static struct settings *read_file(const char *path, struct cfg_report *report, settings_look_f *look)
 {
     struct sl_fail fail;
     struct sl_buf text;
@@ -48,8 +55,7 @@ struct settings *settings_read(const char *path, struct cfg_report *report)
     if (cfg_read_file(path, CFG_FILE_MAX, &text, &fail) == SL_OK) {
         struct sl_str folder = sl_str_of(path, slash != NULL ? (size_t)(slash - path) : 0);
         const char *zfolder = slash == path ? "/" : sl_arena_cstr(&report->arena, folder);
-        s = settings_read_text(&(struct cfg_source){.name = path, .text = sl_buf_str(&text), .folder = zfolder},
-                               report);
+        s = read_text(&(struct cfg_source){.name = path, .text = sl_buf_str(&text), .folder = zfolder}, report, look);
     } else {
         report_plain(report, path, CFG_ERROR, fail.text);
     }
@@ -57,6 +63,11 @@ struct settings *settings_read(const char *path, struct cfg_report *report)
         explicit_bzero(text.p, text.n); /* secrets may stand in it */
     sl_buf_done(&text);
     return s;
+}
+
+struct settings *settings_read(const char *path, struct cfg_report *report)
+{
+    return read_file(path, report, NULL);
 }
 
 /* The environment alone --------------------------------------------------------------------------------------------- */
@@ -165,9 +176,14 @@ const char *settings_default_path(void)
     return access("sluice.yaml", F_OK) == 0 ? "sluice.yaml" : NULL;
 }
 
-struct settings *settings_load(const char *path, struct cfg_report *report)
+struct settings *settings_load_with(const char *path, struct cfg_report *report, settings_look_f *look)
 {
     if (path == NULL)
         path = settings_default_path();
-    return path != NULL ? settings_read(path, report) : settings_from_environment(NULL, NULL, report);
+    return path != NULL ? read_file(path, report, look) : settings_from_environment(NULL, NULL, report);
+}
+
+struct settings *settings_load(const char *path, struct cfg_report *report)
+{
+    return settings_load_with(path, report, NULL);
 }

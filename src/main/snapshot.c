@@ -143,7 +143,8 @@ static enum sl_err fill_origin(struct full_snapshot *f, const struct provider_se
     if (!o->tls)
         return SL_OK;
     return tls_context_new_client(
-        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, fail);
+        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
+        fail);
 }
 
 /* ---- policy ---- */

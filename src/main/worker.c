@@ -214,7 +214,7 @@ struct worker *worker_new(struct gateway *g, enum worker_role role, unsigned ind
         .chunks = &w->chunks,
         .scratch = w->scratch,
         .scratch_bytes = WORKER_SCRATCH,
-        .tls = role == WORKER_CLIENTS ? g->server_tls : NULL,
+        .tls = role == WORKER_CLIENTS ? g->server_tls.context : NULL,
     };
     o.app = app_of(w, &o.app_arg);
     w->server = listen_server_new(&w->loop, &o);

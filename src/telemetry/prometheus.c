@@ -558,6 +558,12 @@ static void add_facts(struct page *p)
     add_head(p, "sluice_start_time_seconds", "gauge", "When the program started, in seconds since 1970.");
     add(p, "sluice_start_time_seconds");
     add_value(p, p->facts->start_wall_ns > 0 ? (unsigned __int128)p->facts->start_wall_ns : 0, NS_DECIMALS);
+    if (!p->facts->has_certificate)
+        return;
+    add_head(p, "sluice_tls_certificate_expires_seconds", "gauge",
+             "Seconds until the certificate that clients see expires; negative when it has.");
+    add(p, "sluice_tls_certificate_expires_seconds");
+    sl_buf_addf(p->out, " %lld\n", (long long)p->facts->certificate_left_s);
 }
 
 enum sl_err prometheus_write(struct tel_export *x, const struct prometheus_facts *facts, struct sl_buf *out)

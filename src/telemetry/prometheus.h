@@ -27,6 +27,8 @@ struct prometheus_facts {
     struct sl_str price_version;
     struct sl_str config_revision;
     int64_t start_wall_ns;
+    bool has_certificate;       /* clients connect over TLS */
+    int64_t certificate_left_s; /* until it expires; negative: since */
 };
 
 /* Appends the page. SL_ELIMIT: it does not fit under out->max (out then holds half a page and is `over`). */

@@ -1,12 +1,11 @@
 /* Making contexts: files in, SSL_CTX out, every refusal with the file's name. Who calls: main/ at start and on reload, through
- * certs.c where files may change. Owns: SSL_CTX, and a client's newest session.
- *
- * Session tickets are encrypted under keys that OpenSSL makes with the context; they change when the context does, which
- * certs.c sees to (TLS_CERTS_TICKET_LIFE_NS). */
+ * certs.c where files may change. Owns: SSL_CTX, and a client's newest session. */
 #include "tls/context.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tls/digest.h"
+#include "tls/tickets.h"
 #include "tls/tls_int.h"
 
 #include <openssl/err.h>
@@ -14,7 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* TLS 1.2: forward secrecy and AEAD, nothing else (RFC 9325 4.2). TLS 1.3 has only such. */
@@ -22,38 +22,60 @@
 /* A record of 16 KiB with its overhead, twice: one receive call takes several records of a large body. The buffer exists only
  * while it holds bytes (SSL_MODE_RELEASE_BUFFERS). */
 #define READ_AHEAD_BYTES 33280u
-#define PATH_BYTES 4096u
-
-static const unsigned char session_scope[] = "sluice";
 
 /* ---- files ---- */
 
-/* OpenSSL's own file errors do not name the cause: look first. Copies the path with its NUL. */
-static enum sl_err path_of(struct sl_str file, char out[PATH_BYTES], struct sl_fail *fail)
+enum sl_err tls_trouble_set(struct tls_trouble *t, enum sl_err code, enum tls_file file, const char *todo,
+                            const char *format, ...)
 {
-    if (file.n == 0 || file.n >= PATH_BYTES || memchr(file.p, 0, file.n) != NULL)
-        return sl_fail_set(fail, SL_EINVAL, "", "not a file name: '" SL_STR_FMT "'",
-                           SL_STR_ARG(sl_str_head(file, 100)));
+    va_list args;
+    va_start(args, format);
+    vsnprintf(t->text, sizeof t->text, format, args);
+    va_end(args);
+    t->file = file;
+    t->todo = todo;
+    return code;
+}
+
+static enum sl_err give_trouble(const struct tls_trouble *t, enum sl_err e, struct sl_str file, struct tls_trouble *out,
+                                struct sl_fail *fail)
+{
+    static const char *const names[] = {"certificate", "key", "authorities"};
+    char path[sizeof fail->place];
+    if (out != NULL)
+        *out = *t;
+    snprintf(path, sizeof path, SL_STR_FMT, SL_STR_ARG(sl_str_head(file, sizeof path - 1)));
+    return sl_fail_set(fail, e, path, "%s '%s' %s", names[t->file], path, t->text);
+}
+
+/* OpenSSL's own file errors do not name the cause: look first. */
+enum sl_err tls_path_of(struct sl_str file, enum tls_file which, char out[TLS_PATH_BYTES], struct tls_trouble *t)
+{
+    if (file.n == 0 || file.n >= TLS_PATH_BYTES || memchr(file.p, 0, file.n) != NULL)
+        return tls_trouble_set(t, SL_EINVAL, which, "Correct the path", "is not a file name");
     memcpy(out, file.p, file.n);
     out[file.n] = 0;
     int fd = open(out, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return sl_fail_set(fail, SL_EIO, out, "cannot open '%s': %s", out, sl_errno_text(errno));
+        return tls_trouble_set(t, SL_EIO, which, "Correct the path, or let the gateway's user read it",
+                               "cannot be opened: %s", sl_errno_text(errno));
     close(fd);
     return SL_OK;
 }
 
-/* Never ask on a terminal: a key with a passphrase is refused. */
+/* Never ask on a terminal: a key with a passphrase is refused. arg: told that one was wanted; may be NULL. */
 static int no_passphrase(char *buf, int size, int rwflag, void *arg)
 {
+    bool *wanted = arg;
     (void)buf;
     (void)size;
     (void)rwflag;
-    (void)arg;
+    if (wanted != NULL)
+        *wanted = true;
     return 0;
 }
 
-static bool seconds_of(const ASN1_TIME *t, int64_t *out_s)
+bool tls_time_s(const ASN1_TIME *t, int64_t *out_s)
 {
     struct tm tm;
     if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1)
@@ -70,56 +92,70 @@ static bool seconds_of(const ASN1_TIME *t, int64_t *out_s)
     return true;
 }
 
-static enum sl_err check_dates(struct tls_context *c, const char *path, struct sl_fail *fail)
+static enum sl_err check_dates(struct tls_context *c, struct tls_trouble *t)
 {
     const X509 *x = SSL_CTX_get0_certificate(c->ssl);
     int64_t from = 0, to = 0, now = sl_clock_wall_ns() / SL_SEC;
     char text[SL_TIME_TEXT];
-    if (x == NULL || !seconds_of(X509_get0_notBefore(x), &from) || !seconds_of(X509_get0_notAfter(x), &to))
-        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' has no readable dates", path);
+    if (x == NULL || !tls_time_s(X509_get0_notBefore(x), &from) || !tls_time_s(X509_get0_notAfter(x), &to))
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CERT, "Have it made anew", "has no readable dates");
     if (now > to) {
         sl_time_text(to * SL_SEC, text);
-        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' expired at %s", path, text);
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CERT, "Renew it", "expired at %s", text);
     }
     if (now < from) {
         sl_time_text(from * SL_SEC, text);
-        return sl_fail_set(fail, SL_EINVAL, path, "certificate '%s' is not valid before %s", path, text);
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CERT, "Set this machine's clock, or wait until then",
+                               "is not valid before %s", text);
     }
     c->expires_s = to;
     return SL_OK;
 }
 
-static enum sl_err load_pair(struct tls_context *c, struct sl_str cert_file, struct sl_str key_file,
-                             struct sl_fail *fail)
+enum sl_err tls_context_load_key(struct tls_context *c, struct sl_str file, struct tls_trouble *t)
 {
-    char cert[PATH_BYTES], key[PATH_BYTES];
-    enum sl_err e = path_of(cert_file, cert, fail);
+    static const char other[] = "Put the key there that this certificate was made with";
+    char path[TLS_PATH_BYTES];
+    bool is_locked = false;
+    enum sl_err e = tls_path_of(file, TLS_FILE_KEY, path, t);
     if (e != SL_OK)
         return e;
-    e = path_of(key_file, key, fail);
-    if (e != SL_OK)
-        return e;
-    if (SSL_CTX_use_certificate_chain_file(c->ssl, cert) != 1)
-        return sl_fail_set(fail, SL_EINVAL, cert, "cannot use certificate '%s': %s", cert, tls_error_text());
-    if (SSL_CTX_use_PrivateKey_file(c->ssl, key, SSL_FILETYPE_PEM) != 1) {
+    SSL_CTX_set_default_passwd_cb_userdata(c->ssl, &is_locked);
+    int loaded = SSL_CTX_use_PrivateKey_file(c->ssl, path, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(c->ssl, NULL);
+    if (loaded != 1) {
         unsigned long error = ERR_peek_error();
         if (ERR_GET_LIB(error) == ERR_LIB_X509 && ERR_GET_REASON(error) == X509_R_KEY_VALUES_MISMATCH) {
             ERR_clear_error();
-            return sl_fail_set(fail, SL_EINVAL, key, "key '%s' does not belong to certificate '%s'", key, cert);
+            return tls_trouble_set(t, SL_EINVAL, TLS_FILE_KEY, other, "does not belong to the certificate");
         }
-        return sl_fail_set(fail, SL_EINVAL, key, "cannot use key '%s': %s (it must be PEM and not encrypted)", key,
-                           tls_error_text());
+        const char *why = tls_error_text();
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_KEY, "It must be a private key in PEM, not encrypted",
+                               "is not usable: %s", is_locked ? "it is encrypted" : why);
     }
-    if (SSL_CTX_check_private_key(c->ssl) != 1) {
+    if (SSL_CTX_get0_certificate(c->ssl) != NULL && SSL_CTX_check_private_key(c->ssl) != 1) {
         ERR_clear_error();
-        return sl_fail_set(fail, SL_EINVAL, key, "key '%s' does not belong to certificate '%s'", key, cert);
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_KEY, other, "does not belong to the certificate");
     }
-    return check_dates(c, cert, fail);
+    return SL_OK;
+}
+
+static enum sl_err load_pair(struct tls_context *c, struct sl_str cert_file, struct sl_str key_file,
+                             struct tls_trouble *t)
+{
+    char cert[TLS_PATH_BYTES];
+    enum sl_err e = tls_path_of(cert_file, TLS_FILE_CERT, cert, t);
+    if (e != SL_OK)
+        return e;
+    if (SSL_CTX_use_certificate_chain_file(c->ssl, cert) != 1)
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CERT, TLS_TODO_CERT, "is not usable: %s", tls_error_text());
+    e = tls_context_load_key(c, key_file, t);
+    return e == SL_OK ? check_dates(c, t) : e;
 }
 
 /* ---- what all contexts have ---- */
 
-static struct tls_context *context_make(const SSL_METHOD *method, enum tls_version min, struct sl_fail *fail)
+struct tls_context *tls_context_make(const SSL_METHOD *method, enum tls_version min, struct sl_fail *fail)
 {
     ERR_clear_error();
     SSL_CTX *ssl = SSL_CTX_new(method);
@@ -188,20 +224,40 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
-static enum sl_err load_client_ca(struct tls_context *c, const struct tls_server_options *o, struct sl_fail *fail)
+/* Which sessions may be resumed here: those made under the same terms for client certificates. Without this, one that was
+ * made while none was required would open the door after a reload. */
+static bool set_session_scope(struct tls_context *c, enum tls_client_cert asked)
 {
-    char ca[PATH_BYTES];
+    uint8_t scope[TLS_SHA256_BYTES];
+    unsigned char der[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    const unsigned char terms[] = {'s', 'l', 'u', 'i', 'c', 'e', (unsigned char)asked};
+    bool good = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(md, terms, sizeof terms) == 1;
+    STACK_OF(X509_OBJECT) *trusted = X509_STORE_get0_objects(SSL_CTX_get_cert_store(c->ssl));
+    for (int i = 0; good && i < sk_X509_OBJECT_num(trusted); i++) {
+        const X509 *x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(trusted, i));
+        good = x == NULL || (X509_digest(x, EVP_sha256(), der, &n) == 1 && EVP_DigestUpdate(md, der, n) == 1);
+    }
+    good = good && EVP_DigestFinal_ex(md, scope, NULL) == 1 &&
+           SSL_CTX_set_session_id_context(c->ssl, scope, sizeof scope) == 1;
+    EVP_MD_CTX_free(md);
+    return good;
+}
+
+static enum sl_err load_client_ca(struct tls_context *c, const struct tls_server_options *o, struct tls_trouble *t)
+{
+    char ca[TLS_PATH_BYTES];
     if (o->client_cert == TLS_CLIENT_CERT_NONE)
         return SL_OK;
-    if (o->client_ca_file.n == 0)
-        return sl_fail_set(fail, SL_EINVAL, "", "client certificates need a file of the authorities that sign them");
-    enum sl_err e = path_of(o->client_ca_file, ca, fail);
+    enum sl_err e = tls_path_of(o->client_ca_file, TLS_FILE_CA, ca, t);
     if (e != SL_OK)
         return e;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(ca);
     if (names == NULL || SSL_CTX_load_verify_locations(c->ssl, ca, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return sl_fail_set(fail, SL_EINVAL, ca, "cannot use authorities '%s': %s", ca, tls_error_text());
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CA, TLS_TODO_CA, "is not usable: %s", tls_error_text());
     }
     SSL_CTX_set_client_CA_list(c->ssl, names); /* takes */
     SSL_CTX_set_verify(
@@ -210,22 +266,36 @@ static enum sl_err load_client_ca(struct tls_context *c, const struct tls_server
     return SL_OK;
 }
 
-enum sl_err tls_context_new_server(const struct tls_server_options *o, struct tls_context **out, struct sl_fail *fail)
+static struct sl_str server_file(const struct tls_server_options *o, enum tls_file file)
 {
-    struct tls_context *c = context_make(TLS_server_method(), o->min_version, fail);
+    return file == TLS_FILE_CERT ? o->cert_file : file == TLS_FILE_KEY ? o->key_file : o->client_ca_file;
+}
+
+enum sl_err tls_context_new_server(const struct tls_server_options *o, struct tls_context **out,
+                                   struct tls_trouble *trouble, struct sl_fail *fail)
+{
+    struct tls_trouble t = {0};
+    struct tls_context *c = tls_context_make(TLS_server_method(), o->min_version, fail);
+    if (trouble != NULL)
+        *trouble = t;
     if (c == NULL)
         return SL_EIO;
     c->is_server = true;
     c->http2 = o->http2;
     SSL_CTX_set_alpn_select_cb(c->ssl, choose_protocol, c);
-    SSL_CTX_set_session_id_context(c->ssl, session_scope, sizeof session_scope - 1);
     SSL_CTX_set_num_tickets(c->ssl, 1); /* our clients keep their connections: one is enough */
-    enum sl_err e = load_pair(c, o->cert_file, o->key_file, fail);
+    if (o->tickets != NULL)
+        tls_tickets_use(c, o->tickets);
+    enum sl_err e = load_pair(c, o->cert_file, o->key_file, &t);
     if (e == SL_OK)
-        e = load_client_ca(c, o, fail);
+        e = load_client_ca(c, o, &t);
     if (e != SL_OK) {
         tls_context_unref(c);
-        return e;
+        return give_trouble(&t, e, server_file(o, t.file), trouble, fail);
+    }
+    if (!set_session_scope(c, o->client_cert)) {
+        tls_context_unref(c);
+        return sl_fail_set(fail, SL_EIO, "", "cannot make a TLS context: %s", tls_error_text());
     }
     *out = c;
     return SL_OK;
@@ -264,28 +334,34 @@ SSL_SESSION *tls_context_session(struct tls_context *c, const char *host)
     return s;
 }
 
-static enum sl_err load_trust(struct tls_context *c, const struct tls_client_options *o, struct sl_fail *fail)
+static enum sl_err load_trust(struct tls_context *c, const struct tls_client_options *o, struct tls_trouble *t)
 {
-    char ca[PATH_BYTES];
-    if (o->ca_file.n == 0) {
-        if (SSL_CTX_set_default_verify_paths(c->ssl) != 1)
-            return sl_fail_set(fail, SL_EIO, "", "cannot use the system's authorities: %s", tls_error_text());
-        return SL_OK;
-    }
-    enum sl_err e = path_of(o->ca_file, ca, fail);
+    char ca[TLS_PATH_BYTES];
+    if (o->ca_file.n == 0)
+        return SSL_CTX_set_default_verify_paths(c->ssl) == 1 ? SL_OK : SL_EIO;
+    enum sl_err e = tls_path_of(o->ca_file, TLS_FILE_CA, ca, t);
     if (e != SL_OK)
         return e;
     if (SSL_CTX_load_verify_locations(c->ssl, ca, NULL) != 1)
-        return sl_fail_set(fail, SL_EINVAL, ca, "cannot use authorities '%s': %s", ca, tls_error_text());
+        return tls_trouble_set(t, SL_EINVAL, TLS_FILE_CA, TLS_TODO_CA, "is not usable: %s", tls_error_text());
     return SL_OK;
 }
 
-enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tls_context **out, struct sl_fail *fail)
+static struct sl_str client_file(const struct tls_client_options *o, enum tls_file file)
 {
+    return file == TLS_FILE_CERT ? o->cert_file : file == TLS_FILE_KEY ? o->key_file : o->ca_file;
+}
+
+enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tls_context **out,
+                                   struct tls_trouble *trouble, struct sl_fail *fail)
+{
+    struct tls_trouble t = {0};
     enum sl_err e = SL_OK;
+    if (trouble != NULL)
+        *trouble = t;
     if ((o->cert_file.n == 0) != (o->key_file.n == 0))
         return sl_fail_set(fail, SL_EINVAL, "", "a client certificate and its key are given together or not at all");
-    struct tls_context *c = context_make(TLS_client_method(), o->min_version, fail);
+    struct tls_context *c = tls_context_make(TLS_client_method(), o->min_version, fail);
     if (c == NULL)
         return SL_EIO;
     c->verify = !o->danger_accept_any_certificate;
@@ -296,12 +372,14 @@ enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tl
         SSL_CTX_sess_set_new_cb(c->ssl, on_session);
     }
     if (c->verify)
-        e = load_trust(c, o, fail);
+        e = load_trust(c, o, &t);
     if (e == SL_OK && o->cert_file.n > 0)
-        e = load_pair(c, o->cert_file, o->key_file, fail);
+        e = load_pair(c, o->cert_file, o->key_file, &t);
     if (e != SL_OK) {
         tls_context_unref(c);
-        return e;
+        if (t.text[0] == 0)
+            return sl_fail_set(fail, e, "", "cannot use the system's authorities: %s", tls_error_text());
+        return give_trouble(&t, e, client_file(o, t.file), trouble, fail);
     }
     *out = c;
     return SL_OK;
@@ -321,6 +399,7 @@ void tls_context_unref(struct tls_context *c)
     if (c == NULL || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
         return;
     SSL_CTX_free(c->ssl);
+    tls_tickets_unref(c->tickets);
     SSL_SESSION_free(c->session);
     pthread_mutex_destroy(&c->lock);
     sl_free(c);

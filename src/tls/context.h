@@ -1,5 +1,6 @@
 /* What all TLS connections of one listener or one provider share: certificate, key, trust, versions. Counted and immutable
- * once made, so that any thread may start streams on it; a reload makes a new one and drops its reference to the old.
+ * once made (but for ticket keys and a client's newest session), so that any thread may start streams on it; a reload makes
+ * a new one and drops its reference to the old.
  *
  * Who calls: main/ (making, reloading), listen/ and upstream/ through tls/stream.h. OpenSSL stays in this folder.
  *
@@ -12,6 +13,7 @@
 #include "base/str.h"
 
 struct tls_context;
+struct tls_tickets; /* tls/tickets.h */
 
 enum tls_version {
     TLS_1_3 = 0,
@@ -30,6 +32,9 @@ struct tls_server_options {  /* all views are borrowed for the call */
     enum tls_client_cert client_cert;
     struct sl_str client_ca_file; /* PEM: who signs client certificates; needed unless NONE */
     bool http2;                   /* ALPN: h2 is chosen when offered; else http/1.1 */
+    /* Who seals session tickets; NULL: keys of this context alone. A session is resumed under the terms for client
+     * certificates that it was made under, and under no others. */
+    struct tls_tickets *tickets;
 };
 
 struct tls_client_options { /* all views are borrowed for the call */
@@ -42,12 +47,25 @@ struct tls_client_options { /* all views are borrowed for the call */
     bool danger_accept_any_certificate;
 };
 
+enum tls_file {
+    TLS_FILE_CERT = 0,
+    TLS_FILE_KEY,
+    TLS_FILE_CA
+};
+
+struct tls_trouble { /* with one of the files; for who reports it beside the setting that names the file */
+    enum tls_file file;
+    char text[200];   /* goes on after the file's name: "expired at ..."; empty: the trouble is not with a file */
+    const char *todo; /* static */
+};
+
 /* SL_EIO: a file cannot be read; SL_EINVAL: it does not hold what it should, key and certificate do not match, expired or not
- * yet valid; *fail names the file. Blocking (reads files): main or keeper thread. Gives one reference. */
+ * yet valid; *fail names the file, *trouble (may be NULL) says the same in pieces. Blocking (reads files): main or keeper
+ * thread. Gives one reference. */
 enum sl_err tls_context_new_server(const struct tls_server_options *o, struct tls_context **out,
-                                   struct sl_fail *fail) SL_MUST_CHECK;
+                                   struct tls_trouble *trouble, struct sl_fail *fail) SL_MUST_CHECK;
 enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tls_context **out,
-                                   struct sl_fail *fail) SL_MUST_CHECK;
+                                   struct tls_trouble *trouble, struct sl_fail *fail) SL_MUST_CHECK;
 struct tls_context *tls_context_ref(struct tls_context *c); /* any thread; gives c */
 void tls_context_unref(struct tls_context *c);              /* any thread; NULL accepted */
 

@@ -1,5 +1,8 @@
 """TLS towards clients: 1.3 by default, certificates replaced under way, client certificates."""
 
+import datetime
+import json
+import os
 import shutil
 import socket
 import ssl
@@ -10,9 +13,9 @@ import pytest
 from conftest import relay_config
 from lib.client import Conn, chat_body, fetch, request_bytes
 from lib import proc
-from lib.proc import Gateway, PATIENCE
+from lib.proc import Gateway, PATIENCE, merge, run_sluice
 from lib.upstream import DONE, delta, stream_answer
-from lib.wait import NotYet
+from lib.wait import NotYet, wait_for
 
 
 def secure(make, up, pair, **tls):
@@ -74,13 +77,29 @@ def serial_of(g, context):
         return c.sock.getpeercert()["serialNumber"]
 
 
+def install(pair, directory):
+    """Certificate and key as cert.pem and key.pem, replaced the way ACME clients do: written beside, then renamed."""
+    for source, name in ((pair.key, "key.pem"), (pair.cert, "cert.pem")):
+        beside = directory / f"{name}.new"
+        shutil.copy(source, beside)
+        beside.replace(directory / name)
+
+
+def tls_at(directory, **more):
+    return {"tls": {"cert": str(directory / "cert.pem"), "key": str(directory / "key.pem"), **more}}
+
+
+def in_days(days):
+    """For the `start` and `end` of a certificate."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).strftime("%y%m%d%H%M%SZ")
+
+
 def test_certificate_replaced_without_dropping_a_stream(make, certs, tmp_path):
+    """No signal: the file is enough. What is open keeps the certificate it began with."""
     up = make.upstream()
     first, second = certs.leaf("first"), certs.leaf("second")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    shutil.copy(first.cert, cert)
-    shutil.copy(first.key, key)
-    g = make.gateway(relay_config(up.url, listen={"tls": {"cert": str(cert), "key": str(key)}}))
+    install(first, tmp_path)
+    g = make.gateway(relay_config(up.url, listen=tls_at(tmp_path)))
     context = certs.client_context()
     gate = threading.Event()
     up.queue(stream_answer(delta("before"), gate, delta("after"), delta(finish="stop"), DONE))
@@ -89,20 +108,253 @@ def test_certificate_replaced_without_dropping_a_stream(make, certs, tmp_path):
         events = c.events(c.read_head())
         assert b"before" in next(events)
         old = serial_of(g, context)
-        for source, target in ((second.key, key), (second.cert, cert)):
-            beside = target.with_suffix(".new")
-            shutil.copy(source, beside)
-            beside.replace(target)
-        g.reload()
-        assert serial_of(g, context) != old
+        since = g.mark()
+        install(second, tmp_path)
+        g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
+        new = serial_of(g, context)
+        assert new != old
         gate.set()
         assert b"after" in next(events)
         assert list(events)[-1] == DONE
         assert c.request("POST", "/v1/chat/completions", chat_body(), key=g.key).status == 200
-    # A pair that does not fit is refused and the good one stays.
-    shutil.copy(first.key, key)
-    g.reload(expect="config.refused")
+    assert not g.find("config.reloaded"), "a certificate is not a configuration"
+    assert serial_of(g, context) == new
+
+
+# Far above the ten seconds after which the gateway looks by itself where no watch tells it anything.
+TAKEN_UP = 60.0
+
+
+@pytest.mark.parametrize("how", ["kubernetes", "directory"])
+def test_certificate_behind_a_replaced_directory(make, certs, tmp_path, how):
+    """All files of a mounted secret change by renaming one link, `..data`; and a link further up tells a watch nothing."""
+    up = make.upstream()
+    pairs = [certs.leaf(f"{how}-1"), certs.leaf(f"{how}-2")]
+    for i, pair in enumerate(pairs):
+        (tmp_path / f"version-{i}").mkdir()
+        install(pair, tmp_path / f"version-{i}")
+    link = tmp_path / ("..data" if how == "kubernetes" else "current")
+    link.symlink_to("version-0")
+    if how == "kubernetes":
+        for name in ("cert.pem", "key.pem"):
+            (tmp_path / name).symlink_to(f"..data/{name}")
+    g = make.gateway(relay_config(up.url, listen=tls_at(tmp_path if how == "kubernetes" else link)))
+    context = certs.client_context()
+    old = serial_of(g, context)
+    since = g.mark()
+    beside = tmp_path / "link.new"
+    beside.symlink_to("version-1")
+    beside.replace(link)
+    g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
     assert serial_of(g, context) != old
+    assert not g.find("tls.refused")
+
+
+def test_bad_pair_keeps_the_old_one(make, certs, tmp_path):
+    up = make.upstream()
+    install(certs.leaf("good"), tmp_path)
+    config = relay_config(up.url, listen=tls_at(tmp_path))
+    g = make.gateway(config)
+    context = certs.client_context()
+    old = serial_of(g, context)
+    other = certs.leaf("good-2")
+    over = certs.leaf("over", start=in_days(-9), end=in_days(-1))
+
+    def refused(change, words, file):
+        since = g.mark()
+        change()
+        event = g.wait_event("tls.refused", since=since, seconds=TAKEN_UP)
+        assert words in event["error"] and str(tmp_path / file) in event["error"], event
+        assert event["todo"] and event["kept_expires"].startswith("20"), event
+        assert serial_of(g, context) == old
+        return since
+
+    since = refused(lambda: shutil.copy(other.cert, tmp_path / "cert.pem"), "does not belong", "key.pem")
+    refused(lambda: (tmp_path / "cert.pem").write_text("-----BEGIN nothing"), "no PEM block", "cert.pem")
+    refused(lambda: (tmp_path / "cert.pem").unlink(), "cannot be opened", "cert.pem")
+    refused(lambda: install(over, tmp_path), "expired at", "cert.pem")
+    # SIGHUP takes all or nothing, and names the place in the file.
+    since = g.mark()
+    g.reload(expect="config.refused")
+    found = [e for e in g.find("config.finding", since) if e["path"] == "listen.tls.cert"]
+    assert found and found[0]["line"] > 1 and "expired" in found[0]["text"] and found[0]["todo"], g.tail()
+    assert serial_of(g, context) == old
+    since = g.mark()
+    install(other, tmp_path)
+    g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
+    assert serial_of(g, context) != old
+    assert not g.find("tls.refused", since), "each bad state is told once"
+
+
+def test_expiry_is_told_in_time(make, certs, tmp_path):
+    up = make.upstream()
+    plain = make.gateway(relay_config(up.url))
+    name = "sluice_tls_certificate_expires_seconds"
+    assert name not in plain.admin_get("/metrics").body.decode(), "no certificate, nothing to alert on"
+    install(certs.leaf("ends-20", end=in_days(20.5)), tmp_path)
+    g = make.gateway(relay_config(up.url, listen=tls_at(tmp_path)))
+    told = g.find("tls.expires")
+    assert len(told) == 1 and told[0]["days_left"] == 20 and "renew" in told[0]["todo"], g.tail()
+    assert told[0]["file"] == str(tmp_path / "cert.pem") and told[0]["level"] == "warn"
+    assert 20 * 86400 < g.metrics().sum(name) < 21 * 86400
+    for days, level in ((5.5, "warn"), (0.5, "error"), (90, None)):
+        since = g.mark()
+        install(certs.leaf(f"ends-{days}", end=in_days(days)), tmp_path)
+        g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
+        if level is not None:
+            event = g.wait_event("tls.expires", since=since)
+            assert (event["days_left"], event["level"]) == (int(days), level)
+        else:
+            assert not g.find("tls.expires", since)
+        g.wait_metric(name, lambda v, days=days: (days - 0.1) * 86400 < v <= days * 86400)
+
+
+def test_certificate_that_ends_while_it_is_used(make, certs, tmp_path):
+    up = make.upstream()
+    install(certs.leaf("ends-now", end=in_days(10 / 86400)), tmp_path)
+    try:
+        g = make.gateway(relay_config(up.url, listen=tls_at(tmp_path)))
+    except NotYet:
+        make.adopt(proc.live[-1]).exit_code = None
+        pytest.skip("this machine took longer to start than the certificate is good for")
+    event = g.wait_event("tls.expired", seconds=TAKEN_UP)
+    assert event["level"] == "error" and event["days_left"] < 0
+    assert g.metrics().sum("sluice_tls_certificate_expires_seconds") < 0
+    context = certs.client_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    assert chat_over(g, context).status == 200, "clients judge, not we"
+
+
+def session_of(g, context, session=None):
+    """A connection with one request on it: whether the session was resumed, and the one to go on with."""
+    sock = socket.create_connection(g.address, timeout=20)
+    with context.wrap_socket(sock, server_hostname="localhost", session=session) as s:
+        s.sendall(request_bytes("GET", "/v1/models", key=g.key))
+        assert s.recv(65536).startswith(b"HTTP/1.1 200")
+        return s.session_reused, s.session
+
+
+def test_sessions_outlive_a_renewal_but_not_their_terms(make, certs, tmp_path):
+    up = make.upstream()
+    install(certs.leaf("resume-1"), tmp_path)
+    config = relay_config(up.url, listen={"workers": 1, **tls_at(tmp_path)})
+    g = make.gateway(config)
+    context = certs.client_context()
+    reused, session = session_of(g, context)
+    assert not reused
+    reused, session = session_of(g, context, session)
+    assert reused
+    since = g.mark()
+    install(certs.leaf("resume-2"), tmp_path)
+    g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
+    serial_of(g, context)  # the worker has it by now: messages keep their order
+    reused, session = session_of(g, context, session)
+    assert reused, "a renewed certificate does not cost every client a full handshake"
+    # A session from before must not be a way around client certificates.
+    g.reload(merge(config, {"listen": {"tls": {"client_ca": certs.ca.cert, "client_certificate": "required"}}}))
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        session_of(g, context, session)
+    mine = certs.leaf("resume-client", cn="a client", san=None, usage="clientAuth")
+    assert chat_over(g, certs.client_context(pair=mine)).status == 200
+
+
+def test_tls_on_and_off_by_reload(make, certs, tmp_path):
+    up = make.upstream()
+    plain = relay_config(up.url)
+    g = make.gateway(plain)
+    install(certs.leaf("later"), tmp_path)
+    g.reload(merge(plain, {"listen": tls_at(tmp_path)}))
+    context = certs.client_context()
+    wait_for(lambda: takes(g, context), "TLS on all workers", 20 * PATIENCE)
+    old = serial_of(g, context)
+    since = g.mark()
+    install(certs.leaf("later-2"), tmp_path)  # files that were named only by the reload are watched, too
+    g.wait_event("tls.loaded", since=since, seconds=TAKEN_UP)
+    assert serial_of(g, context) != old
+    since = g.mark()
+    g.reload(plain)
+    assert g.find("tls.off", since)
+    wait_for(lambda: takes(g, None), "plain HTTP again", 20 * PATIENCE)
+
+
+def takes(g, context):
+    try:
+        return all(chat_over(g, context).status == 200 for _ in range(8))
+    except (OSError, AssertionError):
+        return False
+
+
+# ---- sluice check ----
+
+def checked(tmp_path, config):
+    path = tmp_path / "checked.yaml"
+    path.write_text(json.dumps(config, indent=1))
+    done = run_sluice("check", "-c", path, "--json")
+    report = json.loads(done.stdout)
+    assert report["valid"] == (done.returncode == 0)
+    for f in report["findings"]:
+        line = path.read_text().splitlines()[f["line"] - 1]
+        assert f["path"].split(".")[-1] in line and f["column"] > 1, f
+    return {f["path"]: (f["grade"], f["text"], f["todo"]) for f in report["findings"]}
+
+
+def test_check_opens_the_files(certs, tmp_path):
+    a, b = certs.leaf("check-a"), certs.leaf("check-b")
+    base = relay_config("https://up.example/v1")
+
+    def of(listen, ca=None):
+        found = checked(tmp_path, merge(base, {"listen": {"tls": listen}},
+                                        {"providers": {"up": {"tls": {"ca": ca}}}} if ca else {}))
+        assert all(text and todo for _, text, todo in found.values()), found
+        return {path: (grade, text) for path, (grade, text, _) in found.items()}
+
+    assert of({"cert": a.cert, "key": a.key, "client_ca": certs.ca.cert, "client_certificate": "required"},
+              certs.ca.cert) == {}
+    none = str(tmp_path / "none")
+    found = of({"cert": none + ".pem", "key": none + ".key", "client_ca": none, "client_certificate": "required"}, none)
+    assert set(found) == {"listen.tls.cert", "listen.tls.key", "listen.tls.client_ca", "providers.up.tls.ca"}
+    assert all(grade == "error" and "No such file" in text for grade, text in found.values()), found
+    found = of({"cert": a.cert, "key": b.key})
+    assert found == {"listen.tls.key": ("error", f"'{b.key}' does not belong to the certificate")}
+    found = of({"cert": a.key, "key": a.key}, a.key)
+    assert set(found) == {"listen.tls.cert", "providers.up.tls.ca"} and found["listen.tls.cert"][0] == "error"
+    over = certs.leaf("check-over", start=in_days(-9), end=in_days(-1))
+    found = of({"cert": over.cert, "key": over.key})
+    assert found["listen.tls.cert"][0] == "error" and "expired at 20" in found["listen.tls.cert"][1]
+    soon = certs.leaf("check-soon", end=in_days(3))
+    found = of({"cert": soon.cert, "key": soon.key})
+    assert found["listen.tls.cert"][0] == "warning" and "expires at 20" in found["listen.tls.cert"][1]
+
+
+def test_check_as_text(certs, tmp_path):
+    a = certs.leaf("check-text")
+    path = tmp_path / "sluice.yaml"
+    path.write_text("providers: {sim: {kind: sim}}\nlisten:\n  tls:\n    cert: cert.pem\n    key: ${KEY_FILE}\n")
+    shutil.copy(a.cert, tmp_path / "cert.pem")  # relative to the configuration's folder
+    done = run_sluice("check", "-c", path, env={"KEY_FILE": str(tmp_path / "none.key")})
+    assert done.returncode == 1
+    # What came out of a variable is not shown.
+    assert f"{path}:5:10: listen.tls.key: the file cannot be opened: No such file or directory. " in done.stderr, done.stderr
+    assert "none.key" not in done.stderr
+    done = run_sluice("check", "-c", path, env={"KEY_FILE": a.key})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_check_of_an_unreadable_key(certs, tmp_path):
+    a = certs.leaf("check-unreadable")
+    os.chmod(a.key, 0)
+    found = checked(tmp_path, relay_config("https://up.example/v1", listen={"tls": {"cert": a.cert, "key": a.key}}))
+    assert "Permission denied" in found["listen.tls.key"][1]
+
+
+def test_other_commands_do_not_need_the_certificate(make, certs, tmp_path):
+    """`sluice keys` runs as whoever may read the state, with a certificate that is not theirs to read."""
+    path = tmp_path / "sluice.yaml"
+    path.write_text(json.dumps(relay_config("http://127.0.0.1:1/v1", state=str(tmp_path / "state"),
+                                            listen={"tls": {"cert": "none.pem", "key": "none.key"}})))
+    run_sluice("keys", "create", "-c", path, "--name", "x", check=True)
 
 
 def test_client_certificates(make, certs):

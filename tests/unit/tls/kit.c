@@ -151,7 +151,7 @@ struct tls_context *kit_server(const char *name, const struct tls_server_options
     snprintf(key, sizeof key, "%s.key", name);
     o.cert_file = kit_path(cert);
     o.key_file = kit_path(key);
-    if (tls_context_new_server(&o, &c, &fail) != SL_OK)
+    if (tls_context_new_server(&o, &c, NULL, &fail) != SL_OK)
         fprintf(stderr, "%s\n", fail.text);
     SL_CHECK(c != NULL);
     return c;
@@ -165,7 +165,7 @@ struct tls_context *kit_client(const char *ca, const struct tls_client_options *
     char file[64];
     snprintf(file, sizeof file, "%s.pem", ca);
     o.ca_file = kit_path(file);
-    if (tls_context_new_client(&o, &c, &fail) != SL_OK)
+    if (tls_context_new_client(&o, &c, NULL, &fail) != SL_OK)
         fprintf(stderr, "%s\n", fail.text);
     SL_CHECK(c != NULL);
     return c;

@@ -21,7 +21,7 @@ static void refuse_server(struct tls_server_options o, enum sl_err want, const c
 {
     struct tls_context *c = NULL;
     struct sl_fail fail = {0};
-    assert_int_equal(tls_context_new_server(&o, &c, &fail), want);
+    assert_int_equal(tls_context_new_server(&o, &c, NULL, &fail), want);
     assert_null(c);
     if (strstr(fail.text, in_text) == NULL)
         fail_msg("'%s' does not say '%s'", fail.text, in_text);
@@ -127,12 +127,12 @@ static void test_client_refusals(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct tls_context *c = NULL;
         struct sl_fail fail = {0};
-        assert_int_not_equal(tls_context_new_client(&rows[i], &c, &fail), SL_OK);
+        assert_int_not_equal(tls_context_new_client(&rows[i], &c, NULL, &fail), SL_OK);
         assert_null(c);
         assert_true(strlen(fail.text) > 10);
     }
     struct tls_context *c = NULL;
-    assert_int_equal(tls_context_new_client(&(struct tls_client_options){0}, &c, NULL),
+    assert_int_equal(tls_context_new_client(&(struct tls_client_options){0}, &c, NULL, NULL),
                      SL_OK); /* the system's authorities */
     tls_context_unref(c);
 }
@@ -141,32 +141,74 @@ static void test_reload(void **state)
 {
     struct tls_certs certs;
     struct tls_context *c = NULL;
+    struct tls_trouble t;
     struct sl_fail fail = {0};
     (void)state;
     kit_cert("moving", &(struct kit_cert_spec){.cn = "a.test", .issuer = "ca"});
     tls_certs_init(
         &certs, &(struct tls_server_options){.cert_file = kit_path("moving.pem"), .key_file = kit_path("moving.key")});
-    assert_int_equal(tls_certs_load(&certs, &c, &fail), SL_OK);
+    assert_int_equal(tls_certs_load(&certs, &c, &t, &fail), SL_OK);
+    int64_t expires_s = tls_context_expires_s(c);
     tls_context_unref(c);
-    int64_t now = sl_clock_mono_ns();
-    assert_int_equal(tls_certs_changed(&certs, now), TLS_CERTS_SAME);
-    assert_int_equal(tls_certs_changed(&certs, now + TLS_CERTS_TICKET_LIFE_NS + SL_SEC), TLS_CERTS_TICKETS_OLD);
+    assert_int_equal(certs.expires_s, expires_s);
+    assert_false(tls_certs_changed(&certs));
 
     kit_cert("fresh", &(struct kit_cert_spec){.cn = "a.test", .issuer = "ca", .from_days = -1, .to_days = 90});
     rename(kit_path("fresh.pem").p, kit_path("moving.pem").p); /* the certificate has come, its key not yet */
-    assert_int_equal(tls_certs_changed(&certs, now), TLS_CERTS_CHANGED);
+    assert_true(tls_certs_changed(&certs));
     c = NULL;
-    assert_int_equal(tls_certs_load(&certs, &c, &fail), SL_EINVAL);
+    assert_int_equal(tls_certs_load(&certs, &c, &t, &fail), SL_EINVAL);
     assert_null(c);
     assert_non_null(strstr(fail.text, "does not belong"));
-    assert_int_equal(tls_certs_changed(&certs, now), TLS_CERTS_SAME); /* told once */
+    assert_non_null(strstr(fail.text, "moving.key'"));
+    assert_int_equal(t.file, TLS_FILE_KEY);
+    assert_string_equal(t.text, "does not belong to the certificate");
+    assert_non_null(t.todo);
+    assert_int_equal(certs.expires_s, expires_s); /* of what is still in use */
+    assert_false(tls_certs_changed(&certs));      /* told once */
     rename(kit_path("fresh.key").p, kit_path("moving.key").p);
-    assert_int_equal(tls_certs_changed(&certs, now), TLS_CERTS_CHANGED);
-    assert_int_equal(tls_certs_load(&certs, &c, &fail), SL_OK);
+    assert_true(tls_certs_changed(&certs));
+    assert_int_equal(tls_certs_load(&certs, &c, NULL, &fail), SL_OK);
     assert_int_equal(tls_context_days_left(c, sl_clock_wall_ns()), 90);
+    assert_int_equal(certs.expires_s, tls_context_expires_s(c));
     tls_context_unref(c);
     unlink(kit_path("moving.key").p);
-    assert_int_equal(tls_certs_changed(&certs, now), TLS_CERTS_CHANGED);
+    assert_true(tls_certs_changed(&certs));
+    tls_certs_done(&certs);
+}
+
+static void test_expiry_is_told_once_each(void **state)
+{
+    static const struct {
+        int64_t left_s;
+        enum tls_expiry want; /* asked in this order */
+    } rows[] = {
+        {31 * 86400, TLS_EXPIRY_FAR},    {30 * 86400, TLS_EXPIRY_30_DAYS}, {29 * 86400, TLS_EXPIRY_FAR},
+        {7 * 86400 + 1, TLS_EXPIRY_FAR}, {7 * 86400, TLS_EXPIRY_7_DAYS},   {8 * 86400, TLS_EXPIRY_FAR},
+        {6 * 86400, TLS_EXPIRY_FAR},     {86400, TLS_EXPIRY_1_DAY},        {0, TLS_EXPIRY_FAR},
+        {-1, TLS_EXPIRY_OVER},           {-86400, TLS_EXPIRY_FAR},
+    };
+    struct tls_certs certs;
+    struct tls_context *c = NULL;
+    (void)state;
+    kit_cert("ending", &(struct kit_cert_spec){.cn = "a.test", .issuer = "ca", .from_days = -1, .to_days = 40});
+    tls_certs_init(
+        &certs, &(struct tls_server_options){.cert_file = kit_path("ending.pem"), .key_file = kit_path("ending.key")});
+    assert_int_equal(tls_certs_expiry(&certs, 0), TLS_EXPIRY_FAR); /* nothing loaded */
+    assert_int_equal(tls_certs_load(&certs, &c, NULL, NULL), SL_OK);
+    tls_context_unref(c);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (tls_certs_expiry(&certs, (certs.expires_s - rows[i].left_s) * SL_SEC) != rows[i].want)
+            fail_msg("%d s before the end", (int)rows[i].left_s);
+    assert_int_equal(tls_certs_load(&certs, &c, NULL, NULL), SL_OK); /* the same once more says nothing */
+    tls_context_unref(c);
+    assert_int_equal(tls_certs_expiry(&certs, (certs.expires_s + 5) * SL_SEC), TLS_EXPIRY_FAR);
+
+    kit_cert("ending", &(struct kit_cert_spec){.cn = "a.test", .issuer = "ca", .from_days = -1, .to_days = 41});
+    assert_int_equal(tls_certs_load(&certs, &c, NULL, NULL), SL_OK);
+    tls_context_unref(c);
+    assert_int_equal(tls_certs_expiry(&certs, (certs.expires_s - 5) * SL_SEC), TLS_EXPIRY_1_DAY); /* the nearest only */
+    assert_int_equal(tls_certs_expiry(&certs, (certs.expires_s - 4) * SL_SEC), TLS_EXPIRY_FAR);
     tls_certs_done(&certs);
 }
 
@@ -187,10 +229,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_pair),       cmocka_unit_test(test_server_files),
-        cmocka_unit_test(test_dates),           cmocka_unit_test(test_weak_certificates),
-        cmocka_unit_test(test_encrypted_key),   cmocka_unit_test(test_client_authorities),
-        cmocka_unit_test(test_client_refusals), cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_good_pair),
+        cmocka_unit_test(test_server_files),
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_weak_certificates),
+        cmocka_unit_test(test_encrypted_key),
+        cmocka_unit_test(test_client_authorities),
+        cmocka_unit_test(test_client_refusals),
+        cmocka_unit_test(test_reload),
+        cmocka_unit_test(test_expiry_is_told_once_each),
     };
     return cmocka_run_group_tests_name("tls/context", tests, set_up, tear_down);
 }

@@ -1,6 +1,7 @@
 /* Who is let in: names, dates, authorities, versions, client certificates, application protocols; and what a refusal is
  * called. */
 #include "kit.h"
+#include "tls/tickets.h"
 #include "tls/tls_int.h"
 
 #include "base/mem.h"
@@ -356,6 +357,66 @@ static void test_resumption(void **state)
     tls_context_unref(off);
 }
 
+/* Two contexts of one ring are one listener before and after a reload. */
+static void test_ticket_keys_rotate(void **state)
+{
+    int64_t now = 1000 * SL_SEC;
+    struct tls_tickets *t = tls_tickets_new(now);
+    const struct tls_server_options o = {.tickets = t};
+    struct tls_context *s = kit_server("server", &o), *renewed = kit_server("server", &o);
+    struct tls_context *c = kit_client("ca", &(struct tls_client_options){.resume = true});
+    (void)state;
+    assert_false(resumed_on(c, s, "a.test"));
+    assert_true(resumed_on(c, s, "a.test"));
+    assert_true(resumed_on(c, renewed, "a.test"));
+    assert_false(tls_tickets_rotate(t, now + TLS_TICKETS_LIFE_NS - 1));
+    assert_true(tls_tickets_rotate(t, now + TLS_TICKETS_LIFE_NS));
+    assert_false(tls_tickets_rotate(t, now + TLS_TICKETS_LIFE_NS)); /* a day from then on */
+    assert_true(resumed_on(c, s, "a.test"));                        /* under the key before, and given a new ticket */
+    assert_true(tls_tickets_rotate(t, now + 2 * TLS_TICKETS_LIFE_NS));
+    assert_true(resumed_on(c, renewed, "a.test")); /* which is therefore not older than one key */
+    assert_true(tls_tickets_rotate(t, now + 3 * TLS_TICKETS_LIFE_NS));
+    assert_true(tls_tickets_rotate(t, now + 4 * TLS_TICKETS_LIFE_NS));
+    assert_false(resumed_on(c, s, "a.test")); /* forgotten */
+    assert_true(resumed_on(c, s, "a.test"));
+    tls_context_unref(s);
+    tls_context_unref(renewed);
+    tls_context_unref(c);
+    tls_tickets_unref(t);
+    tls_tickets_unref(NULL);
+}
+
+/* A session that was made while no client certificate was asked for must not get in once one is, or other ones are. */
+static void test_tickets_keep_their_terms(void **state)
+{
+    struct tls_tickets *t = tls_tickets_new(0);
+    struct tls_context *open = kit_server("server", &(struct tls_server_options){.tickets = t});
+    struct tls_context *optional = kit_server(
+        "server", &(struct tls_server_options){
+                      .tickets = t, .client_cert = TLS_CLIENT_CERT_OPTIONAL, .client_ca_file = kit_path("ca.pem")});
+    struct tls_context *same = kit_server(
+        "server", &(struct tls_server_options){
+                      .tickets = t, .client_cert = TLS_CLIENT_CERT_OPTIONAL, .client_ca_file = kit_path("ca.pem")});
+    struct tls_context *other =
+        kit_server("server", &(struct tls_server_options){.tickets = t,
+                                                          .client_cert = TLS_CLIENT_CERT_OPTIONAL,
+                                                          .client_ca_file = kit_path("other-ca.pem")});
+    struct tls_context *c = kit_client("ca", &(struct tls_client_options){.resume = true});
+    (void)state;
+    assert_false(resumed_on(c, open, "a.test"));
+    assert_true(resumed_on(c, open, "a.test"));
+    assert_false(resumed_on(c, optional, "a.test"));
+    assert_true(resumed_on(c, same, "a.test"));
+    assert_false(resumed_on(c, other, "a.test"));
+    assert_false(resumed_on(c, open, "a.test"));
+    tls_context_unref(open);
+    tls_context_unref(optional);
+    tls_context_unref(same);
+    tls_context_unref(other);
+    tls_context_unref(c);
+    tls_tickets_unref(t);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -383,6 +444,8 @@ int main(void)
         cmocka_unit_test(test_not_tls),
         cmocka_unit_test(test_handshake_arms_itself),
         cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_ticket_keys_rotate),
+        cmocka_unit_test(test_tickets_keep_their_terms),
     };
     return cmocka_run_group_tests_name("tls/handshake", tests, set_up, tear_down);
 }

@@ -1,0 +1,71 @@
+/* Each finding stands at the setting that names the file. A file's name is shown only where it stands in the configuration as
+ * it is: a variable may hold anything, also what it should not. */
+#include "main/settings_files.h"
+
+#include "base/clock.h"
+#include "main/settings_int.h"
+#include "tls/check.h"
+
+struct named { /* files beside each other; by enum tls_file */
+    struct cfg *cfg;
+    const struct sl_str *files[3];
+};
+
+static void on_finding(void *arg, const struct tls_finding *f)
+{
+    const struct named *n = arg;
+    const struct sl_str *file = n->files[f->trouble.file];
+    struct sl_str name = sl_arena_printf(cfg_arena(n->cfg), "'" SL_STR_FMT "'", SL_STR_ARG(sl_str_head(*file, 200)));
+    const char *shown = cfg_is_literal(n->cfg, file) ? name.p : "the file";
+    if (f->is_warning)
+        cfg_warn_at(n->cfg, file, f->trouble.todo, "%s %s", shown, f->trouble.text);
+    else
+        cfg_error_at(n->cfg, file, f->trouble.todo, "%s %s", shown, f->trouble.text);
+}
+
+static void check_listen(struct settings *s, struct cfg *c, int64_t now)
+{
+    const struct listen_tls_settings *t = &s->listen.tls;
+    struct named n = {.cfg = c, .files = {&t->cert, &t->key, &t->client_ca}};
+    struct tls_server_options o = settings_server_tls(s);
+    if (o.cert_file.n == 0 || o.key_file.n == 0)
+        return; /* reported by the third pass, where one is there */
+    if (o.client_ca_file.n == 0)
+        o.client_cert = TLS_CLIENT_CERT_NONE;
+    tls_check_server(&o, now, on_finding, &n);
+}
+
+static void check_provider(struct provider_settings *p, struct cfg *c, int64_t now)
+{
+    struct named n = {.cfg = c, .files = {[TLS_FILE_CA] = &p->tls.ca}};
+    if (p->base_url.tls && p->tls.ca.n != 0)
+        tls_check_authorities(p->tls.ca, now, on_finding, &n);
+}
+
+static void check_files(struct settings *s, struct cfg *c)
+{
+    int64_t now = sl_clock_wall_ns();
+    check_listen(s, c, now);
+    for (size_t i = 0; i < s->providers.n; i++)
+        check_provider(&s->providers.v[i], c, now);
+}
+
+struct settings *settings_load_checked(const char *path, struct cfg_report *report)
+{
+    return settings_load_with(path, report, check_files);
+}
+
+struct tls_server_options settings_server_tls(const struct settings *s)
+{
+    const struct listen_tls_settings *t = &s->listen.tls;
+    return (struct tls_server_options){
+        .cert_file = t->cert,
+        .key_file = t->key,
+        .min_version = t->min_version == LISTEN_TLS_1_2 ? TLS_1_2 : TLS_1_3,
+        .http2 = s->listen.http2,
+        .client_ca_file = t->client_ca,
+        .client_cert = t->client_certificate == LISTEN_CERT_REQUIRED   ? TLS_CLIENT_CERT_REQUIRED
+                       : t->client_certificate == LISTEN_CERT_OPTIONAL ? TLS_CLIENT_CERT_OPTIONAL
+                                                                       : TLS_CLIENT_CERT_NONE,
+    };
+}

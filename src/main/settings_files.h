@@ -1,0 +1,16 @@
+/* The files that a configuration names, opened and looked at: what `sluice check`, the start and a reload do before they take
+ * a configuration. Not part of settings.h's third pass, which reads nothing: other commands (keys, usage) must work where a
+ * certificate is broken or theirs to read. Blocking (files): main thread. */
+#ifndef SLUICE_MAIN_SETTINGS_FILES_H
+#define SLUICE_MAIN_SETTINGS_FILES_H
+
+#include "main/settings.h"
+#include "tls/context.h"
+
+/* settings_load, and findings about the files beside those about the text. */
+struct settings *settings_load_checked(const char *path, struct cfg_report *report);
+
+/* What the listeners' context is made from; without a certificate, cert_file is empty. Views into s. */
+struct tls_server_options settings_server_tls(const struct settings *s);
+
+#endif
