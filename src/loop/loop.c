@@ -112,9 +112,11 @@ static void arm_timer(struct sl_loop *l)
     }
     if (next >= u->timer_due_ns)
         return;
-    int64_t wait_ns = next - l->now_ns;
+    /* libuv counts from its own idea of now, whole milliseconds that were current when the turn began: a wait counted from
+     * ours would end early, and the loop wake twice. */
+    int64_t wait_ms = (next + u->clock_offset_ns) / SL_MS - (int64_t)uv_now(&u->uv);
     u->timer_due_ns = next;
-    uv_timer_start(&u->timer, on_uv_timer, wait_ns > 0 ? (uint64_t)((wait_ns + SL_MS - 1) / SL_MS) : 0, 0);
+    uv_timer_start(&u->timer, on_uv_timer, wait_ms > 0 ? (uint64_t)wait_ms : 0, 0);
 }
 
 static void on_prepare(uv_prepare_t *p)
@@ -125,6 +127,7 @@ static void on_prepare(uv_prepare_t *p)
     if (l->uv->in_turn && l->now_ns - l->turn_began_ns > l->slowest_turn_ns)
         l->slowest_turn_ns = l->now_ns - l->turn_began_ns;
     l->uv->in_turn = false;
+    l->polls++;
     arm_timer(l);
     if (l->stopping)
         uv_stop(&l->uv->uv);
@@ -161,6 +164,9 @@ enum sl_err sl_loop_init(struct sl_loop *l, struct sl_fail *fail)
     l->turn_began_ns = l->now_ns;
     u->uv.data = l;
     u->timer_due_ns = SL_NEVER;
+    int64_t offset_ns = (int64_t)uv_hrtime() - sl_clock_mono_ns();
+    if (offset_ns < -SL_SEC || offset_ns > SL_SEC) /* not the same clock; on Linux it is */
+        u->clock_offset_ns = offset_ns;
     uv_timer_init(&u->uv, &u->timer);
     u->timer.data = l;
     uv_prepare_init(&u->uv, &u->prepare);
@@ -209,6 +215,7 @@ void sl_loop_done(struct sl_loop *l)
     }
     run_posted(l);
     sl_polls_free(u);
+    sl_boxes_free(u);
     sl_free(u);
     l->uv = NULL;
 }

@@ -32,6 +32,7 @@ struct sl_loop {
     struct sl_uv *uv;                              /* own; NULL under a virtual network */
     void *net_state;                               /* the virtual network's own */
     int64_t turns, turn_began_ns, slowest_turn_ns; /* statistics; the owner resets slowest_turn_ns */
+    int64_t polls;                                 /* how often it went to sleep, or looked whether it may */
     bool stopping;
 };
 

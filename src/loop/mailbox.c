@@ -15,6 +15,8 @@ struct sl_mailbox {
     /* under lock */
     struct sl_msg *first, *last;
     bool closed;
+    /* the loop's thread, once the handle is closed */
+    struct sl_mailbox *next_closed;
 };
 
 static void deliver_all(struct sl_mailbox *b)
@@ -48,11 +50,22 @@ struct sl_mailbox *sl_mailbox_open(struct sl_loop *l, void *receiver)
     return b;
 }
 
+/* Another thread may hold the pointer still, and find `closed`: the memory stays until its loop goes. */
 static void on_closed(uv_handle_t *h)
 {
     struct sl_mailbox *b = SL_CONTAINER_OF((uv_async_t *)h, struct sl_mailbox, async);
-    pthread_mutex_destroy(&b->lock);
-    sl_free(b);
+    b->next_closed = b->loop->uv->closed_boxes;
+    b->loop->uv->closed_boxes = b;
+}
+
+void sl_boxes_free(struct sl_uv *u)
+{
+    while (u->closed_boxes != NULL) {
+        struct sl_mailbox *b = u->closed_boxes;
+        u->closed_boxes = b->next_closed;
+        pthread_mutex_destroy(&b->lock);
+        sl_free(b);
+    }
 }
 
 void sl_mailbox_close(struct sl_mailbox *b)

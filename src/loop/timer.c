@@ -3,6 +3,8 @@
  * dealt out again to lower ones. Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (1987), scheme 6. */
 #include "loop/timer.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "loop/loop.h"
 
@@ -40,8 +42,11 @@ static void place(struct sl_wheel *w, struct sl_timer *t)
            (due >> (SLOT_BITS * level)) - (w->tick >> (SLOT_BITS * level)) >= SL_WHEEL_SLOTS)
         level++;
     unsigned slot = (unsigned)((due >> (SLOT_BITS * level)) & SLOT_MASK);
+    uint64_t bit = UINT64_C(1) << slot;
     sl_list_add_tail(&w->slots[level][slot], &t->node);
-    w->used[level] |= UINT64_C(1) << slot;
+    if ((w->used[level] & bit) == 0 || due < w->first[level][slot])
+        w->first[level][slot] = due;
+    w->used[level] |= bit;
 }
 
 void sl_timer_arm(struct sl_loop *l, struct sl_timer *t, int64_t due_ns)
@@ -62,25 +67,39 @@ void sl_timer_cancel(struct sl_loop *l, struct sl_timer *t)
     l->wheel.n--;
 }
 
-/* The next tick at which a slot of this level begins to matter; INT64_MAX when the level is empty. */
-static int64_t level_next(const struct sl_wheel *w, unsigned level)
+/* How many slots ahead the next used one of this level is, 1 to 64; 0 when the level is empty. */
+static unsigned slots_ahead(const struct sl_wheel *w, unsigned level)
 {
     if (w->used[level] == 0)
-        return INT64_MAX;
-    int64_t now_slot = w->tick >> (SLOT_BITS * level);
-    unsigned from = (unsigned)((now_slot + 1) & SLOT_MASK);
+        return 0;
+    unsigned from = (unsigned)(((w->tick >> (SLOT_BITS * level)) + 1) & SLOT_MASK);
     uint64_t rotated = (w->used[level] >> from) | (from != 0 ? w->used[level] << (SL_WHEEL_SLOTS - from) : 0);
-    int64_t ahead = now_slot + 1 + __builtin_ctzll(rotated);
-    return ahead << (SLOT_BITS * level);
+    return 1 + (unsigned)__builtin_ctzll(rotated);
 }
 
+/* The next tick at which the wheel has work: the beginning of a used slot. */
 static int64_t next_tick(const struct sl_wheel *w)
 {
     int64_t next = INT64_MAX;
     for (unsigned k = 0; k < SL_WHEEL_LEVELS; k++) {
-        int64_t at = level_next(w, k);
-        if (at < next)
+        unsigned ahead = slots_ahead(w, k);
+        int64_t at = ((w->tick >> (SLOT_BITS * k)) + ahead) << (SLOT_BITS * k);
+        if (ahead != 0 && at < next)
             next = at;
+    }
+    return next;
+}
+
+/* The next tick at which a timer is due. The slots of a level follow each other in time, so its first one tells; turning
+ * into slots on the way there can wait until then (sl_wheel_advance makes up for it). */
+static int64_t next_due(const struct sl_wheel *w)
+{
+    int64_t next = INT64_MAX;
+    for (unsigned k = 0; k < SL_WHEEL_LEVELS; k++) {
+        unsigned ahead = slots_ahead(w, k);
+        unsigned slot = (unsigned)(((w->tick >> (SLOT_BITS * k)) + ahead) & SLOT_MASK);
+        if (ahead != 0 && w->first[k][slot] < next)
+            next = w->first[k][slot];
     }
     return next;
 }
@@ -89,7 +108,7 @@ int64_t sl_wheel_next_ns(const struct sl_wheel *w)
 {
     if (w->n == 0)
         return SL_NEVER;
-    int64_t next = next_tick(w);
+    int64_t next = next_due(w);
     return next == INT64_MAX ? SL_NEVER : next * SL_MS;
 }
 
@@ -120,7 +139,9 @@ void sl_wheel_advance(struct sl_wheel *w, int64_t now_ns)
     struct sl_list due, *node;
     sl_list_init(&due);
     while (w->tick < target) {
-        int64_t next = w->n != 0 ? next_tick(w) : INT64_MAX;
+        if (w->n == 0) /* what was cancelled is forgotten: its slots would mean other times after the jump */
+            memset(w->used, 0, sizeof w->used);
+        int64_t next = next_tick(w);
         if (next > target) {
             w->tick = target;
             break;

@@ -26,6 +26,7 @@ struct sl_wheel {
     int64_t tick;                   /* the last tick that was fired */
     uint64_t used[SL_WHEEL_LEVELS]; /* a bit per slot that may hold timers */
     struct sl_list slots[SL_WHEEL_LEVELS][SL_WHEEL_SLOTS];
+    int64_t first[SL_WHEEL_LEVELS][SL_WHEEL_SLOTS]; /* of a used slot: no timer in it is due before this tick */
     uint64_t n;
 };
 
@@ -38,7 +39,9 @@ static inline bool sl_timer_is_armed(const struct sl_timer *t)
 }
 
 void sl_wheel_init(struct sl_wheel *w, int64_t now_ns);
-int64_t sl_wheel_next_ns(const struct sl_wheel *w);        /* when to look again; SL_NEVER when empty */
+/* When to look again: when the first timer is due, or one that was there and was cancelled; SL_NEVER when empty. A loop that
+ * sleeps until then wakes once for a timer, however far it is. */
+int64_t sl_wheel_next_ns(const struct sl_wheel *w);
 void sl_wheel_advance(struct sl_wheel *w, int64_t now_ns); /* fires what is due */
 
 #endif

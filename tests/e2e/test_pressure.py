@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import pathlib
 import random
+import re
 import socket
 import time
 
@@ -178,3 +180,21 @@ def test_memory_is_flat_over_many_requests(make):
         some(1000)
         assert g.rss_kib() - before < 1024 * (8 if SANITIZED else 1)
     assert g.fds() < 80
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's own thread wakes up, too")
+def test_idle_process_sleeps(make):
+    """Once a second, for the keys that `sluice keys` may have changed, and for nothing else, over all threads."""
+    g = make.gateway(relay_config("http://127.0.0.1:1/v1"))
+    chat(g)  # everything has been used once
+
+    def wake_ups():
+        statuses = (task / "status" for task in pathlib.Path(f"/proc/{g.pid}/task").iterdir())
+        return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", s.read_text(), re.MULTILINE)[1]) for s in statuses)
+
+    def in_a_while():
+        before, began = wake_ups(), time.monotonic()
+        time.sleep(4)
+        return (wake_ups() - before) / (time.monotonic() - began)
+    # At first connections end and the journal is taken in.
+    wait_for(lambda: in_a_while() <= 1.5, "an idle process", 60)

@@ -143,6 +143,22 @@ static void on_count(struct sl_msg *m, void *arg)
     delivered++;
 }
 
+static struct sl_loop *turning;
+static void on_turned(struct sl_timer *t)
+{
+    (void)t;
+    sl_loop_stop(turning);
+}
+
+static void turn(struct sl_loop *l)
+{
+    struct sl_timer t;
+    turning = l;
+    sl_timer_init(&t, on_turned);
+    sl_timer_arm(l, &t, sl_loop_now(l) + SL_MS);
+    sl_loop_run(l);
+}
+
 static void test_close(void **state)
 {
     (void)state;
@@ -155,10 +171,59 @@ static void test_close(void **state)
     assert_true(sl_mailbox_post(box, &m[1]));
     sl_mailbox_close(box);
     assert_int_equal(delivered, 2);
-    assert_false(sl_mailbox_post(box, &m[2])); /* its memory goes with the next turn of the loop */
+    assert_false(sl_mailbox_post(box, &m[2]));
+    turn(&loop);
+    turn(&loop);
+    assert_false(sl_mailbox_post(box, &m[2])); /* turns later, too */
     sl_mailbox_close(NULL);
-    sl_loop_done(&loop);
     assert_int_equal(delivered, 2);
+    sl_loop_done(&loop);
+}
+
+/* Threads that go on posting while the receiver closes its mailbox and turns on: each message is delivered or comes back. */
+static struct sl_mailbox *racing;
+static atomic_uint taken, returned;
+
+static void on_taken(struct sl_msg *m, void *arg)
+{
+    struct sl_loop *l = arg;
+    sl_free(m);
+    if (atomic_fetch_add(&taken, 1) == 200) {
+        sl_mailbox_close(racing);
+        sl_loop_stop(l);
+    }
+}
+
+static void *post_on(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < EACH; i++) {
+        struct sl_msg *m = SL_NEW(struct sl_msg);
+        m->deliver = on_taken;
+        if (!sl_mailbox_post(racing, m)) {
+            sl_free(m);
+            atomic_fetch_add(&returned, 1);
+        }
+    }
+    return NULL;
+}
+
+static void test_close_under_fire(void **state)
+{
+    (void)state;
+    struct sl_loop l;
+    pthread_t threads[SENDERS];
+    assert_int_equal(sl_loop_init(&l, NULL), SL_OK);
+    racing = sl_mailbox_open(&l, &l);
+    for (unsigned i = 0; i < SENDERS; i++)
+        pthread_create(&threads[i], NULL, post_on, NULL);
+    sl_loop_run(&l);
+    turn(&l); /* in which the closed handle is let go, while others still post */
+    turn(&l);
+    for (unsigned i = 0; i < SENDERS; i++)
+        pthread_join(threads[i], NULL);
+    sl_loop_done(&l);
+    assert_int_equal(atomic_load(&taken) + atomic_load(&returned), SENDERS * EACH);
 }
 
 int main(void)
@@ -167,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_many_senders),
         cmocka_unit_test(test_ping_pong),
         cmocka_unit_test(test_close),
+        cmocka_unit_test(test_close_under_fire),
     };
     return cmocka_run_group_tests_name("loop mailbox", tests, NULL, NULL);
 }

@@ -197,6 +197,25 @@ static void test_exactness(void **state)
     }
 }
 
+/* However far away: one look, at its time. */
+static void test_one_look_per_timer(void **state)
+{
+    (void)state;
+    for (int64_t d = SL_MS; d < INT64_C(1000000) * SL_SEC; d = d * 2 + 7 * SL_MS) {
+        struct sl_timer t;
+        sl_loop_init_bare(&loop, &no_net, NULL, 12345678, 0);
+        sl_timer_init(&t, on_count);
+        count = 0;
+        for (unsigned i = 1; i <= 5; i++) {
+            sl_timer_arm(&loop, &t, loop.now_ns + d);
+            loop.now_ns = sl_wheel_next_ns(&loop.wheel);
+            sl_wheel_advance(&loop.wheel, loop.now_ns);
+            assert_int_equal(count, i);
+        }
+        assert_true(sl_wheel_next_ns(&loop.wheel) == SL_NEVER);
+    }
+}
+
 static void test_odd_times(void **state)
 {
     (void)state;
@@ -223,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_table),
         cmocka_unit_test(test_exactness),
+        cmocka_unit_test(test_one_look_per_timer),
         cmocka_unit_test(test_odd_times),
     };
     return cmocka_run_group_tests_name("loop timer", tests, NULL, NULL);

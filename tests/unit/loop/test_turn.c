@@ -170,13 +170,38 @@ static void test_run_twice(void **state)
     sl_loop_done(&loop);
 }
 
+static int64_t polls[40];
+static unsigned ticks;
+
+static void on_tick(struct sl_timer *t)
+{
+    polls[ticks++] = loop.polls;
+    if (ticks < sizeof polls / sizeof polls[0])
+        sl_timer_arm(&loop, t, sl_loop_now(&loop) + (70 + ticks) * SL_MS); /* beyond the wheel's first level */
+    else
+        sl_loop_stop(&loop);
+}
+
+/* An idle process wakes up for what is due and for nothing else: not for the wheel's own turning, and never early. */
+static void test_one_wake_up_per_timer(void **state)
+{
+    struct sl_timer t;
+    (void)state;
+    ticks = 0;
+    assert_int_equal(sl_loop_init(&loop, NULL), SL_OK);
+    sl_timer_init(&t, on_tick);
+    sl_timer_arm(&loop, &t, sl_loop_now(&loop) + 70 * SL_MS);
+    sl_loop_run(&loop);
+    for (unsigned i = 1; i < ticks; i++)
+        assert_int_equal(polls[i] - polls[i - 1], 1);
+    sl_loop_done(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_timers_on_the_real_clock),
-        cmocka_unit_test(test_wall),
-        cmocka_unit_test(test_run_twice),
+        cmocka_unit_test(test_order),     cmocka_unit_test(test_timers_on_the_real_clock), cmocka_unit_test(test_wall),
+        cmocka_unit_test(test_run_twice), cmocka_unit_test(test_one_wake_up_per_timer),
     };
     return cmocka_run_group_tests_name("loop turn", tests, NULL, NULL);
 }
