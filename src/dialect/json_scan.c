@@ -25,33 +25,40 @@ struct level {       /* an open container of the outer levels */
     size_t prev_end;
 };
 
+/* What reads takes the place it is at and gives the place behind what it read, so that the place stays in a register; NULL:
+ * it failed, `failed_at` and `status` tell where and why. */
 struct scan {
-    const char *doc, *p, *end;
+    const char *doc, *end;
     const struct json_watch *watches;
     struct json_member *out;
     struct json_info *info;
+    struct level *level; /* levels[depth]; NULL deeper than that */
     unsigned n;
+    unsigned expected;                         /* the watch behind the one met last: most documents keep an order */
     unsigned depth;                            /* open containers */
     uint64_t is_object[2];                     /* bit d - 1: the container at depth d is an object */
     struct level levels[JSON_WATCH_DEPTH + 2]; /* [depth]; [0] is the document */
     int about;                                 /* JSON_REPEATED: which */
+    enum json_status status;
+    const char *failed_at;
 };
 
 _Static_assert(JSON_DEPTH_MAX <= 128, "is_object has 128 bits");
 
-static enum json_status scan_document(struct scan *s);
-static enum json_status begin_value(struct scan *s, bool *out_open);
-static enum json_status after_value(struct scan *s, bool *out_more);
-static enum json_status open_container(struct scan *s, bool *out_open);
-static void close_container(struct scan *s);
-static void value_starts(struct scan *s, enum json_kind kind);
-static void value_ends(struct scan *s);
-static enum json_status read_key(struct scan *s);
-static enum json_status note_key(struct scan *s, size_t key, struct sl_str inside, bool escaped);
-static enum json_status scan_string(struct scan *s, bool *out_escaped);
-static enum json_status scan_escape(struct scan *s);
-static enum json_status scan_number(struct scan *s);
-static enum json_status scan_literal(struct scan *s, struct sl_str word);
+static bool scan_document(struct scan *s);
+static const char *begin_value(struct scan *s, const char *p, bool *out_open);
+static const char *after_value(struct scan *s, const char *p, bool *out_more);
+static const char *open_container(struct scan *s, const char *p, bool *out_open);
+static void close_container(struct scan *s, const char *behind);
+static inline void value_starts(struct scan *s, const char *p, enum json_kind kind);
+static inline void value_ends(struct scan *s, const char *behind);
+static const char *read_key(struct scan *s, const char *p);
+static bool note_key(struct scan *s, const char *quote, struct sl_str inside, bool escaped);
+static inline const char *scan_string(struct scan *s, const char *p, bool *out_escaped);
+static const char *scan_long_string(struct scan *s, const char *p, bool *out_escaped);
+static const char *scan_escape(struct scan *s, const char *p);
+static const char *scan_number(struct scan *s, const char *p);
+static const char *scan_literal(struct scan *s, const char *p, struct sl_str word);
 static const char *find_special(const char *p, const char *end, unsigned *high);
 static const char *utf8_flaw(const char *p, const char *end);
 
@@ -66,24 +73,28 @@ enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, 
         memset(out_members, 0, n * sizeof *out_members);
     if (doc.n == 0)
         return JSON_CUT_SHORT; /* its pointer may be NULL */
-    struct scan s = {.doc = doc.p,
-                     .p = doc.p,
-                     .end = doc.p + doc.n,
-                     .watches = watches,
-                     .out = out_members,
-                     .info = out_info,
-                     .n = n,
-                     .about = -1};
+    struct scan s;             /* field by field: most of it is set when it is first needed */
+    s.doc = doc.p;
+    s.end = doc.p + doc.n;
+    s.watches = watches;
+    s.out = out_members;
+    s.info = out_info;
+    s.level = &s.levels[0];
+    s.n = n;
+    s.expected = s.depth = 0;
+    s.is_object[0] = s.is_object[1] = 0;
+    s.about = -1;
     s.levels[0] = (struct level){.owner = NOT_WATCHED, .current = NO_WATCH, .last = NO_WATCH};
-    enum json_status r = scan_document(&s);
-    out_info->at = (size_t)(s.p - s.doc);
-    if (r == JSON_OK)
-        return r;
+    if (scan_document(&s)) {
+        out_info->at = doc.n;
+        return JSON_OK;
+    }
+    out_info->at = (size_t)(s.failed_at - s.doc);
     if (s.about >= 0)
         out_info->member = s.about;
     else if (s.depth > 0 && s.levels[1].current >= 0)
         out_info->member = s.levels[1].current;
-    return r;
+    return s.status;
 }
 
 const char *json_status_text(enum json_status s)
@@ -111,73 +122,80 @@ const char *json_string_special(const char *p, const char *end)
 
 /* -- The automaton ----------------------------------------------------------------------------------------------- */
 
-static inline void skip_blanks(struct scan *s)
+static const char *fails(struct scan *s, const char *at, enum json_status why)
 {
-    while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
-        s->p++;
+    s->failed_at = at;
+    s->status = why;
+    return NULL;
 }
 
-/* What is wrong when another byte was expected at s->p. */
-static enum json_status unexpected(const struct scan *s)
+/* Another byte was expected at p. */
+static const char *unexpected(struct scan *s, const char *p)
 {
-    return s->p == s->end ? JSON_CUT_SHORT : JSON_BAD_SYNTAX;
+    return fails(s, p, p == s->end ? JSON_CUT_SHORT : JSON_BAD_SYNTAX);
 }
 
-static enum json_status scan_document(struct scan *s)
+static inline const char *skip_blanks(const struct scan *s, const char *p)
 {
+    while (p < s->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+static bool scan_document(struct scan *s)
+{
+    const char *p = s->doc;
     bool more = true;
     while (more) {
         bool open = false;
-        enum json_status r = begin_value(s, &open);
-        if (r != JSON_OK)
-            return r;
-        if (open)
-            continue;
-        r = after_value(s, &more);
-        if (r != JSON_OK)
-            return r;
+        p = begin_value(s, p, &open);
+        if (p != NULL && !open)
+            p = after_value(s, p, &more);
+        if (p == NULL)
+            return false;
     }
-    skip_blanks(s);
-    return s->p == s->end ? JSON_OK : JSON_TRAILING;
+    p = skip_blanks(s, p);
+    if (p != s->end)
+        (void)fails(s, p, JSON_TRAILING);
+    return p == s->end;
 }
 
 /* Reads a scalar or an empty container whole (*out_open stays false), or opens a container up to its first value. */
-static enum json_status begin_value(struct scan *s, bool *out_open)
+static inline const char *begin_value(struct scan *s, const char *p, bool *out_open)
 {
-    skip_blanks(s);
-    if (s->p == s->end)
-        return JSON_CUT_SHORT;
+    p = skip_blanks(s, p);
+    if (p == s->end)
+        return fails(s, p, JSON_CUT_SHORT);
     bool escaped = false;
-    enum json_status r;
-    switch (*s->p) {
+    switch (*p) {
     case '{':
     case '[':
-        return open_container(s, out_open);
+        return open_container(s, p, out_open);
     case '"':
-        value_starts(s, JSON_STRING);
-        r = scan_string(s, &escaped);
-        if (escaped && s->depth <= JSON_WATCH_DEPTH && s->levels[s->depth].current >= 0)
-            s->out[s->levels[s->depth].current].escaped = true;
+        value_starts(s, p, JSON_STRING);
+        p = scan_string(s, p, &escaped);
+        if (escaped && s->level != NULL && s->level->current >= 0)
+            s->out[s->level->current].escaped = true;
         break;
     case 't':
-        value_starts(s, JSON_TRUE);
-        r = scan_literal(s, SL_STR("true"));
+        value_starts(s, p, JSON_TRUE);
+        p = scan_literal(s, p, SL_STR("true"));
         break;
     case 'f':
-        value_starts(s, JSON_FALSE);
-        r = scan_literal(s, SL_STR("false"));
+        value_starts(s, p, JSON_FALSE);
+        p = scan_literal(s, p, SL_STR("false"));
         break;
     case 'n':
-        value_starts(s, JSON_NULL);
-        r = scan_literal(s, SL_STR("null"));
+        value_starts(s, p, JSON_NULL);
+        p = scan_literal(s, p, SL_STR("null"));
         break;
     default:
-        value_starts(s, JSON_NUMBER);
-        r = scan_number(s);
+        value_starts(s, p, JSON_NUMBER);
+        p = scan_number(s, p);
     }
-    if (r == JSON_OK)
-        value_ends(s);
-    return r;
+    if (p != NULL)
+        value_ends(s, p);
+    return p;
 }
 
 static inline bool in_object(const struct scan *s)
@@ -187,74 +205,76 @@ static inline bool in_object(const struct scan *s)
 }
 
 /* Behind a value: a comma and what the next value needs before it, or closing brackets. *out_more: another value follows. */
-static enum json_status after_value(struct scan *s, bool *out_more)
+static inline const char *after_value(struct scan *s, const char *p, bool *out_more)
 {
     while (s->depth > 0) {
-        skip_blanks(s);
-        if (s->p == s->end)
-            return JSON_CUT_SHORT;
+        p = skip_blanks(s, p);
+        if (p == s->end)
+            return fails(s, p, JSON_CUT_SHORT);
         bool object = in_object(s);
-        if (*s->p == ',') {
-            s->p++;
-            *out_more = true;
-            return object ? read_key(s) : JSON_OK;
-        }
-        if (*s->p != (object ? '}' : ']'))
-            return JSON_BAD_SYNTAX;
-        s->p++;
-        close_container(s);
+        if (*p == ',')
+            return object ? read_key(s, p + 1) : p + 1;
+        if (*p != (object ? '}' : ']'))
+            return fails(s, p, JSON_BAD_SYNTAX);
+        close_container(s, ++p);
     }
     *out_more = false;
-    return JSON_OK;
+    return p;
 }
 
-static enum json_status open_container(struct scan *s, bool *out_open)
+static void enter_level(struct scan *s, unsigned depth)
 {
-    bool object = *s->p == '{';
+    s->depth = depth;
+    s->level = depth <= JSON_WATCH_DEPTH + 1 ? &s->levels[depth] : NULL;
+}
+
+static const char *open_container(struct scan *s, const char *p, bool *out_open)
+{
+    bool object = *p == '{';
     if (s->depth == JSON_DEPTH_MAX)
-        return JSON_TOO_DEEP;
-    value_starts(s, object ? JSON_OBJECT : JSON_ARRAY);
-    const struct level *outer = s->depth <= JSON_WATCH_DEPTH ? &s->levels[s->depth] : NULL;
-    unsigned d = s->depth++;
+        return fails(s, p, JSON_TOO_DEEP);
+    value_starts(s, p, object ? JSON_OBJECT : JSON_ARRAY);
+    const struct level *outer = s->level;
+    unsigned d = s->depth;
     uint64_t bit = UINT64_C(1) << (d & 63);
     s->is_object[d >> 6] = object ? s->is_object[d >> 6] | bit : s->is_object[d >> 6] & ~bit;
-    s->p++;
-    if (outer != NULL) {
+    enter_level(s, d + 1);
+    p++;
+    if (s->level != NULL) {
         int owner = NOT_WATCHED;
         if (object && d == 0)
             owner = NO_WATCH;
-        else if (object && outer->current >= 0)
+        else if (object && d < JSON_WATCH_DEPTH && outer->current >= 0)
             owner = outer->current;
-        s->levels[s->depth] =
-            (struct level){.owner = owner, .current = NO_WATCH, .last = NO_WATCH, .prev_end = (size_t)(s->p - s->doc)};
+        *s->level =
+            (struct level){.owner = owner, .current = NO_WATCH, .last = NO_WATCH, .prev_end = (size_t)(p - s->doc)};
     }
-    skip_blanks(s);
-    if (s->p == s->end)
-        return JSON_CUT_SHORT;
-    if (*s->p == (object ? '}' : ']')) {
-        s->p++;
-        close_container(s);
-        return JSON_OK;
+    p = skip_blanks(s, p);
+    if (p == s->end)
+        return fails(s, p, JSON_CUT_SHORT);
+    if (*p == (object ? '}' : ']')) {
+        close_container(s, ++p);
+        return p;
     }
     *out_open = true;
-    return object ? read_key(s) : JSON_OK;
+    return object ? read_key(s, p) : p;
 }
 
 /* The bracket was read. */
-static void close_container(struct scan *s)
+static void close_container(struct scan *s, const char *behind)
 {
-    uint32_t values = s->depth <= JSON_WATCH_DEPTH + 1 ? s->levels[s->depth].values : 0;
-    s->depth--;
-    if (s->depth <= JSON_WATCH_DEPTH && s->levels[s->depth].current >= 0)
-        s->out[s->levels[s->depth].current].children = values;
-    value_ends(s);
+    uint32_t values = s->level != NULL ? s->level->values : 0;
+    enter_level(s, s->depth - 1);
+    if (s->level != NULL && s->level->current >= 0)
+        s->out[s->level->current].children = values;
+    value_ends(s, behind);
 }
 
-static inline void value_starts(struct scan *s, enum json_kind kind)
+static inline void value_starts(struct scan *s, const char *p, enum json_kind kind)
 {
-    if (s->depth > JSON_WATCH_DEPTH + 1)
+    struct level *l = s->level;
+    if (l == NULL)
         return;
-    struct level *l = &s->levels[s->depth];
     l->values++;
     if (s->depth == 0)
         s->info->root = kind;
@@ -262,15 +282,15 @@ static inline void value_starts(struct scan *s, enum json_kind kind)
         return;
     struct json_member *m = &s->out[l->current];
     m->kind = kind;
-    m->from = (size_t)(s->p - s->doc);
+    m->from = (size_t)(p - s->doc);
 }
 
-static inline void value_ends(struct scan *s)
+static inline void value_ends(struct scan *s, const char *behind)
 {
-    if (s->depth > JSON_WATCH_DEPTH)
+    struct level *l = s->level;
+    if (l == NULL)
         return;
-    struct level *l = &s->levels[s->depth];
-    l->prev_end = (size_t)(s->p - s->doc);
+    l->prev_end = (size_t)(behind - s->doc);
     if (l->current < 0)
         return;
     s->out[l->current].to = s->out[l->current].next_key = l->prev_end;
@@ -281,48 +301,57 @@ static inline void value_ends(struct scan *s)
 /* -- Keys ---------------------------------------------------------------------------------------------------------- */
 
 /* Reads blanks, a key and its colon. */
-static enum json_status read_key(struct scan *s)
+static const char *read_key(struct scan *s, const char *p)
 {
-    skip_blanks(s);
-    if (s->p == s->end || *s->p != '"')
-        return unexpected(s);
-    const char *quote = s->p;
+    p = skip_blanks(s, p);
+    if (p == s->end || *p != '"')
+        return unexpected(s, p);
+    const char *quote = p;
     bool escaped = false;
-    enum json_status r = scan_string(s, &escaped);
-    if (r != JSON_OK)
-        return r;
-    if (s->depth <= JSON_WATCH_DEPTH && s->levels[s->depth].owner != NOT_WATCHED) {
-        r = note_key(s, (size_t)(quote - s->doc), sl_str_of(quote + 1, (size_t)(s->p - quote) - 2), escaped);
-        if (r != JSON_OK)
-            return r;
-    }
-    skip_blanks(s);
-    if (s->p == s->end || *s->p != ':')
-        return unexpected(s);
-    s->p++;
-    return JSON_OK;
+    p = scan_string(s, p, &escaped);
+    if (p == NULL)
+        return NULL;
+    if (s->level != NULL && s->level->owner != NOT_WATCHED &&
+        !note_key(s, quote, sl_str_of(quote + 1, (size_t)(p - quote) - 2), escaped))
+        return NULL;
+    p = skip_blanks(s, p);
+    if (p == s->end || *p != ':')
+        return unexpected(s, p);
+    return p + 1;
 }
 
-static int find_watch(const struct scan *s, int owner, struct sl_str name)
+static bool is_watch(const struct json_watch *w, int owner, struct sl_str name)
 {
-    for (unsigned i = 0; i < s->n; i++) {
-        const struct json_watch *w = &s->watches[i];
-        if (w->parent == owner && w->name.n == name.n && memcmp(w->name.p, name.p, name.n) == 0)
-            return (int)i;
+    return w->name.n == name.n && w->parent == owner && (name.n == 0 || *w->name.p == *name.p) &&
+           memcmp(w->name.p, name.p, name.n) == 0;
+}
+
+/* From the expected one on, round to the one before it. */
+static int find_watch(struct scan *s, int owner, struct sl_str name)
+{
+    unsigned at = s->expected;
+    for (unsigned left = s->n; left > 0; left--, at++) {
+        if (at >= s->n)
+            at = 0;
+        if (!is_watch(&s->watches[at], owner, name))
+            continue;
+        s->expected = at + 1;
+        return (int)at;
     }
     return NO_WATCH;
 }
 
-static enum json_status note_key(struct scan *s, size_t key, struct sl_str inside, bool escaped)
+static bool note_key(struct scan *s, const char *quote, struct sl_str inside, bool escaped)
 {
-    struct level *l = &s->levels[s->depth];
+    struct level *l = s->level;
+    size_t key = (size_t)(quote - s->doc);
     if (l->last >= 0)
         s->out[l->last].next_key = key;
     l->last = NO_WATCH;
     l->current = NO_WATCH;
     char plain[6 * NAME_MAX_BYTES];
     struct sl_str name = inside;
-    if (escaped) {
+    if (SL_UNLIKELY(escaped)) {
         size_t n = 0;
         if (inside.n > sizeof plain || !json_unescape(inside, plain, &n))
             n = 0;
@@ -331,46 +360,66 @@ static enum json_status note_key(struct scan *s, size_t key, struct sl_str insid
     int w = find_watch(s, l->owner, name);
     if (w < 0) {
         s->info->unwatched++;
-        return JSON_OK;
+        return true;
     }
     struct json_member *m = &s->out[w];
     if (m->kind != JSON_ABSENT) {
         s->about = w;
-        s->p = s->doc + key;
-        return JSON_REPEATED;
+        return fails(s, quote, JSON_REPEATED) != NULL;
     }
     *m = (struct json_member){.index = l->values, .key = key, .prev_end = l->prev_end};
     l->current = w;
-    return JSON_OK;
+    return true;
 }
 
 /* -- Scalars ------------------------------------------------------------------------------------------------------- */
 
-/* s->p is on the opening quote; afterwards behind the closing one. */
-static enum json_status scan_string(struct scan *s, bool *out_escaped)
+#ifdef __SSE2__
+/* A bit for each quote, backslash and control character. */
+static inline unsigned special_mask(__m128i x)
 {
-    const char *start = ++s->p;
+    __m128i quote = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
+}
+#endif
+
+/* p is the opening quote. Most strings are short and plain: one load sees their end. */
+static inline const char *scan_string(struct scan *s, const char *p, bool *out_escaped)
+{
+    p++;
+#ifdef __SSE2__
+    if (s->end - p >= 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned stops = special_mask(x) | (unsigned)_mm_movemask_epi8(x);
+        if (stops != 0 && p[__builtin_ctz(stops)] == '"')
+            return p + __builtin_ctz(stops) + 1;
+    }
+#endif
+    return scan_long_string(s, p, out_escaped);
+}
+
+/* p is behind the opening quote. */
+static const char *scan_long_string(struct scan *s, const char *p, bool *out_escaped)
+{
+    const char *start = p;
     unsigned high = 0;
     for (;;) {
-        s->p = find_special(s->p, s->end, &high);
-        if (s->p == s->end)
-            return JSON_CUT_SHORT;
-        if (*s->p == '"')
+        p = find_special(p, s->end, &high);
+        if (p == s->end)
+            return fails(s, p, JSON_CUT_SHORT);
+        if (*p == '"')
             break;
-        if (*s->p != '\\')
-            return JSON_BAD_CONTROL;
+        if (*p != '\\')
+            return fails(s, p, JSON_BAD_CONTROL);
         *out_escaped = true;
-        enum json_status r = scan_escape(s);
-        if (r != JSON_OK)
-            return r;
+        p = scan_escape(s, p);
+        if (p == NULL)
+            return NULL;
     }
-    const char *flaw = high != 0 ? utf8_flaw(start, s->p) : NULL;
-    if (flaw != NULL) {
-        s->p = flaw;
-        return JSON_BAD_UTF8;
-    }
-    s->p++;
-    return JSON_OK;
+    const char *flaw = high != 0 ? utf8_flaw(start, p) : NULL;
+    return flaw == NULL ? p + 1 : fails(s, flaw, JSON_BAD_UTF8);
 }
 
 static int hex_digit(char c)
@@ -381,12 +430,12 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* s->p is on the backslash. */
-static enum json_status scan_escape(struct scan *s)
+/* p is the backslash. */
+static const char *scan_escape(struct scan *s, const char *p)
 {
-    if (s->end - s->p < 2)
-        goto cut;
-    switch (s->p[1]) {
+    if (s->end - p < 2)
+        return fails(s, s->end, JSON_CUT_SHORT);
+    switch (p[1]) {
     case '"':
     case '\\':
     case '/':
@@ -395,24 +444,19 @@ static enum json_status scan_escape(struct scan *s)
     case 'n':
     case 'r':
     case 't':
-        s->p += 2;
-        return JSON_OK;
+        return p + 2;
     case 'u':
         break;
     default:
-        return JSON_BAD_ESCAPE;
+        return fails(s, p, JSON_BAD_ESCAPE);
     }
     for (int i = 2; i < 6; i++) {
-        if (s->p + i == s->end)
-            goto cut;
-        if (hex_digit(s->p[i]) < 0)
-            return JSON_BAD_ESCAPE;
+        if (p + i == s->end)
+            return fails(s, s->end, JSON_CUT_SHORT);
+        if (hex_digit(p[i]) < 0)
+            return fails(s, p, JSON_BAD_ESCAPE);
     }
-    s->p += 6;
-    return JSON_OK;
-cut:
-    s->p = s->end;
-    return JSON_CUT_SHORT;
+    return p + 6;
 }
 
 static inline const char *skip_digits(const char *p, const char *end)
@@ -423,20 +467,18 @@ static inline const char *skip_digits(const char *p, const char *end)
 }
 
 /* number = [ minus ] int [ frac ] [ exp ], RFC 8259 section 6. Anything else that begins no value comes here, too. */
-static enum json_status scan_number(struct scan *s)
+static const char *scan_number(struct scan *s, const char *p)
 {
-    const char *p = s->p;
+    const char *start = p;
     bool minus = *p == '-';
     if (minus)
         p++;
     const char *digits = p;
     p = skip_digits(p, s->end);
-    if (p == digits) {
-        s->p = p;
-        return minus && p == s->end ? JSON_CUT_SHORT : minus ? JSON_BAD_NUMBER : JSON_BAD_SYNTAX;
-    }
+    if (p == digits)
+        return fails(s, p, minus && p == s->end ? JSON_CUT_SHORT : minus ? JSON_BAD_NUMBER : JSON_BAD_SYNTAX);
     if (*digits == '0' && p - digits > 1)
-        return JSON_BAD_NUMBER;
+        return fails(s, start, JSON_BAD_NUMBER);
     if (p < s->end && *p == '.') {
         const char *frac = ++p;
         p = skip_digits(p, s->end);
@@ -452,22 +494,19 @@ static enum json_status scan_number(struct scan *s)
         if (p == exp)
             goto bad;
     }
-    s->p = p;
-    return JSON_OK;
+    return p;
 bad:
-    s->p = p;
-    return p == s->end ? JSON_CUT_SHORT : JSON_BAD_NUMBER;
+    return fails(s, p, p == s->end ? JSON_CUT_SHORT : JSON_BAD_NUMBER);
 }
 
-static enum json_status scan_literal(struct scan *s, struct sl_str word)
+static const char *scan_literal(struct scan *s, const char *p, struct sl_str word)
 {
-    size_t left = (size_t)(s->end - s->p);
+    size_t left = (size_t)(s->end - p);
     size_t n = left < word.n ? left : word.n;
     size_t same = 0;
-    while (same < n && s->p[same] == word.p[same])
+    while (same < n && p[same] == word.p[same])
         same++;
-    s->p += same;
-    return same == word.n ? JSON_OK : unexpected(s);
+    return same == word.n ? p + same : unexpected(s, p + same);
 }
 
 /* -- Bytes --------------------------------------------------------------------------------------------------------- */
@@ -475,14 +514,6 @@ static enum json_status scan_literal(struct scan *s, struct sl_str word)
 #define IS_SPECIAL(c) ((unsigned char)(c) < 0x20 || (c) == '"' || (c) == '\\')
 
 #ifdef __SSE2__
-
-static inline unsigned special_mask(__m128i x)
-{
-    __m128i quote = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
-    __m128i backslash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, backslash), control));
-}
 
 /* The first '"', '\' or control character. *high gets a bit when there is a byte over 0x7f before it. */
 static inline const char *find_special(const char *p, const char *end, unsigned *high)

@@ -125,8 +125,26 @@ static int64_t read_exponent(struct sl_str s)
     return minus ? -v : v;
 }
 
+/* Digits and nothing else, too few to overflow: nearly every count there is. */
+static bool plain_count(struct sl_str number, uint64_t *out)
+{
+    uint64_t v = 0;
+    if (number.n == 0 || number.n > 19)
+        return false;
+    for (size_t i = 0; i < number.n; i++) {
+        unsigned d = (unsigned)(unsigned char)number.p[i] - '0';
+        if (d > 9)
+            return false;
+        v = v * 10 + d;
+    }
+    *out = v;
+    return true;
+}
+
 bool json_count(struct sl_str number, uint64_t *out)
 {
+    if (plain_count(number, out))
+        return true;
     if (number.n == 0 || number.p[0] == '-')
         return false;
     struct sl_str left = number;

@@ -1,9 +1,10 @@
 /* Reading HTTP/1 messages. llhttp finds the parts and does the chunks; this file keeps the head, judges it, and counts
  * lengths.
  *
- * The head: llhttp runs over the caller's slices, its callbacks note where names and values are (offsets from the start of
- * the head); what it took is appended to one block of the arena. When the head is whole, offsets become views and names
- * are made lower case in place. So a head that came in one slice costs one copy.
+ * The head: a plain one that lies whole in the first slice is found by h1_quick.c. Any other: llhttp runs over the caller's
+ * slices, its callbacks note where names and values are (offsets from the start of the head). What was taken is appended to
+ * one block of the arena. When the head is whole, offsets become views and names are made lower case in place. So a head
+ * that came in one slice costs one copy.
  *
  * What llhttp 9.2 accepts although its leniency is off, and we do not (each has a test):
  * - any row of CR and LF before a request, and before a response: we allow two whole CRLF before a request, none before a
@@ -101,10 +102,6 @@ enum framing {
     FR_LENGTH,
     FR_CHUNKED,
     FR_CLOSE
-};
-
-struct h1_span { /* offsets and lengths in the raw head */
-    uint32_t name, name_n, value, value_n;
 };
 
 #define LEAD_MAX 4u      /* bytes of empty lines before a request (RFC 9112 2.2: some clients send one too many) */
@@ -256,8 +253,28 @@ static enum h1_error_id head_make(struct h1_parser *p)
     return p->side == H1_REQUESTS ? request_make(p) : response_make(p);
 }
 
+/* The bytes of *in up to `used` end the head. H1_MORE: it was informational, the next one follows. */
+static enum h1_result head_ends(struct h1_parser *p, struct sl_str *in, size_t used)
+{
+    head_keep(p, in->p, used, true);
+    *in = sl_str_from(*in, used);
+    enum h1_error_id flaw = head_make(p);
+    if (flaw != ERR_NONE)
+        return refuse(p, flaw);
+    if (p->state == ST_BODY)
+        return H1_HEAD;
+    if (in->n > 0 && (flaw = lead_skip(p, in)) != ERR_NONE) /* behind a 1xx head comes the next */
+        return refuse(p, flaw);
+    return H1_MORE;
+}
+
 static enum h1_result feed_head(struct h1_parser *p, struct sl_str *in)
 {
+    if (p->head_n == 0 && in->n > 0) {
+        size_t quick = h1_quick_head(p, sl_str_head(*in, p->limits->head_bytes));
+        if (quick != 0)
+            return head_ends(p, in, quick);
+    }
     while (in->n > 0) {
         if (p->head_n >= p->limits->head_bytes) /* more than: the limit was lowered in the meantime */
             return refuse(p, ERR_head_too_large);
@@ -274,15 +291,9 @@ static enum h1_result feed_head(struct h1_parser *p, struct sl_str *in)
         size_t used = (size_t)(llhttp_get_error_pos(ll_of(p)) - in->p);
         if (e != HPE_PAUSED)
             return refuse(p, p->error != ERR_NONE ? p->error : head_flaw(p, e, sl_str_head(*in, used + 1)));
-        head_keep(p, in->p, used, true);
-        *in = sl_str_from(*in, used);
-        enum h1_error_id flaw = head_make(p);
-        if (flaw != ERR_NONE)
-            return refuse(p, flaw);
-        if (p->state == ST_BODY)
-            return H1_HEAD;
-        if (in->n > 0 && (flaw = lead_skip(p, in)) != ERR_NONE) /* behind a 1xx head comes the next */
-            return refuse(p, flaw);
+        enum h1_result r = head_ends(p, in, used);
+        if (r != H1_MORE)
+            return r;
     }
     return H1_MORE;
 }
@@ -756,7 +767,7 @@ static int on_url(llhttp_t *ll, const char *at, size_t n)
     return p->target_n > p->limits->target_bytes ? fail(p, ERR_target_too_long) : 0;
 }
 
-static struct h1_span *span_add(struct h1_parser *p)
+struct h1_span *h1_span_add(struct h1_parser *p)
 {
     if (p->n_spans == p->cap_spans) {
         uint32_t cap = p->cap_spans == 0 ? SPANS_FIRST : p->cap_spans * 2;
@@ -782,7 +793,7 @@ static int on_header_field(llhttp_t *ll, const char *at, size_t n)
     }
     if (p->n_spans >= p->limits->headers)
         return fail(p, ERR_too_many_headers);
-    *span_add(p) = (struct h1_span){.name = from, .name_n = (uint32_t)n};
+    *h1_span_add(p) = (struct h1_span){.name = from, .name_n = (uint32_t)n};
     p->in_value = false;
     return 0;
 }

@@ -10,17 +10,35 @@ enum byte_class {
 
 /* Two bytes that reg-name would allow are left out of C_NAME: ',' (lists of authorities have been taken for one host) and
  * '%' (an escaped host has two spellings). */
-static unsigned class_of(char byte)
+static const unsigned char classes[256] = {
+    ['"'] = C_TARGET,
+    ['%'] = C_TARGET,
+    [','] = C_TARGET,
+    ['/'] = C_TARGET,
+    [':'] = C_TARGET,
+    ['<'] = C_TARGET,
+    ['>' ... '@'] = C_TARGET,
+    ['[' ... '^'] = C_TARGET,
+    ['`'] = C_TARGET,
+    ['{' ... '}'] = C_TARGET,
+    ['!'] = C_TARGET | C_NAME,
+    ['$'] = C_TARGET | C_NAME,
+    ['&' ... '+'] = C_TARGET | C_NAME, /* & ' ( ) * + */
+    ['-' ... '.'] = C_TARGET | C_NAME,
+    [';'] = C_TARGET | C_NAME,
+    ['='] = C_TARGET | C_NAME,
+    ['_'] = C_TARGET | C_NAME,
+    ['~'] = C_TARGET | C_NAME,
+    ['0' ... '9'] = C_TARGET | C_NAME | C_HEX | C_DIGIT,
+    ['A' ... 'F'] = C_TARGET | C_NAME | C_HEX,
+    ['G' ... 'Z'] = C_TARGET | C_NAME,
+    ['a' ... 'f'] = C_TARGET | C_NAME | C_HEX,
+    ['g' ... 'z'] = C_TARGET | C_NAME,
+};
+
+static unsigned class_of(char c)
 {
-    unsigned char c = (unsigned char)byte;
-    unsigned k = c > 0x20 && c < 0x7f && c != '#' ? C_TARGET : 0;
-    if (c >= '0' && c <= '9')
-        return k | C_NAME | C_HEX | C_DIGIT;
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-        return k | C_NAME | ((c | 0x20) <= 'f' ? (unsigned)C_HEX : 0);
-    if (c != 0 && strchr("-._~!$&'()*+;=", c) != NULL)
-        return k | C_NAME;
-    return k;
+    return classes[(unsigned char)c];
 }
 
 static unsigned hex_value(char c)
@@ -40,14 +58,17 @@ void url_target_split(struct sl_str target, struct sl_str *out_path, struct sl_s
     *out_query = sl_str_from(target, (size_t)at + 1);
 }
 
+size_t url_target_run(struct sl_str s)
+{
+    size_t n = 0;
+    while (n < s.n && (class_of(s.p[n]) & C_TARGET))
+        n++;
+    return n;
+}
+
 bool url_target_is_clean(struct sl_str target)
 {
-    for (size_t i = 0; i < target.n; i++) {
-        unsigned char c = (unsigned char)target.p[i];
-        if (c <= 0x20 || c >= 0x7f || c == '#')
-            return false;
-    }
-    return true;
+    return url_target_run(target) == target.n;
 }
 
 bool url_decode(struct sl_str in, char *out, size_t *out_n)

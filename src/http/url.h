@@ -15,6 +15,7 @@ void url_target_split(struct sl_str target, struct sl_str *out_path, struct sl_s
 /* True when every byte may stand in a request target: visible ASCII except '#'. That is more than RFC 3986 allows ('"', '{',
  * '|' and the like), because clients do send these unescaped; controls, blanks and bytes over 0x7e are not in it. */
 bool url_target_is_clean(struct sl_str target);
+size_t url_target_run(struct sl_str s); /* how many such bytes stand at the front */
 
 /* Percent-decoding into out (at least in.n bytes). False: a bad escape, or %00; out's content is undefined then.
  * '+' stays '+'. */

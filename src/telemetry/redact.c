@@ -20,9 +20,28 @@ struct redactor {
     bool after_colon;  /* the byte before the token is ':' */
 };
 
+enum { /* kinds of bytes, as they stand */
+    ALNUM = 1,
+    TOKEN = 2, /* what keys are made of */
+    PLAIN = 4  /* a token byte that begins no escape; those that do are '\\' and '%' */
+};
+
+static const unsigned char kinds[256] = {
+    ['0' ... '9'] = ALNUM | TOKEN | PLAIN,
+    ['A' ... 'Z'] = ALNUM | TOKEN | PLAIN,
+    ['a' ... 'z'] = ALNUM | TOKEN | PLAIN,
+    ['-'] = TOKEN | PLAIN,
+    ['_'] = TOKEN | PLAIN,
+    ['.'] = TOKEN | PLAIN,
+    ['+'] = TOKEN | PLAIN,
+    ['/'] = TOKEN | PLAIN,
+    ['~'] = TOKEN | PLAIN,
+    ['*'] = TOKEN | PLAIN,
+};
+
 static bool is_alnum(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return (kinds[(unsigned char)c] & ALNUM) != 0;
 }
 
 static int hex_value(char c)
@@ -35,7 +54,7 @@ static int hex_value(char c)
 
 static bool is_token_char(char c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("-_.+/~*", c) != NULL);
+    return (kinds[(unsigned char)c] & TOKEN) != 0;
 }
 
 static bool both_hex(char a, char b)
@@ -119,8 +138,9 @@ static bool has_key_prefix(struct sl_str t)
         {SL_STR_INIT("pplx-"), 8},       {SL_STR_INIT("fw_"), 8},   {SL_STR_INIT("nvapi-"), 8},
         {SL_STR_INIT("whsec_"), 8},      {SL_STR_INIT("xoxb-"), 6}, {SL_STR_INIT("xoxp-"), 6},
     };
+    char first = sl_lower(t.p[0]);
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-        if (sl_lower(t.p[0]) == prefixes[i].prefix.p[0] && sl_str_starts_nocase(t, prefixes[i].prefix) &&
+        if (first == prefixes[i].prefix.p[0] && sl_str_starts_nocase(t, prefixes[i].prefix) &&
             t.n - prefixes[i].prefix.n >= prefixes[i].more)
             return true;
     return false;
@@ -138,6 +158,8 @@ static bool holds_key(struct sl_str t)
 static bool is_masked(struct sl_str t) /* sk-ab****yz and the like: providers show the ends of a key */
 {
     size_t stars = 0;
+    if (t.n == 0 || memchr(t.p, '*', t.n) == NULL)
+        return false;
     for (size_t i = 0; i < t.n; i++)
         stars += t.p[i] == '*';
     return stars >= 4 && stars < t.n;
@@ -179,7 +201,7 @@ static bool is_mixed(struct sl_str t)
 static bool is_one_of(struct sl_str t, const struct sl_str *words, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (sl_str_eq_nocase(t, words[i]))
+        if (t.n == words[i].n && sl_str_eq_nocase(t, words[i]))
             return true;
     return false;
 }
@@ -239,6 +261,14 @@ static bool take_known(struct redactor *r)
     return true;
 }
 
+static size_t plain_run(struct sl_str s) /* token bytes at the front that mean themselves */
+{
+    size_t n = 0;
+    while (n < s.n && (kinds[(unsigned char)s.p[n]] & PLAIN) != 0)
+        n++;
+    return n;
+}
+
 /* Takes a token; stops where a known secret begins inside it. Gives false when there is none at the front. */
 static bool take_token(struct redactor *r)
 {
@@ -246,6 +276,12 @@ static bool take_token(struct redactor *r)
     size_t n = 0, used = 0, step;
     char c;
     struct sl_str whole = r->left;
+    if (r->rules->n_known == 0) { /* nothing to stop at: most of a token is taken at once */
+        used = plain_run(whole);
+        n = used < sizeof decoded ? used : sizeof decoded;
+        memcpy(decoded, whole.p, n);
+        r->left = sl_str_from(whole, used);
+    }
     while ((step = token_char(r->left, &c)) != 0) {
         if (n > 0 && r->rules->n_known != 0 && known_at(r) != 0)
             break;

@@ -1,5 +1,6 @@
 #include "telemetry/trace_context.h"
 
+#include <endian.h>
 #include <stddef.h>
 
 #define PARENT_BYTES (TRACE_PARENT_TEXT - 1u)
@@ -27,13 +28,22 @@ static bool read_hex(const char *p, size_t n, uint64_t *out) /* n <= 16 */
     return true;
 }
 
-static void write_hex(uint64_t v, size_t n, char *out)
+/* Eight digits: each half byte of v gets a byte of its own, then letters are told from figures in all of them at once. */
+static void write_hex8(uint32_t v, char *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = n; i > 0; i--) {
-        out[i - 1] = digits[v & 15];
-        v >>= 4;
-    }
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t x = v >> 16 | (uint64_t)(v & 0xffff) << 32;
+    x = (x >> 8 & UINT64_C(0x000000ff000000ff)) | (x & UINT64_C(0x000000ff000000ff)) << 16;
+    x = (x >> 4 & UINT64_C(0x000f000f000f000f)) | (x & UINT64_C(0x000f000f000f000f)) << 8;
+    uint64_t letters = (x + 6 * ones) >> 4 & ones;
+    x = htole64(x + '0' * ones + letters * ('a' - '0' - 10));
+    memcpy(out, &x, sizeof x);
+}
+
+static void write_hex(uint64_t v, char *out) /* sixteen */
+{
+    write_hex8((uint32_t)(v >> 32), out);
+    write_hex8((uint32_t)v, out + 8);
 }
 
 /* ---- parsing ---- */
@@ -141,24 +151,26 @@ struct trace_context trace_child(const struct trace_context *t, struct sl_rand *
 
 void trace_id_text(const struct trace_context *t, char out[TRACE_ID_TEXT])
 {
-    write_hex(t->trace_hi, 16, out);
-    write_hex(t->trace_lo, 16, out + 16);
+    write_hex(t->trace_hi, out);
+    write_hex(t->trace_lo, out + 16);
     out[32] = '\0';
 }
 
 void trace_span_text(uint64_t span, char out[TRACE_SPAN_TEXT])
 {
-    write_hex(span, 16, out);
+    write_hex(span, out);
     out[16] = '\0';
 }
 
 void trace_parent_text(const struct trace_context *t, char out[TRACE_PARENT_TEXT])
 {
+    static const char digits[] = "0123456789abcdef";
     memcpy(out, "00-", 3);
     trace_id_text(t, out + 3);
     out[35] = '-';
     trace_span_text(t->span, out + 36);
     out[52] = '-';
-    write_hex(t->flags, 2, out + 53);
+    out[53] = digits[t->flags >> 4];
+    out[54] = digits[t->flags & 15];
     out[55] = '\0';
 }

@@ -39,53 +39,55 @@ enum usage_member {
 #define A_FRAME (-1) /* an object that holds others */
 #define IMPLIED (-2) /* says nothing that the others do not */
 
-struct usage_row {
-    struct json_watch watch;
-    int field; /* offset of a uint64_t in struct token_counts, or one of the above */
+#define USAGE_ROWS(X) /* member, name, its object, what it means */                                                    \
+    X(UM_PROMPT, "prompt_tokens", -1, COUNTED(prompt))                                                                 \
+    X(UM_INPUT, "input_tokens", -1, COUNTED(prompt))                                                                   \
+    X(UM_COMPLETION, "completion_tokens", -1, COUNTED(completion))                                                     \
+    X(UM_OUTPUT, "output_tokens", -1, COUNTED(completion))                                                             \
+    X(UM_TOTAL, "total_tokens", -1, COUNTED(total))                                                                    \
+    X(UM_PROMPT_DETAILS, "prompt_tokens_details", -1, A_FRAME)                                                         \
+    X(UM_INPUT_DETAILS, "input_tokens_details", -1, A_FRAME)                                                           \
+    X(UM_COMPLETION_DETAILS, "completion_tokens_details", -1, A_FRAME)                                                 \
+    X(UM_OUTPUT_DETAILS, "output_tokens_details", -1, A_FRAME)                                                         \
+    X(UM_P_CACHED, "cached_tokens", UM_PROMPT_DETAILS, COUNTED(cached))                                                \
+    X(UM_P_WRITE, "cache_write_tokens", UM_PROMPT_DETAILS, COUNTED(cache_write))                                       \
+    X(UM_P_AUDIO, "audio_tokens", UM_PROMPT_DETAILS, COUNTED(audio_prompt))                                            \
+    X(UM_P_IMAGE, "image_tokens", UM_PROMPT_DETAILS, COUNTED(image_prompt))                                            \
+    X(UM_P_TEXT, "text_tokens", UM_PROMPT_DETAILS, IMPLIED)                                                            \
+    X(UM_I_CACHED, "cached_tokens", UM_INPUT_DETAILS, COUNTED(cached))                                                 \
+    X(UM_I_WRITE, "cache_write_tokens", UM_INPUT_DETAILS, COUNTED(cache_write))                                        \
+    X(UM_I_AUDIO, "audio_tokens", UM_INPUT_DETAILS, COUNTED(audio_prompt))                                             \
+    X(UM_I_IMAGE, "image_tokens", UM_INPUT_DETAILS, COUNTED(image_prompt))                                             \
+    X(UM_I_TEXT, "text_tokens", UM_INPUT_DETAILS, IMPLIED)                                                             \
+    X(UM_C_REASONING, "reasoning_tokens", UM_COMPLETION_DETAILS, COUNTED(reasoning))                                   \
+    X(UM_C_AUDIO, "audio_tokens", UM_COMPLETION_DETAILS, COUNTED(audio_completion))                                    \
+    X(UM_C_IMAGE, "image_tokens", UM_COMPLETION_DETAILS, COUNTED(image_completion))                                    \
+    X(UM_C_TEXT, "text_tokens", UM_COMPLETION_DETAILS, IMPLIED)                                                        \
+    X(UM_C_ACCEPTED, "accepted_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_accepted))                \
+    X(UM_C_REJECTED, "rejected_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_rejected))                \
+    X(UM_O_REASONING, "reasoning_tokens", UM_OUTPUT_DETAILS, COUNTED(reasoning))                                       \
+    X(UM_O_AUDIO, "audio_tokens", UM_OUTPUT_DETAILS, COUNTED(audio_completion))                                        \
+    X(UM_O_IMAGE, "image_tokens", UM_OUTPUT_DETAILS, COUNTED(image_completion))                                        \
+    X(UM_O_TEXT, "text_tokens", UM_OUTPUT_DETAILS, IMPLIED)
+
+static const struct json_watch watches[UM_COUNT] = {
+#define X(member, name, parent, field) [member] = {SL_STR_INIT(name), parent},
+    USAGE_ROWS(X)
+#undef X
 };
 
-#define ROW(text, parent, field)                                                                                       \
-    {                                                                                                                  \
-        {SL_STR_INIT(text), parent}, field                                                                             \
-    }
-
-static const struct usage_row table[UM_COUNT] = {
-    [UM_PROMPT] = ROW("prompt_tokens", -1, COUNTED(prompt)),
-    [UM_INPUT] = ROW("input_tokens", -1, COUNTED(prompt)),
-    [UM_COMPLETION] = ROW("completion_tokens", -1, COUNTED(completion)),
-    [UM_OUTPUT] = ROW("output_tokens", -1, COUNTED(completion)),
-    [UM_TOTAL] = ROW("total_tokens", -1, COUNTED(total)),
-    [UM_PROMPT_DETAILS] = ROW("prompt_tokens_details", -1, A_FRAME),
-    [UM_INPUT_DETAILS] = ROW("input_tokens_details", -1, A_FRAME),
-    [UM_COMPLETION_DETAILS] = ROW("completion_tokens_details", -1, A_FRAME),
-    [UM_OUTPUT_DETAILS] = ROW("output_tokens_details", -1, A_FRAME),
-    [UM_P_CACHED] = ROW("cached_tokens", UM_PROMPT_DETAILS, COUNTED(cached)),
-    [UM_P_WRITE] = ROW("cache_write_tokens", UM_PROMPT_DETAILS, COUNTED(cache_write)),
-    [UM_P_AUDIO] = ROW("audio_tokens", UM_PROMPT_DETAILS, COUNTED(audio_prompt)),
-    [UM_P_IMAGE] = ROW("image_tokens", UM_PROMPT_DETAILS, COUNTED(image_prompt)),
-    [UM_P_TEXT] = ROW("text_tokens", UM_PROMPT_DETAILS, IMPLIED),
-    [UM_I_CACHED] = ROW("cached_tokens", UM_INPUT_DETAILS, COUNTED(cached)),
-    [UM_I_WRITE] = ROW("cache_write_tokens", UM_INPUT_DETAILS, COUNTED(cache_write)),
-    [UM_I_AUDIO] = ROW("audio_tokens", UM_INPUT_DETAILS, COUNTED(audio_prompt)),
-    [UM_I_IMAGE] = ROW("image_tokens", UM_INPUT_DETAILS, COUNTED(image_prompt)),
-    [UM_I_TEXT] = ROW("text_tokens", UM_INPUT_DETAILS, IMPLIED),
-    [UM_C_REASONING] = ROW("reasoning_tokens", UM_COMPLETION_DETAILS, COUNTED(reasoning)),
-    [UM_C_AUDIO] = ROW("audio_tokens", UM_COMPLETION_DETAILS, COUNTED(audio_completion)),
-    [UM_C_IMAGE] = ROW("image_tokens", UM_COMPLETION_DETAILS, COUNTED(image_completion)),
-    [UM_C_TEXT] = ROW("text_tokens", UM_COMPLETION_DETAILS, IMPLIED),
-    [UM_C_ACCEPTED] = ROW("accepted_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_accepted)),
-    [UM_C_REJECTED] = ROW("rejected_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_rejected)),
-    [UM_O_REASONING] = ROW("reasoning_tokens", UM_OUTPUT_DETAILS, COUNTED(reasoning)),
-    [UM_O_AUDIO] = ROW("audio_tokens", UM_OUTPUT_DETAILS, COUNTED(audio_completion)),
-    [UM_O_IMAGE] = ROW("image_tokens", UM_OUTPUT_DETAILS, COUNTED(image_completion)),
-    [UM_O_TEXT] = ROW("text_tokens", UM_OUTPUT_DETAILS, IMPLIED),
+/* Offset of a uint64_t in struct token_counts, or one of the above. */
+static const int fields[UM_COUNT] = {
+#define X(member, name, parent, field) [member] = field,
+    USAGE_ROWS(X)
+#undef X
 };
 
-static void take(const struct usage_row *row, struct sl_str object, const struct json_member *m, struct token_counts *c)
+static void take(int field, struct sl_str object, const struct json_member *m, struct token_counts *c)
 {
-    if (m->kind == JSON_ABSENT || m->kind == JSON_NULL || row->field == IMPLIED)
+    if (m->kind == JSON_ABSENT || m->kind == JSON_NULL || field == IMPLIED)
         return;
-    if (row->field == A_FRAME) {
+    if (field == A_FRAME) {
         c->unknown |= m->kind != JSON_OBJECT;
         return;
     }
@@ -94,21 +96,18 @@ static void take(const struct usage_row *row, struct sl_str object, const struct
         c->bad = true;
         return;
     }
-    memcpy((char *)c + row->field, &v, sizeof v);
+    memcpy((char *)c + field, &v, sizeof v);
 }
 
 void openai_usage_read(struct sl_str object, struct token_counts *out)
 {
     *out = (struct token_counts){.found = false};
-    struct json_watch watches[UM_COUNT];
     struct json_member at[UM_COUNT];
     struct json_info info;
-    for (int i = 0; i < UM_COUNT; i++)
-        watches[i] = table[i].watch;
     if (json_scan(object, watches, UM_COUNT, at, &info) != JSON_OK || info.root != JSON_OBJECT)
         return;
     out->found = true;
     out->unknown = info.unwatched > 0;
     for (int i = 0; i < UM_COUNT; i++)
-        take(&table[i], object, &at[i], out);
+        take(fields[i], object, &at[i], out);
 }
