@@ -5,8 +5,6 @@
 
 #include "base/clock.h"
 
-#define EACH_BYTE UINT64_C(0x0101010101010101)
-
 struct sl_id sl_id_make(int64_t wall_ns, struct sl_rand *r)
 {
     uint64_t ms = (uint64_t)(wall_ns / SL_MS);
@@ -16,31 +14,31 @@ struct sl_id sl_id_make(int64_t wall_ns, struct sl_rand *r)
 
 static const char alphabet[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/* 0x01 in each byte of x (all below 0x80) that is at least `from`. */
-static inline uint64_t at_least(uint64_t x, unsigned from)
-{
-    return (x + (0x80 - from) * EACH_BYTE) >> 7 & EACH_BYTE;
-}
+typedef signed char lanes __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
-/* The eight characters of the low 40 bits. Each five bits get a byte of their own; then figures become letters, and each
- * letter that the alphabet leaves out (i, l, o, u) moves those behind it, in all eight at once. */
-static void put_base32(uint64_t v, char out[8])
+/* Gives each five of the low 40 bits a byte of its own, the highest the first byte in memory. */
+static inline uint64_t spread(uint64_t v)
 {
     uint64_t x = (v >> 20 & 0xfffff) | (v & 0xfffff) << 32;
     x = (x >> 10 & UINT64_C(0x000003ff000003ff)) | (x & UINT64_C(0x000003ff000003ff)) << 16;
     x = (x >> 5 & UINT64_C(0x001f001f001f001f)) | (x & UINT64_C(0x001f001f001f001f)) << 8;
-    x += '0' * EACH_BYTE + at_least(x, 10) * ('a' - '0' - 10) + at_least(x, 18) + at_least(x, 20) + at_least(x, 22) +
-         at_least(x, 27);
-    x = htole64(x);
-    memcpy(out, &x, sizeof x);
+    return htole64(x);
 }
 
-void sl_id_text(struct sl_id id, char out[SL_ID_TEXT]) /* 130 bits, the top two of them 0; the last eight overlap */
+/* Figures become letters, and each letter that the alphabet leaves out (i, l, o, u) moves those behind it. A comparison
+ * gives -1 where it is true. */
+static inline void put_base32(uint64_t a, uint64_t b, char out[16])
 {
-    put_base32(id.hi >> 26, out);
-    put_base32(id.hi << 14 | id.lo >> 50, out + 8);
-    put_base32(id.lo >> 10, out + 16);
-    put_base32(id.lo, out + 18);
+    lanes v = (lanes)(halves){spread(a), spread(b)};
+    v += '0' + ((v > 9) & ('a' - '0' - 10)) - (v > 17) - (v > 19) - (v > 21) - (v > 26);
+    memcpy(out, &v, sizeof v);
+}
+
+void sl_id_text(struct sl_id id, char out[SL_ID_TEXT]) /* 130 bits, the top two of them 0 */
+{
+    put_base32(id.hi >> 26, id.hi << 14 | id.lo >> 50, out);
+    put_base32(id.hi << 24 | id.lo >> 40, id.lo, out + 10); /* six characters once more */
     out[26] = 0;
 }
 

@@ -39,6 +39,7 @@ struct scan {
     uint64_t is_object[2];                     /* bit d - 1: the container at depth d is an object */
     struct level levels[JSON_WATCH_DEPTH + 2]; /* [depth]; [0] is the document */
     int about;                                 /* JSON_REPEATED: which */
+    bool escaped;                              /* the string read last has a backslash */
     enum json_status status;
     const char *failed_at;
 };
@@ -53,9 +54,9 @@ static void close_container(struct scan *s, const char *behind);
 static inline void value_starts(struct scan *s, const char *p, enum json_kind kind);
 static inline void value_ends(struct scan *s, const char *behind);
 static const char *read_key(struct scan *s, const char *p);
-static bool note_key(struct scan *s, const char *quote, struct sl_str inside, bool escaped);
-static inline const char *scan_string(struct scan *s, const char *p, bool *out_escaped);
-static const char *scan_long_string(struct scan *s, const char *p, bool *out_escaped);
+static bool note_key(struct scan *s, const char *quote, struct sl_str inside);
+static inline const char *scan_string(struct scan *s, const char *p);
+static const char *scan_long_string(struct scan *s, const char *p);
 static const char *scan_escape(struct scan *s, const char *p);
 static const char *scan_number(struct scan *s, const char *p);
 static const char *scan_literal(struct scan *s, const char *p, struct sl_str word);
@@ -137,7 +138,7 @@ static const char *unexpected(struct scan *s, const char *p)
 
 static inline const char *skip_blanks(const struct scan *s, const char *p)
 {
-    while (p < s->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (p < s->end && SL_UNLIKELY((unsigned char)*p <= ' ') && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
         p++;
     return p;
 }
@@ -166,15 +167,14 @@ static inline const char *begin_value(struct scan *s, const char *p, bool *out_o
     p = skip_blanks(s, p);
     if (p == s->end)
         return fails(s, p, JSON_CUT_SHORT);
-    bool escaped = false;
     switch (*p) {
     case '{':
     case '[':
         return open_container(s, p, out_open);
     case '"':
         value_starts(s, p, JSON_STRING);
-        p = scan_string(s, p, &escaped);
-        if (escaped && s->level != NULL && s->level->current >= 0)
+        p = scan_string(s, p);
+        if (s->escaped && s->level != NULL && s->level->current >= 0)
             s->out[s->level->current].escaped = true;
         break;
     case 't':
@@ -307,12 +307,11 @@ static const char *read_key(struct scan *s, const char *p)
     if (p == s->end || *p != '"')
         return unexpected(s, p);
     const char *quote = p;
-    bool escaped = false;
-    p = scan_string(s, p, &escaped);
+    p = scan_string(s, p);
     if (p == NULL)
         return NULL;
     if (s->level != NULL && s->level->owner != NOT_WATCHED &&
-        !note_key(s, quote, sl_str_of(quote + 1, (size_t)(p - quote) - 2), escaped))
+        !note_key(s, quote, sl_str_of(quote + 1, (size_t)(p - quote) - 2)))
         return NULL;
     p = skip_blanks(s, p);
     if (p == s->end || *p != ':')
@@ -341,7 +340,16 @@ static int find_watch(struct scan *s, int owner, struct sl_str name)
     return NO_WATCH;
 }
 
-static bool note_key(struct scan *s, const char *quote, struct sl_str inside, bool escaped)
+static __attribute__((noinline)) int find_escaped(struct scan *s, int owner, struct sl_str inside)
+{
+    char plain[6 * NAME_MAX_BYTES];
+    size_t n = 0;
+    if (inside.n > sizeof plain || !json_unescape(inside, plain, &n))
+        n = 0;
+    return find_watch(s, owner, sl_str_of(plain, n));
+}
+
+static bool note_key(struct scan *s, const char *quote, struct sl_str inside)
 {
     struct level *l = s->level;
     size_t key = (size_t)(quote - s->doc);
@@ -349,15 +357,7 @@ static bool note_key(struct scan *s, const char *quote, struct sl_str inside, bo
         s->out[l->last].next_key = key;
     l->last = NO_WATCH;
     l->current = NO_WATCH;
-    char plain[6 * NAME_MAX_BYTES];
-    struct sl_str name = inside;
-    if (SL_UNLIKELY(escaped)) {
-        size_t n = 0;
-        if (inside.n > sizeof plain || !json_unescape(inside, plain, &n))
-            n = 0;
-        name = sl_str_of(plain, n);
-    }
-    int w = find_watch(s, l->owner, name);
+    int w = SL_UNLIKELY(s->escaped) ? find_escaped(s, l->owner, inside) : find_watch(s, l->owner, inside);
     if (w < 0) {
         s->info->unwatched++;
         return true;
@@ -386,9 +386,10 @@ static inline unsigned special_mask(__m128i x)
 #endif
 
 /* p is the opening quote. Most strings are short and plain: one load sees their end. */
-static inline const char *scan_string(struct scan *s, const char *p, bool *out_escaped)
+static inline const char *scan_string(struct scan *s, const char *p)
 {
     p++;
+    s->escaped = false;
 #ifdef __SSE2__
     if (s->end - p >= 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -397,11 +398,11 @@ static inline const char *scan_string(struct scan *s, const char *p, bool *out_e
             return p + __builtin_ctz(stops) + 1;
     }
 #endif
-    return scan_long_string(s, p, out_escaped);
+    return scan_long_string(s, p);
 }
 
 /* p is behind the opening quote. */
-static const char *scan_long_string(struct scan *s, const char *p, bool *out_escaped)
+static const char *scan_long_string(struct scan *s, const char *p)
 {
     const char *start = p;
     unsigned high = 0;
@@ -413,7 +414,7 @@ static const char *scan_long_string(struct scan *s, const char *p, bool *out_esc
             break;
         if (*p != '\\')
             return fails(s, p, JSON_BAD_CONTROL);
-        *out_escaped = true;
+        s->escaped = true;
         p = scan_escape(s, p);
         if (p == NULL)
             return NULL;

@@ -162,6 +162,8 @@ static void real_close(struct sl_tcp *t, bool reset)
     close(fd);
 }
 
+#define FLAT_MAX 4096u /* up to here copying costs less than the kernel's reading of a list of parts */
+
 static enum sl_io real_read(struct sl_tcp *t, void *p, size_t n, size_t *out_n)
 {
     for (;;) {
@@ -181,11 +183,34 @@ static enum sl_io real_read(struct sl_tcp *t, void *p, size_t n, size_t *out_n)
     }
 }
 
+/* Puts the parts behind one another; gives their bytes, 0 when they are too many. */
+static size_t flatten(const struct iovec *v, int n, char out[FLAT_MAX])
+{
+    size_t sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (v[i].iov_len > FLAT_MAX - sum)
+            return 0;
+        if (v[i].iov_len != 0)
+            memcpy(out + sum, v[i].iov_base, v[i].iov_len);
+        sum += v[i].iov_len;
+    }
+    return sum;
+}
+
+static ssize_t send_parts(int fd, const struct iovec *v, int n)
+{
+    char flat[FLAT_MAX];
+    struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n};
+    if (n == 1)
+        return send(fd, v->iov_base, v->iov_len, MSG_NOSIGNAL);
+    size_t sum = flatten(v, n, flat);
+    return sum != 0 ? send(fd, flat, sum, MSG_NOSIGNAL) : sendmsg(fd, &m, MSG_NOSIGNAL);
+}
+
 static enum sl_io real_write(struct sl_tcp *t, const struct iovec *v, int n, size_t *out_n)
 {
-    struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)v, .msg_iovlen = (size_t)n};
     for (;;) {
-        ssize_t put = n == 1 ? send(t->fd, v->iov_base, v->iov_len, MSG_NOSIGNAL) : sendmsg(t->fd, &m, MSG_NOSIGNAL);
+        ssize_t put = send_parts(t->fd, v, n);
         if (put >= 0) {
             *out_n = (size_t)put;
             return SL_IO_OK;

@@ -141,15 +141,6 @@ bool keeper_sync(struct keeper *k, struct keeper_sync *r)
 
 /* -- Access log ----------------------------------------------------------------------------------------------------- */
 
-struct keeper_lines *keeper_lines_new(size_t cap)
-{
-    SL_CHECK(cap <= KEEPER_LINES_MAX);
-    struct keeper_lines *l = sl_malloc(sizeof *l + cap);
-    l->n = 0;
-    l->cap = cap;
-    return l;
-}
-
 static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fail)
 {
     if (e != SL_OK && !k->lines_failing)
@@ -159,31 +150,50 @@ static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fa
     k->lines_failing = e != SL_OK;
 }
 
+static void lines_free(struct keeper_lines *l)
+{
+    if (l != NULL)
+        sl_buf_done(&l->bytes);
+    sl_free(l);
+}
+
 static void on_lines(struct sl_msg *m, void *receiver)
 {
     struct keeper *k = receiver;
     struct keeper_lines *l = SL_CONTAINER_OF(m, struct keeper_lines, msg);
     struct sl_fail fail = {.code = SL_OK};
-    atomic_fetch_sub(&k->lines_waiting, l->n);
-    enum sl_err e = line_file_add(&k->lines, sl_str_of(l->bytes, l->n), &fail);
+    atomic_fetch_sub(&k->lines_waiting, l->bytes.n);
+    enum sl_err e = line_file_add(&k->lines, sl_buf_str(&l->bytes), &fail);
     note_lines(k, e, &fail);
     if (e == SL_OK)
-        keeper_count(&k->counters.lines_bytes, l->n);
+        keeper_count(&k->counters.lines_bytes, l->bytes.n);
     else
         atomic_fetch_add(&k->counters.lines_dropped, 1);
-    sl_free(l);
+    sl_buf_reset(&l->bytes);
+    lines_free(atomic_exchange(&k->lines_spare, l));
 }
 
-bool keeper_lines_post(struct keeper *k, struct keeper_lines *l)
+bool keeper_lines_post(struct keeper *k, struct sl_buf *lines)
 {
-    size_t n = l->n;
-    bool fits = atomic_fetch_add(&k->lines_waiting, n) + n <= KEEPER_LINES_MAX;
-    l->msg.deliver = on_lines;
-    if (fits && sl_mailbox_post(k->mailbox, &l->msg))
-        return true;
+    size_t n = lines->n;
+    if (atomic_fetch_add(&k->lines_waiting, n) + n <= KEEPER_LINES_MAX) {
+        struct keeper_lines *l = atomic_exchange(&k->lines_spare, NULL);
+        if (l == NULL) {
+            l = SL_NEW(struct keeper_lines);
+            sl_buf_init(&l->bytes, lines->max);
+        }
+        struct sl_buf empty = l->bytes;
+        empty.max = lines->max;
+        l->bytes = *lines;
+        *lines = empty;
+        l->msg.deliver = on_lines;
+        if (sl_mailbox_post(k->mailbox, &l->msg))
+            return true;
+        lines_free(l);
+    }
     atomic_fetch_sub(&k->lines_waiting, n);
     atomic_fetch_add(&k->counters.lines_dropped, 1);
-    sl_free(l);
+    sl_buf_reset(lines);
     return false;
 }
 
@@ -277,6 +287,7 @@ static void free_parts(struct keeper *k)
     journal_close(k->journal);
     store_close(k->store);
     line_file_close(&k->lines);
+    lines_free(atomic_exchange(&k->lines_spare, NULL));
     sl_loop_done(&k->loop);
     sl_free(k);
 }

@@ -28,6 +28,7 @@
 
 struct keeper;
 struct store;
+struct sl_buf;
 struct key_table; /* auth/key.h */
 
 struct keeper_options {
@@ -97,15 +98,9 @@ struct keeper_sync {
 };
 bool keeper_sync(struct keeper *k, struct keeper_sync *r); /* false: stopped */
 
-/* Bytes for the access log, whole lines. */
-struct keeper_lines {
-    struct sl_msg msg;
-    size_t n, cap;
-    char bytes[];
-};
-struct keeper_lines *keeper_lines_new(size_t cap);
-/* Takes l. False: dropped (too much waiting, or stopped) and counted. */
-bool keeper_lines_post(struct keeper *k, struct keeper_lines *l);
+/* Takes the bytes, whole lines for the access log, and leaves an empty buffer (of memory that was used before, when there is
+ * some). False: dropped (too much waiting, or stopped) and counted. */
+bool keeper_lines_post(struct keeper *k, struct sl_buf *lines);
 void keeper_lines_reopen(struct keeper *k); /* any thread: reopen the file (it was moved away by someone else) */
 void keeper_keys_changed(struct keeper *k); /* any thread: look at the keys now */
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/buf.h"
 #include "loop/watch.h"
 #include "main/ingest.h"
 #include "main/keeper.h"
@@ -14,6 +15,11 @@
 struct keeper_tick {
     keeper_tick_f *f;
     void *arg;
+};
+
+struct keeper_lines { /* on their way to the file */
+    struct sl_msg msg;
+    struct sl_buf bytes;
 };
 
 struct keeper {
@@ -47,6 +53,7 @@ struct keeper {
     _Atomic bool nudge_posted, reopen_posted, keys_posted;
     struct journal_bell bell;
     _Atomic uint64_t lines_waiting;
+    _Atomic(struct keeper_lines *) lines_spare; /* own; written out, kept for the next worker that posts, NULL: none */
     struct keeper_counters counters;
 };
 

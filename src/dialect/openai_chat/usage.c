@@ -2,73 +2,47 @@
  * is charged. Source: openai.md sections 6.6, 7 and 22; names of other vendors from openai-compatible.md. */
 #include "dialect/openai_chat/openai_chat.h"
 
-enum usage_member {
-    UM_PROMPT = 0,
-    UM_INPUT,
-    UM_COMPLETION,
-    UM_OUTPUT,
-    UM_TOTAL,
-    UM_PROMPT_DETAILS,
-    UM_INPUT_DETAILS,
-    UM_COMPLETION_DETAILS,
-    UM_OUTPUT_DETAILS,
-    UM_P_CACHED,
-    UM_P_WRITE,
-    UM_P_AUDIO,
-    UM_P_IMAGE,
-    UM_P_TEXT,
-    UM_I_CACHED,
-    UM_I_WRITE,
-    UM_I_AUDIO,
-    UM_I_IMAGE,
-    UM_I_TEXT,
-    UM_C_REASONING,
-    UM_C_AUDIO,
-    UM_C_IMAGE,
-    UM_C_TEXT,
-    UM_C_ACCEPTED,
-    UM_C_REJECTED,
-    UM_O_REASONING,
-    UM_O_AUDIO,
-    UM_O_IMAGE,
-    UM_O_TEXT,
-    UM_COUNT
-};
-
 #define COUNTED(field) ((int)offsetof(struct token_counts, field))
 #define A_FRAME (-1) /* an object that holds others */
 #define IMPLIED (-2) /* says nothing that the others do not */
 
-#define USAGE_ROWS(X) /* member, name, its object, what it means */                                                    \
+#define USAGE_ROWS(X) /* member, name, its object, what it means; in the order that reports have */                    \
     X(UM_PROMPT, "prompt_tokens", -1, COUNTED(prompt))                                                                 \
-    X(UM_INPUT, "input_tokens", -1, COUNTED(prompt))                                                                   \
     X(UM_COMPLETION, "completion_tokens", -1, COUNTED(completion))                                                     \
-    X(UM_OUTPUT, "output_tokens", -1, COUNTED(completion))                                                             \
     X(UM_TOTAL, "total_tokens", -1, COUNTED(total))                                                                    \
     X(UM_PROMPT_DETAILS, "prompt_tokens_details", -1, A_FRAME)                                                         \
-    X(UM_INPUT_DETAILS, "input_tokens_details", -1, A_FRAME)                                                           \
-    X(UM_COMPLETION_DETAILS, "completion_tokens_details", -1, A_FRAME)                                                 \
-    X(UM_OUTPUT_DETAILS, "output_tokens_details", -1, A_FRAME)                                                         \
     X(UM_P_CACHED, "cached_tokens", UM_PROMPT_DETAILS, COUNTED(cached))                                                \
     X(UM_P_WRITE, "cache_write_tokens", UM_PROMPT_DETAILS, COUNTED(cache_write))                                       \
     X(UM_P_AUDIO, "audio_tokens", UM_PROMPT_DETAILS, COUNTED(audio_prompt))                                            \
     X(UM_P_IMAGE, "image_tokens", UM_PROMPT_DETAILS, COUNTED(image_prompt))                                            \
     X(UM_P_TEXT, "text_tokens", UM_PROMPT_DETAILS, IMPLIED)                                                            \
-    X(UM_I_CACHED, "cached_tokens", UM_INPUT_DETAILS, COUNTED(cached))                                                 \
-    X(UM_I_WRITE, "cache_write_tokens", UM_INPUT_DETAILS, COUNTED(cache_write))                                        \
-    X(UM_I_AUDIO, "audio_tokens", UM_INPUT_DETAILS, COUNTED(audio_prompt))                                             \
-    X(UM_I_IMAGE, "image_tokens", UM_INPUT_DETAILS, COUNTED(image_prompt))                                             \
-    X(UM_I_TEXT, "text_tokens", UM_INPUT_DETAILS, IMPLIED)                                                             \
+    X(UM_COMPLETION_DETAILS, "completion_tokens_details", -1, A_FRAME)                                                 \
     X(UM_C_REASONING, "reasoning_tokens", UM_COMPLETION_DETAILS, COUNTED(reasoning))                                   \
     X(UM_C_AUDIO, "audio_tokens", UM_COMPLETION_DETAILS, COUNTED(audio_completion))                                    \
     X(UM_C_IMAGE, "image_tokens", UM_COMPLETION_DETAILS, COUNTED(image_completion))                                    \
     X(UM_C_TEXT, "text_tokens", UM_COMPLETION_DETAILS, IMPLIED)                                                        \
     X(UM_C_ACCEPTED, "accepted_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_accepted))                \
     X(UM_C_REJECTED, "rejected_prediction_tokens", UM_COMPLETION_DETAILS, COUNTED(prediction_rejected))                \
+    X(UM_INPUT, "input_tokens", -1, COUNTED(prompt))                                                                   \
+    X(UM_OUTPUT, "output_tokens", -1, COUNTED(completion))                                                             \
+    X(UM_INPUT_DETAILS, "input_tokens_details", -1, A_FRAME)                                                           \
+    X(UM_I_CACHED, "cached_tokens", UM_INPUT_DETAILS, COUNTED(cached))                                                 \
+    X(UM_I_WRITE, "cache_write_tokens", UM_INPUT_DETAILS, COUNTED(cache_write))                                        \
+    X(UM_I_AUDIO, "audio_tokens", UM_INPUT_DETAILS, COUNTED(audio_prompt))                                             \
+    X(UM_I_IMAGE, "image_tokens", UM_INPUT_DETAILS, COUNTED(image_prompt))                                             \
+    X(UM_I_TEXT, "text_tokens", UM_INPUT_DETAILS, IMPLIED)                                                             \
+    X(UM_OUTPUT_DETAILS, "output_tokens_details", -1, A_FRAME)                                                         \
     X(UM_O_REASONING, "reasoning_tokens", UM_OUTPUT_DETAILS, COUNTED(reasoning))                                       \
     X(UM_O_AUDIO, "audio_tokens", UM_OUTPUT_DETAILS, COUNTED(audio_completion))                                        \
     X(UM_O_IMAGE, "image_tokens", UM_OUTPUT_DETAILS, COUNTED(image_completion))                                        \
     X(UM_O_TEXT, "text_tokens", UM_OUTPUT_DETAILS, IMPLIED)
+
+enum usage_member {
+#define X(member, name, parent, field) member,
+    USAGE_ROWS(X)
+#undef X
+    UM_COUNT
+};
 
 static const struct json_watch watches[UM_COUNT] = {
 #define X(member, name, parent, field) [member] = {SL_STR_INIT(name), parent},

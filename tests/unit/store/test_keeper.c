@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "auth/key.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "ledger/entry.h"
@@ -450,10 +451,12 @@ static void a_new_key_reaches_the_workers_within_a_second(void **state)
 
 static void post_line(struct world *t, const char *text)
 {
-    struct keeper_lines *l = keeper_lines_new(256);
-    l->n = strlen(text);
-    memcpy(l->bytes, text, l->n);
-    assert_true(keeper_lines_post(t->k, l));
+    struct sl_buf lines;
+    sl_buf_init(&lines, 256);
+    sl_buf_add(&lines, text, strlen(text));
+    assert_true(keeper_lines_post(t->k, &lines));
+    assert_int_equal(lines.n, 0);
+    sl_buf_done(&lines);
 }
 
 static uint64_t file_size(const char *path)
