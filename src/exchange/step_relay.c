@@ -216,8 +216,8 @@ static enum outcome judge_inner(struct exchange *x)
     return try_judge_inner(x, e.found ? &e : &x->answer.error);
 }
 
-/* In slices it was only followed by its brackets: enough to tell one that was cut behind a frame that was not. What was
- * shown stands, so an error in it changes the record and not the answer. */
+/* In slices it was only followed by its brackets: enough to tell one that was cut where no length says so. What was shown
+ * stands, so an error in it changes the record and not the answer. */
 static enum outcome verdict_unheld(struct exchange *x)
 {
     struct answer_facts f;
@@ -226,7 +226,9 @@ static enum outcome verdict_unheld(struct exchange *x)
     x->dialect->answer_watch_done(x->watch, &f);
     if (f.error.found)
         try_judge_inner(x, &f.error);
-    return f.error.found ? OUT_STREAM_ERROR : f.valid ? OUT_OK : OUT_TRUNCATED;
+    if (f.error.found)
+        return OUT_STREAM_ERROR;
+    return f.valid || x->head->content_length >= 0 ? OUT_OK : OUT_TRUNCATED;
 }
 
 /* The whole answer in the client's format takes the place of the provider's in `held`. */

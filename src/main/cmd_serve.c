@@ -16,6 +16,7 @@
 
 #include <malloc.h>
 #include <sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
