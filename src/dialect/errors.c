@@ -188,6 +188,7 @@ static char *put_body(char *to, enum error_format format, const struct error_fac
     case ERRORS_GEMINI:
         return put_gemini(to, f);
     case ERRORS_OPENAI:
+    case ERRORS_RESPONSES:
         break;
     }
     return put_openai(to, f);
@@ -199,13 +200,39 @@ struct sl_str error_body(struct sl_arena *a, enum error_format format, const str
     return sl_str_of(p, (size_t)(put_body(p, format, f) - p));
 }
 
+int error_status(enum error_format format, const struct error_facts *f)
+{
+    int status = gateway_error_row(f->error)->status;
+    return format == ERRORS_ANTHROPIC && status == 503 ? 529 : status;
+}
+
+/* A whole response that failed: what Responses clients wait for at the end of a stream. */
+static char *put_failed_response(char *to, const struct error_facts *f)
+{
+    to = put(to, SL_STR("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":0,"
+                        "\"response\":{\"id\":\"resp_"));
+    to = put(to, f->id); /* digits and letters */
+    to = put(to, SL_STR("\",\"object\":\"response\",\"status\":\"failed\",\"output\":[],\"error\":{\"code\":"));
+    to = put_json(to, gateway_error_row(f->error)->code);
+    to = put(to, SL_STR(",\"message\":"));
+    to = put_json(to, message_of(f));
+    return put(to, SL_STR("}}}"));
+}
+
 struct sl_str error_event(struct sl_arena *a, enum error_format format, const struct error_facts *f)
 {
-    char *p = sl_arena_alloc(a, body_room(f)), *to = p;
-    if (format == ERRORS_ANTHROPIC)
-        to = put(to, SL_STR("event: error\n"));
-    to = put(to, SL_STR("data: "));
-    to = put_body(to, format, f);
+    char *p = sl_arena_alloc(a, body_room(f) + 256), *to = p;
+    if (f->in_array) {
+        to = put(to, SL_STR(",\r\n"));
+        to = put(put_body(to, format, f), SL_STR("]"));
+        return sl_str_of(p, (size_t)(to - p));
+    }
+    if (format == ERRORS_RESPONSES) {
+        to = put_failed_response(to, f);
+    } else {
+        to = put(to, format == ERRORS_ANTHROPIC ? SL_STR("event: error\ndata: ") : SL_STR("data: "));
+        to = put_body(to, format, f);
+    }
     to = put(to, SL_STR("\n\n"));
     return sl_str_of(p, (size_t)(to - p));
 }

@@ -126,13 +126,17 @@ struct error_facts {
     int64_t retry_after_ns; /* > 0: retry-after (whole seconds, at least 1, rounded up) and retry-after-ms */
     enum error_retry retry; /* instead of the row's, when not RETRY_UNSAID */
     struct sl_str allow;    /* GE_METHOD_NOT_ALLOWED */
+    bool in_array; /* error_event: the stream is one JSON array with something in it (Gemini without alt=sse) */
 };
 
+/* The status of an error in that format: Anthropic has 529 for what is overloaded. */
+int error_status(enum error_format format, const struct error_facts *f);
 /* The body (in the arena) in a caller's format. */
 struct sl_str error_body(struct sl_arena *a, enum error_format format, const struct error_facts *f);
 /* content-type, x-should-retry, retry-after, retry-after-ms, allow, www-authenticate; framing is the codec's. */
 void error_headers(struct sl_arena *a, const struct error_facts *f, struct http_headers *to);
-/* The event that tells a client in mid-stream: "data: {...}\n\n" (openai.md section 2.5). Never followed by [DONE]. */
+/* The event that tells a client in mid-stream: "data: {...}\n\n" (openai.md section 2.5), "event: error" (anthropic.md 4.6),
+ * "event: response.failed" (openai.md 7.6). Never followed by a terminator. */
 struct sl_str error_event(struct sl_arena *a, enum error_format format, const struct error_facts *f);
 
 /* A JSON string with quotes, from bytes of any origin: what is not UTF-8 becomes U+FFFD. In the arena. */

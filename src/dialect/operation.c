@@ -97,6 +97,10 @@ struct path_row {
     {                                                                                                                  \
         SL_STR_INIT(a), SL_STR_INIT(b), TAIL_NONE, op, HTTP_POST, SL_STR_INIT("POST"), {NULL, 0}, ERRORS_ANTHROPIC     \
     }
+#define POST_RESPONSES(a, b, op)                                                                                       \
+    {                                                                                                                  \
+        SL_STR_INIT(a), SL_STR_INIT(b), TAIL_NONE, op, HTTP_POST, SL_STR_INIT("POST"), {NULL, 0}, ERRORS_RESPONSES     \
+    }
 #define GET(a, tail, op)                                                                                               \
     {                                                                                                                  \
         SL_STR_INIT(a), {NULL, 0}, tail, op, HTTP_GET, SL_STR_INIT("GET"), {NULL, 0}, ERRORS_OPENAI                    \
@@ -114,7 +118,7 @@ static const struct path_row paths[] = {
     GET("models", TAIL_NONE, OP_MODELS_LIST),
     GET("models", TAIL_MODEL, OP_MODEL_GET),
     LATER("chat", "completions", "Reading stored chat completions", ERRORS_OPENAI),
-    POST("responses", "", OP_RESPONSES),
+    POST_RESPONSES("responses", "", OP_RESPONSES),
     LATER("responses", "", "Reading stored responses", ERRORS_OPENAI),
     LATER("conversations", "", "The Conversations API", ERRORS_OPENAI),
     POST_ANTHROPIC("messages", "", OP_MESSAGES),

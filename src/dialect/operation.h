@@ -31,7 +31,8 @@ enum operation {
 enum error_format {
     ERRORS_OPENAI = 0,
     ERRORS_ANTHROPIC,
-    ERRORS_GEMINI
+    ERRORS_GEMINI,
+    ERRORS_RESPONSES /* bodies as OpenAI's, events of their own */
 };
 
 struct operation_row {

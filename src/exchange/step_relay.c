@@ -355,6 +355,18 @@ static void begin_relay(struct exchange *x)
     }
 }
 
+static struct sl_str broken_off(struct exchange *x, enum outcome o)
+{
+    char id[SL_ID_TEXT];
+    sl_id_text(x->id, id);
+    const struct error_facts f = {
+        .error = gateway_error_by_code(outcome_row(o)->code),
+        .id = sl_str_c(id),
+        .in_array = x->match.stream_array,
+    };
+    return error_event(x->a, x->match.errors, &f);
+}
+
 static enum step relay_ends(struct exchange *x, enum outcome o)
 {
     struct try *t = try_current(x);
@@ -367,10 +379,7 @@ static enum step relay_ends(struct exchange *x, enum outcome o)
     if (whole)
         x->final_text = relay_end_text(x);
     else if (x->is_stream && !told) /* an error in the client's own form, and never the terminator */
-        x->final_text = error_event(x->a, x->match.errors,
-                                    &(struct error_facts){
-                                        .error = gateway_error_by_code(outcome_row(o)->code),
-                                    });
+        x->final_text = broken_off(x, o);
     exchange_goto(x, XS_SETTLE);
     return STEP_GO;
 }

@@ -19,7 +19,7 @@ static void send_refusal(struct exchange *x)
     x->refusal.id = sl_arena_str(x->a, sl_str_c(id));
     error_headers(x->a, &x->refusal, &h);
     exchange_headers(x, &h);
-    send_own(x, gateway_error_row(x->refusal.error)->status, &h, error_body(x->a, x->match.errors, &x->refusal));
+    send_own(x, error_status(x->match.errors, &x->refusal), &h, error_body(x->a, x->match.errors, &x->refusal));
 }
 
 /* The provider's own words, its bytes unchanged. It has been tried as often as policy allows: the client's library need not

@@ -16,7 +16,6 @@
 
 #include <malloc.h>
 #include <sched.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>

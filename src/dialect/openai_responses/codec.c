@@ -17,7 +17,7 @@ const struct dialect_codec openai_responses_codec = {
 
 const struct dialect openai_responses_dialect = {
     .name = SL_STR_INIT("openai-responses"),
-    .errors = ERRORS_OPENAI,
+    .errors = ERRORS_RESPONSES,
     .request_decode = responses_request_decode,
     .request_encode_same = responses_request_encode_same,
     .answer_decode = responses_answer_decode,

@@ -74,9 +74,9 @@ static const struct {
     {HTTP_POST, "/v1/models", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_OTHER, "/v1/embeddings", OP_WRONG_METHOD, ERRORS_OPENAI},
     /* Known, not served. */
-    {HTTP_POST, "/v1/responses", OP_RESPONSES, ERRORS_OPENAI},
-    {HTTP_POST, "/responses/", OP_RESPONSES, ERRORS_OPENAI},
-    {HTTP_GET, "/v1/responses", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/responses", OP_RESPONSES, ERRORS_RESPONSES},
+    {HTTP_POST, "/responses/", OP_RESPONSES, ERRORS_RESPONSES},
+    {HTTP_GET, "/v1/responses", OP_WRONG_METHOD, ERRORS_RESPONSES},
     {HTTP_GET, "/v1/responses/resp_1/input_items", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_GET, "/v1/chat/completions/chatcmpl-1", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
