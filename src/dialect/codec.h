@@ -33,6 +33,8 @@ struct translation {
     enum on_unsupported unsupported;
     struct sl_str up_model; /* plain; the provider's name for the model */
     struct sl_str platform; /* plain; "vertex", "bedrock", "azure" where it matters to the format; else empty */
+    struct sl_str lacks;    /* plain; members that this server has not: provider.h, chat_lacks */
+    bool short_call_ids;    /* ids of calls by ids_mistral */
     struct sl_arena *a;
     struct neutral_notes *notes;
     /* for what the client gets */
@@ -55,6 +57,10 @@ struct translation {
  * (GE_UNSUPPORTED, what as param) and the writer gives false. Else it is noted. */
 bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
                          struct request_refusal *out);
+
+/* Whether the provider has no such member ("seed"), and what it calls it instead (the name itself where it has it). */
+bool translation_lacks(const struct translation *t, struct sl_str name);
+struct sl_str translation_name(const struct translation *t, struct sl_str name);
 
 struct dialect_codec {
     /* body: checked by request_decode before, but read here as if it were not. The model is not in the body of every format: *out

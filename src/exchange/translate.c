@@ -62,6 +62,8 @@ static struct translation *new_translation(struct exchange *x, const struct dial
         .unsupported = x->snap->set.unsupported,
         .up_model = model,
         .platform = p->kind->platform,
+        .lacks = p->kind->chat_lacks,
+        .short_call_ids = p->kind->short_call_ids,
         .a = a,
         .notes = SL_ARENA_NEW(a, struct neutral_notes),
         .id = sl_str_c(id),

@@ -44,9 +44,10 @@ bool try_append_open(struct exchange *x, struct try *t)
 static struct usage reported(const struct try *t)
 {
     const struct token_counts *c = &t->counts;
+    bool outside = t->at->provider.kind->reasoning_outside;
     const struct usage_openai o = {
         .prompt = c->prompt,
-        .completion = c->completion,
+        .completion = c->completion + (outside ? c->reasoning : 0),
         .total = c->total,
         .cached = c->cached,
         .cache_write = c->cache_write,

@@ -5,6 +5,7 @@
 
 #include "main/options.h"
 #include "main/settings_files.h"
+#include "provider/provider.h"
 
 static void write_to(FILE *to, const struct sl_buf *text)
 {
@@ -52,14 +53,26 @@ static void print_settings(const struct settings *s, bool is_json)
     sl_buf_done(&text);
 }
 
+static void print_kinds(void)
+{
+    const struct provider_kind *k;
+    printf("%-18s %-10s %-20s %s\n", "KIND", "FORMAT", "KEY", "ADDRESS");
+    for (unsigned i = 0; (k = provider_kind_at(i)) != NULL; i++)
+        printf("%-18.*s %-10.*s %-20.*s %.*s\n", SL_STR_ARG(k->name), SL_STR_ARG(k->dialect),
+               SL_STR_ARG(k->env_key.n > 0 ? k->env_key : SL_STR("-")),
+               SL_STR_ARG(k->base_url.n > 0 ? k->base_url : SL_STR("-")));
+}
+
 int cmd_check(int argc, char **argv)
 {
     const char *config = NULL;
-    bool is_json = false, show = false;
+    bool is_json = false, show = false, kinds = false;
     const struct option options[] = {
         {"config", 'c', OPTION_TEXT, &config, "FILE", "the configuration to check; else the one that serve would take"},
         {"json", 'j', OPTION_FLAG, &is_json, NULL, "print what was found (or, with --show, the settings) as JSON"},
         {"show", 's', OPTION_FLAG, &show, NULL, "print all settings with their values, secrets masked"},
+        {"kinds", 'k', OPTION_FLAG, &kinds, NULL,
+         "list the kinds of providers: address, key's variable, format; check nothing"},
         {0}};
     struct command_line c = {.name = "check",
                              .summary = "Check a configuration: all errors at once, with their places.",
@@ -68,6 +81,10 @@ int cmd_check(int argc, char **argv)
     enum options_result o = options_read(&c, argc, argv);
     if (o != OPTIONS_GO)
         return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    if (kinds) {
+        print_kinds();
+        return EXIT_OK;
+    }
     struct cfg_report report;
     cfg_report_init(&report);
     struct settings *s = settings_load_checked(config, &report);

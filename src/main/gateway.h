@@ -116,7 +116,7 @@ struct gateway {
     struct watched watched[GATEWAY_WATCHES_MAX];
     unsigned n_watched;
     struct sl_timer reload_soon, tls_soon, tls_tick;
-    bool is_watching; /* the three are initialised */
+    bool is_watching;                /* the three are initialised */
     struct snapshot *first_snapshot; /* ref: `settings` lives in it */
     pthread_mutex_t lock;
     /* under lock: what new workers and reloads start from; each a ref */

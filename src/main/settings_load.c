@@ -1,10 +1,12 @@
 /* Where the configuration comes from: a file, or the environment alone, which is written out as the file that would say
  * the same and then read like any other. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "main/settings_int.h"
+#include "provider/provider.h"
 
 static const struct cfg_override OVERRIDES[] = {
     {"SLUICE_LISTEN", "listen.address"},
@@ -131,8 +133,29 @@ static const char SIMULATED[] = "providers:\n"
                                 "  sim-chat: sim/sim-chat\n"
                                 "  sim-embedding: sim/sim-embedding\n";
 
-/* Keys of vendors whose formats this release does not speak yet. */
-static const char *const LATER[] = {"ARK_API_KEY"};
+static bool is_vendor(struct sl_str variable)
+{
+    for (size_t i = 0; i < sizeof VENDORS / sizeof *VENDORS; i++)
+        if (sl_str_eq(sl_str_c(VENDORS[i].variable), variable))
+            return true;
+    return false;
+}
+
+/* The other kinds by their own variables: asked for as "groq/MODEL", and for any name where nothing else is there. */
+static void add_presets(const struct environment *e, struct sl_buf *to)
+{
+    const struct provider_kind *k;
+    for (unsigned i = 0; (k = provider_kind_at(i)) != NULL; i++) {
+        char variable[64];
+        snprintf(variable, sizeof variable, SL_STR_FMT, SL_STR_ARG(k->env_key));
+        if (k->env_key.n == 0 || is_vendor(k->env_key) || !is_there(e, variable))
+            continue;
+        bool first = to->n == 0;
+        sl_buf_addf(to, "%s  " SL_STR_FMT ":\n    kind: " SL_STR_FMT "\n    keys: '${%s}'\n    open_models: %s\n",
+                    first ? "providers:\n" : "", SL_STR_ARG(k->name), SL_STR_ARG(k->name), variable,
+                    first ? "true" : "false");
+    }
+}
 
 static void add_vendors(const struct environment *e, struct sl_buf *to)
 {
@@ -143,6 +166,7 @@ static void add_vendors(const struct environment *e, struct sl_buf *to)
             sl_buf_adds(to, SL_STR("providers:\n"));
         sl_buf_adds(to, sl_str_c(VENDORS[i].text));
     }
+    add_presets(e, to);
 }
 
 struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
@@ -154,13 +178,6 @@ struct settings *settings_from_environment(const char *(*env)(void *arg, const c
     add_vendors(&e, &text);
     if (text.n == 0)
         sl_buf_adds(&text, sl_str_c(SIMULATED));
-    for (size_t i = 0; i < sizeof LATER / sizeof *LATER; i++) {
-        if (!is_there(&e, LATER[i]))
-            continue;
-        struct sl_str words = sl_arena_printf(
-            &report->arena, "%s is set, but that vendor's format comes with a later release: it is not used", LATER[i]);
-        report_plain(report, "environment", CFG_WARNING, words.p);
-    }
     struct cfg_source src = {
         .name = "environment", .text = sl_buf_str(&text), .is_made = true, .env = e.get, .env_arg = e.arg};
     struct settings *s = settings_read_text(&src, report);

@@ -20,12 +20,17 @@ enum provider_auth {
 };
 
 struct provider_kind {
-    struct sl_str name;        /* "openai" */
-    struct sl_str base_url;    /* default; empty: must be configured */
-    struct sl_str dialect;     /* "openai": what it speaks, and what clients of other formats are translated to */
-    struct sl_str also;        /* another dialect that it speaks, for clients of that one; empty: none */
-    struct sl_str platform;    /* what codecs know it as (codec.h); empty: the vendor itself */
-    struct sl_str prices;      /* the catalogue's name of the vendor; empty: the provider's own name */
+    struct sl_str name;     /* "openai" */
+    struct sl_str base_url; /* default; empty: must be configured */
+    struct sl_str dialect;  /* "openai": what it speaks, and what clients of other formats are translated to */
+    struct sl_str also;     /* another dialect that it speaks, for clients of that one; empty: none */
+    struct sl_str platform; /* what codecs know it as (codec.h); empty: the vendor itself */
+    struct sl_str prices;   /* the catalogue's name of the vendor; empty: the provider's own name */
+    /* Of openai-compatible servers: members of a chat request that they have no place for or refuse, separated by blanks, and
+     * "name=other" for those that they call otherwise. Only translated requests are written by this; others pass as they are. */
+    struct sl_str chat_lacks;
+    bool reasoning_outside;    /* completion_tokens do not include reasoning_tokens (xAI) */
+    bool short_call_ids;       /* ids of calls are exactly nine letters and digits (Mistral) */
     struct sl_str open_prefix; /* open_models: only names that begin so; empty: any */
     struct sl_str
         env_key; /* environment variable whose key makes such a provider without a configuration; empty: none */

@@ -1,5 +1,6 @@
-/* The kinds of providers there are. If you add one: a row here, and in settings.c the name. Sources: openai.md section 1. */
-#include "provider/provider.h"
+/* The kinds of providers there are; the servers that speak OpenAI's format are in presets.c. If you add one: a row here, and in
+ * settings.h the name. Sources: openai.md section 1. */
+#include "provider/provider_int.h"
 
 static const struct provider_kind kinds[] = {
     {.name = SL_STR_INIT("openai"),
@@ -49,7 +50,10 @@ struct sl_str provider_dialect(const struct provider *p, struct sl_str client)
 
 const struct provider_kind *provider_kind_at(unsigned i)
 {
-    return i < sizeof kinds / sizeof kinds[0] ? &kinds[i] : NULL;
+    if (i < sizeof kinds / sizeof kinds[0])
+        return &kinds[i];
+    i -= (unsigned)(sizeof kinds / sizeof kinds[0]);
+    return i < provider_n_presets ? &provider_presets[i] : NULL;
 }
 
 const struct provider_kind *provider_kind_find(struct sl_str name)

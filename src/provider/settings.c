@@ -3,13 +3,10 @@
 #include <string.h>
 
 static const struct cfg_word KINDS[] = {
-    {"openai", PROVIDER_OPENAI, "OpenAI itself, or a resource of it in a region (set base_url)"},
-    {"openai-compatible", PROVIDER_OPENAI_COMPATIBLE,
-     "a server that speaks OpenAI's format: vLLM, llama.cpp, Ollama and many vendors; needs base_url"},
-    {"anthropic", PROVIDER_ANTHROPIC, "Anthropic's Messages API"},
-    {"gemini", PROVIDER_GEMINI, "Google's Gemini API"},
-    {"sim", PROVIDER_SIM, "simulated answers; without base_url from inside this process"},
-    {NULL, 0, NULL}};
+#define X(id, name, text) {name, PROVIDER_##id, text},
+    PROVIDER_KINDS(X)
+#undef X
+        {NULL, 0, NULL}};
 static const struct cfg_word HTTP[] = {{"auto", PROVIDER_HTTP_AUTO, "what the server offers on TLS, else HTTP/1.1"},
                                        {"1", PROVIDER_HTTP_1, "HTTP/1.1"},
                                        {"2", PROVIDER_HTTP_2, "HTTP/2, without TLS by prior knowledge"},

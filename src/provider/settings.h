@@ -4,12 +4,36 @@
 
 #include "config/schema.h"
 
+/* X(id, name, text), in the order to show them. */
+#define PROVIDER_KINDS(X)                                                                                              \
+    X(OPENAI, "openai", "OpenAI itself, or a resource of it in a region (set base_url)")                               \
+    X(OPENAI_COMPATIBLE, "openai-compatible",                                                                          \
+      "a server that speaks OpenAI's format and has no kind of its own; needs base_url")                               \
+    X(ANTHROPIC, "anthropic", "Anthropic's Messages API")                                                              \
+    X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
+    X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
+    X(OLLAMA, "ollama", "an Ollama server")                                                                            \
+    X(LLAMACPP, "llamacpp", "a llama.cpp server")                                                                      \
+    X(GROQ, "groq", "Groq")                                                                                            \
+    X(DEEPSEEK, "deepseek", "DeepSeek")                                                                                \
+    X(MISTRAL, "mistral", "Mistral")                                                                                   \
+    X(XAI, "xai", "xAI")                                                                                               \
+    X(TOGETHER, "together", "Together")                                                                                \
+    X(FIREWORKS, "fireworks", "Fireworks")                                                                             \
+    X(OPENROUTER, "openrouter", "OpenRouter")                                                                          \
+    X(PERPLEXITY, "perplexity", "Perplexity")                                                                          \
+    X(COHERE, "cohere", "Cohere's compatibility API")                                                                  \
+    X(QWEN, "qwen", "Alibaba's Model Studio (DashScope)")                                                              \
+    X(MOONSHOT, "moonshot", "Moonshot (Kimi)")                                                                         \
+    X(ZHIPU, "zhipu", "Z.ai (Zhipu, GLM)")                                                                             \
+    X(ARK, "ark", "Volcengine's Ark (Doubao, Seed)")                                                                   \
+    X(SIM, "sim", "simulated answers; without base_url from inside this process")
+
 enum provider_kind_setting {
-    PROVIDER_OPENAI = 1, /* 0: what the file says is wrong */
-    PROVIDER_OPENAI_COMPATIBLE,
-    PROVIDER_SIM,
-    PROVIDER_ANTHROPIC,
-    PROVIDER_GEMINI
+    PROVIDER_KIND_NONE = 0, /* what the file says is wrong */
+#define X(id, ...) PROVIDER_##id,
+    PROVIDER_KINDS(X)
+#undef X
 };
 enum provider_http {
     PROVIDER_HTTP_AUTO = 0,

@@ -53,7 +53,9 @@ static void findings(void **state)
          "openai, keys: [\"${OPENAI_API_KEY}\"]}}\n"},
         {"providers: {o: {}}\n", "s.yaml:1:13: providers.o: 'kind' is missing\n"},
         {"providers: {o: {kind: opena}}\n",
-         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, anthropic, gemini or sim, not 'opena'. Did you mean 'openai'?\n"},
+         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, anthropic, gemini, "
+         "vllm, ollama, llamacpp, groq, deepseek, mistral, xai, together, fireworks, openrouter, perplexity, cohere, qwen, "
+         "moonshot, zhipu, ark or sim, not 'opena'. Did you mean 'openai'?\n"},
         {"providers: {o: {kind: openai}}\n",
          "s.yaml:1:13: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
         {"providers: {o: {kind: openai, keys: []}}\n",
@@ -242,7 +244,7 @@ static void environment_alone(void **state)
     static const char *const BASE[] = {
         "OPENAI_API_KEY", "k", "OPENAI_BASE_URL", "http://127.0.0.1:5/v1/", "OPENAI_ORG_ID", "o", NULL};
     static const char *const LOCAL[] = {"OPENAI_BASE_URL", "http://127.0.0.1:5/v1", NULL};
-    static const char *const LATER[] = {"ARK_API_KEY", "canary", "OPENAI_API_KEY", "", NULL};
+    static const char *const PRESET[] = {"ARK_API_KEY", "canary", "OPENAI_API_KEY", "", NULL};
     static const char *const WRONG[] = {
         "OPENAI_API_KEY", "canary\n-two", "OPENAI_BASE_URL", "canary", "SLUICE_LISTEN", "x", NULL};
     struct cfg_report report;
@@ -295,11 +297,12 @@ static void environment_alone(void **state)
     settings_free(s);
     cfg_report_done(&report);
 
-    s = from(LATER, &report);
-    assert_true(s->is_simulated);
-    assert_string_equal(report_lines(&report, &b), "environment: warning: ARK_API_KEY is set, but that vendor's format "
-                                                   "comes with a later release: it is not used\n");
-    sl_buf_done(&b);
+    s = from(PRESET, &report);
+    assert_false(s->is_simulated);
+    assert_int_equal(report.n, 0);
+    assert_int_equal(s->providers.n, 1);
+    assert_int_equal(s->providers.v[0].kind, PROVIDER_ARK);
+    assert_true(s->providers.v[0].open_models);
     settings_free(s);
     cfg_report_done(&report);
 
