@@ -85,6 +85,9 @@ struct dialect_codec {
                          const struct neutral_event *e); /* NE_ERROR, NE_DONE: nothing (the exchange ends it) */
     /* The last events: finish, usage, terminator. Only after a whole answer. */
     void (*stream_write_end)(void *state);
+    /* Instead of the last events, at any time: that it failed, told as this format tells it in a stream that has begun. NULL:
+     * error_event (errors.h) says all that is to be said. */
+    void (*stream_write_error)(void *state, const struct error_facts *error);
     /* The answer to a request that counts tokens; NULL: the format has none. */
     void (*count_write)(uint64_t tokens, struct sl_buf *out);
     const struct model_caps *caps; /* the table */

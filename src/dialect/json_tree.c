@@ -309,3 +309,20 @@ bool json_is(struct sl_str raw, enum json_kind kind)
     struct json_info info;
     return json_scan(raw, NULL, 0, NULL, &info) == JSON_OK && info.root == kind;
 }
+
+uint64_t json_chars(struct sl_str inside)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < inside.n; i++) {
+        unsigned char c = (unsigned char)inside.p[i];
+        if (c != '\\' || i + 1 >= inside.n) {
+            n += (c & 0xc0) != 0x80;
+            continue;
+        }
+        bool unicode = inside.p[i + 1] == 'u' && i + 5 < inside.n;
+        bool low = unicode && sl_lower(inside.p[i + 2]) == 'd' && sl_lower(inside.p[i + 3]) >= 'c';
+        n += !low;
+        i += unicode ? 5 : 1;
+    }
+    return n;
+}

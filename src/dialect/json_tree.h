@@ -92,6 +92,8 @@ struct sl_str json_plain(struct sl_str inside, struct sl_arena *a);
 struct sl_str json_escape(struct sl_str plain, struct sl_arena *a);
 /* The inside in its shortest spelling, so that equal names have equal bytes: "\u0061" becomes "a". */
 struct sl_str json_ident(struct sl_str inside, struct sl_arena *a);
+/* How many characters an inside stands for: escapes count as what they mean, a pair of surrogates once. */
+uint64_t json_chars(struct sl_str inside);
 /* Whether raw is a whole JSON value of that kind (arguments that a model wrote). */
 bool json_is(struct sl_str raw, enum json_kind kind);
 

@@ -12,6 +12,7 @@ const struct dialect_codec openai_responses_codec = {
     .stream_write_begin = responses_stream_write_begin,
     .stream_write = responses_stream_write,
     .stream_write_end = responses_stream_write_end,
+    .stream_write_error = responses_stream_write_error,
     .caps = responses_caps,
 };
 

@@ -183,6 +183,17 @@ bool reading_content(struct reading *r, const struct json_node *content, struct 
     return true;
 }
 
+/* Gemini signs the part itself: a reasoning item of ours that carries such a signature stands before the part that it belongs to
+ * (translate-gemini.md 16). */
+static void take_signature(struct turn *turn, struct neutral_part *part)
+{
+    struct neutral_part *before = turn->last;
+    if (before == NULL || before->kind != NP_REASONING || !sl_str_starts(before->signature, SL_STR("slc1.goo.")))
+        return;
+    part->signature = before->signature;
+    before->signature = SL_STR_NONE;
+}
+
 /* -- Items ---------------------------------------------------------------------------------------------------------- */
 
 struct item {
@@ -236,8 +247,10 @@ static bool on_message(struct reading *r, const struct item *item)
     }
     if (phase.n > 0)
         turn->m.phase = phase;
-    if (content != NULL)
-        append_part(turn, content);
+    if (content == NULL)
+        return true;
+    take_signature(turn, content);
+    append_part(turn, content);
     return true;
 }
 
@@ -303,6 +316,7 @@ static bool read_call_head(struct reading *r, const struct item *item, struct ne
 static void add_call(struct reading *r, const struct item *item, struct neutral_part *part)
 {
     struct turn *turn = assistant(r, item->index);
+    take_signature(turn, part);
     append_part(turn, part);
     if (part->id.p != NULL)
         sl_map_put(&r->calls, part->id, turn);

@@ -32,6 +32,8 @@ void responses_answer_write(struct translation *t, const struct neutral_answer *
 void *responses_stream_write_begin(struct translation *t, struct sl_buf *out);
 void responses_stream_write(void *state, const struct neutral_event *e);
 void responses_stream_write_end(void *state);
+/* Instead of stream_write_end, at any time: response.failed, which is how clients of this format learn of it. */
+void responses_stream_write_error(void *state, const struct error_facts *error);
 extern const struct model_caps responses_caps[];
 
 #endif
