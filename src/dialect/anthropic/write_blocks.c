@@ -1,0 +1,195 @@
+/* Writes the blocks of a conversation that is in order. Source: anthropic.md 2.4 (November 2026). */
+#include "dialect/anthropic/anthropic_int.h"
+
+static void write_blocks(struct anthropic_writing *w, const struct anthropic_block *b);
+
+void anthropic_write_cache(struct json_writer *w, enum neutral_cache cache)
+{
+    if (cache == NC_5M)
+        jw_member_raw(w, SL_STR("cache_control"), SL_STR("{\"type\":\"ephemeral\"}"));
+    else if (cache == NC_1H)
+        jw_member_raw(w, SL_STR("cache_control"), SL_STR("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}"));
+}
+
+static void begin(struct json_writer *w, const char *type)
+{
+    jw_open(w, '{');
+    jw_member_plain(w, SL_STR("type"), sl_str_c(type));
+}
+
+static void end(struct json_writer *w, enum neutral_cache cache)
+{
+    anthropic_write_cache(w, cache);
+    jw_close(w, '}');
+}
+
+static void write_text(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    begin(&w->w, "text");
+    jw_key(&w->w, SL_STR("text"));
+    jw_string(&w->w);
+    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("<system>") : SL_STR_NONE);
+    jw_piece_inside(&w->w, b->text);
+    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("</system>") : SL_STR_NONE);
+    jw_string_end(&w->w);
+    if (w->native && b->part != NULL)
+        jw_maybe_raw(&w->w, SL_STR("citations"), b->part->citations);
+    end(&w->w, b->cache);
+}
+
+static void write_source(struct json_writer *w, const struct neutral_media *m)
+{
+    static const char *const types[] = {
+        [NS_BASE64] = "base64", [NS_URL] = "url", [NS_FILE_ID] = "file", [NS_TEXT] = "text"};
+    jw_key(w, SL_STR("source"));
+    begin(w, types[m->source]);
+    if (m->source == NS_BASE64)
+        jw_member_inside(w, SL_STR("media_type"), m->mime);
+    else if (m->source == NS_TEXT)
+        jw_member_plain(w, SL_STR("media_type"), SL_STR("text/plain"));
+    jw_member_inside(w,
+                     m->source == NS_URL       ? SL_STR("url")
+                     : m->source == NS_FILE_ID ? SL_STR("file_id")
+                                               : SL_STR("data"),
+                     m->data);
+    jw_close(w, '}');
+}
+
+static void write_media(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    begin(&w->w, b->kind == AB_IMAGE ? "image" : "document");
+    write_source(&w->w, &b->media);
+    if (b->kind == AB_DOCUMENT) {
+        jw_maybe_inside(&w->w, SL_STR("title"), b->media.filename);
+        jw_maybe_inside(&w->w, SL_STR("context"), b->media.context);
+    }
+    end(&w->w, b->cache);
+}
+
+static void write_thinking(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    bool sealed = b->kind == AB_REDACTED;
+    begin(&w->w, sealed ? "redacted_thinking" : "thinking");
+    if (!sealed)
+        jw_member_inside(&w->w, SL_STR("thinking"), b->text);
+    jw_member_plain(&w->w, sealed ? SL_STR("data") : SL_STR("signature"), b->signature);
+    end(&w->w, NC_NONE);
+}
+
+/* What a model wrote as arguments goes as it is when it is an object. Else the text of it is kept under a name. */
+static void write_arguments(struct json_writer *w, struct sl_str raw, bool is_wrapped, struct sl_arena *a)
+{
+    struct json_info info;
+    if (anthropic_is_blank(raw) && !is_wrapped) {
+        jw_raw(w, SL_STR("{}"));
+        return;
+    }
+    bool valid = json_scan(raw, NULL, 0, NULL, &info) == JSON_OK;
+    if (valid && info.root == JSON_OBJECT && !is_wrapped) {
+        jw_raw(w, raw);
+        return;
+    }
+    jw_open(w, '{');
+    if (valid)
+        jw_member_raw(w, SL_STR("value"), raw);
+    else if (anthropic_is_blank(raw))
+        jw_member_raw(w, SL_STR("value"), SL_STR("{}"));
+    else
+        jw_member_inside(w, SL_STR("_raw"), json_escape(raw, a));
+    jw_close(w, '}');
+}
+
+void anthropic_write_input(struct json_writer *w, const struct neutral_part *call, bool is_wrapped, struct sl_arena *a)
+{
+    if (!call->custom) {
+        write_arguments(w, call->arguments, is_wrapped, a);
+        return;
+    }
+    jw_open(w, '{');
+    jw_member_inside(w, SL_STR("input"), call->text);
+    jw_close(w, '}');
+}
+
+static void write_call(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    begin(&w->w, "tool_use");
+    jw_member_inside(&w->w, SL_STR("id"), b->id);
+    jw_member_inside(&w->w, SL_STR("name"), b->name);
+    jw_key(&w->w, SL_STR("input"));
+    anthropic_write_input(&w->w, b->part, b->wrapped, w->a);
+    end(&w->w, b->cache);
+}
+
+static void write_result(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    const struct anthropic_block *only = b->content;
+    begin(&w->w, "tool_result");
+    jw_member_inside(&w->w, SL_STR("tool_use_id"), b->id);
+    if (only != NULL && only->next == NULL && only->kind == AB_TEXT && only->cache == NC_NONE) {
+        jw_member_inside(&w->w, SL_STR("content"), only->text);
+    } else if (only != NULL) {
+        jw_key(&w->w, SL_STR("content"));
+        write_blocks(w, only);
+    }
+    if (b->part->is_error)
+        jw_member_bool(&w->w, SL_STR("is_error"), true);
+    end(&w->w, b->cache);
+}
+
+static void write_block(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    switch (b->kind) {
+    case AB_TEXT:
+        write_text(w, b);
+        break;
+    case AB_IMAGE:
+    case AB_DOCUMENT:
+        write_media(w, b);
+        break;
+    case AB_THINKING:
+    case AB_REDACTED:
+        write_thinking(w, b);
+        break;
+    case AB_CALL:
+        write_call(w, b);
+        break;
+    case AB_RESULT:
+        write_result(w, b);
+        break;
+    case AB_RAW:
+        jw_raw(&w->w, b->part->raw);
+        break;
+    }
+}
+
+/* A result's content is the only list inside of a list. */
+static void write_blocks(struct anthropic_writing *w, const struct anthropic_block *b)
+{
+    jw_open(&w->w, '[');
+    for (; b != NULL; b = b->next)
+        write_block(w, b);
+    jw_close(&w->w, ']');
+}
+
+void anthropic_write_system(struct anthropic_writing *w)
+{
+    if (w->system.first == NULL)
+        return;
+    jw_key(&w->w, SL_STR("system"));
+    write_blocks(w, w->system.first);
+}
+
+void anthropic_write_messages(struct anthropic_writing *w)
+{
+    static const char *const roles[] = {[AR_USER] = "user", [AR_ASSISTANT] = "assistant", [AR_SYSTEM] = "system"};
+    jw_key(&w->w, SL_STR("messages"));
+    jw_open(&w->w, '[');
+    for (const struct anthropic_message *m = w->messages; m != NULL; m = m->next) {
+        jw_open(&w->w, '{');
+        jw_member_plain(&w->w, SL_STR("role"), sl_str_c(roles[m->role]));
+        jw_key(&w->w, SL_STR("content"));
+        write_blocks(w, m->blocks.first);
+        jw_close(&w->w, '}');
+    }
+    jw_close(&w->w, ']');
+}
