@@ -33,10 +33,11 @@ enum model_flag {
     CAP_IMAGE_OUT = 1 << 22,
     CAP_AUDIO_OUT = 1 << 23,
     CAP_MEDIA_IN_RESULTS = 1 << 24,
-    CAP_TOP_CACHE = 1 << 25,     /* Anthropic: cache_control at the top */
-    CAP_CALL_IDS = 1 << 26,      /* Gemini: takes ids of function calls */
-    CAP_SIGNED_CALLS = 1 << 27,  /* Gemini 3: the first call of a step needs its thought signature */
-    CAP_SYSTEM_IN_USER = 1 << 28 /* Gemma: has no place for system text but the first user message */
+    CAP_TOP_CACHE = 1 << 25,      /* Anthropic: cache_control at the top */
+    CAP_CALL_IDS = 1 << 26,       /* Gemini: takes ids of function calls */
+    CAP_SIGNED_CALLS = 1 << 27,   /* Gemini 3: the first call of a step needs its thought signature */
+    CAP_SYSTEM_IN_USER = 1 << 28, /* Gemma: has no place for system text but the first user message */
+    CAP_CACHE_MARKS = 1 << 29     /* OpenAI from gpt-5.6: prompt_cache_breakpoint on parts */
 };
 
 enum model_thinking {

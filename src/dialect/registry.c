@@ -2,6 +2,7 @@
 #include "dialect/dialect.h"
 
 #include "dialect/anthropic/anthropic.h"
+#include "dialect/codec.h"
 #include "dialect/gemini/gemini.h"
 #include "dialect/openai_chat/openai_chat.h"
 #include "dialect/openai_responses/openai_responses.h"
@@ -17,6 +18,7 @@ const struct dialect openai_chat_dialect = {
     .answer_watch_init = openai_answer_watch_init,
     .answer_watch_feed = openai_answer_watch_feed,
     .answer_watch_done = openai_answer_watch_done,
+    .codec = &openai_chat_codec,
     .stream_watch = openai_stream_watch,
 };
 
