@@ -117,6 +117,14 @@ static const struct path_row paths[] = {
     POST("embeddings", "", OP_EMBEDDINGS),
     GET("models", TAIL_NONE, OP_MODELS_LIST),
     GET("models", TAIL_MODEL, OP_MODEL_GET),
+    {SL_STR_INIT("model"),
+     SL_STR_INIT("info"),
+     TAIL_NONE,
+     OP_MODELS_LIST,
+     HTTP_GET,
+     SL_STR_INIT("GET"),
+     {NULL, 0},
+     ERRORS_OPENAI},
     LATER("chat", "completions", "Reading stored chat completions", ERRORS_OPENAI),
     POST_RESPONSES("responses", "", OP_RESPONSES),
     LATER("responses", "", "Reading stored responses", ERRORS_OPENAI),
@@ -271,6 +279,18 @@ static bool is_hello(const struct http_request *r, const struct segments *s)
            segment_is(s, 1, SL_STR("hello"));
 }
 
+static enum models_shape shape_of(const struct http_request *r, const struct operation_match *m,
+                                  const struct path_row *row)
+{
+    if (sl_str_eq(row->first, SL_STR("model")))
+        return MODELS_INFO;
+    if (sl_str_find_str(r->query, SL_STR("client_version=")) >= 0)
+        return MODELS_CODEX;
+    return m->errors == ERRORS_ANTHROPIC ? MODELS_ANTHROPIC
+           : m->errors == ERRORS_GEMINI  ? MODELS_GEMINI
+                                         : MODELS_OPENAI;
+}
+
 struct operation_match operation_of(const struct http_request *r)
 {
     struct segments s = split(r->path);
@@ -294,6 +314,7 @@ struct operation_match operation_of(const struct http_request *r)
         m.op = row->method == HTTP_OTHER || row->method == r->method ? row->op : OP_WRONG_METHOD;
         m.allow = m.op == OP_WRONG_METHOD ? row->allow : SL_STR_NONE;
         m.surface = row->surface;
+        m.shape = shape_of(r, &m, row);
         return m;
     }
     return m;

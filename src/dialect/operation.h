@@ -35,6 +35,15 @@ enum error_format {
     ERRORS_RESPONSES /* bodies as OpenAI's, events of their own */
 };
 
+/* How GET /models is to be answered (models.h). */
+enum models_shape {
+    MODELS_OPENAI = 0,
+    MODELS_ANTHROPIC,
+    MODELS_GEMINI,
+    MODELS_CODEX,
+    MODELS_INFO /* LiteLLM's /model/info */
+};
+
 struct operation_row {
     struct sl_str name;          /* for records, metrics and grants: "chat" */
     struct sl_str upstream_path; /* behind the provider's base URL: "/chat/completions"; empty: never goes upstream */
@@ -54,10 +63,11 @@ struct operation_match {
     enum operation op;
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE...): the id, still percent-encoded; view of `path` */
-    bool stream;         /* OP_GENERATE: streamGenerateContent */
-    bool stream_array;   /* without alt=sse: the stream is one JSON array */
-    struct sl_str allow; /* OP_WRONG_METHOD: value for the allow header */
-    struct sl_str surface; /* OP_NOT_SERVED: what it would have been: "the Responses API" */
+    enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
+    bool stream;             /* OP_GENERATE: streamGenerateContent */
+    bool stream_array;       /* without alt=sse: the stream is one JSON array */
+    struct sl_str allow;     /* OP_WRONG_METHOD: value for the allow header */
+    struct sl_str surface;   /* OP_NOT_SERVED: what it would have been: "the Responses API" */
 };
 
 /* r: method, path and headers are read (headers only to tell whose format GET /models is asked in). */

@@ -1,7 +1,7 @@
 /* IDENTIFY: the head is valid. Names the operation and the client's dialect from the path, then finds out who is asking.
  * Waits for nothing today (keys are in the worker's table). Leaves to READ_BODY, ADMIT never, RESPOND. Nobody's body is
  * read before we know whose it is. */
-#include "dialect/openai_chat/openai_chat.h"
+#include "dialect/models.h"
 #include "exchange/exchange_int.h"
 
 static enum step refuse_path(struct exchange *x)
@@ -47,6 +47,37 @@ static bool granted_model(const void *grant, struct sl_str model)
     return grant_allows_model(grant, model);
 }
 
+static struct model_row model_row_of(const struct exchange *x, const struct route_listed *l)
+{
+    const struct snapshot_provider *p = &x->snap->providers[l->provider_index];
+    const struct price *price = price_lookup(x->epoch->prices, p->price_provider, l->model, NULL);
+    const struct dialect *d = dialect_find(p->provider.kind->dialect);
+    const struct model_caps *caps = d != NULL && d->codec != NULL ? caps_find(d->codec->caps, l->model) : NULL;
+    struct model_row row = {.id = l->id,
+                            .owned_by = l->owned_by,
+                            .created_s = l->created_s,
+                            .input_p = -1,
+                            .output_p = -1,
+                            .cache_read_p = -1,
+                            .cache_write_p = -1};
+    if (caps != NULL) {
+        row.flags = caps->flags;
+        row.thinks = caps->thinking != THINK_NONE;
+        row.context = caps->context;
+        row.max_output = caps->max_output;
+    }
+    if (price != NULL) {
+        row.context = price->context > 0 ? price->context : row.context;
+        row.max_output = price->max_output > 0 ? price->max_output : row.max_output;
+        row.input_p = price->rates.p[PR_INPUT];
+        row.output_p = price->rates.p[PR_OUTPUT];
+        row.cache_read_p = price->rates.p[PR_CACHE_READ];
+        row.cache_write_p = price->rates.p[PR_CACHE_WRITE];
+    }
+    return row;
+}
+
+/* Gemini's clients say "models/NAME" where others say NAME; the path has taken the first "models" away already. */
 static enum step answer_models(struct exchange *x)
 {
     struct sl_buf b;
@@ -57,14 +88,14 @@ static enum step answer_models(struct exchange *x)
         if (!operation_model_id(&x->match, x->a, &id) ||
             !route_listed_find(x->snap->policy, granted_model, &x->key->grant, id, &one))
             return exchange_refuse(x, GE_MODEL_UNKNOWN);
-        openai_model_object(&b,
-                            &(struct model_row){.id = one.id, .owned_by = one.owned_by, .created_s = one.created_s});
+        struct model_row row = model_row_of(x, &one);
+        models_object(x->match.shape, &b, &row);
     } else {
         size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
         struct model_row *out = sl_arena_alloc(x->a, (n + 1) * sizeof *out);
         for (size_t i = 0; i < n; i++)
-            out[i] = (struct model_row){.id = rows[i].id, .owned_by = rows[i].owned_by, .created_s = rows[i].created_s};
-        openai_models_list(&b, out, n);
+            out[i] = model_row_of(x, &rows[i]);
+        models_list(x->match.shape, &b, out, n);
     }
     x->own_body = sl_arena_str(x->a, sl_buf_str(&b));
     sl_buf_done(&b);

@@ -109,6 +109,8 @@ enum route_verdict route_plan(const struct route_policy *p, const struct route_a
 struct route_listed {
     struct sl_str id, owned_by; /* borrow (of the policy) */
     int64_t created_s;
+    uint32_t provider_index; /* of its first target */
+    struct sl_str model;     /* that provider's name for it */
 };
 /* What this caller may use, by name. In the arena. */
 size_t route_list(const struct route_policy *p, route_granted_f *granted, const void *grant, struct sl_arena *a,

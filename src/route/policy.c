@@ -108,7 +108,11 @@ static void make_list(struct building *b)
     const struct sl_map_slot *slot;
     for (size_t at = 0; (slot = sl_map_next(&p->names, &at)) != NULL;) {
         const struct route_name *e = slot->value;
-        p->listed[p->n_listed++] = (struct route_listed){e->name, e->targets[0].provider->name, b->spec->created_s};
+        p->listed[p->n_listed++] = (struct route_listed){.id = e->name,
+                                                         .owned_by = e->targets[0].provider->name,
+                                                         .created_s = b->spec->created_s,
+                                                         .provider_index = e->targets[0].provider->index,
+                                                         .model = e->targets[0].model};
     }
     for (size_t i = 0; i < p->n_providers; i++) {
         const struct route_provider *provider = &p->providers[i];
@@ -116,7 +120,11 @@ static void make_list(struct building *b)
             struct sl_str id = sl_arena_printf(&p->arena, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(provider->name),
                                                SL_STR_ARG(provider->models[k]));
             if (sl_map_get(&p->names, id) == NULL)
-                p->listed[p->n_listed++] = (struct route_listed){id, provider->name, b->spec->created_s};
+                p->listed[p->n_listed++] = (struct route_listed){.id = id,
+                                                                 .owned_by = provider->name,
+                                                                 .created_s = b->spec->created_s,
+                                                                 .provider_index = provider->index,
+                                                                 .model = provider->models[k]};
         }
     }
     qsort(p->listed, p->n_listed, sizeof *p->listed, compare_listed);

@@ -35,13 +35,4 @@ void openai_usage_read(struct sl_str object, struct token_counts *out);
 /* Reads the value of an "error" member (not null): an object, or a text. Looks only, checks nothing. */
 void openai_error_read(struct sl_str value, struct answer_error *out);
 
-/* GET /v1/models. Rows in the order to show. Writes the whole body. */
-struct model_row {
-    struct sl_str id;
-    struct sl_str owned_by;
-    int64_t created_s;
-};
-void openai_models_list(struct sl_buf *to, const struct model_row *rows, size_t n);
-void openai_model_object(struct sl_buf *to, const struct model_row *row);
-
 #endif
