@@ -21,6 +21,7 @@ import resource
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -43,11 +44,12 @@ def pinned(cpus):
     return lambda: os.sched_setaffinity(0, cpus)
 
 
-def compile_c(name):
+def compile_c(name, *flags):
     BUILD.mkdir(parents=True, exist_ok=True)
     source, out = HERE / f"{name}.c", BUILD / name
     if not out.exists() or out.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(out), str(source)], check=True)
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-Wall", "-Wextra", "-Werror", *flags, "-o", str(out), str(source)],
+                       check=True)
     return str(out)
 
 
@@ -147,7 +149,7 @@ http {{
 class Gateway(Process):
     """`sluice serve` with its state and access log on the disk of the build directory."""
 
-    def __init__(self, binary, directory, upstream, tls=None, workers=1, cpus=None, extra=None):
+    def __init__(self, binary, directory, upstream, tls=None, workers=1, cpus=None, extra=None, env=None):
         self.binary, self.directory = binary, directory
         directory.mkdir(parents=True, exist_ok=True)
         state = directory / "state"
@@ -170,7 +172,7 @@ class Gateway(Process):
         self.key = key_path.read_text()
         began = time.perf_counter()
         super().__init__([binary, "serve", "-c", str(path)], cpus or OWN, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                         text=True, env={**os.environ, "BENCH_PROVIDER_KEY": "sk-bench"})
+                         text=True, env={**os.environ, "BENCH_PROVIDER_KEY": "sk-bench", **(env or {})})
         self.port = self.admin = None
         for line in self.child.stderr:
             try:
@@ -357,6 +359,7 @@ CASES = [
     Case("stream", "300-event streams, 64 at once: CPU per event", "us", 1.0, True),
     Case("body", "request body of 100 KiB: CPU per request", "us", 1.2, True),
     Case("tls", "chat with TLS 1.3 on the client side: CPU per request", "us", 1.1, True),
+    Case("allocations", "allocator calls of the worker for each request", "calls", 0.01, False),
     Case("idle_connections", "idle keep-alive connections: memory of each", "bytes", 8192, False),
     Case("slow_streams", "slow streams held: growth of memory while they run", "ratio", 1.05, False),
     Case("idle_rss", "idle process: resident memory", "MiB", 10, False),
@@ -448,6 +451,37 @@ def slow_streams(world, conns, seconds):
     return {"gateway": end / begin, "begin": begin, "end": end, "each": (begin - idle) / conns}
 
 
+def allocations(world):
+    """Calls of the allocator for each request and each event, once everything that is kept has been allocated. Exact, so a
+    short run is enough. `worker`: the thread that serves; `all`: with the keeper and its database."""
+    counts = world.dir / "allocations.counts"
+    process = world.gateway("allocations", env={
+        "LD_PRELOAD": compile_c("count_allocations", "-shared", "-fPIC", "-fno-builtin"), "COUNT_ALLOCATIONS": str(counts)})
+    names = {int(t.name): (t / "comm").read_text().strip() for t in pathlib.Path(f"/proc/{process.child.pid}/task").iterdir()}
+    stream = request_file(world.dir, "stream-counted", world.stream, process.key)
+
+    def look():
+        found = collections.Counter()
+        for thread, calls, _ in struct.iter_unpack("=QQQ40x", counts.read_bytes()):
+            found["all"] += calls
+            found[names.get(thread, "")] += calls
+        return found
+
+    def per(run, count):
+        run()  # connections, pools and statements are there after it
+        process.settle()
+        before = look()
+        n = count(run())
+        process.settle()
+        after = look()
+        return {name: (after[name] - before[name]) / n for name in ("worker", "all")}
+
+    out = {"request": per(lambda: wrk(process.port, world.kib, process.key, 1), lambda r: r["requests"]),
+           "event": per(lambda: load_stream(process.port, stream, 64, 3), lambda r: r["events"])}
+    world.end(process)
+    return out
+
+
 def starts(world, times):
     ready, rss = [], []
     for _ in range(times):
@@ -483,6 +517,12 @@ def measure(binary, only, rounds):
         for name, found in results.items():
             out[name] = paired(cases[name], found)
             out[name]["threads"] = {k: statistics.median(v) for k, v in threads[name].items()}
+        if "allocations" in only:
+            found = allocations(world)
+            per = {"gateway": found["request"]["worker"], "keeper": found["request"]["all"] - found["request"]["worker"],
+                   "event": found["event"]["worker"]}
+            met = per["gateway"] <= 0.01 and per["event"] <= 0.01 and per["keeper"] <= 4
+            out["allocations"] = {**per, "met": met, "limit": 0.01}
         if "idle_connections" in only:
             found = idle_connections(world, 2000 if QUICK else 10000)
             out["idle_connections"] = {**found, "met": found["gateway"] <= 8192, "limit": 8192}
@@ -509,13 +549,17 @@ def show(out):
         nginx = f"{r['nginx']:10.2f}" if "nginx" in r else " " * 10
         ratio = f"{r['ratio']:7.2f}" if "ratio" in r else " " * 7
         spread_text = f"{r['spread'] * 100:6.0f}%" if "spread" in r else " " * 7
-        print(f"{case.what + ' (' + case.unit + ')':64} {r['gateway']:10.2f} {nginx} {ratio} {spread_text} {r['limit']:8}"
+        print(f"{case.what + ' (' + case.unit + ')':64} {r['gateway']:10.{2 if r['gateway'] >= 0.01 else 4}f} {nginx} {ratio} {spread_text} {r['limit']:8}"
               f"  {'met' if r['met'] else 'MISSED'}")
     for name in ("chat", "stream", "body", "tls"):
         if name in out:
             parts = ", ".join(f"{k} {v:.2f}" for k, v in sorted(out[name]["threads"].items()))
             rates = {s: statistics.median(out[name]["rounds"][s + "_rate"]) for s in ("gateway", "nginx")}
             print(f"  {name}: us by thread: {parts}; per second: gateway {rates['gateway']:.0f}, nginx {rates['nginx']:.0f}")
+    if "allocations" in out:
+        r = out["allocations"]
+        print(f"  allocator calls: worker {r['gateway']:.4f} a request, {r['event']:.4f} a streamed event (limit 0.01 each); "
+              f"all other threads {r['keeper']:.2f} a request (limit 4)")
     if "latency" in out:
         print(f"  latency: direct {statistics.median(out['latency']['rounds']['direct']):.1f} us")
     if "slow_streams" in out:
