@@ -34,6 +34,7 @@ struct scan {
     struct json_info *info;
     struct level *level; /* levels[depth]; NULL deeper than that */
     unsigned n;
+    uint64_t parents;                          /* bit w: watch w has watched members of its own */
     unsigned expected;                         /* the watch behind the one met last: most documents keep an order */
     unsigned depth;                            /* open containers */
     uint64_t is_object[2];                     /* bit d - 1: the container at depth d is an object */
@@ -45,6 +46,7 @@ struct scan {
 };
 
 _Static_assert(JSON_DEPTH_MAX <= 128, "is_object has 128 bits");
+_Static_assert(JSON_WATCH_MAX <= 64, "parents has 64 bits");
 
 static bool scan_document(struct scan *s);
 static const char *begin_value(struct scan *s, const char *p, bool *out_open);
@@ -82,6 +84,9 @@ enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, 
     s.info = out_info;
     s.level = &s.levels[0];
     s.n = n;
+    s.parents = 0;
+    for (unsigned i = 0; i < n; i++)
+        s.parents |= watches[i].parent >= 0 ? UINT64_C(1) << watches[i].parent : 0;
     s.expected = s.depth = 0;
     s.is_object[0] = s.is_object[1] = 0;
     s.about = -1;
@@ -352,6 +357,10 @@ static __attribute__((noinline)) int find_escaped(struct scan *s, int owner, str
 static bool note_key(struct scan *s, const char *quote, struct sl_str inside)
 {
     struct level *l = s->level;
+    if (l->owner >= 0 && (s->parents >> l->owner & 1) == 0) { /* nothing to be found in this one */
+        s->info->unwatched++;
+        return true;
+    }
     size_t key = (size_t)(quote - s->doc);
     if (l->last >= 0)
         s->out[l->last].next_key = key;
