@@ -143,14 +143,14 @@ static enum step wait_for_open(struct exchange *x)
 
 void try_drop(struct exchange *x)
 {
-    if (x->attempt == NULL)
-        return;
-    relay_release(x);
-    attempt_free(x->attempt);
-    x->attempt = NULL;
-    x->head = NULL;
-    tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
-    sl_arena_done(&x->attempt_arena);
+    if (x->attempt != NULL) {
+        relay_release(x);
+        attempt_free(x->attempt);
+        x->attempt = NULL;
+        x->head = NULL;
+        tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
+    }
+    sl_arena_done(&x->attempt_arena); /* also of a try that ended while its open record went to the disk */
 }
 
 static void note_head(struct exchange *x, struct try *t)
