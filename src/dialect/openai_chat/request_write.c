@@ -32,11 +32,12 @@ static bool samples(const struct chat_write *cw)
 static bool write_number(struct chat_write *cw, const char *name, enum term term, struct sl_str raw, bool can,
                          bool is_standard)
 {
+    can = can && !translation_lacks(cw->t, sl_str_c(name));
     if (raw.n == 0 || (!can && is_standard))
         return true;
     if (!can)
         return !chat_refuses_term(cw, false, term, "");
-    jw_member_raw(&cw->w, sl_str_c(name), raw);
+    jw_member_raw(&cw->w, translation_name(cw->t, sl_str_c(name)), raw);
     return true;
 }
 
@@ -65,20 +66,22 @@ static void write_max(struct chat_write *cw)
         neutral_note(cw->t->notes, "clamped", term_of(cw->req, TERM_MAX_OUTPUT));
         max = most;
     }
-    jw_member_u64(&cw->w, cw->openai ? SL_STR("max_completion_tokens") : SL_STR("max_tokens"), max);
+    bool old_name = !cw->openai && cw->t->lacks.n == 0; /* a server that we know nothing of */
+    jw_member_u64(&cw->w, old_name ? SL_STR("max_tokens") : translation_name(cw->t, SL_STR("max_completion_tokens")),
+                  max);
 }
 
 static bool write_counts(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
     if (q->n > 1) {
-        if (!caps_has(cw->t->caps, CAP_N))
+        if (!caps_has(cw->t->caps, CAP_N) || translation_lacks(cw->t, SL_STR("n")))
             return !chat_refuses_term(cw, true, TERM_N, "");
         jw_member_u64(&cw->w, SL_STR("n"), q->n);
     }
     if (q->logprobs != SAID_YES)
         return true;
-    if (!caps_has(cw->t->caps, CAP_LOGPROBS))
+    if (!caps_has(cw->t->caps, CAP_LOGPROBS) || translation_lacks(cw->t, SL_STR("logprobs")))
         return !chat_refuses_term(cw, true, TERM_LOGPROBS, "");
     jw_member_bool(&cw->w, SL_STR("logprobs"), true);
     if (q->top_logprobs > 0)
@@ -90,7 +93,9 @@ static bool write_counts(struct chat_write *cw)
 static bool write_stops(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
-    uint32_t n = 0, most = !caps_has(cw->t->caps, CAP_STOP) ? 0 : cw->openai ? STOPS_OPENAI : NEUTRAL_STOPS_MAX;
+    uint32_t n = 0, most = !caps_has(cw->t->caps, CAP_STOP) || translation_lacks(cw->t, SL_STR("stop")) ? 0
+                           : cw->openai                                                                 ? STOPS_OPENAI
+                                        : NEUTRAL_STOPS_MAX;
     for (uint32_t i = 0; i < q->n_stops && n < most; i++) {
         if (q->stops[i].n == 0)
             continue;
@@ -185,9 +190,11 @@ static struct sl_str steady_key(struct chat_write *cw)
 static bool write_ids(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
-    if (q->user.n > 0)
-        jw_member_inside(&cw->w, cw->openai ? SL_STR("safety_identifier") : SL_STR("user"),
-                         short_id(cw, "u_", q->user));
+    struct sl_str user = cw->openai ? SL_STR("safety_identifier") : SL_STR("user");
+    if (q->user.n > 0 && translation_lacks(cw->t, user))
+        neutral_note(cw->t->notes, "", term_of(q, TERM_USER));
+    else if (q->user.n > 0)
+        jw_member_inside(&cw->w, translation_name(cw->t, user), short_id(cw, "u_", q->user));
     bool marks = has_marks(q);
     if (marks && !caps_has(cw->t->caps, CAP_CACHE_MARKS))
         neutral_note(cw->t->notes, "", term_of(q, TERM_CACHE_MARK));
@@ -275,6 +282,8 @@ static void write_stream(struct chat_write *cw)
     if (!cw->req->stream)
         return;
     jw_member_bool(&cw->w, SL_STR("stream"), true);
+    if (translation_lacks(cw->t, SL_STR("stream_options"))) /* these report usage without being asked */
+        return;
     jw_key(&cw->w, SL_STR("stream_options"));
     jw_open(&cw->w, '{');
     jw_member_bool(&cw->w, SL_STR("include_usage"), true); /* we meter, whatever the client wants to see */
@@ -288,7 +297,11 @@ bool chat_request_write(struct translation *t, struct sl_buf *out, struct reques
     *out_refusal = (struct request_refusal){.error = {.error = GE_NONE}};
     jw_open(&cw.w, '{');
     jw_member_plain(&cw.w, SL_STR("model"), t->up_model);
-    if (!refuse_state(&cw) || !chat_write_messages(&cw) || !chat_write_tools(&cw) || !chat_write_format(&cw))
+    bool no_tools = translation_lacks(t, SL_STR("tools"));
+    if (no_tools && t->req->tools != NULL && chat_refuses_term(&cw, true, TERM_TOOLS, ""))
+        return false;
+    if (!refuse_state(&cw) || !chat_write_messages(&cw) || (!no_tools && !chat_write_tools(&cw)) ||
+        !chat_write_format(&cw))
         return false;
     write_max(&cw);
     if (!write_stops(&cw) || !write_sampling(&cw) || !write_counts(&cw) || !write_reasoning_effort(&cw) ||

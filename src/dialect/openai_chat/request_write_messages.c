@@ -6,7 +6,7 @@
 
 static const struct names_rule *id_rule(const struct chat_write *cw)
 {
-    return sl_str_eq(cw->t->platform, SL_STR("mistral")) ? &ids_mistral : &ids_openai;
+    return cw->t->short_call_ids ? &ids_mistral : &ids_openai;
 }
 
 static struct sl_str call_id(struct chat_write *cw, struct sl_str id)

@@ -157,12 +157,14 @@ static bool write_choice(struct chat_write *cw)
 {
     const struct neutral_choice *c = &cw->req->choice;
     enum neutral_choice_mode mode = c->mode;
+    if (mode != NCH_UNSAID && mode != NCH_AUTO && translation_lacks(cw->t, SL_STR("tool_choice")))
+        return !chat_refuses_term(cw, true, TERM_TOOL_CHOICE, "");
     if (is_forced(mode) && !caps_has(cw->t->caps, CAP_FORCED_TOOL)) {
         if (chat_refuses_term(cw, false, TERM_TOOL_CHOICE, "auto"))
             return false;
         mode = NCH_AUTO;
     }
-    if (mode == NCH_UNSAID)
+    if (mode == NCH_UNSAID || translation_lacks(cw->t, SL_STR("tool_choice")))
         return true;
     jw_key(&cw->w, SL_STR("tool_choice"));
     if (mode == NCH_NAMED && c->n_names > 0)
@@ -181,7 +183,7 @@ static bool write_parallel(struct chat_write *cw)
     enum said parallel = cw->req->choice.parallel;
     if (parallel == SAID_NOTHING || (parallel == SAID_YES && !cw->openai))
         return true;
-    if (!caps_has(cw->t->caps, CAP_PARALLEL_FLAG))
+    if (!caps_has(cw->t->caps, CAP_PARALLEL_FLAG) || translation_lacks(cw->t, SL_STR("parallel_tool_calls")))
         return parallel == SAID_YES || !chat_refuses_term(cw, false, TERM_PARALLEL, "");
     jw_member_bool(&cw->w, SL_STR("parallel_tool_calls"), parallel == SAID_YES);
     return true;
