@@ -1,4 +1,5 @@
 /* Facts of an answer that is not streamed, and of an error body: see dialect.h. The answer itself goes on as bytes. */
+#include "dialect/json_peek.h"
 #include "dialect/openai_chat/openai_chat.h"
 #include "dialect/openai_responses/openai_responses.h"
 
@@ -42,4 +43,44 @@ void responses_answer_decode(struct sl_str body, struct answer_facts *out)
     else if (at[AM_STATUS].kind == JSON_STRING)
         out->finish = json_inside(body, &at[AM_STATUS]);
     out->content_bytes = at[AM_OUTPUT].to - at[AM_OUTPUT].from;
+}
+
+/* -- In slices ------------------------------------------------------------------------------------------------------ */
+
+enum tapped {
+    TAP_USAGE = 0,
+    TAP_ERROR,
+    TAP_MODEL,
+    TAP_OUTPUT
+};
+
+void responses_answer_watch_init(void *watch, struct sl_arena *a)
+{
+    struct responses_answer_watch *w = watch;
+    const struct json_tapped members[JSON_TAP_NAMES] = {
+        [TAP_USAGE] = {.name = SL_STR("usage"), .max = OPENAI_USAGE_MAX},
+        [TAP_ERROR] = {.name = SL_STR("error"), .max = OPENAI_ERROR_MAX},
+        [TAP_MODEL] = {.name = SL_STR("model"), .max = MODEL_NAME_MAX},
+        [TAP_OUTPUT] = {.name = SL_STR("output")},
+    };
+    memcpy(w->member, members, sizeof members);
+    json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
+}
+
+void responses_answer_watch_feed(void *watch, struct sl_str slice)
+{
+    struct responses_answer_watch *w = watch;
+    json_tap_feed(&w->tap, slice);
+}
+
+void responses_answer_watch_done(const void *watch, struct answer_facts *out)
+{
+    const struct responses_answer_watch *w = watch;
+    struct sl_str error = json_tap_value(&w->member[TAP_ERROR]), model = json_tap_value(&w->member[TAP_MODEL]);
+    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_OUTPUT].bytes};
+    openai_usage_read(json_tap_value(&w->member[TAP_USAGE]), &out->usage);
+    if (error.n > 0 && !json_peek_is_null(error))
+        openai_error_read(error, &out->error);
+    if (model.n >= 2 && model.p[0] == '"')
+        out->model = sl_str_of(model.p + 1, model.n - 2);
 }

@@ -22,6 +22,10 @@ const struct dialect openai_responses_dialect = {
     .request_decode = responses_request_decode,
     .request_encode_same = responses_request_encode_same,
     .answer_decode = responses_answer_decode,
+    .answer_watch_bytes = sizeof(struct responses_answer_watch),
+    .answer_watch_init = responses_answer_watch_init,
+    .answer_watch_feed = responses_answer_watch_feed,
+    .answer_watch_done = responses_answer_watch_done,
     .codec = &openai_responses_codec,
     .stream_watch = responses_stream_watch,
 };

@@ -54,10 +54,10 @@ static void take_error(const struct watching *w, struct stream_event *out)
 
 static void take_response(struct sl_str response, struct stream_event *out)
 {
-    struct json_peek k = json_peek_at(response);
     struct sl_str value;
     if (response.n == 0 || response.p[0] != '{')
         return;
+    struct json_peek k = json_peek_at(response);
     while (json_peek_key(&k) && json_peek_value(&k, &value)) {
         if (sl_str_eq(k.key, SL_STR("usage")) && value.p[0] == '{') {
             openai_usage_read(value, &out->usage);

@@ -216,10 +216,215 @@ static void test_cases(void **state)
     }
 }
 
+static const struct {
+    const char *in, *param;
+    enum gateway_error error;
+} refusals[] = {
+    {"", "", GE_BODY_INVALID},
+    {"[]", "", GE_BODY_NOT_OBJECT},
+    {"{\"model\":\"m\"}", "input", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":7}", "input", GE_MEMBER_TYPE},
+    {"{\"model\":\"m\",\"input\":[7]}", "input[0]", GE_MEMBER_TYPE},
+    {"{\"model\":\"m\",\"input\":[{}]}", "input[0].type", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"role\":\"tool\",\"content\":\"x\"}]}", "input[0].role", GE_MEMBER_VALUE},
+    {"{\"model\":\"m\",\"input\":[{\"role\":\"user\"}]}", "input[0].content", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_text\"}]}]}",
+     "input[0].content[0].text", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]}", "input[0].content[0].type",
+     GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":\"input_image\"}]}]}",
+     "input[0].content[0]", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call\",\"name\":\"f\"}]}", "input[0].call_id",
+     GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":7}]}",
+     "input[0].output", GE_MEMBER_TYPE},
+    {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"x\"}]}", "input[0]", GE_UNSUPPORTED},
+    {"{\"model\":\"m\",\"input\":[{\"id\":\"x\"}]}", "input[0]", GE_UNSUPPORTED},
+    {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"resp_1\"}", "previous_response_id", GE_UNSUPPORTED},
+    {"{\"model\":\"m\",\"input\":\"x\",\"conversation\":{\"id\":\"c\"}}", "conversation", GE_UNSUPPORTED},
+    {"{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"function\"}]}", "tools[0].name", GE_MEMBER_MISSING},
+    {"{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{}]}]}",
+     "tools[0].tools[0]", GE_MEMBER_VALUE},
+    {"{\"model\":\"m\",\"input\":\"x\",\"tool_choice\":\"any\"}", "tool_choice", GE_MEMBER_VALUE},
+    {"{\"model\":\"m\",\"input\":\"x\",\"max_output_tokens\":0}", "max_output_tokens", GE_MEMBER_VALUE},
+    {"{\"model\":\"m\",\"input\":\"x\",\"temperature\":\"1\"}", "temperature", GE_MEMBER_TYPE},
+    {"{\"model\":\"m\",\"input\":\"x\",\"reasoning\":{\"effort\":\"much\"}}", "reasoning.effort", GE_MEMBER_VALUE},
+    {"{\"model\":\"m\",\"input\":\"x\",\"text\":{\"format\":{\"type\":\"json_schema\"}}}", "text.format.schema",
+     GE_MEMBER_TYPE},
+};
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        const struct outcome *o = pass(sl_str_c(refusals[i].in), &openai_chat_dialect, "gpt-5", UNSUPPORTED_REPORT);
+        const struct error_facts *e = &o->refusal.error;
+        if (o->good || e->error != refusals[i].error || !sl_str_eq(e->param, sl_str_c(refusals[i].param)))
+            fail_msg("%s: %d '%.*s' " SL_STR_FMT, refusals[i].in, (int)e->error, SL_STR_ARG(e->param),
+                     SL_STR_ARG(e->message));
+    }
+}
+
+/* What changes the answer is refused; with `drop` it is left out and named. */
+static void test_unsayable(void **state)
+{
+    (void)state;
+    static const char *const hosted = "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"file_search\"}],"
+                                      "\"tool_choice\":\"required\"}";
+    const struct outcome *o = pass(sl_str_c(hosted), &openai_chat_dialect, "gpt-5", UNSUPPORTED_REPORT);
+    assert_false(o->good);
+    assert_int_equal(o->refusal.error.error, GE_UNSUPPORTED);
+    assert_text(o->refusal.error.param, "tools[0]");
+    o = pass(sl_str_c(hosted), &openai_chat_dialect, "gpt-5", UNSUPPORTED_DROP);
+    assert_true(o->good);
+    assert_text(o->notes, "tools[0]");
+    assert_true(sl_str_find_str(o->body, SL_STR("tool_choice")) < 0); /* nothing is left to choose from */
+    static const char *const unknown = "{\"model\":\"m\",\"input\":\"x\",\"client_metadata\":{}}";
+    o = pass(sl_str_c(unknown), &openai_chat_dialect, "gpt-5", UNSUPPORTED_REJECT);
+    assert_false(o->good);
+    assert_text(o->refusal.error.param, "client_metadata");
+}
+
+/* Each name has one spelling upstream, and comes back. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const char long_name[] =
+        "mcp__a_server_with_a_long_name__a_tool_with_a_name_that_is_longer_than_any_provider_takes";
+    const char *in =
+        (const char *)sl_arena_printf(&arena,
+                                      "{\"model\":\"m\",\"input\":[{\"type\":\"function_call\",\"call_id\":\"a.b/c\","
+                                      "\"name\":\"%s\",\"arguments\":\"{}\"},{\"type\":\"function_call_output\","
+                                      "\"call_id\":\"a.b/c\",\"output\":\"\"}],\"tools\":[{\"type\":\"function\","
+                                      "\"name\":\"%s\"}],\"tool_choice\":{\"type\":\"function\",\"name\":\"%s\"}}",
+                                      long_name, long_name, long_name)
+            .p;
+    const struct outcome *o = pass(sl_str_c(in), &anthropic_like, "gpt-5", UNSUPPORTED_REPORT);
+    assert_true(o->good);
+    assert_true(sl_str_find_str(o->body, sl_str_c(long_name)) < 0);
+    const struct names_entry *e = o->t.names.first;
+    assert_non_null(e);
+    assert_true(e->changed.n <= 64);
+    assert_text(names_back(&o->t.names, e->changed), long_name);
+    unsigned uses = 0;
+    for (struct sl_str rest = o->body; rest.n >= e->changed.n; rest = sl_str_from(rest, 1))
+        uses += sl_str_starts(rest, e->changed);
+    assert_int_equal(uses, 3);
+    assert_true(sl_str_find_str(o->body, SL_STR("a.b/c")) < 0);
+    assert_true(sl_str_find_str(o->body, SL_STR("\"call_id\":\"a.b_c_")) >= 0);
+}
+
+static void test_facts(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"model\":\"fast\",\"input\":[{\"role\":\"user\",\"content\":\"abc\"}],"
+                               "\"stream\":true,\"max_output_tokens\":99,\"instructions\":\"be\",\"task\":\"chat\","
+                               "\"text\":{\"format\":{\"type\":\"json_object\"}},\"tools\":[{}]}";
+    struct request_facts f;
+    struct request_refusal refusal;
+    struct body_pieces pieces;
+    assert_true(responses_request_decode(OP_RESPONSES, sl_str_c(body), &arena, &f, &refusal));
+    assert_text(f.model, "fast");
+    assert_true(f.stream && f.has_tools && f.json_output);
+    assert_int_equal(f.max_output, 99);
+    assert_int_equal(f.n, 1);
+    assert_int_equal(f.messages, 1);
+    assert_int_equal(f.payload_bytes, 33 + 4 + 4 + 33);
+    assert_text(f.hints.task, "chat");
+    const struct request_change change = {.model = SL_STR("gpt-5"), .ask_usage = true};
+    responses_request_encode_same(&f, sl_str_c(body), &change, &arena, &pieces);
+    struct sl_buf out;
+    sl_buf_init(&out, 4096);
+    for (int i = 0; i < pieces.n; i++)
+        sl_buf_add(&out, pieces.v[i].iov_base, pieces.v[i].iov_len);
+    assert_text(sl_buf_str(&out), "{\"model\":\"gpt-5\",\"input\":[{\"role\":\"user\",\"content\":\"abc\"}],"
+                                  "\"stream\":true,\"max_output_tokens\":99,\"instructions\":\"be\","
+                                  "\"text\":{\"format\":{\"type\":\"json_object\"}},\"tools\":[{}]}");
+    sl_buf_done(&out);
+}
+
+/* -- State ----------------------------------------------------------------------------------------------------------- */
+
+static struct sl_str find_item(void *owner, struct sl_str id)
+{
+    (void)owner;
+    return sl_str_eq(id, SL_STR("msg_7")) ? SL_STR("{\"id\":\"msg_7\",\"type\":\"message\"}") : SL_STR_NONE;
+}
+
+static void test_state(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"model\":\"m\",\"previous_response_id\":\"resp_1\",\"input\":[{\"type\":"
+                               "\"item_reference\",\"id\":\"msg_7\"},{\"role\":\"user\",\"content\":\"more\"}],"
+                               "\"store\":false}";
+    struct responses_state s;
+    assert_true(responses_state_read(sl_str_c(body), &arena, &s));
+    assert_text(s.previous, "resp_1");
+    assert_true(s.references && s.store == SAID_NO && !s.background);
+    struct sl_str expanded;
+    struct request_refusal refusal;
+    assert_true(responses_input_expand(sl_str_c(body), SL_STR(" [ {\"a\":1},{\"b\":2} ] "), find_item, NULL, &arena,
+                                       &expanded, &refusal));
+    assert_text(expanded, "{\"model\":\"m\",\"store\":false,\"input\":[{\"a\":1},{\"b\":2},{\"id\":\"msg_7\","
+                          "\"type\":\"message\"},{\"role\":\"user\",\"content\":\"more\"}]}");
+    assert_false(responses_input_expand(sl_str_c(body), SL_STR_NONE, NULL, NULL, &arena, &expanded, &refusal));
+    assert_text(refusal.error.param, "input[0].id");
+    struct sl_buf out;
+    sl_buf_init(&out, 4096);
+    assert_true(responses_input_items(SL_STR("{\"input\":\"x\"}"), SL_STR("q"), &arena, &out));
+    assert_text(sl_buf_str(&out), "[{\"id\":\"msg_q_in0\",\"type\":\"message\",\"role\":\"user\",\"content\":\"x\"}]");
+    sl_buf_reset(&out);
+    assert_true(responses_input_items(SL_STR("{\"input\":[{\"role\":\"user\",\"content\":\"x\"},{\"id\":\"fc_1\","
+                                             "\"type\":\"function_call\"}]}"),
+                                      SL_STR("q"), &arena, &out));
+    assert_text(sl_buf_str(&out), "[{\"id\":\"msg_q_in0\",\"type\":\"message\",\"role\":\"user\",\"content\":\"x\"},"
+                                  "{\"id\":\"fc_1\",\"type\":\"function_call\"}]");
+    sl_buf_reset(&out);
+    responses_items_concat(SL_STR("[ ]"), SL_STR("[1, 2]"), &out);
+    responses_items_concat(SL_STR("[0]"), SL_STR("[1]"), &out);
+    assert_text(sl_buf_str(&out), "[1, 2][0,1]");
+    sl_buf_done(&out);
+}
+
+/* A list of n calls and their outputs takes time in proportion to n, whatever their order. */
+static void test_many_calls(void **state)
+{
+    (void)state;
+    enum {
+        CALLS = 20000
+    };
+    struct sl_buf in;
+    sl_buf_init(&in, 64 << 20);
+    sl_buf_adds(&in, SL_STR("{\"model\":\"m\",\"input\":["));
+    for (int i = 0; i < CALLS; i++)
+        sl_buf_addf(&in, "{\"type\":\"function_call\",\"call_id\":\"c%d\",\"name\":\"f\",\"arguments\":\"{}\"},", i);
+    for (int i = CALLS - 1; i >= 0; i--)
+        sl_buf_addf(&in,
+                    "{\"role\":\"user\",\"content\":\"x\"},{\"type\":\"function_call_output\",\"call_id\":\"c%d\","
+                    "\"output\":\"\"}%s",
+                    i, i > 0 ? "," : "]}");
+    struct neutral_request *req = SL_ARENA_NEW(&arena, struct neutral_request);
+    struct request_refusal refusal;
+    assert_true(responses_request_read(OP_RESPONSES, sl_buf_str(&in), &arena, req, &refusal));
+    unsigned results = 0;
+    assert_int_equal(req->messages->role, NR_ASSISTANT);
+    assert_int_equal(req->messages->next->role, NR_TOOL);
+    for (const struct neutral_part *p = req->messages->next->parts; p != NULL; p = p->next)
+        results++;
+    assert_int_equal(results, CALLS);
+    sl_buf_done(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_cases, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unsayable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_facts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_calls, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
