@@ -12,6 +12,7 @@ const struct dialect_codec gemini_codec = {
     .stream_write_begin = gemini_stream_write_begin,
     .stream_write = gemini_stream_write,
     .stream_write_end = gemini_stream_write_end,
+    .count_write = gemini_count_write,
     .caps = gemini_caps,
 };
 
@@ -21,6 +22,10 @@ const struct dialect gemini_dialect = {
     .request_decode = gemini_request_decode,
     .request_encode_same = gemini_request_encode_same,
     .answer_decode = gemini_answer_decode,
+    .answer_watch_bytes = sizeof(struct gemini_answer_watch),
+    .answer_watch_init = gemini_answer_watch_init,
+    .answer_watch_feed = gemini_answer_watch_feed,
+    .answer_watch_done = gemini_answer_watch_done,
     .codec = &gemini_codec,
     .stream_watch = gemini_stream_watch,
 };

@@ -8,6 +8,7 @@
 
 #include "dialect/codec.h"
 #include "dialect/dialect.h"
+#include "dialect/json_tap.h"
 #include "dialect/json_tree.h"
 
 extern const struct dialect gemini_dialect;
@@ -21,6 +22,13 @@ bool gemini_request_decode(enum operation op, struct sl_str body, struct sl_aren
 void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out);
 void gemini_answer_decode(struct sl_str body, struct answer_facts *out);
+struct gemini_answer_watch {
+    struct json_tap tap;
+    struct json_tapped member[JSON_TAP_NAMES];
+};
+void gemini_answer_watch_init(void *watch, struct sl_arena *a);
+void gemini_answer_watch_feed(void *watch, struct sl_str slice);
+void gemini_answer_watch_done(const void *watch, struct answer_facts *out);
 void gemini_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
 
 /* -- Translation (codec.h) ------------------------------------------------------------------------------------------ */
@@ -37,5 +45,6 @@ void gemini_answer_write(struct translation *t, const struct neutral_answer *ans
 void *gemini_stream_write_begin(struct translation *t, struct sl_buf *out);
 void gemini_stream_write(void *state, const struct neutral_event *e);
 void gemini_stream_write_end(void *state);
+void gemini_count_write(uint64_t tokens, struct sl_buf *out);
 
 #endif
