@@ -46,8 +46,7 @@ void anthropic_usage_counts(const struct anthropic_usage *u, struct token_counts
 
 /* -- Counting tokens -- */
 
-/* {"input_tokens":N}. Always true; false is for writers that cannot. */
-bool anthropic_count_answer_write(uint64_t tokens, struct sl_buf *out);
+void anthropic_count_answer_write(uint64_t tokens, struct sl_buf *out); /* {"input_tokens":N} */
 bool anthropic_count_answer_read(struct sl_str body, uint64_t *out_tokens);
 
 #endif

@@ -191,6 +191,96 @@ bool anthropic_is_blank(struct sl_str inside);
  * of "value". */
 void anthropic_write_input(struct json_writer *w, const struct neutral_part *call, bool is_wrapped, struct sl_arena *a);
 
+/* -- Reading answers (answer_events.c): blocks, from a stream or whole, become events -- */
+
+enum anthropic_reading_kind {
+    RB_TEXT = 0,
+    RB_THINKING,
+    RB_CALL,
+    RB_JSON,   /* of the tool that stands for the answer: its input is text */
+    RB_HOSTED, /* of a tool that runs at the provider */
+    RB_IGNORED
+};
+
+struct anthropic_citation {
+    struct neutral_citation c; /* in the arena of the translation */
+    struct anthropic_citation *next;
+};
+
+struct anthropic_reading_block {
+    enum anthropic_reading_kind kind;
+    bool open, whole_only, custom, wrapped; /* whole_only: given at its end, since it has to be changed */
+    bool any;                               /* something of it was given or gathered */
+    uint32_t index;                         /* the provider's */
+    uint32_t block, call;                   /* ours */
+    struct sl_buf gathered;                 /* own: input, unescaped */
+    struct sl_str type, id, name;           /* HOSTED: in the arena of the translation; insides */
+    uint64_t from;                          /* TEXT: characters before it */
+    struct anthropic_citation *citations, *last_citation;
+};
+
+#define ANTHROPIC_OPEN_MAX 64u /* blocks that are open at a time; real streams have one */
+
+enum anthropic_fence { /* code fences around JSON that was only asked for in words */
+    FENCE_START = 0,
+    FENCE_AROUND,
+    FENCE_NONE
+};
+
+struct anthropic_answering {
+    struct translation *t;
+    const struct neutral_sink *to;
+    struct sl_arena scratch; /* own: of one event */
+    struct sl_arena_cache cache;
+    struct json_tree tree;
+    struct anthropic_reading_block open[ANTHROPIC_OPEN_MAX];
+    uint32_t blocks, calls;
+    uint64_t chars;     /* of all texts */
+    struct sl_buf held; /* own: text that may not be the answer, inside */
+    uint32_t held_block;
+    enum anthropic_fence fence;
+    bool started, json_called, finished, done, failed;
+    enum neutral_finish finish;                     /* NONE: not said */
+    struct sl_str finish_text, stop_sequence, tier; /* insides, in the arena of the translation */
+    struct anthropic_usage usage;
+};
+
+/* In t->a, with what it owns. */
+struct anthropic_answering *anthropic_answering_new(struct translation *t);
+/* message: a message object, of message_start or whole. */
+void anthropic_take_start(struct anthropic_answering *r, const struct json_node *message);
+/* False: more blocks are open than can be. */
+bool anthropic_block_start(struct anthropic_answering *r, uint32_t index, const struct json_node *block);
+/* False: there is no such block. */
+bool anthropic_block_delta(struct anthropic_answering *r, uint32_t index, const struct json_node *delta);
+void anthropic_block_stop(struct anthropic_answering *r, uint32_t index);
+void anthropic_take_usage(struct anthropic_answering *r, const struct json_node *usage);
+/* from: what has stop_reason, stop_sequence and stop_details. */
+void anthropic_take_stop(struct anthropic_answering *r, const struct json_node *from);
+void anthropic_take_error(struct anthropic_answering *r, const struct json_node *error);
+/* Closes what is open, gives what was held, usage and finish. Once. */
+void anthropic_finish(struct anthropic_answering *r);
+
+/* -- Writing answers (answer_write.c) -- */
+
+/* Whether the client asked for thinking: who did not shall not meet any. */
+bool anthropic_wants_thinking(const struct translation *t);
+/* The signature that the client gets: an envelope where it is not Anthropic's own. Inside; empty: the thought is not signed. */
+struct sl_str anthropic_signature(const struct translation *t, struct sl_str signature, struct sl_arena *a);
+/* id, type, role, model; then the caller writes content and the rest. */
+void anthropic_write_message_head(struct json_writer *w, const struct translation *t, struct sl_str id);
+/* An object. whole: with the members that only whole answers and message_start have. */
+void anthropic_write_usage(struct json_writer *w, const struct token_counts *u, bool whole);
+/* stop_reason, stop_sequence and stop_details. */
+void anthropic_write_stop(struct json_writer *w, enum neutral_finish finish, bool calls, struct sl_str stop_sequence,
+                          struct sl_str explanation);
+
+/* -- Words (words.c) -- */
+
+enum neutral_finish anthropic_finish_of(struct sl_str stop_reason); /* OTHER: a word that nobody knows */
+struct sl_str anthropic_stop_reason(enum neutral_finish f, bool calls);
+int anthropic_error_status(struct sl_str type); /* 0: not known */
+
 /* -- The codec's functions, one file each -- */
 
 bool anthropic_request_read(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,

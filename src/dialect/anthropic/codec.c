@@ -12,6 +12,7 @@ const struct dialect_codec anthropic_codec = {
     .stream_write_begin = anthropic_stream_write_begin,
     .stream_write = anthropic_stream_write,
     .stream_write_end = anthropic_stream_write_end,
+    .count_write = anthropic_count_answer_write,
     .caps = anthropic_caps,
 };
 

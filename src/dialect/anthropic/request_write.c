@@ -22,6 +22,8 @@ bool anthropic_request_write(struct translation *t, struct sl_buf *out, struct r
                                   .flags = anthropic_flags(t->caps, t->up_model, t->platform),
                                   .native = t->req->from == &anthropic_dialect,
                                   .family = carrier_family(t->up_model)};
+    /* as it is spelled inside of a carrier */
+    w.family = carrier_unpack(t->a, carrier_pack(t->a, CARRIER_ANTHROPIC, w.family, SL_STR("-"))).family;
     *out_refusal = (struct request_refusal){.at = 0};
     sl_map_init(&w.by_name);
     sl_map_init(&w.calls);
