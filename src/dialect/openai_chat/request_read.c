@@ -104,6 +104,18 @@ static bool read_stop(struct chat_read *r, const struct json_node *v)
     return true;
 }
 
+/* true or false; a number of candidates at Together. */
+static bool read_logprobs(struct chat_read *r, const struct json_node *v)
+{
+    uint64_t n = 0;
+    r->req->logprobs = chat_said(v);
+    if (json_u64_of(r->t, v, &n) && n <= 20) {
+        r->req->logprobs = n > 0 ? SAID_YES : SAID_NO;
+        r->req->top_logprobs = (uint32_t)n;
+    }
+    return r->req->logprobs != SAID_NOTHING || chat_refuse(r, GE_MEMBER_TYPE, "must be true or false", "logprobs");
+}
+
 static bool read_top_logprobs(struct chat_read *r, const struct json_node *v)
 {
     uint64_t n = 0;
@@ -200,6 +212,7 @@ static const struct row rows[] = {
     CALL("parallel_tool_calls", read_parallel),
     CALL("response_format", chat_read_format),
     CALL("reasoning_effort", chat_read_effort),
+    CALL("logprobs", read_logprobs),
     CALL("top_logprobs", read_top_logprobs),
     CALL("modalities", read_modalities),
     CALL("user", read_user),
@@ -220,7 +233,6 @@ static const struct row rows[] = {
     FIELD("presence_penalty", AS_NUMBER, presence_penalty),
     FIELD("frequency_penalty", AS_NUMBER, frequency_penalty),
     FIELD("logit_bias", AS_OBJECT, logit_bias),
-    FIELD("logprobs", AS_BOOL, logprobs),
     FIELD("verbosity", AS_TEXT, verbosity),
     FIELD("audio", AS_OBJECT, audio),
     FIELD("store", AS_BOOL, store),

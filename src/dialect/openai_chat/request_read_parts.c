@@ -71,7 +71,9 @@ static bool is_url(struct sl_str s)
 static bool read_audio(struct chat_read *r, struct chat_parts *to, const struct json_node *v)
 {
     const struct json_node *of = json_got(r->t, v, SL_STR("input_audio"));
-    struct sl_str data = chat_inside(r, of, SL_STR("data")), format = chat_inside(r, of, SL_STR("format"));
+    struct sl_str data = json_kind_of(of) == JSON_STRING ? json_inside_of(r->t, of) /* Mistral */
+                                                         : chat_inside(r, of, SL_STR("data"));
+    struct sl_str format = chat_inside(r, of, SL_STR("format"));
     struct neutral_part *p = chat_add_part(r, to, NP_AUDIO);
     if (data.n == 0)
         return chat_refuse_here(r, GE_MEMBER_MISSING, "is missing", ".input_audio.data");

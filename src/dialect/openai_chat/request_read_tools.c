@@ -163,7 +163,8 @@ bool chat_read_tool_choice(struct chat_read *r, const struct json_node *v)
     r->req->choice.mode = choice_word(r->t, type);
     if (r->req->choice.mode != NCH_UNSAID)
         return true;
-    if (json_text_is(r->t, type, SL_STR("function")) || json_text_is(r->t, type, SL_STR("custom")))
+    bool function = json_text_is(r->t, type, SL_STR("function")) || json_text_is(r->t, type, SL_STR("custom"));
+    if (function || json_text_is(r->t, type, SL_STR("tool"))) /* "tool": Anthropic's form, which xAI takes */
         return choose_name(r, named_in(r, v), "tool_choice.function.name");
     if (json_text_is(r->t, type, SL_STR("allowed_tools")))
         return read_allowed(r, v);
@@ -185,7 +186,9 @@ bool chat_read_function_call(struct chat_read *r, const struct json_node *v)
 static bool read_schema(struct chat_read *r, const struct json_node *v)
 {
     const struct json_node *of = json_got(r->t, v, SL_STR("json_schema"));
-    const struct json_node *schema = json_got(r->t, of, SL_STR("schema"));
+    const struct json_node *schema = json_got(r->t, of != NULL ? of : v, SL_STR("schema"));
+    if (of == NULL && json_kind_of(schema) == JSON_OBJECT)
+        of = v; /* Together's form: without the frame */
     if (json_kind_of(of) != JSON_OBJECT)
         return chat_refuse(r, GE_MEMBER_MISSING, "is missing", "response_format.json_schema");
     if (schema != NULL && json_kind_of(schema) != JSON_OBJECT)

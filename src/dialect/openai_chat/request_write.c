@@ -174,7 +174,7 @@ static bool has_marks(const struct neutral_request *q)
     return false;
 }
 
-/* The same conversation must meet the same machine: of what stands at its head and does not change. */
+/* The same conversation must meet the same machine: of what stands at its head and does not change. Empty: nothing does. */
 static struct sl_str steady_key(struct chat_write *cw)
 {
     static const struct sl_hash_key key = {0x736c75696365, 0x6361636865};
@@ -184,7 +184,7 @@ static struct sl_str steady_key(struct chat_write *cw)
     for (const struct neutral_message *m = cw->req->messages; m != NULL && m->role <= NR_DEVELOPER; m = m->next)
         for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
             h = h * 31 + sl_hash(key, p->text);
-    return sl_arena_printf(cw->t->a, "slc-%016llx", (unsigned long long)h);
+    return h != 0 ? sl_arena_printf(cw->t->a, "slc-%016llx", (unsigned long long)h) : SL_STR_NONE;
 }
 
 static bool write_ids(struct chat_write *cw)
@@ -203,7 +203,7 @@ static bool write_ids(struct chat_write *cw)
     if (q->prompt_cache_key.n > 0)
         jw_member_inside(&cw->w, SL_STR("prompt_cache_key"), short_id(cw, "k_", q->prompt_cache_key));
     else if (marks)
-        jw_member_inside(&cw->w, SL_STR("prompt_cache_key"), steady_key(cw));
+        jw_maybe_inside(&cw->w, SL_STR("prompt_cache_key"), steady_key(cw));
     return true;
 }
 
