@@ -18,7 +18,40 @@ struct answer_reading *answer_reading_new(struct translation *t)
     r->t = t;
     sl_arena_init(&r->scratch, t->a->cache);
     sl_arena_on_drop(t->a, drop_scratch, r);
+    if (t->stops_kept_back > 0)
+        stop_match_init(&r->stops, t->req->stops, t->req->n_stops, t->a);
     return r;
+}
+
+static bool is_output(enum neutral_event_kind kind)
+{
+    return kind != NE_START && kind != NE_USAGE && kind != NE_FINISH && kind != NE_PING && kind != NE_ERROR &&
+           kind != NE_DONE;
+}
+
+static void flush_held(struct answer_reading *r)
+{
+    struct sl_str held = stop_match_rest(&r->stops, &r->scratch);
+    if (held.n > 0)
+        neutral_put(r->to, &(struct neutral_event){.kind = NE_TEXT, .block = r->held_block, .text = held});
+}
+
+void answer_put(struct answer_reading *r, const struct neutral_event *e)
+{
+    if (is_output(e->kind) && r->stops.met)
+        return;
+    bool aside = e->kind == NE_PING || e->kind == NE_START || e->kind == NE_LOGPROBS || e->kind == NE_CITATION;
+    if (!aside && (e->kind != NE_TEXT || e->block != r->held_block))
+        flush_held(r);
+    if (e->kind != NE_TEXT) {
+        neutral_put(r->to, e);
+        return;
+    }
+    struct neutral_event text = *e;
+    r->held_block = e->block;
+    stop_match_feed(&r->stops, e->text, &r->scratch, &text.text);
+    if (text.text.n > 0)
+        neutral_put(r->to, &text);
 }
 
 struct answer_item *answer_item_at(struct answer_reading *r, uint64_t index)
@@ -388,6 +421,11 @@ static void put_finish(struct answer_reading *r, const struct json_node *respons
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
             if (sl_str_eq(rows[i].reason, e.text))
                 e.finish = rows[i].finish;
+    }
+    if (r->stops.met) {
+        e.finish = FINISH_STOP_SEQUENCE;
+        e.text = SL_STR_NONE;
+        e.stop_sequence = r->t->req->stops[r->stops.which];
     }
     answer_put(r, &e);
 }

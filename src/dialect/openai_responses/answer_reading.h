@@ -5,6 +5,7 @@
 
 #include "dialect/codec.h"
 #include "dialect/json_tree.h"
+#include "dialect/stop_match.h"
 
 #define ANSWER_ITEMS_MAX 4096u /* of one answer; agents' longest turns have some hundred */
 #define ANSWER_PARTS_MAX 1024u /* of one message */
@@ -52,6 +53,8 @@ struct answer_reading {
     uint32_t calls, blocks;
     uint64_t chars; /* of text told so far */
     bool started, over, failed;
+    struct stop_match stops;
+    uint32_t held_block; /* of what it holds back */
 };
 
 struct answer_reading *answer_reading_new(struct translation *t); /* in t->a, with its scratch */
@@ -75,9 +78,7 @@ enum answer_item_kind answer_item_kind_of(struct answer_reading *r, const struct
 /* The end: usage and finish, or the error. */
 void answer_end(struct answer_reading *r, const struct json_node *response, bool incomplete);
 void answer_error(struct answer_reading *r, const struct json_node *error);
-static inline void answer_put(struct answer_reading *r, const struct neutral_event *e)
-{
-    neutral_put(r->to, e);
-}
+/* Everything goes through here: behind a stop sequence nothing of the answer goes on. */
+void answer_put(struct answer_reading *r, const struct neutral_event *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include "dialect/effort.h"
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/writing.h"
+#include "dialect/stop_match.h"
 #include "dialect/terms.h"
 
 #define OUTPUT_LEAST 16u /* openai.md 7.2 */
@@ -22,6 +23,17 @@ static bool is_zero(struct sl_str number)
         if (number.p[i] != '0' && number.p[i] != '.' && number.p[i] != '-')
             return false;
     return true;
+}
+
+/* The reader of the answer looks for them (stop_match.h), but for those that nobody could mean. */
+static bool refuses_stops(struct writing *w)
+{
+    bool too_long = false;
+    for (uint32_t i = 0; i < w->req->n_stops; i++) {
+        w->t->stops_kept_back += w->req->stops[i].n > 0 && w->req->stops[i].n <= STOP_MATCH_BYTES;
+        too_long = too_long || w->req->stops[i].n > STOP_MATCH_BYTES;
+    }
+    return too_long && writing_refuses(w, false, term_of(w->req, TERM_STOP), "");
 }
 
 static bool refuses_unsayable(struct writing *w)
@@ -48,10 +60,7 @@ static bool refuses_unsayable(struct writing *w)
     for (const struct neutral_member *m = w->own ? NULL : req->unknown; m != NULL; m = m->next)
         if (writing_refuses(w, false, json_plain(m->name, w->t->a), ""))
             return true;
-    if (req->n_stops == 0)
-        return false;
-    w->t->stops_kept_back = req->n_stops;
-    return writing_refuses(w, false, term_of(req, TERM_STOP), "");
+    return refuses_stops(w);
 }
 
 /* -- Members --------------------------------------------------------------------------------------------------------- */

@@ -40,12 +40,18 @@ struct outcome {
     struct neutral_request req;
 };
 
+static void drop_kept(void *arg)
+{
+    sl_free(arg);
+}
+
 /* Reads text as Responses and writes it for the model, as if the client had spoken `from`. */
 static struct outcome *pass(struct sl_str text, const struct dialect *from, const char *model,
                             enum on_unsupported unsupported)
 {
     struct outcome *o = SL_ARENA_NEW(&arena, struct outcome);
     char *kept = sl_memdup0(text.p, text.n); /* of its own, so that reading beyond it is seen */
+    sl_arena_on_drop(&arena, drop_kept, kept);
     o->good = responses_request_read(OP_RESPONSES, sl_str_of(kept, text.n), &arena, &o->req, &o->refusal);
     if (o->good) {
         o->noted.a = &arena;
@@ -65,7 +71,6 @@ static struct outcome *pass(struct sl_str text, const struct dialect *from, cons
         o->notes = sl_arena_str(&arena, neutral_notes_text(&o->noted, &arena, 1024));
         sl_buf_done(&out);
     }
-    sl_free(kept);
     return o;
 }
 

@@ -277,6 +277,40 @@ static void test_cut_anywhere(void **state)
     }
 }
 
+/* Stop sequences are not told to this provider: the text ends before them, whatever pieces it comes in. */
+static void test_stops(void **state)
+{
+    (void)state;
+    static const struct sl_str stops[] = {SL_STR_INIT("\\n\\nHuman:"), SL_STR_INIT("END")};
+    static const struct {
+        const char *in, *want;
+    } rows[] = {
+        {CREATED TEXT("0", "0", "a E") TEXT("0", "0", "N") TEXT("0", "0", "D b") DONE("1", CALL("c", "f", "{}"))
+             COMPLETED,
+         "text a \nfinish 2 usage 9 3 7 2"},
+        {CREATED TEXT("0", "0", "x\\n") TEXT("0", "0", "\\u000aHum") TEXT("0", "0", "an: y") COMPLETED,
+         "text x\nfinish 2 usage 9 3 7 2"},
+        {CREATED TEXT("0", "0", "a EN") TEXT("0", "0", "ding") COMPLETED, "text a ENding\nfinish 1 usage 9 3 7 2"},
+        {CREATED TEXT("0", "0", "a EN") DONE("1", CALL("c", "f", "{}")) COMPLETED,
+         "text a EN\ncall c f {}\nfinish 4 usage 9 3 7 2"},
+        {CREATED TEXT("0", "0", "a EN") COMPLETED, "text a EN\nfinish 1 usage 9 3 7 2"},
+        {CREATED TEXT("0", "0", "END") COMPLETED, "finish 2 usage 9 3 7 2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct translation *t = translation(&chat_like, &openai_responses_dialect);
+        struct neutral_request *req = SL_ARENA_NEW(&arena, struct neutral_request);
+        req->stops = stops;
+        req->n_stops = 2;
+        t->req = req;
+        t->stops_kept_back = 2;
+        struct reading_result r = read_stream(t, sl_str_c(rows[i].in));
+        assert_true(r.whole);
+        struct sl_str got = shown(r.answer);
+        if (!sl_str_eq(got, sl_str_c(rows[i].want)))
+            fail_msg("got  %.*s\nwant %s", SL_STR_ARG(got), rows[i].want);
+    }
+}
+
 static void test_broken(void **state)
 {
     (void)state;
@@ -658,6 +692,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reading, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_anywhere, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_broken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_of_events, set_up, tear_down),
