@@ -8,6 +8,7 @@
 #include "main/cmd_schema.h"
 #include "main/cmd_serve.h"
 #include "main/cmd_sim.h"
+#include "main/cmd_tokens.h"
 #include "main/cmd_usage.h"
 #include "main/options.h"
 #include "sluice_build.h"
@@ -27,6 +28,7 @@ static const struct command commands[] = {
     {"explain", cmd_explain, "what a setting does, its default, bounds and current value"},
     {"keys", cmd_keys, "make, list, rotate and revoke client keys"},
     {"usage", cmd_usage, "what was spent, by key, model, provider or day"},
+    {"tokens", cmd_tokens, "how many tokens a text has for a model"},
     {"sim", cmd_sim, "simulated providers, with faults on demand"},
     {"schema", cmd_schema, "the JSON Schema of the configuration, for editors"},
     {"reference", cmd_reference, "the reference manual of the configuration"},

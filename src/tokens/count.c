@@ -7,9 +7,18 @@
 #define CHUNK 4096u /* of a slice that is taken in at once */
 
 struct encoding {
-    uint32_t *out;
+    uint32_t *out; /* NULL: only counted */
     uint64_t n, max;
+    struct merge_memo memo;
 };
+
+static void encoding_init(struct encoding *e, uint32_t *out, uint64_t max)
+{
+    e->out = out;
+    e->n = 0;
+    e->max = out != NULL ? max : 0;
+    merge_memo_init(&e->memo);
+}
 
 /* A piece that is too long is cut up. */
 static void add_piece(const struct tokens_vocab *v, const unsigned char *p, size_t n, struct encoding *e)
@@ -17,7 +26,7 @@ static void add_piece(const struct tokens_vocab *v, const unsigned char *p, size
     while (n > 0) {
         size_t part = n < TOKENS_PIECE_MAX ? n : TOKENS_PIECE_MAX;
         uint64_t left = e->n < e->max ? e->max - e->n : 0;
-        e->n += merge_piece(v, p, part, left > 0 ? e->out + e->n : NULL, left);
+        e->n += merge_piece(v, sl_str_of(p, part), &e->memo, left > 0 ? e->out + e->n : NULL, left);
         p += part;
         n -= part;
     }
@@ -39,7 +48,8 @@ static size_t add_pieces(const struct tokens_vocab *v, const unsigned char *p, s
 
 uint64_t tokens_encode(const struct tokens_vocab *v, struct sl_str text, uint32_t *out, uint64_t max)
 {
-    struct encoding e = {out, 0, out != NULL ? max : 0};
+    struct encoding e;
+    encoding_init(&e, out, max);
     (void)add_pieces(v, (const unsigned char *)text.p, text.n, false, &e);
     return e.n;
 }
@@ -81,7 +91,8 @@ static void drop(struct tokens_counter *c, size_t n)
 
 static void look(struct tokens_counter *c)
 {
-    struct encoding e = {NULL, 0, 0};
+    struct encoding e;
+    encoding_init(&e, NULL, 0);
     drop(c, add_pieces(c->v, c->held, scan_whole(c->held, c->held_n), true, &e));
     while (c->held_n >= TOKENS_PIECE_MAX) { /* as tokens_count would cut it, whatever the pattern says later */
         add_piece(c->v, c->held, TOKENS_PIECE_MAX, &e);
@@ -105,7 +116,8 @@ void tokens_counter_feed(struct tokens_counter *c, struct sl_str slice)
 
 uint64_t tokens_counter_count(const struct tokens_counter *c)
 {
-    struct encoding e = {NULL, 0, 0};
+    struct encoding e;
+    encoding_init(&e, NULL, 0);
     (void)add_pieces(c->v, c->held, c->held_n, false, &e);
     return c->n + e.n;
 }

@@ -52,12 +52,12 @@ static const uint32_t weights[TOKENS_ENCODINGS][TALLY_UNITS] = {
 static const struct {
     uint32_t from;
     enum unit unit;
-} scripts[] = {{0x0000, LATIN},     {0x0240, REST},     {0x0340, ALPHABET},  {0x0540, SYLLABLES}, {0x0580, SEMITIC},
-               {0x0900, SYLLABLES}, {0x1100, HANGUL},   {0x1200, SYLLABLES}, {0x1400, REST},      {0x1780, SYLLABLES},
-               {0x1800, REST},      {0x1e00, ALPHABET}, {0x2000, REST},      {0x2e80, HAN},       {0x3040, KANA},
-               {0x3100, HAN},       {0x3140, HANGUL},   {0x31c0, HAN},       {0xa000, REST},      {0xac00, HANGUL},
-               {0xd7c0, REST},      {0xf900, HAN},      {0xfb00, REST},      {0xff00, HAN},       {0x10000, REST},
-               {0x20000, HAN},      {0x32000, REST}};
+} scripts[] = {{0x0000, REST},      {0x00c0, LATIN},     {0x0240, REST},     {0x0340, ALPHABET},  {0x0540, SYLLABLES},
+               {0x0580, SEMITIC},   {0x0900, SYLLABLES}, {0x1100, HANGUL},   {0x1200, SYLLABLES}, {0x1400, REST},
+               {0x1780, SYLLABLES}, {0x1800, REST},      {0x1e00, ALPHABET}, {0x2000, REST},      {0x2e80, HAN},
+               {0x3040, KANA},      {0x3100, HAN},       {0x3140, HANGUL},   {0x31c0, HAN},       {0xa000, REST},
+               {0xac00, HANGUL},    {0xd7c0, REST},      {0xf900, HAN},      {0xfb00, REST},      {0xff00, HAN},
+               {0x10000, REST},     {0x20000, HAN},      {0x32000, REST}};
 
 static enum unit script_of(uint32_t block)
 {
