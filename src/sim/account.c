@@ -76,7 +76,7 @@ void sim_account_add(struct sim_call *c)
 {
     struct sim *s = c->sim;
     struct sim_served *r = next_record(s);
-    bool billed = c->billed && c->status == 200;
+    bool billed = c->billed && c->status == 200 && !c->count;
     uint64_t completion = c->out_tokens + (billed ? c->reasoning : 0);
     keep_trace(r->trace, http_headers_get(&c->r->headers, HN_TRACEPARENT));
     keep_text(r->id, sizeof r->id, caller_id(c));
@@ -86,6 +86,8 @@ void sim_account_add(struct sim_call *c)
     r->cached = billed ? c->cached : 0;
     r->completion = !billed ? 0 : completion < UINT32_MAX ? (uint32_t)completion : UINT32_MAX;
     r->reasoning = billed ? c->reasoning : 0;
+    r->written = billed ? c->written : 0;
+    r->format = c->format;
     r->status = (uint16_t)c->status;
     r->stream = c->stream;
     r->complete = c->complete;
@@ -109,6 +111,10 @@ static void add_record(struct sl_buf *b, const struct sim_served *r, uint64_t n)
     sl_buf_add_json(b, sl_str_c(r->model));
     sl_buf_addf(b, ",\"status\":%u,\"prompt\":%u,\"cached\":%u,\"completion\":%u,\"reasoning\":%u,\"bytes\":%llu",
                 r->status, r->prompt, r->cached, r->completion, r->reasoning, (unsigned long long)r->bytes);
+    /* the same once more, in classes that do not overlap: those of the ledger */
+    sl_buf_addf(b, ",\"input\":%u,\"cache_read\":%u,\"cache_write\":%u,\"output\":%u",
+                r->prompt - r->cached - r->written, r->cached, r->written, r->completion - r->reasoning);
+    sl_buf_addf(b, ",\"format\":\"%s\"", r->format != NULL ? r->format->name : "");
     sl_buf_adds(b, SL_STR(",\"stream\":"));
     sl_buf_adds(b, yes_no(r->stream));
     sl_buf_adds(b, SL_STR(",\"complete\":"));

@@ -1,7 +1,8 @@
-/* Answers of chat and completions that are not streamed, and the parts that streams share with them. Shapes: openai.md 6.6, 9. */
+/* Answers as a whole, and what all formats share: the words, ids, and the row of parts that a stream goes through. */
 #include "sim/sim_int.h"
 
-#define PIECE_BYTES 4u /* of JSON text, as request.c counts it */
+#define PIECE_BYTES 4u /* of JSON text, as ask.c counts it */
+#define THINK_SHIFT 8u /* thinking has the same words in another order */
 
 static const struct sl_str words[] = {
     SL_STR_INIT(" the"),    SL_STR_INIT(" quick"), SL_STR_INIT(" brown"), SL_STR_INIT(" fox"),   SL_STR_INIT(" jumps"),
@@ -25,6 +26,12 @@ static size_t text_cut(struct sl_str s, uint64_t at)
     return i;
 }
 
+static void add_words(struct sl_buf *b, uint32_t from, uint32_t to, uint32_t shift)
+{
+    for (uint32_t i = from; i < to; i++)
+        sl_buf_adds(b, i == 0 ? SL_STR("[simulated]") : words[(i - 1 + shift) % N_WORDS]);
+}
+
 void sim_add_text(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to)
 {
     if (c->text.n > 0) {
@@ -33,141 +40,52 @@ void sim_add_text(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t 
         return;
     }
     sl_buf_addc(b, '"');
-    for (uint32_t i = from; i < to; i++)
-        sl_buf_adds(b, i == 0 ? SL_STR("[simulated]") : words[(i - 1) % N_WORDS]);
+    add_words(b, from, to, 0);
     sl_buf_addc(b, '"');
 }
 
-struct sl_str sim_finish_text(const struct sim_call *c)
+void sim_add_think(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to)
 {
-    switch (c->finish) {
-    case FINISH_LENGTH:
-        return SL_STR("\"length\"");
-    case FINISH_TOOLS:
-        return SL_STR("\"tool_calls\"");
-    case FINISH_STOP:
-        break;
-    }
-    return SL_STR("\"stop\"");
+    (void)c;
+    sl_buf_addc(b, '"');
+    add_words(b, from, to, THINK_SHIFT);
+    sl_buf_addc(b, '"');
 }
 
-void sim_add_usage(struct sim_call *c, struct sl_buf *b)
+static struct sl_str kept_words(struct sim_call *c, uint32_t n, uint32_t shift)
 {
-    uint64_t completion = sim_completion_tokens(c);
-    sl_buf_adds(b, SL_STR("{\"prompt_tokens\":"));
-    sl_buf_add_u64(b, c->prompt);
-    sl_buf_adds(b, SL_STR(",\"completion_tokens\":"));
-    sl_buf_add_u64(b, completion);
-    sl_buf_adds(b, SL_STR(",\"total_tokens\":"));
-    sl_buf_add_u64(b, c->prompt + completion);
-    sl_buf_adds(b, SL_STR(",\"prompt_tokens_details\":{\"cached_tokens\":"));
-    sl_buf_add_u64(b, c->cached);
-    sl_buf_adds(b, SL_STR(",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":"));
-    sl_buf_add_u64(b, c->reasoning);
-    sl_buf_adds(b, SL_STR(",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}"));
-    c->usage_sent = true;
+    struct sl_buf b;
+    sl_buf_init(&b, SIM_ANSWER_MAX);
+    add_words(&b, 0, n, shift);
+    struct sl_str s = sl_arena_str(c->s->arena, sl_buf_str(&b));
+    sl_buf_done(&b);
+    return s;
 }
 
-/* "{" to "choices":[ ; the same for whole answers and for each chunk. */
-void sim_add_start(const struct sim_call *c, struct sl_buf *b, struct sl_str object)
+struct sl_str sim_words(struct sim_call *c, uint32_t n)
 {
-    sl_buf_adds(b, SL_STR("{\"id\":\""));
-    sl_buf_adds(b, sl_str_c(c->id));
-    sl_buf_adds(b, SL_STR("\",\"object\":\""));
-    sl_buf_adds(b, object);
-    sl_buf_adds(b, SL_STR("\",\"created\":"));
-    sl_buf_add_i64(b, c->created);
-    sl_buf_adds(b, SL_STR(",\"model\":"));
-    sl_buf_add_json(b, c->snapshot);
-    if (c->kind == SIM_CHAT) {
-        sl_buf_adds(b, SL_STR(",\"service_tier\":\""));
-        sl_buf_adds(b, c->tier);
-        sl_buf_addc(b, '"');
-    }
-    sl_buf_adds(b, SL_STR(",\"system_fingerprint\":\"fp_sluice_sim\",\"choices\":["));
+    return kept_words(c, n, 0);
 }
 
-static void add_tools(const struct sim_call *c, struct sl_buf *b, uint32_t choice)
+struct sl_str sim_think_text(struct sim_call *c)
 {
-    sl_buf_adds(b, SL_STR(",\"tool_calls\":["));
-    for (unsigned i = 0; i < c->n_tools; i++) {
-        const struct sim_tool *t = &c->tools[i];
-        sl_buf_addf(b, "%s{\"id\":\"call_%s_%u_%u\",\"type\":\"%s\",\"%s\":{\"name\":", i > 0 ? "," : "", c->id + 9,
-                    choice, i, t->custom ? "custom" : "function", t->custom ? "custom" : "function");
-        sl_buf_add_json(b, t->name);
-        sl_buf_adds(b, t->custom ? SL_STR(",\"input\":") : SL_STR(",\"arguments\":"));
-        sl_buf_add_json(b, t->arguments);
-        sl_buf_adds(b, SL_STR("}}"));
-    }
-    sl_buf_addc(b, ']');
-}
-
-static void add_message(struct sim_call *c, struct sl_buf *b, uint32_t choice)
-{
-    sl_buf_adds(b, SL_STR("\"message\":{\"role\":\"assistant\",\"content\":"));
-    if (c->n_tools > 0)
-        sl_buf_adds(b, SL_STR("null"));
-    else
-        sim_add_text(c, b, 0, c->pieces);
-    sl_buf_adds(b, SL_STR(",\"refusal\":null"));
-    if (c->n_tools > 0)
-        add_tools(c, b, choice);
-    sl_buf_adds(b, SL_STR(",\"annotations\":[]}"));
-}
-
-/* The text of a completion; with echo, the prompt comes first. */
-static void add_completion(struct sim_call *c, struct sl_buf *b, uint32_t choice)
-{
-    sl_buf_adds(b, SL_STR("\"text\":"));
-    if (!c->echo) {
-        sim_add_text(c, b, 0, c->pieces);
-        return;
-    }
-    sl_buf_add_json(b, c->prompt_texts[choice / c->n]);
-    if (!b->over)
-        b->n--; /* the closing quote: the text goes on */
-    size_t at = b->n;
-    sim_add_text(c, b, 0, c->pieces);
-    if (!b->over)
-        b->p[at] = ' '; /* the opening quote */
-}
-
-static void add_choice(struct sim_call *c, struct sl_buf *b, uint32_t choice)
-{
-    sl_buf_adds(b, choice > 0 ? SL_STR(",{\"index\":") : SL_STR("{\"index\":"));
-    sl_buf_add_u64(b, choice);
-    sl_buf_addc(b, ',');
-    if (c->kind == SIM_CHAT)
-        add_message(c, b, choice);
-    else
-        add_completion(c, b, choice);
-    sl_buf_adds(b, SL_STR(",\"logprobs\":null,\"finish_reason\":"));
-    sl_buf_adds(b, sim_finish_text(c));
-    sl_buf_addc(b, '}');
+    return kept_words(c, c->think_pieces, THINK_SHIFT);
 }
 
 static void answer_whole(struct sim_call *c)
 {
     struct sl_buf *b = &c->sim->out;
     sl_buf_reset(b);
-    sim_add_start(c, b, c->kind == SIM_CHAT ? SL_STR("chat.completion") : SL_STR("text_completion"));
-    for (uint32_t i = 0; i < c->n * c->prompts; i++)
-        add_choice(c, b, i);
-    sl_buf_addc(b, ']');
-    c->billed = true;
-    c->out_tokens = sim_completion_tokens(c) - c->reasoning;
-    if (sim_fault_marked(c, MARK_NO_USAGE) == NULL) {
-        sl_buf_adds(b, SL_STR(",\"usage\":"));
-        sim_add_usage(c, b);
-    }
-    sl_buf_addc(b, '}');
+    c->billed = !c->count;
+    c->out_tokens = c->count ? 0 : sim_completion_tokens(c) - c->reasoning;
+    c->format->whole(c, b);
     if (b->over) {
         c->billed = c->usage_sent = false;
         sim_refuse(c, &sim_error_too_large);
         return;
     }
-    if (!sim_fault_bytes(c, sl_buf_str(b), SIM_JSON))
-        sim_answer(c, 200, SIM_JSON, sl_buf_str(b));
+    if (!sim_fault_bytes(c, sl_buf_str(b), c->format->type))
+        sim_answer(c, 200, c->format->type, sl_buf_str(b));
 }
 
 static int64_t with_jitter(struct sim *s, int64_t ns)
@@ -176,23 +94,27 @@ static int64_t with_jitter(struct sim *s, int64_t ns)
     return ns + (int64_t)sl_rand_below(&s->rand, span + 1);
 }
 
-static void make_id(struct sim_call *c)
+void sim_make_id(struct sim_call *c, char *to, const char *prefix, unsigned digits)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789xX";
-    const char *prefix = c->kind == SIM_CHAT ? "chatcmpl-" : "cmpl-";
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789xX";
     size_t n = strlen(prefix);
-    uint64_t r[3] = {sl_rand_next(&c->sim->rand), sl_rand_next(&c->sim->rand), sl_rand_next(&c->sim->rand)};
-    memcpy(c->id, prefix, n);
-    for (unsigned i = 0; i < 29; i++) /* as long as the real ones; ten digits of six bits out of each number */
-        c->id[n + i] = digits[r[i / 10] >> (6 * (i % 10)) & 63];
-    c->id[n + 29] = 0;
+    uint64_t r = 0;
+    memcpy(to, prefix, n);
+    for (unsigned i = 0; i < digits; i++) { /* ten digits of six bits out of each number */
+        r = i % 10 == 0 ? sl_rand_next(&c->sim->rand) : r;
+        to[n + i] = alphabet[r >> (6 * (i % 10)) & 63];
+    }
+    to[n + digits] = 0;
 }
 
 void sim_answer_begin(struct sim_call *c)
 {
     const struct sim_settings *set = &c->sim->set;
     int64_t wait = set->ttft_ns > 0 ? with_jitter(c->sim, set->ttft_ns) : 0;
-    make_id(c);
+    if (c->format == &sim_chat)
+        sim_make_id(c, c->id, "chatcmpl-", 29); /* as long as the real ones */
+    else if (c->format == &sim_completion)
+        sim_make_id(c, c->id, "cmpl-", 29);
     c->created = sl_loop_wall(c->sim->loop) / SL_SEC;
     if (!c->stream && set->token_ns > 0)
         wait += with_jitter(c->sim, set->token_ns * (int64_t)c->tokens);
@@ -202,4 +124,83 @@ void sim_answer_begin(struct sim_call *c)
         sim_stream_begin(c);
     else
         answer_whole(c);
+}
+
+/* ---- a stream as a row of parts ---- */
+
+static uint32_t pieces_of(const struct sim_call *c, const struct sim_part *p)
+{
+    switch (p->kind) {
+    case PART_THINK:
+        return c->think_pieces;
+    case PART_TEXT:
+        return c->text_pieces;
+    case PART_TOOL:
+        return sim_tool_pieces(&c->tools[p->tool]) - 1; /* without its name: that opens the part */
+    }
+    return 0;
+}
+
+static void next_beat(struct sim_call *c)
+{
+    struct sim_beat *at = &c->beat;
+    at->sub = 0;
+    switch (at->kind) {
+    case BEAT_BEGIN:
+        at->kind = c->n_parts > 0 ? BEAT_OPEN : BEAT_FINISH;
+        return;
+    case BEAT_OPEN:
+        at->piece = 0;
+        at->kind = pieces_of(c, &c->parts[at->part]) > 0 ? BEAT_PIECE : BEAT_CLOSE;
+        return;
+    case BEAT_PIECE:
+        if (++at->piece == pieces_of(c, &c->parts[at->part]))
+            at->kind = BEAT_CLOSE;
+        return;
+    case BEAT_CLOSE:
+        at->kind = ++at->part < c->n_parts ? BEAT_OPEN : BEAT_FINISH;
+        return;
+    case BEAT_FINISH:
+    case BEAT_OVER:
+        at->kind = BEAT_OVER;
+        return;
+    }
+}
+
+/* Text counts piece by piece; a call whole, as soon as it begins: a provider made it whole. */
+static void count_beat(struct sim_call *c)
+{
+    const struct sim_part *p = &c->parts[c->beat.part];
+    if (c->beat.sub > 0)
+        return;
+    if (c->beat.kind == BEAT_OPEN && p->kind == PART_TOOL)
+        c->out_tokens += sim_tool_tokens(&c->tools[p->tool]);
+    else if (c->beat.kind == BEAT_PIECE && p->kind == PART_TEXT)
+        c->out_tokens++;
+}
+
+bool sim_beat_event(struct sim_call *c, struct sl_buf *b,
+                    bool (*write)(struct sim_call *c, struct sl_buf *b, struct sim_beat at))
+{
+    while (c->beat.kind != BEAT_OVER) {
+        size_t before = b->n;
+        count_beat(c);
+        if (write(c, b, c->beat))
+            c->beat.sub++;
+        else
+            next_beat(c);
+        if (b->n > before || b->over)
+            return !b->over;
+    }
+    return false;
+}
+
+bool sim_beat_paced(const struct sim_call *c)
+{
+    return c->beat.kind == BEAT_PIECE && c->beat.sub == 0;
+}
+
+uint32_t sim_shown_tokens(const struct sim_call *c)
+{
+    return c->out_tokens < UINT32_MAX ? (uint32_t)c->out_tokens : UINT32_MAX;
 }

@@ -13,6 +13,7 @@ static size_t bounded(int64_t arg, size_t most)
 /* ---- instead of an answer ---- */
 
 static const struct sim_error busy = {
+    .trouble = TROUBLE_BUSY,
     .status = 503,
     .type = "service_unavailable_error",
     .code = "server_is_overloaded",
@@ -118,7 +119,8 @@ bool sim_retry_date(struct sim_call *c, int64_t arg)
     char date[SL_HTTP_DATE];
     int64_t ahead = (int64_t)bounded(arg, 86400000) * SL_MS;
     sl_http_date(sl_loop_wall(c->sim->loop) + ahead, date);
-    sim_refuse(c, &(struct sim_error){.status = 429,
+    sim_refuse(c, &(struct sim_error){.trouble = TROUBLE_RATE,
+                                      .status = 429,
                                       .type = "rate_limit_error",
                                       .code = "rate_limit_exceeded",
                                       .message = "Rate limit reached for requests. Please try again later.",
@@ -155,13 +157,16 @@ static void send_split(struct sim_call *c, struct sl_str body)
 }
 
 /* RFC 1952 with stored blocks of RFC 1951 3.2.4: gzip that any reader must take, without a compressor. */
-static uint32_t crc32_ieee(struct sl_str s)
+uint32_t sim_crc32(struct sl_str s)
 {
+    static const uint32_t nibbles[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+                                         0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+                                         0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
     uint32_t crc = 0xffffffffu;
     for (size_t i = 0; i < s.n; i++) {
         crc ^= (unsigned char)s.p[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (0xedb88320u & (0u - (crc & 1u)));
+        crc = (crc >> 4) ^ nibbles[crc & 15];
+        crc = (crc >> 4) ^ nibbles[crc & 15];
     }
     return ~crc;
 }
@@ -184,7 +189,7 @@ static void add_gzip(struct sl_buf *b, struct sl_str body)
         add_le(b, ~(uint32_t)part.n & 0xffffu, 2);
         sl_buf_adds(b, part);
     } while (left.n > 0);
-    add_le(b, crc32_ieee(body), 4);
+    add_le(b, sim_crc32(body), 4);
     add_le(b, (uint32_t)body.n, 4);
 }
 

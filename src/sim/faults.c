@@ -1,54 +1,64 @@
 /* The table of faults: a row each, with its name, what it does, where it acts and by what. If you add one: a row here; a function
  * in deliver.c when no stage knows it yet; a test in tests/unit/sim.
  *
- * Error bodies as openai.md section 2 has them (November 2026). */
+ * Error bodies as openai.md section 2 has them (November 2026); vendors.c has the other vendors' words for the same troubles. */
 #include "sim/sim_int.h"
 
-#define ERROR(id, s, t, c, m)                                                                                          \
-    static const struct sim_error id = {.status = (s), .type = (t), .code = (c), .message = (m)}
-#define ERROR_WITH(id, s, t, c, m, h, v)                                                                               \
+#define ERROR(id, what, s, t, c, m)                                                                                    \
     static const struct sim_error id = {                                                                               \
-        .status = (s), .type = (t), .code = (c), .message = (m), .header = (h), .value = (v)}
+        .trouble = TROUBLE_##what, .status = (s), .type = (t), .code = (c), .message = (m)}
+#define ERROR_WITH(id, what, wait, s, t, c, m, h, v)                                                                   \
+    static const struct sim_error id = {.trouble = TROUBLE_##what,                                                     \
+                                        .status = (s),                                                                 \
+                                        .type = (t),                                                                   \
+                                        .code = (c),                                                                   \
+                                        .message = (m),                                                                \
+                                        .header = (h),                                                                 \
+                                        .value = (v),                                                                  \
+                                        .wait_ms = (wait)}
 
 #define QUOTA "You exceeded your current quota, please check your plan and billing details."
 #define RATE "Rate limit reached for requests. Please try again later."
 #define BUSY "The model is currently overloaded with other requests. Please try again later."
 
-ERROR(e400, 400, "invalid_request_error", "invalid_value", "Invalid value.");
-ERROR(e_policy, 400, "invalid_request_error", "content_policy_violation",
+ERROR(e400, INVALID, 400, "invalid_request_error", "invalid_value", "Invalid value.");
+ERROR(e_policy, POLICY, 400, "invalid_request_error", "content_policy_violation",
       "Your request was rejected by the safety system.");
-ERROR(e403, 403, "invalid_request_error", "unsupported_country_region_territory",
+ERROR(e403, COUNTRY, 403, "invalid_request_error", "unsupported_country_region_territory",
       "Country, region, or territory not supported.");
-ERROR(e403_scope, 403, "permission_error", NULL, "You have insufficient permissions for this operation.");
-ERROR(e408, 408, "server_error", NULL, "Request timed out.");
-ERROR(e409, 409, "invalid_request_error", "conflict", "The resource is being changed by another request.");
-ERROR(e422, 422, "invalid_request_error", NULL, "Unprocessable entity.");
-ERROR_WITH(e429, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "1");
-ERROR_WITH(e429_ms, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after-ms", "30");
-ERROR_WITH(e429_long, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "86400");
-ERROR_WITH(e429_odd, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "-1e9 soon");
-ERROR(e429_bare, 429, "rate_limit_error", "rate_limit_exceeded", RATE);
-ERROR_WITH(e_slow, 429, "rate_limit_error", "slow_down", "Requests grew too fast. Please slow down.", "retry-after",
-           "1");
-ERROR(e_quota, 429, "insufficient_quota", "insufficient_quota", QUOTA);
-ERROR(e_credit, 429, "insufficient_quota", "credit_balance_exhausted", QUOTA);
-ERROR(e_org_spend, 429, "insufficient_quota", "organization_spend_limit_exceeded", QUOTA);
-ERROR(e_project, 429, "insufficient_quota", "project_spend_limit_exceeded", QUOTA);
-ERROR(e_org_usage, 429, "insufficient_quota", "organization_usage_limit_exceeded", QUOTA);
-ERROR(e_tier, 429, "rate_limit_error", "resource_unavailable", "No capacity for this service tier.");
-ERROR(e500, 500, "server_error", NULL, "The server had an error while processing your request. Sorry about that!");
-ERROR(e503, 503, "service_unavailable_error", "server_is_overloaded", BUSY);
-ERROR_WITH(e503_wait, 503, "service_unavailable_error", "server_is_overloaded", BUSY, "retry-after", "1");
-ERROR(e504, 504, "server_error", NULL, "The gateway timed out.");
-ERROR(e529, 529, "overloaded_error", "overloaded", "Overloaded.");
+ERROR(e403_scope, SCOPE, 403, "permission_error", NULL, "You have insufficient permissions for this operation.");
+ERROR(e408, TIMEOUT, 408, "server_error", NULL, "Request timed out.");
+ERROR(e409, CONFLICT, 409, "invalid_request_error", "conflict", "The resource is being changed by another request.");
+ERROR(e422, UNPROCESSABLE, 422, "invalid_request_error", NULL, "Unprocessable entity.");
+ERROR_WITH(e429, RATE, 1000, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "1");
+ERROR_WITH(e429_ms, RATE, 30, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after-ms", "30");
+ERROR_WITH(e429_long, RATE, 86400000, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "86400");
+ERROR_WITH(e429_odd, RATE, 0, 429, "rate_limit_error", "rate_limit_exceeded", RATE, "retry-after", "-1e9 soon");
+ERROR(e429_bare, RATE, 429, "rate_limit_error", "rate_limit_exceeded", RATE);
+ERROR_WITH(e_slow, SLOW_DOWN, 1000, 429, "rate_limit_error", "slow_down", "Requests grew too fast. Please slow down.",
+           "retry-after", "1");
+ERROR(e_quota, QUOTA, 429, "insufficient_quota", "insufficient_quota", QUOTA);
+ERROR(e_credit, CREDIT, 429, "insufficient_quota", "credit_balance_exhausted", QUOTA);
+ERROR(e_org_spend, ORG_SPEND, 429, "insufficient_quota", "organization_spend_limit_exceeded", QUOTA);
+ERROR(e_project, PROJECT_SPEND, 429, "insufficient_quota", "project_spend_limit_exceeded", QUOTA);
+ERROR(e_org_usage, ORG_USAGE, 429, "insufficient_quota", "organization_usage_limit_exceeded", QUOTA);
+ERROR(e_tier, TIER, 429, "rate_limit_error", "resource_unavailable", "No capacity for this service tier.");
+ERROR(e500, INTERNAL, 500, "server_error", NULL,
+      "The server had an error while processing your request. Sorry about that!");
+ERROR(e503, BUSY, 503, "service_unavailable_error", "server_is_overloaded", BUSY);
+ERROR_WITH(e503_wait, BUSY, 1000, 503, "service_unavailable_error", "server_is_overloaded", BUSY, "retry-after", "1");
+ERROR(e504, GATEWAY_TIMEOUT, 504, "server_error", NULL, "The gateway timed out.");
+ERROR(e529, OVERLOADED, 529, "overloaded_error", "overloaded", "Overloaded.");
 static const struct sim_error e_context = {
+    .trouble = TROUBLE_CONTEXT,
     .status = 400,
     .type = "invalid_request_error",
     .code = "context_length_exceeded",
     .param = "messages",
     .message =
         "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens."};
-static const struct sim_error e404 = {.status = 404,
+static const struct sim_error e404 = {.trouble = TROUBLE_MODEL,
+                                      .status = 404,
                                       .type = "invalid_request_error",
                                       .code = "model_not_found",
                                       .message = "The model does not exist or you do not have access to it."};
@@ -63,14 +73,16 @@ static const struct sim_error e302 = {.status = 302,
                                       .header = "location",
                                       .value = "http://127.0.0.1:9/elsewhere"};
 
-const struct sim_error sim_error_not_found = {.status = 404, .type = "invalid_request_error", .message = "Invalid URL"};
+const struct sim_error sim_error_not_found = {
+    .trouble = TROUBLE_PATH, .status = 404, .type = "invalid_request_error", .message = "Invalid URL"};
 const struct sim_error sim_error_key = {
+    .trouble = TROUBLE_KEY,
     .status = 401,
     .type = "invalid_request_error",
     .code = "invalid_api_key",
     .message = "Incorrect API key provided: sk-sim**********mask. You can find your API key in your account."};
 const struct sim_error sim_error_too_large = {
-    .status = 413, .message = "Payload Too Large\n", .content_type = "text/plain"};
+    .trouble = TROUBLE_TOO_LARGE, .status = 413, .message = "Payload Too Large\n", .content_type = "text/plain"};
 
 #define ROW(n, p, d) .row = {(n), (d)}, .preset = (p)
 #define HOST(n, p, d)                                                                                                  \

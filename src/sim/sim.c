@@ -3,11 +3,10 @@
 #include "sim/sim.h"
 
 #include "base/mem.h"
+#include "sim/ask.h"
 #include "sim/sim_int.h"
 
 #define OUT_KEEP (1u << 20) /* the rendering buffer goes back below this after a giant */
-#define LIMIT_REQUESTS 10000
-#define LIMIT_TOKENS 2000000
 
 /* ---- JSON memory ---- */
 
@@ -106,63 +105,17 @@ void sim_finish(struct sim_call *c, bool complete)
 
 /* ---- sending ---- */
 
-static struct sl_str digits_of(struct sl_arena *a, int64_t v)
-{
-    char *p = sl_arena_alloc(a, 20);
-    return sl_str_of(p, sl_u64_digits(v > 0 ? (uint64_t)v : 0, p));
-}
-
-static struct sl_str request_id(struct sim_call *c)
-{
-    static const char hex[] = "0123456789abcdef";
-    char *p = sl_arena_alloc(c->s->arena, 36);
-    memcpy(p, "req_", 4);
-    for (int half = 0; half < 2; half++) {
-        uint64_t r = sl_rand_next(&c->sim->rand);
-        for (int i = 0; i < 16; i++)
-            p[4 + 16 * half + i] = hex[r >> (4 * i) & 15];
-    }
-    return sl_str_of(p, 36);
-}
-
-/* What is left of this minute's requests and tokens. Nothing is refused because of it. */
-static void add_limits(struct sim_call *c, struct http_headers *h)
-{
-    struct sim *s = c->sim;
-    struct sl_arena *a = c->s->arena;
-    int64_t minute = sl_loop_now(s->loop) / SL_MIN;
-    if (minute != s->minute) {
-        s->minute = minute;
-        s->minute_requests = s->minute_tokens = 0;
-    }
-    s->minute_requests++;
-    bool refused = c->status == 429;
-    http_headers_add(h, a, SL_STR("x-ratelimit-limit-requests"), SL_STR("10000"));
-    http_headers_add(h, a, SL_STR("x-ratelimit-limit-tokens"), SL_STR("2000000"));
-    http_headers_add(h, a, SL_STR("x-ratelimit-remaining-requests"),
-                     refused ? SL_STR("0") : digits_of(a, LIMIT_REQUESTS - s->minute_requests));
-    http_headers_add(h, a, SL_STR("x-ratelimit-remaining-tokens"), digits_of(a, LIMIT_TOKENS - s->minute_tokens));
-    http_headers_add(h, a, SL_STR("x-ratelimit-reset-requests"), refused ? SL_STR("1s") : SL_STR("6ms"));
-    http_headers_add(h, a, SL_STR("x-ratelimit-reset-tokens"), SL_STR("1m0s"));
-}
-
 void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length, const struct sim_error *e)
 {
     struct sl_arena *a = c->s->arena;
-    struct http_header room[16];
-    struct http_headers h = {.v = room, .n = 0, .cap = 16};
+    struct http_header room[28];
+    struct http_headers h = {.v = room, .n = 0, .cap = 28};
     SL_CHECK(!c->head_sent);
     c->head_sent = true;
     c->status = status;
     http_headers_add_id(&h, a, HN_CONTENT_TYPE, type);
-    http_headers_add_id(&h, a, HN_X_REQUEST_ID, request_id(c));
-    http_headers_add_id(&h, a, HN_OPENAI_PROCESSING_MS,
-                        digits_of(a, (sl_loop_now(c->sim->loop) - c->began_ns) / SL_MS));
-    http_headers_add(&h, a, SL_STR("openai-version"), SL_STR("2020-10-01"));
-    http_headers_add_id(&h, a, HN_OPENAI_ORGANIZATION, SL_STR("sluice-simulated"));
+    sim_vendor_headers(c, status, &h);
     http_headers_add(&h, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
-    if (!c->control)
-        add_limits(c, &h);
     if (e != NULL && e->header != NULL)
         http_headers_add(&h, a, sl_str_c(e->header), sl_str_c(e->value));
     const struct http_response r = {.status = status, .headers = h, .content_length = length};
@@ -183,36 +136,39 @@ void sim_answer(struct sim_call *c, int status, struct sl_str type, struct sl_st
     sim_finish(c, true);
 }
 
-static void add_text_or_null(struct sl_buf *b, const char *text)
-{
-    if (text != NULL)
-        sl_buf_add_json(b, sl_str_c(text));
-    else
-        sl_buf_adds(b, SL_STR("null"));
-}
-
 void sim_refuse(struct sim_call *c, const struct sim_error *e)
 {
+    struct sim_vendor_error said;
+    struct sim_error plain = *e;
+    sim_vendor_error(c, e, &said);
+    if (!said.takes_header)
+        plain.header = NULL;
+    if (c->vendor == VENDOR_AWS && said.kind != NULL) {
+        plain.header = "x-amzn-errortype";
+        plain.value =
+            sl_arena_printf(c->s->arena, "%s:http://internal.amazon.com/coral/com.amazon.bedrock/", said.kind).p;
+    }
+    sim_head(c, said.status, said.type, (int64_t)said.body.n, &plain);
+    sim_send(c, said.body, true);
+    sim_finish(c, true);
+}
+
+bool sim_say_no(struct sim_call *c, const char *format, ...)
+{
+    va_list ap;
     struct sl_buf b;
     sl_buf_init(&b, 8192);
-    if (e->type == NULL) {
-        sl_buf_adds(&b, sl_str_c(e->message));
-    } else {
-        sl_buf_adds(&b, SL_STR("{\"error\":{\"message\":"));
-        sl_buf_add_json(&b, sl_str_c(e->message));
-        sl_buf_adds(&b, SL_STR(",\"type\":"));
-        sl_buf_add_json(&b, sl_str_c(e->type));
-        sl_buf_adds(&b, SL_STR(",\"param\":"));
-        add_text_or_null(&b, e->param);
-        sl_buf_adds(&b, SL_STR(",\"code\":"));
-        add_text_or_null(&b, e->code);
-        sl_buf_adds(&b, SL_STR("}}"));
-    }
-    struct sl_str type = e->content_type != NULL ? sl_str_c(e->content_type) : SIM_JSON;
-    sim_head(c, e->status, type, (int64_t)b.n, e);
-    sim_send(c, sl_buf_str(&b), true);
-    sim_finish(c, true);
+    va_start(ap, format);
+    sl_buf_addv(&b, format, ap);
+    va_end(ap);
+    struct sl_str message = sl_arena_str(c->s->arena, sl_buf_str(&b));
     sl_buf_done(&b);
+    sim_refuse(c, &(struct sim_error){.trouble = TROUBLE_SAID,
+                                      .status = 400,
+                                      .type = "invalid_request_error",
+                                      .code = "invalid_value",
+                                      .message = message.p});
+    return false;
 }
 
 void sim_raw(struct sim_call *c, struct sl_str bytes, bool close)
@@ -271,21 +227,6 @@ static void get_models(struct sim_call *c, struct sl_str id)
 
 /* ---- routes ---- */
 
-static bool key_is_fine(const struct sim_call *c)
-{
-    struct sl_str given = http_headers_get(&c->r->headers, HN_AUTHORIZATION);
-    if (c->sim->set.n_keys == 0)
-        return true;
-    if (!sl_str_starts_nocase(given, SL_STR("Bearer ")))
-        return false;
-    given = sl_str_from(given, 7);
-    for (unsigned i = 0; i < c->sim->set.n_keys; i++) {
-        if (sl_str_eq(given, sl_str_c(c->sim->set.keys[i])))
-            return true;
-    }
-    return false;
-}
-
 struct route {
     enum http_method method;
     struct sl_str path;
@@ -326,9 +267,12 @@ static void go_on(struct sim_call *c)
 
 static void serve_post(struct sim_call *c, struct sl_str raw)
 {
+    struct sim_ask a;
     yyjson_doc *doc = read_json(c->sim, raw);
     yyjson_val *root = yyjson_doc_get_root(doc);
-    bool good = sim_request_read(c, root, raw);
+    c->n = c->prompts = 1;
+    sim_ask_begin(&a, c, raw);
+    bool good = c->format->read(&a, root) && (c->kind == SIM_EMBEDDINGS || sim_ask_settle(&a));
     if (good) {
         sim_faults_choose(c);
         good = c->kind != SIM_EMBEDDINGS || sim_embeddings_read(c, root);
@@ -344,9 +288,11 @@ static void serve_post(struct sim_call *c, struct sl_str raw)
         go_on(c);
 }
 
-static void route_get(struct sim_call *c, struct sl_str path)
+static void route_get(struct sim_call *c)
 {
-    struct sl_str list = SL_STR("/models");
+    struct sl_str path = c->r->path, list = SL_STR("/models");
+    if (sl_str_starts(path, SL_STR("/v1/")))
+        path = sl_str_from(path, 3);
     if (c->r->method == HTTP_GET && sl_str_eq(path, list))
         get_models(c, SL_STR_NONE);
     else if (c->r->method == HTTP_GET && sl_str_starts(path, SL_STR("/models/")))
@@ -355,40 +301,23 @@ static void route_get(struct sim_call *c, struct sl_str path)
         sim_refuse(c, &sim_error_not_found);
 }
 
-static const struct {
-    struct sl_str path;
-    enum sim_kind kind;
-} posts[] = {
-    {SL_STR_INIT("/chat/completions"), SIM_CHAT},
-    {SL_STR_INIT("/completions"), SIM_COMPLETION},
-    {SL_STR_INIT("/embeddings"), SIM_EMBEDDINGS},
-};
-
 static void route(struct sim_call *c, struct sl_str raw)
 {
-    struct sl_str path = c->r->path;
     if (c->control) {
         route_control(c);
         return;
     }
     c->sim->n_requests++;
-    if (!key_is_fine(c)) {
-        sim_refuse(c, &sim_error_key);
-        return;
-    }
-    if (sl_str_starts(path, SL_STR("/v1/")))
-        path = sl_str_from(path, 3);
-    for (size_t i = 0; c->r->method == HTTP_POST && i < sizeof posts / sizeof posts[0]; i++) {
-        if (!sl_str_eq(posts[i].path, path))
-            continue;
-        c->kind = posts[i].kind;
-        if (c->too_large)
-            sim_refuse(c, &sim_error_too_large);
-        else
-            serve_post(c, raw);
-        return;
-    }
-    route_get(c, path);
+    bool found = sim_path_find(c);
+    const struct sim_error *e = sim_key_error(c, raw);
+    if (e != NULL)
+        sim_refuse(c, e);
+    else if (found && c->too_large)
+        sim_refuse(c, &sim_error_too_large);
+    else if (found)
+        serve_post(c, raw);
+    else
+        route_get(c);
 }
 
 /* ---- the app ---- */
@@ -440,7 +369,7 @@ static void on_room(void *x)
 {
     struct sim_call *c = x;
     bool waits = sl_timer_is_armed(&c->timer);
-    if (!c->released && c->stream && c->head_sent && c->chunk_head.n > 0 && !waits && !c->stopped)
+    if (!c->released && c->streaming && c->head_sent && !waits && !c->stopped)
         sim_stream_go(c);
 }
 

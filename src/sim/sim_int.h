@@ -1,6 +1,10 @@
-/* Inside sim/ only. A call goes: read the request (request.c) -> choose faults (faults.c) -> wait -> faults that answer
- * themselves -> the answer whole (answer.c) or as a stream (stream.c), its bytes sent as they are or by a fault that
- * handles bytes (deliver.c) -> the account (account.c). */
+/* Inside sim/ only. A call goes: find its format by the path (paths.c) -> read the request in that format (NAME_read.c), which
+ * refuses what the vendor refuses and tells ask.c what was asked -> decide what the answer says (ask.c) -> choose faults
+ * (faults.c) -> wait -> faults that answer themselves -> the answer whole (answer.c) or as a stream (stream.c), written in its
+ * format (NAME_write.c), its bytes sent as they are or by a fault that handles bytes (deliver.c) -> the account (account.c).
+ *
+ * If you add a format: a struct sim_format, a reader, a writer; a row in paths.c; its errors in vendors.c. Nothing here knows
+ * the codecs of dialect/: the simulator is a second, independent reading of the same specifications. */
 #ifndef SLUICE_SIM_SIM_INT_H
 #define SLUICE_SIM_SIM_INT_H
 
@@ -35,6 +39,23 @@
 #define SIM_TEXT 44u                   /* of names and ids in a record; longer ones are cut */
 
 struct sim_call;
+struct sim_ask; /* ask.h */
+
+/* Whose words errors and headers have. */
+enum sim_vendor {
+    VENDOR_OPENAI = 0,
+    VENDOR_ANTHROPIC,
+    VENDOR_GOOGLE,
+    VENDOR_AWS
+};
+#define SIM_VENDORS 4u
+
+/* How a format is carried: the same body differs a little by the cloud that it goes through. */
+enum sim_carrier {
+    CARRIER_OWN = 0, /* the vendor's own API */
+    CARRIER_VERTEX,
+    CARRIER_BEDROCK
+};
 
 /* ---- faults ---- */
 
@@ -74,13 +95,47 @@ enum sim_bytes {     /* how a body is sent */
 
 typedef bool sim_fault_f(struct sim_call *c, int64_t arg); /* true: the answer is made, or never will be */
 
+enum sim_trouble {    /* what an error is about: vendors.c has its words for each vendor */
+    TROUBLE_NONE = 0, /* as it is, in OpenAI's form */
+    TROUBLE_SAID,     /* 400 with this message, in the vendor's form */
+    TROUBLE_INVALID,
+    TROUBLE_CONTEXT,
+    TROUBLE_POLICY,
+    TROUBLE_KEY,
+    TROUBLE_WRONG_KEY, /* Google tells keys and tokens apart */
+    TROUBLE_NO_KEY,
+    TROUBLE_COUNTRY,
+    TROUBLE_SCOPE,
+    TROUBLE_MODEL,
+    TROUBLE_PATH,
+    TROUBLE_TIMEOUT,
+    TROUBLE_CONFLICT,
+    TROUBLE_TOO_LARGE,
+    TROUBLE_UNPROCESSABLE,
+    TROUBLE_RATE,
+    TROUBLE_SLOW_DOWN,
+    TROUBLE_QUOTA,
+    TROUBLE_CREDIT,
+    TROUBLE_ORG_SPEND,
+    TROUBLE_PROJECT_SPEND,
+    TROUBLE_ORG_USAGE,
+    TROUBLE_TIER,
+    TROUBLE_INTERNAL,
+    TROUBLE_BUSY,
+    TROUBLE_GATEWAY_TIMEOUT,
+    TROUBLE_OVERLOADED,
+    TROUBLE_COUNT
+};
+
 struct sim_error { /* an answer that is an error */
+    enum sim_trouble trouble;
     int status;
     const char *type;         /* NULL: the body is `message` as it is */
     const char *code, *param; /* NULL: null */
     const char *message;
     const char *content_type;   /* NULL: application/json */
     const char *header, *value; /* one more header, or NULL */
+    int64_t wait_ms;            /* when to come again, for vendors that say it in the body; 0: not said */
 };
 
 struct sim_fault {
@@ -112,8 +167,10 @@ struct sim_served {                 /* one request, as /sim/count tells it */
     char model[SIM_TEXT];
     uint64_t bytes;                                 /* of the body */
     uint32_t prompt, cached, completion, reasoning; /* what a provider would bill: nothing for an error */
+    uint32_t written;                               /* of prompt: to the cache */
     uint16_t status;                                /* 0: no head was sent */
     uint8_t stream, complete, usage_sent, faulty;
+    const struct sim_format *format; /* NULL: none was found */
 };
 
 /* ---- the simulator ---- */
@@ -141,19 +198,62 @@ struct sim {
 enum sim_kind {
     SIM_CHAT = 0,
     SIM_COMPLETION,
-    SIM_EMBEDDINGS
+    SIM_EMBEDDINGS,
+    SIM_OTHER /* kinds above are OpenAI's older APIs; the others differ in their format alone */
 };
 enum sim_finish {
     FINISH_STOP = 0,
     FINISH_LENGTH,
-    FINISH_TOOLS
+    FINISH_TOOLS,
+    FINISH_SEQUENCE /* a stop sequence was met */
 };
 
 struct sim_tool {
     struct sl_str name, arguments; /* arguments: JSON text; of a custom tool the input */
     bool custom;
 };
-#define SIM_TOOLS_MAX 2u
+#define SIM_TOOLS_MAX 8u
+
+/* ---- formats ---- */
+
+/* Where a stream of parts is. A beat may make several events: `sub` counts them. */
+enum sim_beat_kind {
+    BEAT_BEGIN = 0,
+    BEAT_OPEN,  /* a part begins */
+    BEAT_PIECE, /* some of it */
+    BEAT_CLOSE,
+    BEAT_FINISH, /* no part follows */
+    BEAT_OVER
+};
+struct sim_beat {
+    enum sim_beat_kind kind;
+    unsigned part, sub;
+    uint32_t piece;
+};
+enum sim_part_kind {
+    PART_THINK = 0,
+    PART_TEXT,
+    PART_TOOL
+};
+struct sim_part {
+    enum sim_part_kind kind;
+    unsigned tool; /* PART_TOOL: index in tools */
+};
+#define SIM_PARTS_MAX (SIM_TOOLS_MAX + 2u)
+
+struct sim_format {
+    const char *name; /* in the account */
+    enum sim_vendor vendor;
+    /* Reads what was asked; false: it has refused. */
+    bool (*read)(struct sim_ask *a, yyjson_val *root);
+    void (*whole)(struct sim_call *c, struct sl_buf *b);
+    bool (*event)(struct sim_call *c, struct sl_buf *b);    /* the next event; false: none is left */
+    bool (*paced)(const struct sim_call *c);                /* whether the next event takes a token's time */
+    void (*garbage)(struct sim_call *c, struct sl_buf *b);  /* an event that is no JSON */
+    void (*trouble)(struct sim_call *c, struct sl_buf *b);  /* an error event */
+    void (*comments)(struct sim_call *c, struct sl_buf *b); /* what a reader has to pass over */
+    struct sl_str type, stream_type;                        /* content-type */
+};
 
 struct sim_call { /* lives in the stream's arena */
     struct sim *sim;
@@ -165,23 +265,42 @@ struct sim_call { /* lives in the stream's arena */
     struct sl_chunks body;
     bool too_large, head_sent, gone, released, control;
     /* what was asked */
+    const struct sim_format *format; /* NULL: no such path */
+    enum sim_vendor vendor;          /* whose errors: the carrier's before the format's */
+    enum sim_carrier carrier;
+    bool array;        /* Gemini: a stream as one JSON array */
+    bool bedrock_body; /* InvokeModel: the vendor's own body behind AWS' headers */
+    bool count;        /* only the tokens are asked for */
     enum sim_kind kind;
+    struct sl_str version;         /* of the API, as the path has it */
     struct sl_str model, snapshot; /* as asked for; as the answer calls it */
     struct sl_str tier;            /* service_tier of the answer */
     bool stream, include_usage, obfuscate, echo;
-    uint32_t n, prompts;               /* choices per prompt, prompts */
-    const struct sl_str *prompt_texts; /* COMPLETION with echo */
-    uint32_t prompt, cached, reasoning;
+    uint32_t n, prompts;                /* choices per prompt, prompts */
+    const struct sl_str *prompt_texts;  /* COMPLETION with echo */
+    uint32_t prompt, cached, reasoning; /* cached and written are parts of prompt */
+    uint32_t written, written_1h;       /* written_1h is a part of written */
     /* the answer */
-    uint32_t tokens; /* of one choice */
-    uint32_t pieces; /* body events of one choice */
+    uint32_t tokens;                    /* of one choice */
+    uint32_t pieces;                    /* body events of one choice */
+    uint32_t text_pieces, think_pieces; /* of them */
     enum sim_finish finish;
-    struct sl_str text; /* JSON text, or empty: words */
+    struct sl_str stopped_by; /* FINISH_SEQUENCE */
+    struct sl_str text;       /* or empty: words */
+    bool thinks;              /* a part of thinking is shown, be its text hidden or not */
+    bool redacted;            /* the whole of it is sealed */
+    struct sl_str signature;  /* of the thinking; base64 */
+    uint64_t nonce;           /* that the signature has in it */
     struct sim_tool tools[SIM_TOOLS_MAX];
     unsigned n_tools;
+    struct sim_part parts[SIM_PARTS_MAX];
+    unsigned n_parts;
+    struct sim_beat beat;
+    void *more; /* the format's own */
     struct sim_active faults[SIM_FAULTS_MAX];
     unsigned n_faults;
     char id[48];
+    char request_id[40]; /* "": not made yet */
     int64_t created, began_ns, next_ns;
     struct sl_str chunk_head; /* what each chunk begins with */
     uint32_t event;           /* next event */
@@ -190,27 +309,45 @@ struct sim_call { /* lives in the stream's arena */
     uint64_t sent; /* body bytes */
     int status;
     struct sl_str ready; /* EMBEDDINGS: the body */
-    bool stopped;        /* a stream that will say no more */
-    struct sl_str rest;  /* of a body that drips */
+    bool streaming;
+    bool stopped;       /* a stream that will say no more */
+    struct sl_str rest; /* of a body that drips */
     int64_t drip_ns;
 };
 
-/* request.c: reads what was asked into c; answers itself and gives false when it is wrong */
-bool sim_request_read(struct sim_call *c, yyjson_val *root, struct sl_str raw);
 extern const yyjson_alc sim_json_alc; /* sim.c: malloc of base/ */
 /* schema.c: JSON text that fits the schema (as far as it is simple); at most SIM_SCHEMA_BYTES, valid JSON always */
 void sim_schema_example(yyjson_val *schema, struct sl_buf *out);
-/* prefix.c: how many tokens of this prompt were seen before, in steps of 128; remembers it */
-uint32_t sim_prefix_cached(struct sim *s, uint32_t prompt_tokens, yyjson_val *root, struct sl_str raw);
+/* paths.c: which format a path speaks; model and verb where the path has them. False: none. */
+bool sim_path_find(struct sim_call *c);
+/* keys.c: what is wrong with the credentials; NULL: nothing */
+const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body);
+const struct sim_error *sim_aws_key_error(struct sim_call *c, struct sl_str body); /* sigv4.c */
+extern const struct sim_format sim_anthropic, sim_claude_frames, sim_gemini, sim_converse, sim_bedrock_count;
+extern const struct sim_format sim_chat, sim_completion, sim_embeddings; /* chat_write.c */
+/* chat_read.c */
+bool sim_chat_read(struct sim_ask *a, yyjson_val *root); /* all three */
+bool sim_openai_no(struct sim_call *c, const char *code, const char *param, const char *format, ...) SL_PRINTF(4, 5);
+bool sim_openai_model(struct sim_ask *a, yyjson_val *root);
+bool sim_openai_reasons(const struct sim_call *c); /* by the model's name */
+bool sim_openai_strict(const struct sim_call *c);
 
 /* answer.c */
 void sim_answer_begin(struct sim_call *c); /* ids, latency, then whole or stream */
 void sim_add_text(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to); /* pieces, escaped for JSON */
-void sim_add_usage(struct sim_call *c, struct sl_buf *b);
-void sim_add_start(const struct sim_call *c, struct sl_buf *b, struct sl_str object);
+void sim_add_think(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to);
+struct sl_str sim_words(struct sim_call *c, uint32_t n); /* the text of n words, in the arena */
+struct sl_str sim_think_text(struct sim_call *c);
+void sim_make_id(struct sim_call *c, char *to, const char *prefix, unsigned digits); /* to: with a NUL behind it */
+/* What the format's event does when its stream is a row of parts: asks `write` for one event of each beat and sub; its result:
+ * there are more of this beat. */
+bool sim_beat_event(struct sim_call *c, struct sl_buf *b,
+                    bool (*write)(struct sim_call *c, struct sl_buf *b, struct sim_beat at));
+bool sim_beat_paced(const struct sim_call *c);
+uint32_t sim_shown_tokens(const struct sim_call *c);           /* of the answer so far, without reasoning */
 struct sl_str sim_piece(const struct sim_tool *t, uint32_t k); /* of a tool's arguments */
-uint32_t sim_tool_pieces(const struct sim_tool *t);
-struct sl_str sim_finish_text(const struct sim_call *c); /* with quotes */
+uint32_t sim_tool_pieces(const struct sim_tool *t);            /* with one for its name */
+uint32_t sim_tool_tokens(const struct sim_tool *t);
 uint64_t sim_completion_tokens(const struct sim_call *c);
 /* embed.c */
 bool sim_embeddings_read(struct sim_call *c, yyjson_val *root); /* makes c->ready; answers itself when it is wrong */
@@ -219,6 +356,8 @@ void sim_embeddings_prepare(struct sim *s);
 /* stream.c */
 void sim_stream_begin(struct sim_call *c);
 void sim_stream_go(struct sim_call *c);
+struct sl_str sim_end_of_event(const struct sim_call *c);
+void sim_sse_comments(struct sim_call *c, struct sl_buf *b);
 void sim_stream_render(struct sim_call *c, struct sl_buf *out); /* all of it, for faults that handle bytes */
 
 /* faults.c */
@@ -229,11 +368,13 @@ const struct sim_active *sim_fault_marked(const struct sim_call *c, enum sim_mar
 bool sim_fault_instead(struct sim_call *c); /* true: the answer is made, or never will be */
 bool sim_fault_bytes(struct sim_call *c, struct sl_str body, struct sl_str type);
 int64_t sim_fault_delay_ns(const struct sim_call *c);
-extern const struct sim_error sim_error_not_found, sim_error_key, sim_error_too_large;
+extern const struct sim_error sim_error_not_found, sim_error_key, sim_error_too_large, sim_error_internal;
 /* deliver.c: the functions of rows of the table */
 sim_fault_f sim_reset_before_head, sim_reset_in_head, sim_close_in_head, sim_hang, sim_bad_head, sim_huge_head,
     sim_two_lengths, sim_garbage_body, sim_informational, sim_flap, sim_flap_period, sim_retry_date;
 void sim_deliver(struct sim_call *c, const struct sim_active *a, struct sl_str body, struct sl_str type);
+
+uint32_t sim_crc32(struct sl_str s); /* IEEE 802.3 */
 
 /* rules.c */
 void sim_rules_get(struct sim_call *c);
@@ -245,9 +386,31 @@ bool sim_rules_apply(struct sim_call *c);
 void sim_account_add(struct sim_call *c);
 void sim_account_get(struct sim_call *c);
 
+/* vendors.c */
+struct sim_vendor_error { /* an error in a vendor's words */
+    int status;
+    struct sl_str body, type; /* type: content-type; body in the arena */
+    const char *kind;         /* the vendor's name of it */
+    bool takes_header;        /* the error's own header is sent */
+};
+void sim_vendor_error(struct sim_call *c, const struct sim_error *e, struct sim_vendor_error *out);
+void sim_vendor_headers(struct sim_call *c, int status, struct http_headers *h);
+struct sl_str sim_request_id(struct sim_call *c); /* made once */
+/* sign.c */
+enum sim_signer {
+    SIGNER_ANTHROPIC = 0, /* valid on Anthropic's own API, Bedrock and Vertex */
+    SIGNER_GOOGLE,
+    SIGNER_OPENAI
+};
+/* base64 of opaque bytes; the same nonce, text and model family give the same. In the arena. */
+struct sl_str sim_sign(struct sim_call *c, enum sim_signer who, uint64_t nonce, struct sl_str bound);
+bool sim_sign_check(struct sim_call *c, enum sim_signer who, struct sl_str signature, struct sl_str bound,
+                    uint64_t *out_nonce);
+
 /* sim.c */
 #define SIM_JSON SL_STR("application/json")
 void sim_refuse(struct sim_call *c, const struct sim_error *e);
+bool sim_say_no(struct sim_call *c, const char *format, ...) SL_PRINTF(2, 3); /* 400 in the vendor's form; false */
 void sim_answer(struct sim_call *c, int status, struct sl_str type, struct sl_str body); /* whole, and finished */
 void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length, const struct sim_error *e);
 void sim_send(struct sim_call *c, struct sl_str bytes, bool last);

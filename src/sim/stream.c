@@ -1,9 +1,5 @@
-/* Streams: openai.md 6.7. Events are numbered from 0:
- *
- *   n roles (chat) | pieces of all choices in turn | n finish chunks | usage, when asked for | [DONE]
- *
- * One at a time as the clock says, or as many as fit when there is no latency. Everything that does not change between
- * the chunks of a call is made once (chunk_head). */
+/* Streams. Events are numbered from 0, as the format makes them: one at a time as the clock says, or as many as fit when there is no
+ * latency. */
 #include "sim/sim_int.h"
 
 #define BATCH_BYTES 16384u /* without latency: bytes in one write */
@@ -17,163 +13,19 @@ enum next {
     NEXT_RESET
 };
 
-static uint32_t choices(const struct sim_call *c)
-{
-    return c->n * c->prompts;
-}
-
-static uint32_t roles(const struct sim_call *c)
-{
-    return c->kind == SIM_CHAT ? choices(c) : 0;
-}
-
-static bool says_usage(const struct sim_call *c)
-{
-    return c->include_usage && sim_fault_marked(c, MARK_NO_USAGE) == NULL;
-}
-
-static struct sl_str end_of_event(const struct sim_call *c)
+struct sl_str sim_end_of_event(const struct sim_call *c)
 {
     return sim_fault_marked(c, MARK_CRLF) != NULL ? SL_STR("\r\n\r\n") : SL_STR("\n\n");
 }
 
-/* ---- chunks ---- */
-
-static void make_head(struct sim_call *c)
-{
-    struct sl_buf *b = &c->sim->out;
-    sl_buf_reset(b);
-    sl_buf_adds(b, SL_STR("data: "));
-    sim_add_start(c, b, c->kind == SIM_CHAT ? SL_STR("chat.completion.chunk") : SL_STR("text_completion"));
-    c->chunk_head = sl_arena_str(c->s->arena, sl_buf_str(b));
-}
-
-static void begin_choice(const struct sim_call *c, struct sl_buf *b, uint32_t choice)
-{
-    sl_buf_adds(b, c->chunk_head);
-    sl_buf_adds(b, SL_STR("{\"index\":"));
-    sl_buf_add_u64(b, choice);
-    if (c->kind == SIM_CHAT)
-        sl_buf_adds(b, SL_STR(",\"delta\":{"));
-}
-
-/* Random padding against guessing text from lengths. */
-static void add_obfuscation(struct sim_call *c, struct sl_buf *b)
-{
-    static const char noise[] = "K7vQ2mXp9LrT4wZc8BnY3sHd6JfG1kVaR5tEuNx0";
-    size_t n = 1 + sl_rand_below(&c->sim->rand, 12), from = sl_rand_below(&c->sim->rand, sizeof noise - 13);
-    sl_buf_adds(b, SL_STR(",\"obfuscation\":\""));
-    sl_buf_add(b, noise + from, n);
-    sl_buf_addc(b, '"');
-}
-
-static void end_chunk(struct sim_call *c, struct sl_buf *b)
-{
-    if (c->obfuscate)
-        add_obfuscation(c, b);
-    sl_buf_addc(b, '}');
-    sl_buf_adds(b, end_of_event(c));
-}
-
-static void end_choice(struct sim_call *c, struct sl_buf *b, struct sl_str finish)
-{
-    if (c->kind == SIM_CHAT)
-        sl_buf_addc(b, '}');
-    sl_buf_adds(b, SL_STR(",\"logprobs\":null,\"finish_reason\":"));
-    sl_buf_adds(b, finish);
-    sl_buf_adds(b, says_usage(c) ? SL_STR("}],\"usage\":null") : SL_STR("}]"));
-    end_chunk(c, b);
-}
-
-/* Piece k of the calls of a choice: a call's name first, then its arguments. */
-static void add_tool_piece(const struct sim_call *c, struct sl_buf *b, uint32_t choice, uint32_t k)
-{
-    unsigned i = 0;
-    while (i + 1 < c->n_tools && k >= sim_tool_pieces(&c->tools[i]))
-        k -= sim_tool_pieces(&c->tools[i++]);
-    const struct sim_tool *t = &c->tools[i];
-    const char *kind = t->custom ? "custom" : "function", *member = t->custom ? "input" : "arguments";
-    if (k == 0) {
-        sl_buf_addf(b, "\"tool_calls\":[{\"index\":%u,\"id\":\"call_%s_%u_%u\",\"type\":\"%s\",\"%s\":{\"name\":", i,
-                    c->id + 9, choice, i, kind, kind);
-        sl_buf_add_json(b, t->name);
-        sl_buf_addf(b, ",\"%s\":\"\"}}]", member);
-        return;
-    }
-    sl_buf_addf(b, "\"tool_calls\":[{\"index\":%u,\"%s\":{\"%s\":", i, kind, member);
-    sl_buf_add_json(b, sim_piece(t, k - 1));
-    sl_buf_adds(b, SL_STR("}}]"));
-}
-
-static void add_piece(struct sim_call *c, struct sl_buf *b, uint32_t choice, uint32_t k)
-{
-    begin_choice(c, b, choice);
-    if (c->n_tools > 0) {
-        add_tool_piece(c, b, choice, k);
-    } else {
-        sl_buf_adds(b, c->kind == SIM_CHAT ? SL_STR("\"content\":") : SL_STR(",\"text\":"));
-        sim_add_text(c, b, k, k + 1);
-    }
-    end_choice(c, b, SL_STR("null"));
-}
-
-/* Tokens of a call are all its own from the first piece on: a provider made it whole. */
-static void count_piece(struct sim_call *c, uint32_t k)
-{
-    if (c->n_tools == 0)
-        c->out_tokens++;
-    else if (k == 0)
-        c->out_tokens += c->tokens;
-}
-
-/* The event's bytes. False: there is none with this number. */
-static bool add_event(struct sim_call *c, struct sl_buf *b, uint32_t event)
-{
-    uint32_t of = choices(c), body = of * c->pieces;
-    if (event < roles(c)) {
-        begin_choice(c, b, event);
-        sl_buf_adds(b, c->n_tools > 0 ? SL_STR("\"role\":\"assistant\",\"content\":null,\"refusal\":null")
-                                      : SL_STR("\"role\":\"assistant\",\"content\":\"\",\"refusal\":null"));
-        end_choice(c, b, SL_STR("null"));
-        return true;
-    }
-    event -= roles(c);
-    if (event < body) {
-        add_piece(c, b, event % of, event / of);
-        count_piece(c, event / of);
-        return true;
-    }
-    event -= body;
-    if (event < of) {
-        begin_choice(c, b, event);
-        if (c->kind != SIM_CHAT)
-            sl_buf_adds(b, SL_STR(",\"text\":\"\""));
-        end_choice(c, b, sim_finish_text(c));
-        return true;
-    }
-    event -= of;
-    if (says_usage(c) && event-- == 0) {
-        sl_buf_adds(b, c->chunk_head);
-        sl_buf_adds(b, SL_STR("],\"usage\":"));
-        sim_add_usage(c, b);
-        end_chunk(c, b);
-        return true;
-    }
-    if (event > 0 || sim_fault_marked(c, MARK_NO_DONE) != NULL)
-        return false;
-    sl_buf_adds(b, SL_STR("data: [DONE]"));
-    sl_buf_adds(b, end_of_event(c));
-    return true;
-}
-
 /* ---- faults between events ---- */
 
-static void add_comments(struct sl_buf *b, uint32_t event)
+void sim_sse_comments(struct sim_call *c, struct sl_buf *b)
 {
     static const struct sl_str comments[] = {
         SL_STR_INIT(": keep-alive\n\n"), SL_STR_INIT(": ping\n"),          SL_STR_INIT("\n"), SL_STR_INIT(":\n\n"),
         SL_STR_INIT("retry: 3000\n"),    SL_STR_INIT(": \xc3\xa9\r\n\r\n")};
-    sl_buf_adds(b, comments[event % (sizeof comments / sizeof comments[0])]);
+    sl_buf_adds(b, comments[c->event % (sizeof comments / sizeof comments[0])]);
 }
 
 /* What a fault puts before the next event, or that it ends the stream here. */
@@ -182,7 +34,7 @@ static enum next fault_here(struct sim_call *c, struct sl_buf *b)
     for (unsigned i = 0; i < c->n_faults; i++) {
         const struct sim_active *a = &c->faults[i];
         if (a->fault->mark == MARK_COMMENTS)
-            add_comments(b, c->event);
+            c->format->comments(c, b);
         if (a->fault->stage != STAGE_STREAM || a->arg != (int64_t)c->event)
             continue;
         switch (a->fault->mark) {
@@ -195,12 +47,10 @@ static enum next fault_here(struct sim_call *c, struct sl_buf *b)
         case MARK_RESET:
             return NEXT_RESET;
         case MARK_GARBAGE:
-            sl_buf_adds(b, SL_STR("data: {\"id\": this is \xff no JSON\n\n"));
+            c->format->garbage(c, b);
             break;
         case MARK_ERROR:
-            sl_buf_adds(
-                b, SL_STR("data: {\"error\":{\"message\":\"The server had an error while processing your request.\","
-                          "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
+            c->format->trouble(c, b);
             return NEXT_CUT;
         default:
             break;
@@ -214,7 +64,7 @@ static enum next next_event(struct sim_call *c, struct sl_buf *b)
     enum next n = fault_here(c, b);
     if (n != NEXT_MORE)
         return n;
-    if (!add_event(c, b, c->event))
+    if (!c->format->event(c, b))
         return NEXT_END;
     c->event++;
     return NEXT_MORE;
@@ -222,10 +72,10 @@ static enum next next_event(struct sim_call *c, struct sl_buf *b)
 
 /* ---- pace ---- */
 
-/* When the next event is due; 0: now. Roles and what follows the last piece take no time. */
+/* Whether the next event has to wait for its time. */
 static bool is_paced(const struct sim_call *c)
 {
-    return c->sim->set.token_ns > 0 && c->event >= roles(c) && c->event < roles(c) + choices(c) * c->pieces;
+    return c->sim->set.token_ns > 0 && c->format->paced(c);
 }
 
 static void set_next(struct sim_call *c)
@@ -292,10 +142,9 @@ void sim_stream_render(struct sim_call *c, struct sl_buf *out)
 
 void sim_stream_begin(struct sim_call *c)
 {
-    struct sl_str type = SL_STR("text/event-stream; charset=utf-8");
+    struct sl_str type = c->array ? c->format->type : c->format->stream_type;
     struct sl_buf all;
-    make_head(c);
-    c->billed = true;
+    c->billed = c->streaming = true;
     c->next_ns = sl_loop_now(c->sim->loop);
     for (unsigned i = 0; i < c->n_faults; i++) {
         if (c->faults[i].fault->stage != STAGE_BYTES)

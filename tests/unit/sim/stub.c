@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct stub *stub_of(struct http_stream *s)
 {
@@ -220,11 +221,29 @@ struct stub *stub_ask(struct stub_world *w, const char *method, const char *targ
     return c;
 }
 
-struct stub *stub_post(struct stub_world *w, const char *target, const char *body)
+struct stub *stub_send(struct stub_world *w, const char *target, const char *headers, struct sl_str body)
 {
-    struct stub *c = stub_ask(w, "POST", target, NULL, sl_str_c(body));
+    struct stub *c = stub_ask(w, "POST", target, headers, body);
     SL_CHECK(vnet_run(w->v, NULL, NULL, 3600 * SL_SEC) == VNET_IDLE);
     return c;
+}
+
+struct stub *stub_post(struct stub_world *w, const char *target, const char *body)
+{
+    return stub_send(w, target, NULL, sl_str_c(body));
+}
+
+yyjson_doc *stub_last_record(struct stub_world *w)
+{
+    struct stub *c = stub_get(w, "/sim/count");
+    yyjson_doc *all = stub_json(c);
+    size_t n = 0;
+    char *text = yyjson_val_write(yyjson_arr_get_last(yyjson_doc_ptr_get(all, "/served")), YYJSON_WRITE_NOFLAG, &n);
+    yyjson_doc *d = text != NULL ? yyjson_read(text, n, YYJSON_READ_NOFLAG) : NULL;
+    free(text);
+    yyjson_doc_free(all);
+    stub_free(c);
+    return d;
 }
 
 struct stub *stub_get(struct stub_world *w, const char *target)

@@ -22,7 +22,7 @@ struct stub_write { /* one call of send_body that had bytes */
 };
 
 #define STUB_WRITES 4096
-#define STUB_HEADERS 24
+#define STUB_HEADERS 40
 
 struct stub {
     struct http_stream s; /* first */
@@ -66,5 +66,21 @@ yyjson_doc *stub_json(const struct stub *c);
 /* Event k of a stream: the text behind "data: "; p NULL when there is none. Comments and other fields are left out. */
 struct sl_str stub_event(const struct stub *c, unsigned k);
 unsigned stub_events(const struct stub *c);
+
+/* For looking into answers: "(none)" and -1 where nothing of that kind is. */
+static inline const char *stub_text_at(yyjson_doc *doc, const char *pointer)
+{
+    const char *s = yyjson_get_str(yyjson_doc_ptr_get(doc, pointer));
+    return s != NULL ? s : "(none)";
+}
+static inline int64_t stub_number_at(yyjson_doc *doc, const char *pointer)
+{
+    yyjson_val *v = yyjson_doc_ptr_get(doc, pointer);
+    return yyjson_is_int(v) ? yyjson_get_sint(v) : -1;
+}
+/* The newest record of the account, to be freed. */
+yyjson_doc *stub_last_record(struct stub_world *w);
+/* A POST of that path with "name: value\n" lines, run until nothing happens. */
+struct stub *stub_send(struct stub_world *w, const char *target, const char *headers, struct sl_str body);
 
 #endif

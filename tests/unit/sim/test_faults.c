@@ -603,7 +603,7 @@ static void test_account(void **state)
         stub_ask(&w, "POST", CHAT,
                  "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nx-client-request-id: id-1\n",
                  SL_STR("{\"model\":\"o3\",\"reasoning_effort\":\"low\",\"messages\":[{\"role\":\"user\",\"content\":"
-                        "\"12345678\"}],\"max_tokens\":8}"));
+                        "\"12345678\"}],\"max_completion_tokens\":24}"));
     struct last_record r = last(&w);
     assert_string_equal(r.trace, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     assert_string_equal(r.id, "id-1");
