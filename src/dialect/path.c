@@ -1,36 +1,17 @@
 /* Where providers answer: see dialect_upstream_path. Sources: openai.md 1.1, anthropic.md 1.1, gemini.md 2. */
 #include "dialect/dialect.h"
 
+#include "http/url.h"
+
 static bool is_named(const struct dialect *d, struct sl_str name)
 {
     return sl_str_eq(d->name, name);
 }
 
-/* A model's name as a path segment: what is not plain there is escaped (RFC 3986 3.3). '/' stays: "publishers/x/models/y". */
-static struct sl_str segment(struct sl_str model, struct sl_arena *a)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *out = sl_arena_alloc(a, model.n * 3 + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < model.n; i++) {
-        unsigned char c = (unsigned char)model.p[i];
-        bool plain = (sl_lower((char)c) >= 'a' && sl_lower((char)c) <= 'z') || (c >= '0' && c <= '9') ||
-                     (c != 0 && strchr("-._~/@:", c) != NULL);
-        if (plain) {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
-    }
-    return sl_str_of(out, n);
-}
-
 static struct sl_str gemini_path(bool counts, struct sl_str model, bool stream, struct sl_arena *a)
 {
     const char *verb = counts ? ":countTokens" : stream ? ":streamGenerateContent?alt=sse" : ":generateContent";
-    struct sl_str name = segment(model, a);
+    struct sl_str name = url_segment(model, a);
     bool has_folder = sl_str_starts(name, SL_STR("models/")) || sl_str_starts(name, SL_STR("tunedModels/"));
     return sl_arena_printf(a, "/%s" SL_STR_FMT "%s", has_folder ? "" : "models/", SL_STR_ARG(name), verb);
 }

@@ -58,7 +58,7 @@ static void start_attempt(struct exchange *x, struct try *t)
     *r = (struct attempt_request){
         .origin = &t->at->origin,
         .method = SL_STR("POST"),
-        .path = provider_path(&t->at->provider, path, a),
+        .path = provider_path(&t->at->provider, path, t->candidate->model, a),
         .headers = h.v,
         .n_headers = h.n,
         .body = x->pieces.v,

@@ -268,3 +268,23 @@ enum url_flaw url_split(struct sl_str url, struct url_parts *out_parts)
     *out_parts = u;
     return URL_OK;
 }
+
+struct sl_str url_segment(struct sl_str name, struct sl_arena *a)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *out = sl_arena_alloc(a, name.n * 3 + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i], lower = (unsigned char)sl_lower(name.p[i]);
+        bool plain = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+                     (c != 0 && memchr("-._~/@:", c, 7) != NULL);
+        if (plain) {
+            out[n++] = (char)c;
+            continue;
+        }
+        out[n++] = '%';
+        out[n++] = hex[c >> 4];
+        out[n++] = hex[c & 15];
+    }
+    return sl_str_of(out, n);
+}

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/str.h"
 
 /* Cuts "/a/b?c=d" at the first '?': path and query (without '?'). */
@@ -34,6 +35,9 @@ size_t url_path_squeeze(struct sl_str path, char *out);
 
 /* True when url_path_squeeze would change nothing. */
 bool url_path_is_squeezed(struct sl_str path);
+
+/* A name as path segments: what is not plain there becomes %XX (RFC 3986 3.3); '/', ':' and '@' stay. In the arena. */
+struct sl_str url_segment(struct sl_str name, struct sl_arena *a);
 
 /* host[:port] as in Host and :authority: reg-name, IPv4 or [IPv6]; no userinfo, no comma, no blanks, no percent escapes;
  * port 1..65535 (or empty behind the colon). Host may not be empty. */

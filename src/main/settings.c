@@ -34,8 +34,11 @@ static void resolve_address(struct cfg *c, struct provider_settings *p)
         SL_CHECK(cfg_parse_url(kind->base_url, cfg_arena(c), &p->base_url, NULL) == SL_OK);
     struct cfg_url *u = &p->base_url;
     if (u->text.n == 0) {
-        if (p->kind == PROVIDER_OPENAI_COMPATIBLE && !cfg_is_set(c, u))
-            cfg_error_at(c, u, "Write where its API begins, as in http://10.0.0.5:8000/v1", "the address is missing");
+        if (p->kind != PROVIDER_SIM && p->kind != PROVIDER_KIND_NONE && !cfg_is_set(c, u))
+            cfg_error_at(c, u,
+                         p->kind == PROVIDER_AZURE ? "Write https://RESOURCE.openai.azure.com/openai/v1"
+                                                   : "Write where its API begins, as in http://10.0.0.5:8000/v1",
+                         "the address is missing");
         if (p->allow_private == PROVIDER_PRIVATE_AUTO)
             p->allow_private = PROVIDER_PRIVATE_NO;
         return;
@@ -95,6 +98,8 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     resolve_address(c, p);
     resolve_headers(c, p);
     check_proxy(c, &p->proxy);
+    if (p->api_version.n > 0 && p->kind != PROVIDER_AZURE)
+        cfg_error_at(c, &p->api_version, "Remove it", "only kind azure has versions of that sort");
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0) {

@@ -148,7 +148,7 @@ static void add_presets(const struct environment *e, struct sl_buf *to)
     for (unsigned i = 0; (k = provider_kind_at(i)) != NULL; i++) {
         char variable[64];
         snprintf(variable, sizeof variable, SL_STR_FMT, SL_STR_ARG(k->env_key));
-        if (k->env_key.n == 0 || is_vendor(k->env_key) || !is_there(e, variable))
+        if (k->env_key.n == 0 || k->base_url.n == 0 || is_vendor(k->env_key) || !is_there(e, variable))
             continue;
         bool first = to->n == 0;
         sl_buf_addf(to, "%s  " SL_STR_FMT ":\n    kind: " SL_STR_FMT "\n    keys: '${%s}'\n    open_models: %s\n",

@@ -2,6 +2,8 @@
  * openai.md sections 1.2, 1.3 and 4.1. */
 #include "provider/provider.h"
 
+#include "http/url.h"
+
 #define ANTHROPIC_VERSION "2023-06-01" /* anthropic.md 1.2: sent where the client says none */
 
 /* -- To the provider ----------------------------------------------------------------------------------------------- */
@@ -163,6 +165,8 @@ static void add_credential(struct writing *w, const struct provider_call *c)
         http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, sl_secret_expose(&p->authorization[at]));
     else if (p->kind->auth == PROVIDER_X_API_KEY)
         http_headers_add_id(w->out, w->a, HN_X_API_KEY, sl_secret_expose(&p->credentials[at]));
+    else if (p->kind->auth == PROVIDER_API_KEY)
+        http_headers_add_id(w->out, w->a, HN_API_KEY, sl_secret_expose(&p->credentials[at]));
     else if (p->kind->auth == PROVIDER_GOOG_KEY)
         http_headers_add_id(w->out, w->a, HN_X_GOOG_API_KEY, sl_secret_expose(&p->credentials[at]));
 }
@@ -194,8 +198,13 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
     add_static(&w);
 }
 
-struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_arena *a)
+struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
+                            struct sl_arena *a)
 {
+    if (p->api_version.n > 0)
+        return sl_arena_printf(a, SL_STR_FMT "/deployments/" SL_STR_FMT SL_STR_FMT "?api-version=" SL_STR_FMT,
+                               SL_STR_ARG(p->base_path), SL_STR_ARG(url_segment(model, a)), SL_STR_ARG(operation_path),
+                               SL_STR_ARG(p->api_version));
     char *s = sl_arena_alloc(a, p->base_path.n + operation_path.n);
     if (p->base_path.n > 0)
         memcpy(s, p->base_path.p, p->base_path.n);

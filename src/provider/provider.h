@@ -16,7 +16,8 @@ enum provider_auth {
     PROVIDER_BEARER = 0, /* authorization: Bearer KEY */
     PROVIDER_NO_AUTH,
     PROVIDER_X_API_KEY, /* Anthropic */
-    PROVIDER_GOOG_KEY   /* x-goog-api-key */
+    PROVIDER_GOOG_KEY,  /* x-goog-api-key */
+    PROVIDER_API_KEY    /* api-key (Azure) */
 };
 
 struct provider_kind {
@@ -56,6 +57,7 @@ struct provider {
     struct sl_secret *authorization;  /* own: "Bearer <key>" for each, made once by provider_prepare */
     unsigned n_credentials;
     struct sl_str organization, project; /* empty: not sent */
+    struct sl_str api_version;           /* Azure's classic paths: "2024-10-21"; empty: its v1 paths, or another kind */
     const struct provider_header
         *headers; /* static headers to add (they replace ours, except credentials and framing) */
     unsigned n_headers;
@@ -94,8 +96,10 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
  * framing, cookies, edge and account headers, x-sluice-* (ours). */
 void provider_response_headers(const struct http_headers *from, struct sl_arena *a, struct http_headers *to);
 
-/* The path to ask: base_path + operation path ("/v1" + "/chat/completions"). In the arena. */
-struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_arena *a);
+/* The path to ask: base_path + operation path ("/v1" + "/chat/completions"). With api_version it is the classic one of Azure:
+ * "/openai" + "/deployments/MODEL" + "/chat/completions" + "?api-version=...". In the arena. model: plain, the provider's name. */
+struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
+                            struct sl_arena *a);
 
 /* -- What an error of a provider means ------------------------------------------------------------------------------ */
 

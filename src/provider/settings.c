@@ -119,6 +119,10 @@ const struct cfg_section provider_settings_section = {
              "know theirs."},
         {"keys", CFG_LIST_AT(struct provider_settings, keys, CFG_SECRET), .max = 100,
          .text = "API keys; with several, requests are spread over them. The vendors' own kinds need one."},
+        {"api_version", CFG_STRING_AT(struct provider_settings, api_version),
+         .text =
+             "Kind azure: the version of its classic paths, `2024-10-21`; the provider's model name is then the name of "
+             "the deployment, and base_url ends with /openai. Without it the v1 paths are asked."},
         {"region", CFG_STRING_AT(struct provider_settings, region),
          .text = "Where it processes data: `eu`, `us`. A name of your own, for records and rules."},
         {"organization", CFG_STRING_AT(struct provider_settings, organization),

@@ -9,6 +9,7 @@
     X(OPENAI, "openai", "OpenAI itself, or a resource of it in a region (set base_url)")                               \
     X(OPENAI_COMPATIBLE, "openai-compatible",                                                                          \
       "a server that speaks OpenAI's format and has no kind of its own; needs base_url")                               \
+    X(AZURE, "azure", "Azure OpenAI; base_url ends with /openai/v1, or with /openai where api_version is set")         \
     X(ANTHROPIC, "anthropic", "Anthropic's Messages API")                                                              \
     X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
     X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
@@ -67,6 +68,7 @@ struct provider_settings {
     enum provider_kind_setting kind;
     struct cfg_url base_url; /* always set once read, but for kind sim: empty means the simulator inside the process */
     CFG_LIST_OF(struct sl_secret) keys;
+    struct sl_str api_version; /* kind azure; empty: its v1 paths */
     struct sl_str region, organization, project;
     enum provider_http http;
     struct provider_tls_settings tls;

@@ -230,10 +230,15 @@ static void configured_headers(void **state)
 static void upstream_paths(void **state)
 {
     (void)state;
-    assert_true(
-        sl_str_eq(provider_path(&provider, SL_STR("/chat/completions"), &arena), SL_STR("/v1/chat/completions")));
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/chat/completions"), SL_STR("m"), &arena),
+                          SL_STR("/v1/chat/completions")));
     provider.base_path = SL_STR("");
-    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/embeddings"), &arena), SL_STR("/embeddings")));
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/embeddings"), SL_STR("m"), &arena), SL_STR("/embeddings")));
+    provider.base_path = SL_STR("/openai");
+    provider.api_version = SL_STR("2024-10-21");
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/chat/completions"), SL_STR("my dep"), &arena),
+                          SL_STR("/openai/deployments/my%20dep/chat/completions?api-version=2024-10-21")));
+    provider.api_version = SL_STR_NONE;
 }
 
 static void kinds(void **state)
@@ -243,7 +248,7 @@ static void kinds(void **state)
     for (const struct provider_kind *k; (k = provider_kind_at(n)) != NULL; n++) {
         assert_ptr_equal(provider_kind_find(k->name), k);
         assert_true(k->dialect.n > 0);
-        assert_true(k->base_url.n > 0 || k->env_key.n == 0); /* what the environment alone makes has an address */
+        assert_true(k->dialect.n > 0 && (k->auth != PROVIDER_NO_AUTH || k->env_key.n == 0));
     }
     assert_true(n >= 5);
     assert_null(provider_kind_find(SL_STR("")));
