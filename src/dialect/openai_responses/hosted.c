@@ -1,5 +1,5 @@
 /* See hosted.h. Anthropic tells of a call and of its result in two blocks (anthropic.md 2.5, November 2026): server_tool_use and
- * *_tool_result; Gemini names what it searched for with the grounding. */
+ * *_tool_result. Of Gemini's tools its own reader makes text and citations. */
 #include "dialect/openai_responses/hosted.h"
 
 #include "dialect/json_tree.h"
@@ -88,15 +88,6 @@ static void own_item(struct block *b, struct sl_str raw)
     output_item_close(b->s, item);
 }
 
-static void grounding(struct block *b)
-{
-    for (JSON_EACH(&b->t, json_got(&b->t, b->root, SL_STR("webSearchQueries")), it)) {
-        web_search(b, json_inside_of(&b->t, it));
-        output_item_close(b->s, b->s->hosted);
-        b->s->hosted = NULL;
-    }
-}
-
 void hosted_take(struct answer_writing *s, const struct neutral_event *e)
 {
     struct block b = {.s = s};
@@ -113,6 +104,4 @@ void hosted_take(struct answer_writing *s, const struct neutral_event *e)
         mcp(&b);
     else if (sl_str_ends(e->type, SL_STR("_tool_result")))
         result(&b);
-    else if (sl_str_eq(e->type, SL_STR("groundingMetadata")))
-        grounding(&b);
 }

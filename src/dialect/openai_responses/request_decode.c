@@ -1,5 +1,6 @@
 /* The facts of a request, and the same request for a provider that speaks Responses, too. The frame of the body is that of chat
  * (model, stream, tools, the gateway's own members), so chat's decoder reads it and this adds what is called differently. */
+#include "dialect/json_tree.h"
 #include "dialect/openai_chat/openai_chat.h"
 #include "dialect/openai_responses/openai_responses.h"
 
@@ -27,10 +28,55 @@ bool responses_request_decode(enum operation op, struct sl_str body, struct sl_a
     return true;
 }
 
+/* -- The same for a provider of this format ------------------------------------------------------------------------- */
+
+/* Reasoning that another vendor's model sealed, when the conversation was there before: this provider would refuse it. */
+static bool is_foreign(const struct json_tree *t, const struct json_node *item)
+{
+    return json_text_is(t, json_get(t, item, SL_STR("type")), SL_STR("reasoning")) &&
+           sl_str_starts(json_get_inside(t, item, SL_STR("encrypted_content")), SL_STR("slc1."));
+}
+
+/* The body without such items; the body itself where there are none. */
+static struct sl_str without_foreign(struct sl_str body, const struct json_member *input, struct sl_arena *a)
+{
+    struct json_tree t;
+    bool any = false;
+    if (input->kind != JSON_ARRAY || sl_str_find_str(body, SL_STR("\"slc1.")) < 0 ||
+        !json_tree_read(&t, json_raw(body, input), a))
+        return body;
+    char *out = sl_arena_alloc(a, body.n + 1);
+    size_t n = input->from + 1;
+    memcpy(out, body.p, n);
+    for (JSON_EACH(&t, json_root(&t), it)) {
+        struct sl_str raw = json_raw_of(&t, it);
+        if (is_foreign(&t, it)) {
+            any = true;
+            continue;
+        }
+        if (out[n - 1] != '[')
+            out[n++] = ',';
+        memcpy(out + n, raw.p, raw.n);
+        n += raw.n;
+    }
+    out[n++] = ']';
+    memcpy(out + n, body.p + input->to, body.n - input->to);
+    return any ? sl_str_of(out, n + body.n - input->to) : body;
+}
+
 void responses_request_encode_same(const struct request_facts *f, struct sl_str body,
                                    const struct request_change *change, struct sl_arena *a, struct body_pieces *out)
 {
     struct request_change mine = *change;
+    struct request_refusal ignored;
     mine.ask_usage = false; /* the terminal event always has it */
+    struct sl_str kept = without_foreign(body, &f->at[RM_INPUT], a);
+    if (kept.p != body.p) {
+        struct request_facts *again = SL_ARENA_NEW(a, struct request_facts);
+        if (responses_request_decode(f->op, kept, a, again, &ignored)) { /* as it could be before */
+            openai_request_encode_same(again, kept, &mine, a, out);
+            return;
+        }
+    }
     openai_request_encode_same(f, body, &mine, a, out);
 }

@@ -1,6 +1,7 @@
 /* A stream for a client of Responses (translate-openai-anthropic.md 9.2; openai.md 7.6). Each item is announced, told in pieces and
  * said whole; the last event says everything once more. One message or reasoning item is open at a time; calls stay open until they
  * end, since those of parallel tools may interleave. */
+#include "dialect/carrier.h"
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/answer_writing.h"
 #include "dialect/openai_responses/hosted.h"
@@ -396,19 +397,33 @@ static void take_thought(struct answer_writing *s, const struct neutral_event *e
     event_end(s);
 }
 
-static void seal(struct answer_writing *s, uint32_t block, struct sl_str sealed)
+/* What a reader gave raw is wrapped, so that it comes back to nobody else. */
+static struct sl_str wrapped(struct answer_writing *s, struct sl_str sealed, bool redacted)
+{
+    const struct dialect *up = s->t->up;
+    enum carrier_vendor vendor = CARRIER_OTHER;
+    if (up == s->t->face || up == NULL || sl_str_starts(sealed, SL_STR("slc1.")))
+        return sl_arena_str(s->t->a, sealed);
+    if (sl_str_eq(up->name, SL_STR("anthropic")))
+        vendor = redacted ? CARRIER_ANTHROPIC_REDACTED : CARRIER_ANTHROPIC;
+    else if (sl_str_eq(up->name, SL_STR("gemini")))
+        vendor = CARRIER_GOOGLE;
+    return carrier_pack(s->t->a, vendor, carrier_family(s->t->up_model), json_plain(sealed, s->t->a));
+}
+
+static void seal(struct answer_writing *s, uint32_t block, struct sl_str sealed, bool redacted)
 {
     if (sealed.n == 0)
         return;
     struct output_item *item = reasoning_for(s, block);
-    item->sealed = sl_arena_str(s->t->a, sealed);
+    item->sealed = wrapped(s, sealed, redacted);
     output_item_close(s, item);
 }
 
 static void take_redacted(struct answer_writing *s, const struct neutral_event *e)
 {
     output_close_open(s); /* it is a block of its own */
-    seal(s, e->block, e->text);
+    seal(s, e->block, e->text, true);
 }
 
 /* A signature on a part (Gemini) seals the thoughts before it, or stands before the part by itself (translate-gemini.md 16). */
@@ -417,7 +432,7 @@ static void seal_before(struct answer_writing *s, const struct neutral_event *e)
     if (e->signature.n == 0)
         return;
     bool thinking = s->open != NULL && s->open->kind == OK_REASONING && s->open->sealed.n == 0;
-    seal(s, thinking ? s->open->block : e->block, e->signature);
+    seal(s, thinking ? s->open->block : e->block, e->signature, false);
 }
 
 /* -- Calls ----------------------------------------------------------------------------------------------------------- */
@@ -540,7 +555,7 @@ static void take_output(struct answer_writing *s, const struct neutral_event *e)
         take_thought(s, e);
         break;
     case NE_SIGNATURE:
-        seal(s, e->block, e->text);
+        seal(s, e->block, e->text, false);
         break;
     case NE_REDACTED:
         take_redacted(s, e);

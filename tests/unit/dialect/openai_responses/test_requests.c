@@ -348,6 +348,39 @@ static void test_facts(void **state)
     sl_buf_done(&out);
 }
 
+static struct sl_str same(const char *body)
+{
+    struct request_facts f;
+    struct request_refusal refusal;
+    struct body_pieces pieces;
+    struct sl_buf out;
+    assert_true(responses_request_decode(OP_RESPONSES, sl_str_c(body), &arena, &f, &refusal));
+    const struct request_change change = {.model = SL_STR("gpt-5")};
+    responses_request_encode_same(&f, sl_str_c(body), &change, &arena, &pieces);
+    sl_buf_init(&out, 1 << 16);
+    for (int i = 0; i < pieces.n; i++)
+        sl_buf_add(&out, pieces.v[i].iov_base, pieces.v[i].iov_len);
+    struct sl_str text = sl_arena_str(&arena, sl_buf_str(&out));
+    sl_buf_done(&out);
+    return text;
+}
+
+/* A conversation that comes back from another vendor: its sealed thoughts stay behind, everything else keeps its bytes. */
+static void test_foreign_reasoning_stays_behind(void **state)
+{
+    (void)state;
+    assert_text(
+        same("{\"model\":\"m\", \"input\":[ {\"type\":\"reasoning\",\"encrypted_content\":\"slc1.ant.claude.c2ln\"},"
+             " {\"role\":\"user\", \"content\":\"x\"},{\"type\":\"reasoning\",\"encrypted_content\":\"gAAA\"},"
+             "{\"encrypted_content\":\"slc1.goo.gemini-3.c2ln\",\"type\":\"reasoning\"} ],\"task\":\"t\"}"),
+        "{\"model\":\"gpt-5\", \"input\":[{\"role\":\"user\", \"content\":\"x\"},{\"type\":\"reasoning\","
+        "\"encrypted_content\":\"gAAA\"}]}");
+    assert_text(same("{\"model\":\"m\",\"input\":[ {\"role\":\"user\",\"content\":\"slc1.\"} ]}"),
+                "{\"model\":\"gpt-5\",\"input\":[ {\"role\":\"user\",\"content\":\"slc1.\"} ]}");
+    assert_text(same("{\"model\":\"m\",\"input\":[{\"type\":\"reasoning\",\"encrypted_content\":\"slc1.x\"}]}"),
+                "{\"model\":\"gpt-5\",\"input\":[]}");
+}
+
 /* -- State ----------------------------------------------------------------------------------------------------------- */
 
 static struct sl_str find_item(void *owner, struct sl_str id)
@@ -428,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unsayable, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_facts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_foreign_reasoning_stays_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_calls, set_up, tear_down),
     };
