@@ -52,9 +52,12 @@ static const struct provider_kind kinds[] = {
      .client_agent = true},
 };
 
+/* Messages clients reach OpenAI's own models by Responses: it carries encrypted reasoning, files, and images in tool results
+ * (translate-openai-anthropic.md section 10). */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client)
 {
-    return p->kind->also.n > 0 && sl_str_eq(p->kind->also, client) ? p->kind->also : p->kind->dialect;
+    bool also = p->kind->also.n > 0 && (sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
+    return also ? p->kind->also : p->kind->dialect;
 }
 
 const struct provider_kind *provider_kind_at(unsigned i)
