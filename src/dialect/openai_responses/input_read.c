@@ -55,37 +55,37 @@ static enum neutral_cache cache_of(struct reading *r, const struct json_node *pa
     return json_got(&r->t, mark, SL_STR("ttl")) != NULL ? NC_1H : NC_5M;
 }
 
-static bool take_media(struct reading *r, struct sl_str url, struct sl_str path, struct neutral_media *out)
+static bool take_media(struct reading *r, struct sl_str url, const struct place *at, struct neutral_media *out)
 {
     if (media_from_url(url, r->a, out))
         return true;
-    return reading_refuse(r, GE_MEMBER_VALUE, path, "is no data URL that can be read");
+    return reading_refuse(r, GE_MEMBER_VALUE, at, "is no data URL that can be read");
 }
 
-static bool read_image(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_image(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part)
 {
     struct sl_str url = SL_STR_NONE, id = SL_STR_NONE;
-    if (!reading_text(r, v, "image_url", path, MAY_LACK, &url) || !reading_text(r, v, "file_id", path, MAY_LACK, &id))
+    if (!reading_text(r, v, "image_url", at, MAY_LACK, &url) || !reading_text(r, v, "file_id", at, MAY_LACK, &id))
         return false;
     if (url.n == 0 && id.n == 0)
-        return reading_refuse(r, GE_MEMBER_MISSING, path, "needs an image_url or a file_id");
+        return reading_refuse(r, GE_MEMBER_MISSING, at, "needs an image_url or a file_id");
     if (url.n == 0)
         part->media = (struct neutral_media){.source = NS_FILE_ID, .data = id};
-    else if (!take_media(r, url, path, &part->media))
+    else if (!take_media(r, url, at, &part->media))
         return false;
     part->kind = NP_IMAGE;
-    return reading_text(r, v, "detail", path, MAY_LACK, &part->media.detail);
+    return reading_text(r, v, "detail", at, MAY_LACK, &part->media.detail);
 }
 
-static bool read_file(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_file(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part)
 {
     struct sl_str data = SL_STR_NONE, url = SL_STR_NONE, id = SL_STR_NONE;
-    if (!reading_text(r, v, "file_data", path, MAY_LACK, &data) ||
-        !reading_text(r, v, "file_url", path, MAY_LACK, &url) || !reading_text(r, v, "file_id", path, MAY_LACK, &id))
+    if (!reading_text(r, v, "file_data", at, MAY_LACK, &data) || !reading_text(r, v, "file_url", at, MAY_LACK, &url) ||
+        !reading_text(r, v, "file_id", at, MAY_LACK, &id))
         return false;
     part->kind = NP_FILE;
     if (data.n > 0 && sl_str_starts_nocase(data, SL_STR("data:"))) {
-        if (!take_media(r, data, path, &part->media))
+        if (!take_media(r, data, at, &part->media))
             return false;
     } else if (data.n > 0) {
         part->media = (struct neutral_media){.source = NS_BASE64, .data = data};
@@ -94,9 +94,9 @@ static bool read_file(struct reading *r, const struct json_node *v, struct sl_st
     } else if (id.n > 0) {
         part->media = (struct neutral_media){.source = NS_FILE_ID, .data = id};
     } else {
-        return reading_refuse(r, GE_MEMBER_MISSING, path, "needs file_data, a file_url or a file_id");
+        return reading_refuse(r, GE_MEMBER_MISSING, at, "needs file_data, a file_url or a file_id");
     }
-    if (!reading_text(r, v, "filename", path, MAY_LACK, &part->media.filename))
+    if (!reading_text(r, v, "filename", at, MAY_LACK, &part->media.filename))
         return false;
     if (part->media.mime.n == 0 && part->media.source == NS_BASE64)
         part->media.mime = media_sniff(part->media.data);
@@ -106,10 +106,10 @@ static bool read_file(struct reading *r, const struct json_node *v, struct sl_st
 }
 
 /* Not of OpenAI's own document, but compatible servers and clients use chat's form of it here. */
-static bool read_audio(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_audio(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part)
 {
     const struct json_node *audio = json_got(&r->t, v, SL_STR("input_audio"));
-    struct sl_str inner = reading_path(r, SL_STR_FMT ".input_audio", SL_STR_ARG(path));
+    const struct place *inner = PLACE(at, "input_audio");
     if (json_kind_of(audio) != JSON_OBJECT)
         return reading_refuse(r, GE_MEMBER_TYPE, inner, "must be an object");
     part->kind = NP_AUDIO;
@@ -118,24 +118,25 @@ static bool read_audio(struct reading *r, const struct json_node *v, struct sl_s
            reading_text(r, audio, "format", inner, NEEDED, &part->media.mime);
 }
 
-static bool read_text(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_text(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part)
 {
     part->kind = NP_TEXT;
     const struct json_node *annotations = json_got(&r->t, v, SL_STR("annotations"));
     if (json_kind_of(annotations) == JSON_ARRAY && annotations->children > 0)
         part->citations = json_raw_of(&r->t, annotations);
-    return reading_text(r, v, "text", path, NEEDED, &part->text);
+    return reading_text(r, v, "text", at, NEEDED, &part->text);
 }
 
-static bool read_refusal(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_refusal(struct reading *r, const struct json_node *v, const struct place *at,
+                         struct neutral_part *part)
 {
     part->kind = NP_REFUSAL;
-    return reading_text(r, v, "refusal", path, NEEDED, &part->text);
+    return reading_text(r, v, "refusal", at, NEEDED, &part->text);
 }
 
 static const struct {
     struct sl_str type;
-    bool (*read)(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part);
+    bool (*read)(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part);
 } parts[] = {
     {SL_STR_INIT("input_text"), read_text},     {SL_STR_INIT("output_text"), read_text},
     {SL_STR_INIT("text"), read_text},           {SL_STR_INIT("refusal"), read_refusal},
@@ -144,25 +145,26 @@ static const struct {
     {SL_STR_INIT("reasoning_text"), read_text},
 };
 
-static bool read_part(struct reading *r, const struct json_node *v, struct sl_str path, struct neutral_part *part)
+static bool read_part(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part)
 {
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     struct sl_str inside = SL_STR_NONE;
-    if (!reading_text(r, v, "type", path, NEEDED, &inside))
+    if (!reading_text(r, v, "type", at, NEEDED, &inside))
         return false;
     part->cache = cache_of(r, v);
     const struct json_node *type = json_get(&r->t, v, SL_STR("type"));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (json_text_is(&r->t, type, parts[i].type))
-            return parts[i].read(r, v, path, part);
+            return parts[i].read(r, v, at, part);
     part->kind = NP_UNKNOWN;
     part->type = inside;
     part->raw = json_raw_of(&r->t, v);
     return true;
 }
 
-bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path, struct neutral_part **out)
+bool reading_content(struct reading *r, const struct json_node *content, const struct place *at,
+                     struct neutral_part **out)
 {
     *out = NULL;
     if (json_kind_of(content) == JSON_STRING) {
@@ -171,14 +173,15 @@ bool reading_content(struct reading *r, const struct json_node *content, struct 
         return true;
     }
     if (json_kind_of(content) != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be a string or a list of parts");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a string or a list of parts");
     uint32_t i = 0;
     for (JSON_EACH(&r->t, content, it)) {
         struct neutral_part *part = reading_new_part(r, NP_TEXT);
-        if (!read_part(r, it, reading_path(r, SL_STR_FMT "[%u]", SL_STR_ARG(path), i++), part))
+        if (!read_part(r, it, PLACE_AT(at, i), part))
             return false;
         *out = part;
         out = &part->next;
+        i++;
     }
     return true;
 }
@@ -198,7 +201,7 @@ static void take_signature(struct turn *turn, struct neutral_part *part)
 
 struct item {
     const struct json_node *v;
-    struct sl_str path;
+    const struct place *at;
     uint32_t index;
 };
 
@@ -212,7 +215,7 @@ static bool role_of(struct reading *r, const struct item *item, enum neutral_rol
                  {SL_STR_INIT("system"), NR_SYSTEM},
                  {SL_STR_INIT("developer"), NR_DEVELOPER}};
     struct sl_str ignored = SL_STR_NONE;
-    if (!reading_text(r, item->v, "role", item->path, NEEDED, &ignored))
+    if (!reading_text(r, item->v, "role", item->at, NEEDED, &ignored))
         return false;
     const struct json_node *role = json_get(&r->t, item->v, SL_STR("role"));
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
@@ -221,7 +224,7 @@ static bool role_of(struct reading *r, const struct item *item, enum neutral_rol
             return true;
         }
     }
-    return reading_refuse(r, GE_MEMBER_VALUE, reading_path(r, SL_STR_FMT ".role", SL_STR_ARG(item->path)),
+    return reading_refuse(r, GE_MEMBER_VALUE, PLACE(item->at, "role"),
                           "is none of user, assistant, system and developer");
 }
 
@@ -229,14 +232,15 @@ static bool on_message(struct reading *r, const struct item *item)
 {
     enum neutral_role role = NR_USER;
     struct neutral_part *content = NULL;
-    struct sl_str phase = SL_STR_NONE, path = reading_path(r, SL_STR_FMT ".content", SL_STR_ARG(item->path));
+    struct sl_str phase = SL_STR_NONE;
+    const struct place *at = PLACE(item->at, "content");
     const struct json_node *v = json_get(&r->t, item->v, SL_STR("content"));
-    if (!role_of(r, item, &role) || !reading_text(r, item->v, "phase", item->path, MAY_LACK, &phase))
+    if (!role_of(r, item, &role) || !reading_text(r, item->v, "phase", item->at, MAY_LACK, &phase))
         return false;
     if (v == NULL)
-        return reading_refuse(r, GE_MEMBER_MISSING, path, "is missing");
+        return reading_refuse(r, GE_MEMBER_MISSING, at, "is missing");
     bool empty = v->kind == JSON_NULL && role == NR_ASSISTANT;
-    if (!empty && !reading_content(r, v, path, &content))
+    if (!empty && !reading_content(r, v, at, &content))
         return false;
     struct turn *turn = role == NR_ASSISTANT ? r->last : NULL;
     bool joins = turn != NULL && turn->m.role == NR_ASSISTANT &&
@@ -282,8 +286,8 @@ struct sl_str reading_texts(struct reading *r, const struct json_node *list, str
 static bool on_reasoning(struct reading *r, const struct item *item)
 {
     struct neutral_part *part = reading_new_part(r, NP_REASONING);
-    if (!reading_text(r, item->v, "id", item->path, MAY_LACK, &part->id) ||
-        !reading_text(r, item->v, "encrypted_content", item->path, MAY_LACK, &part->encrypted))
+    if (!reading_text(r, item->v, "id", item->at, MAY_LACK, &part->id) ||
+        !reading_text(r, item->v, "encrypted_content", item->at, MAY_LACK, &part->encrypted))
         return false;
     part->text = reading_texts(r, json_got(&r->t, item->v, SL_STR("summary")), SL_STR("summary_text"));
     if (part->text.n == 0)
@@ -304,9 +308,9 @@ struct sl_str reading_joined(struct reading *r, struct sl_str space, struct sl_s
 static bool read_call_head(struct reading *r, const struct item *item, struct neutral_part *part)
 {
     struct sl_str space = SL_STR_NONE;
-    if (!reading_text(r, item->v, "call_id", item->path, NEEDED, &part->id) ||
-        !reading_text(r, item->v, "name", item->path, NEEDED, &part->name) ||
-        !reading_text(r, item->v, "namespace", item->path, MAY_LACK, &space))
+    if (!reading_text(r, item->v, "call_id", item->at, NEEDED, &part->id) ||
+        !reading_text(r, item->v, "name", item->at, NEEDED, &part->name) ||
+        !reading_text(r, item->v, "namespace", item->at, MAY_LACK, &space))
         return false;
     part->id = json_ident(part->id, r->a);
     part->name = reading_joined(r, json_ident(space, r->a), json_ident(part->name, r->a));
@@ -326,7 +330,7 @@ static bool on_function_call(struct reading *r, const struct item *item)
 {
     struct neutral_part *part = reading_new_part(r, NP_TOOL_CALL);
     struct sl_str arguments = SL_STR_NONE;
-    if (!read_call_head(r, item, part) || !reading_text(r, item->v, "arguments", item->path, MAY_LACK, &arguments))
+    if (!read_call_head(r, item, part) || !reading_text(r, item->v, "arguments", item->at, MAY_LACK, &arguments))
         return false;
     part->arguments = json_plain(arguments, r->a);
     add_call(r, item, part);
@@ -337,7 +341,7 @@ static bool on_custom_call(struct reading *r, const struct item *item)
 {
     struct neutral_part *part = reading_new_part(r, NP_TOOL_CALL);
     part->custom = true;
-    if (!read_call_head(r, item, part) || !reading_text(r, item->v, "input", item->path, MAY_LACK, &part->text))
+    if (!read_call_head(r, item, part) || !reading_text(r, item->v, "input", item->at, MAY_LACK, &part->text))
         return false;
     add_call(r, item, part);
     return true;
@@ -364,12 +368,11 @@ static struct turn *results_of(struct reading *r, struct sl_str id, uint32_t ind
 
 static bool read_output(struct reading *r, const struct item *item, struct neutral_part *part)
 {
-    if (!reading_text(r, item->v, "call_id", item->path, NEEDED, &part->id))
+    if (!reading_text(r, item->v, "call_id", item->at, NEEDED, &part->id))
         return false;
     part->id = json_ident(part->id, r->a);
     const struct json_node *output = json_got(&r->t, item->v, SL_STR("output"));
-    struct sl_str path = reading_path(r, SL_STR_FMT ".output", SL_STR_ARG(item->path));
-    if (output != NULL && !reading_content(r, output, path, &part->content))
+    if (output != NULL && !reading_content(r, output, PLACE(item->at, "output"), &part->content))
         return false;
     append_part(results_of(r, part->id, item->index), part);
     return true;
@@ -416,7 +419,7 @@ static bool on_search_call(struct reading *r, const struct item *item)
     if (!is_clients(r, item))
         return on_hosted(r, item);
     struct neutral_part *part = reading_new_part(r, NP_TOOL_CALL);
-    if (!reading_text(r, item->v, "call_id", item->path, NEEDED, &part->id))
+    if (!reading_text(r, item->v, "call_id", item->at, NEEDED, &part->id))
         return false;
     part->id = json_ident(part->id, r->a);
     part->name = SL_STR("tool_search");
@@ -430,27 +433,26 @@ static bool on_search_output(struct reading *r, const struct item *item)
     if (!is_clients(r, item))
         return on_hosted(r, item);
     struct neutral_part *part = reading_new_part(r, NP_TOOL_RESULT);
-    if (!reading_text(r, item->v, "call_id", item->path, NEEDED, &part->id))
+    if (!reading_text(r, item->v, "call_id", item->at, NEEDED, &part->id))
         return false;
     part->id = json_ident(part->id, r->a);
     const struct json_node *tools = json_got(&r->t, item->v, SL_STR("tools"));
     part->content = reading_new_part(r, NP_TEXT);
     part->content->text = json_escape(json_raw_of(&r->t, tools), r->a);
     append_part(results_of(r, part->id, item->index), part);
-    struct sl_str path = reading_path(r, SL_STR_FMT ".tools", SL_STR_ARG(item->path));
-    return tools == NULL || reading_more_tools(r, tools, path); /* what it found may be called now */
+    return tools == NULL ||
+           reading_more_tools(r, tools, PLACE(item->at, "tools")); /* what it found may be called now */
 }
 
 static bool on_more_tools(struct reading *r, const struct item *item)
 {
     const struct json_node *tools = json_got(&r->t, item->v, SL_STR("tools"));
-    struct sl_str path = reading_path(r, SL_STR_FMT ".tools", SL_STR_ARG(item->path));
-    return tools == NULL || reading_more_tools(r, tools, path);
+    return tools == NULL || reading_more_tools(r, tools, PLACE(item->at, "tools"));
 }
 
 static bool on_reference(struct reading *r, const struct item *item)
 {
-    return reading_refuse(r, GE_UNSUPPORTED, item->path,
+    return reading_refuse(r, GE_UNSUPPORTED, item->at,
                           "refers to an item that is stored elsewhere: send the item itself");
 }
 
@@ -501,14 +503,14 @@ static item_f *item_reader(struct reading *r, const struct json_node *type)
 static bool read_item(struct reading *r, const struct item *item)
 {
     if (item->v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, item->path, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, item->at, "must be an object");
     const struct json_node *type = json_got(&r->t, item->v, SL_STR("type"));
     if (type == NULL && json_got(&r->t, item->v, SL_STR("role")) != NULL)
         return on_message(r, item);
     if (type == NULL && json_got(&r->t, item->v, SL_STR("id")) != NULL)
         return on_reference(r, item);
     struct sl_str ignored = SL_STR_NONE;
-    return reading_text(r, item->v, "type", item->path, NEEDED, &ignored) && item_reader(r, type)(r, item);
+    return reading_text(r, item->v, "type", item->at, NEEDED, &ignored) && item_reader(r, type)(r, item);
 }
 
 bool reading_input(struct reading *r)
@@ -521,11 +523,11 @@ bool reading_input(struct reading *r)
         return true;
     }
     if (r->input->kind != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, SL_STR("input"), "must be a string or a list of items");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(NULL, "input"), "must be a string or a list of items");
     struct item item = {.index = 0};
     for (JSON_EACH(&r->t, r->input, it)) {
         item.v = it;
-        item.path = reading_path(r, "input[%u]", item.index);
+        item.at = PLACE_AT(PLACE(NULL, "input"), item.index);
         if (!read_item(r, &item))
             return false;
         item.index++;

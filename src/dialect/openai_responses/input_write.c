@@ -10,9 +10,15 @@
 #define BILLING                                                                                                        \
     SL_STR("x-anthropic-billing-header:") /* of Claude Code: differs each time, and would break every cache */
 
-static struct sl_str name_part(struct writing *w, const struct neutral_message *m, int part)
+/* Of the client's: named only when there is something to say about it. */
+struct spot {
+    const struct neutral_message *m;
+    int part; /* -1: the message */
+};
+
+static bool refuses_spot(struct writing *w, bool harmful, struct spot what, const char *how)
 {
-    return term_message(w->req, m, part, w->t->a);
+    return writing_refuses(w, harmful, term_message(w->req, what.m, what.part, w->t->a), how);
 }
 
 static void write_cache_mark(struct writing *w, enum neutral_cache cache)
@@ -78,11 +84,11 @@ static bool source_fits(struct writing *w, const struct neutral_media *m, struct
     return true;
 }
 
-static bool write_image(struct writing *w, const struct neutral_part *p, struct sl_str what)
+static bool write_image(struct writing *w, const struct neutral_part *p, struct spot what)
 {
     struct sl_str base64 = SL_STR_NONE;
     if (!caps_has(w->t->caps, CAP_IMAGES) || p->media.source == NS_TEXT || !source_fits(w, &p->media, &base64))
-        return !writing_refuses(w, true, what, "");
+        return !refuses_spot(w, true, what, "");
     jw_open(&w->w, '{');
     jw_member_plain(&w->w, SL_STR("type"), SL_STR("input_image"));
     if (p->media.source == NS_BASE64)
@@ -124,7 +130,7 @@ static void write_file_bytes(struct writing *w, const struct neutral_media *m, s
     write_data_url(w, "file_data", mime, base64);
 }
 
-static bool write_file(struct writing *w, const struct neutral_part *p, struct sl_str what)
+static bool write_file(struct writing *w, const struct neutral_part *p, struct spot what)
 {
     struct sl_str base64 = SL_STR_NONE;
     if (p->media.source == NS_TEXT) {
@@ -132,7 +138,7 @@ static bool write_file(struct writing *w, const struct neutral_part *p, struct s
         return true;
     }
     if (!caps_has(w->t->caps, CAP_PDF) || !source_fits(w, &p->media, &base64))
-        return !writing_refuses(w, true, what, "");
+        return !refuses_spot(w, true, what, "");
     jw_open(&w->w, '{');
     jw_member_plain(&w->w, SL_STR("type"), SL_STR("input_file"));
     if (p->media.source == NS_BASE64)
@@ -144,7 +150,7 @@ static bool write_file(struct writing *w, const struct neutral_part *p, struct s
 }
 
 /* Content of users, and of results of tools. */
-static bool write_input_part(struct writing *w, const struct neutral_part *p, struct sl_str what)
+static bool write_input_part(struct writing *w, const struct neutral_part *p, struct spot what)
 {
     switch (p->kind) {
     case NP_TEXT:
@@ -164,7 +170,7 @@ static bool write_input_part(struct writing *w, const struct neutral_part *p, st
     default:
         break;
     }
-    return !writing_refuses(w, p->kind == NP_AUDIO || p->kind == NP_VIDEO || p->kind == NP_UNKNOWN, what, "");
+    return !refuses_spot(w, p->kind == NP_AUDIO || p->kind == NP_VIDEO || p->kind == NP_UNKNOWN, what, "");
 }
 
 /* -- Messages -------------------------------------------------------------------------------------------------------- */
@@ -197,12 +203,13 @@ static bool write_input_message(struct writing *w, const struct neutral_message 
         return true;
     open_message(w, role, SL_STR_NONE);
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, i++)
-        if (!is_billing(p) && !write_input_part(w, p, name_part(w, m, i)))
+        if (!is_billing(p) && !write_input_part(w, p, (struct spot){m, i}))
             return false;
     close_message(w);
     return m->name.n == 0 ||
-           !writing_refuses(w, false, sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(name_part(w, m, -1))),
-                            "");
+           !writing_refuses(
+               w, false, sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(term_message(w->req, m, -1, w->t->a))),
+               "");
 }
 
 /* -- The assistant's items ------------------------------------------------------------------------------------------- */
@@ -313,7 +320,7 @@ static void write_call(struct writing *w, struct run *run, const struct neutral_
         sl_map_put(&w->custom, id, (void *)(uintptr_t)p);
 }
 
-static bool write_foreign(struct writing *w, struct run *run, const struct neutral_part *p, struct sl_str what)
+static bool write_foreign(struct writing *w, struct run *run, const struct neutral_part *p, struct spot what)
 {
     if (w->own && p->raw.n > 0) {
         flush_reasoning(w, run, p);
@@ -322,7 +329,7 @@ static bool write_foreign(struct writing *w, struct run *run, const struct neutr
         return true;
     }
     run->waiting = NULL; /* what it led to is not there */
-    return !writing_refuses(w, false, what, "");
+    return !refuses_spot(w, false, what, "");
 }
 
 static bool write_assistant(struct writing *w, const struct neutral_message *m)
@@ -336,7 +343,7 @@ static bool write_assistant(struct writing *w, const struct neutral_message *m)
             write_said(w, &run, m, p);
         else if (p->kind == NP_TOOL_CALL)
             write_call(w, &run, p);
-        else if (!write_foreign(w, &run, p, name_part(w, m, i)))
+        else if (!write_foreign(w, &run, p, (struct spot){m, i}))
             return false;
     }
     if (w->own)
@@ -365,7 +372,7 @@ static void write_output_string(struct writing *w, const struct neutral_part *p)
     jw_string_end(&w->w);
 }
 
-static bool write_output_list(struct writing *w, const struct neutral_part *p, struct sl_str what)
+static bool write_output_list(struct writing *w, const struct neutral_part *p, struct spot what)
 {
     jw_open(&w->w, '[');
     if (p->is_error) {
@@ -379,10 +386,10 @@ static bool write_output_list(struct writing *w, const struct neutral_part *p, s
     return true;
 }
 
-static bool write_result(struct writing *w, const struct neutral_part *p, struct sl_str what)
+static bool write_result(struct writing *w, const struct neutral_part *p, struct spot what)
 {
     if (p->kind != NP_TOOL_RESULT)
-        return !writing_refuses(w, false, what, "");
+        return !refuses_spot(w, false, what, "");
     struct sl_str id = names_fit(&ids_openai, p->id, w->t->a);
     bool custom = p->custom || sl_map_get(&w->custom, id) != NULL;
     bool is_string = p->content == NULL ||
@@ -403,7 +410,7 @@ static bool write_results(struct writing *w, const struct neutral_message *m)
 {
     int i = 0;
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, i++)
-        if (!write_result(w, p, name_part(w, m, i)))
+        if (!write_result(w, p, (struct spot){m, i}))
             return false;
     return true;
 }
@@ -497,7 +504,7 @@ static bool refuses_prefill(struct writing *w, const struct neutral_message *las
         return false;
     for (const struct neutral_part *p = last->parts; p != NULL; p = p->next)
         said = (said || (p->kind == NP_TEXT && p->text.n > 0)) && p->kind != NP_TOOL_CALL;
-    return said && writing_refuses(w, false, name_part(w, last, -1), "not continued");
+    return said && refuses_spot(w, false, (struct spot){last, -1}, "not continued");
 }
 
 bool writing_input(struct writing *w)

@@ -26,16 +26,24 @@ struct reading {
     const struct json_node *input;
 };
 
+/* Where in the body something is: written out ("input[3].content[1].type") only when it is refused. On the stack. */
+struct place {
+    const struct place *in; /* NULL: at the top */
+    const char *name;       /* NULL: an element */
+    uint32_t index;
+};
+#define PLACE(in, name) (&(const struct place){(in), (name), 0})
+#define PLACE_AT(in, index) (&(const struct place){(in), NULL, (index)})
+
 /* False, always. what: behind the member's path, "must be a string". */
-bool reading_refuse(struct reading *r, enum gateway_error e, struct sl_str path, const char *what);
-struct sl_str reading_path(struct reading *r, const char *format, ...) SL_PRINTF(2, 3);
+bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what);
 
 /* The member is a string (or absent or null, where may_lack). *out: inside. */
 enum reading_need {
     NEEDED = 0,
     MAY_LACK
 };
-bool reading_text(struct reading *r, const struct json_node *of, const char *name, struct sl_str path,
+bool reading_text(struct reading *r, const struct json_node *of, const char *name, const struct place *at,
                   enum reading_need need, struct sl_str *out);
 struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind kind);
 struct sl_str reading_joined(struct reading *r, struct sl_str space, struct sl_str name); /* "space__name" */
@@ -45,11 +53,12 @@ struct sl_str reading_texts(struct reading *r, const struct json_node *list, str
 /* input_read.c */
 bool reading_input(struct reading *r);
 /* A string or a list of parts. *out: the first of a list. */
-bool reading_content(struct reading *r, const struct json_node *content, struct sl_str path, struct neutral_part **out);
+bool reading_content(struct reading *r, const struct json_node *content, const struct place *at,
+                     struct neutral_part **out);
 /* tools_read.c */
-bool reading_tools(struct reading *r, const struct json_node *list, struct sl_str path);
+bool reading_tools(struct reading *r, const struct json_node *list, const struct place *at);
 /* Tools that an item brings: those that are there already are left out. */
-bool reading_more_tools(struct reading *r, const struct json_node *list, struct sl_str path);
+bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *at);
 bool reading_choice(struct reading *r, const struct json_node *v);
 
 #endif

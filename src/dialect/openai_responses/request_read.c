@@ -1,106 +1,112 @@
 /* A request as neutral form: the members at the top. Items of `input` are read by input_read.c, tools by tools_read.c. */
 #include "dialect/openai_responses/openai_responses.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "dialect/effort.h"
 #include "dialect/openai_responses/reading.h"
 
-#define PATH_MAX_BYTES 128
+#define PATH_BYTES 192
+#define PATH_DEPTH 12u
 
-bool reading_refuse(struct reading *r, enum gateway_error e, struct sl_str path, const char *what)
+static struct sl_str path_of(struct reading *r, const struct place *at)
 {
-    r->refusal->error = (struct error_facts){.error = e, .param = sl_arena_str(r->a, path)};
+    const struct place *places[PATH_DEPTH];
+    char text[PATH_BYTES];
+    size_t depth = 0, n = 0;
+    for (; at != NULL && depth < PATH_DEPTH; at = at->in)
+        places[depth++] = at;
+    while (depth > 0 && n < sizeof text) {
+        const struct place *p = places[--depth];
+        int wrote = p->name != NULL ? snprintf(text + n, sizeof text - n, "%s%s", n > 0 ? "." : "", p->name)
+                                    : snprintf(text + n, sizeof text - n, "[%u]", p->index);
+        n += wrote > 0 ? (size_t)wrote : 0;
+    }
+    return sl_arena_str(r->a, sl_str_of(text, n < sizeof text ? n : sizeof text - 1));
+}
+
+bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what)
+{
+    struct sl_str path = path_of(r, at);
+    r->refusal->error = (struct error_facts){.error = e, .param = path};
     r->refusal->error.message = sl_arena_printf(r->a, "'" SL_STR_FMT "' %s.", SL_STR_ARG(path), what);
     return false;
 }
 
-struct sl_str reading_path(struct reading *r, const char *format, ...)
-{
-    char text[PATH_MAX_BYTES];
-    va_list ap;
-    va_start(ap, format);
-    int n = vsnprintf(text, sizeof text, format, ap);
-    va_end(ap);
-    size_t bytes = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    return sl_arena_str(r->a, sl_str_of(text, bytes));
-}
-
-bool reading_text(struct reading *r, const struct json_node *of, const char *name, struct sl_str path,
+bool reading_text(struct reading *r, const struct json_node *of, const char *name, const struct place *at,
                   enum reading_need need, struct sl_str *out)
 {
     const struct json_node *v = json_got(&r->t, of, sl_str_c(name));
     if (v == NULL && need == MAY_LACK)
         return true;
-    struct sl_str at = reading_path(r, SL_STR_FMT ".%s", SL_STR_ARG(path), name);
     if (v == NULL)
-        return reading_refuse(r, GE_MEMBER_MISSING, at, "is missing");
+        return reading_refuse(r, GE_MEMBER_MISSING, PLACE(at, name), "is missing");
     if (v->kind != JSON_STRING)
-        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a string");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, name), "must be a string");
     *out = json_inside_of(&r->t, v);
     return true;
 }
 
 /* -- Single members -------------------------------------------------------------------------------------------------- */
 
-typedef bool member_f(struct reading *r, const struct json_node *v, struct sl_str name);
+typedef bool member_f(struct reading *r, const struct json_node *v, const struct place *at);
 
-static bool take_string(struct reading *r, const struct json_node *v, struct sl_str name, struct sl_str *to)
+static bool take_string(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str *to)
 {
     if (v->kind != JSON_STRING)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be a string");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a string");
     *to = json_inside_of(&r->t, v);
     return true;
 }
 
-static bool take_number(struct reading *r, const struct json_node *v, struct sl_str name, struct sl_str *to)
+static bool take_number(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str *to)
 {
     if (v->kind != JSON_NUMBER)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be a number");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a number");
     *to = json_raw_of(&r->t, v);
     return true;
 }
 
-static bool take_bool(struct reading *r, const struct json_node *v, struct sl_str name, enum said *to)
+static bool take_bool(struct reading *r, const struct json_node *v, const struct place *at, enum said *to)
 {
     if (v->kind != JSON_TRUE && v->kind != JSON_FALSE)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be true or false");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be true or false");
     *to = v->kind == JSON_TRUE ? SAID_YES : SAID_NO;
     return true;
 }
 
-static bool take_count(struct reading *r, const struct json_node *v, struct sl_str name, uint64_t least, uint64_t *to)
+static bool take_count(struct reading *r, const struct json_node *v, const struct place *at, uint64_t least,
+                       uint64_t *to)
 {
     if (v->kind != JSON_NUMBER)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be a whole number");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a whole number");
     if (!json_u64_of(&r->t, v, to) || *to < least)
-        return reading_refuse(r, GE_MEMBER_VALUE, name, "is no count that can be");
+        return reading_refuse(r, GE_MEMBER_VALUE, at, "is no count that can be");
     return true;
 }
 
-static bool on_model(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_model(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct sl_str inside = SL_STR_NONE;
-    if (!take_string(r, v, name, &inside))
+    if (!take_string(r, v, at, &inside))
         return false;
     r->r->model = json_plain(inside, r->a);
     return true;
 }
 
-static bool on_stream(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_stream(struct reading *r, const struct json_node *v, const struct place *at)
 {
     enum said said = SAID_NOTHING;
-    if (!take_bool(r, v, name, &said))
+    if (!take_bool(r, v, at, &said))
         return false;
     r->r->stream = said == SAID_YES;
     return true;
 }
 
-static bool on_instructions(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_instructions(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct neutral_part *parts = NULL;
-    if (!reading_content(r, v, name, &parts))
+    if (!reading_content(r, v, at, &parts))
         return false;
     struct turn *turn = SL_ARENA_NEW(r->a, struct turn);
     turn->m.role = NR_SYSTEM;
@@ -111,88 +117,88 @@ static bool on_instructions(struct reading *r, const struct json_node *v, struct
     return true;
 }
 
-static bool on_input(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_input(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    (void)name;
+    (void)at;
     r->input = v;
     return true;
 }
 
-static bool on_max_output(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_max_output(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_count(r, v, name, 1, &r->r->max_output);
+    return take_count(r, v, at, 1, &r->r->max_output);
 }
 
-static bool on_max_tool_calls(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_max_tool_calls(struct reading *r, const struct json_node *v, const struct place *at)
 {
     uint64_t n = 0;
-    if (!take_count(r, v, name, 0, &n))
+    if (!take_count(r, v, at, 0, &n))
         return false;
     r->r->max_tool_calls = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     return true;
 }
 
-static bool on_top_logprobs(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_top_logprobs(struct reading *r, const struct json_node *v, const struct place *at)
 {
     uint64_t n = 0;
-    if (!take_count(r, v, name, 0, &n))
+    if (!take_count(r, v, at, 0, &n))
         return false;
     r->r->top_logprobs = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
     return true;
 }
 
-static bool on_temperature(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_temperature(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_number(r, v, name, &r->r->temperature);
+    return take_number(r, v, at, &r->r->temperature);
 }
 
-static bool on_top_p(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_top_p(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_number(r, v, name, &r->r->top_p);
+    return take_number(r, v, at, &r->r->top_p);
 }
 
-static bool on_parallel(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_parallel(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_bool(r, v, name, &r->r->choice.parallel);
+    return take_bool(r, v, at, &r->r->choice.parallel);
 }
 
-static bool on_store(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_store(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_bool(r, v, name, &r->r->store);
+    return take_bool(r, v, at, &r->r->store);
 }
 
-static bool on_background(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_background(struct reading *r, const struct json_node *v, const struct place *at)
 {
     enum said said = SAID_NOTHING;
-    if (!take_bool(r, v, name, &said))
+    if (!take_bool(r, v, at, &said))
         return false;
     r->r->background = said == SAID_YES;
     return true;
 }
 
-static bool on_tools(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_tools(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return reading_tools(r, v, name);
+    return reading_tools(r, v, at);
 }
 
-static bool on_tool_choice(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_tool_choice(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    (void)name;
+    (void)at;
     return reading_choice(r, v);
 }
 
-static bool on_metadata(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_metadata(struct reading *r, const struct json_node *v, const struct place *at)
 {
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     r->r->metadata = json_raw_of(&r->t, v);
     return true;
 }
 
-static bool on_include(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_include(struct reading *r, const struct json_node *v, const struct place *at)
 {
     if (v->kind != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be a list");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a list");
     r->r->include = json_raw_of(&r->t, v);
     for (JSON_EACH(&r->t, v, it))
         if (json_text_is(&r->t, it, SL_STR("message.output_text.logprobs")))
@@ -200,55 +206,53 @@ static bool on_include(struct reading *r, const struct json_node *v, struct sl_s
     return true;
 }
 
-static bool on_service_tier(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_service_tier(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_string(r, v, name, &r->r->service_tier);
+    return take_string(r, v, at, &r->r->service_tier);
 }
 
-static bool on_cache_key(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_cache_key(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_string(r, v, name, &r->r->prompt_cache_key);
+    return take_string(r, v, at, &r->r->prompt_cache_key);
 }
 
-static bool on_user(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_user(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct sl_str user = SL_STR_NONE;
-    if (!take_string(r, v, name, &user))
+    if (!take_string(r, v, at, &user))
         return false;
     if (r->r->user.n == 0) /* safety_identifier goes first */
         r->r->user = user;
     return true;
 }
 
-static bool on_safety_identifier(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_safety_identifier(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    return take_string(r, v, name, &r->r->user);
+    return take_string(r, v, at, &r->r->user);
 }
 
-static bool on_reasoning(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_reasoning(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct neutral_reasoning *to = &r->r->reasoning;
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     struct sl_str effort = SL_STR_NONE, summary = SL_STR_NONE;
-    if (!reading_text(r, v, "effort", name, MAY_LACK, &effort) ||
-        !reading_text(r, v, "summary", name, MAY_LACK, &summary))
+    if (!reading_text(r, v, "effort", at, MAY_LACK, &effort) || !reading_text(r, v, "summary", at, MAY_LACK, &summary))
         return false;
-    if (summary.n == 0 && !reading_text(r, v, "generate_summary", name, MAY_LACK, &summary))
+    if (summary.n == 0 && !reading_text(r, v, "generate_summary", at, MAY_LACK, &summary))
         return false;
     to->effort = effort_of(effort);
     if (effort.n > 0 && to->effort == EFFORT_UNSAID)
-        return reading_refuse(r, GE_MEMBER_VALUE, SL_STR("reasoning.effort"), "is no effort that we know");
+        return reading_refuse(r, GE_MEMBER_VALUE, PLACE(at, "effort"), "is no effort that we know");
     to->summary = summary;
     to->visible = summary.n > 0 ? SAID_YES : SAID_NOTHING;
     return true;
 }
 
-static bool read_format(struct reading *r, const struct json_node *v)
+static bool read_format(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    struct sl_str path = SL_STR("text.format");
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     const struct json_node *type = json_get(&r->t, v, SL_STR("type"));
     struct neutral_request *to = r->r;
     if (json_text_is(&r->t, type, SL_STR("text"))) {
@@ -259,26 +263,26 @@ static bool read_format(struct reading *r, const struct json_node *v)
         to->format = NF_JSON_SCHEMA;
         const struct json_node *schema = json_got(&r->t, v, SL_STR("schema"));
         if (json_kind_of(schema) != JSON_OBJECT)
-            return reading_refuse(r, GE_MEMBER_TYPE, SL_STR("text.format.schema"), "must be an object");
+            return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "schema"), "must be an object");
         to->schema = json_raw_of(&r->t, schema);
         const struct json_node *strict = json_got(&r->t, v, SL_STR("strict"));
-        if (strict != NULL && !take_bool(r, strict, SL_STR("text.format.strict"), &to->schema_strict))
+        if (strict != NULL && !take_bool(r, strict, PLACE(at, "strict"), &to->schema_strict))
             return false;
-        return reading_text(r, v, "name", path, MAY_LACK, &to->schema_name) &&
-               reading_text(r, v, "description", path, MAY_LACK, &to->schema_description);
+        return reading_text(r, v, "name", at, MAY_LACK, &to->schema_name) &&
+               reading_text(r, v, "description", at, MAY_LACK, &to->schema_description);
     } else {
-        return reading_refuse(r, GE_MEMBER_VALUE, SL_STR("text.format.type"), "is no format that we know");
+        return reading_refuse(r, GE_MEMBER_VALUE, PLACE(at, "type"), "is no format that we know");
     }
     return true;
 }
 
-static bool on_text(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_text(struct reading *r, const struct json_node *v, const struct place *at)
 {
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, name, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     const struct json_node *format = json_got(&r->t, v, SL_STR("format"));
-    return (format == NULL || read_format(r, format)) &&
-           reading_text(r, v, "verbosity", name, MAY_LACK, &r->r->verbosity);
+    return (format == NULL || read_format(r, format, PLACE(at, "format"))) &&
+           reading_text(r, v, "verbosity", at, MAY_LACK, &r->r->verbosity);
 }
 
 static bool add_unknown(struct reading *r, const struct json_node *v)
@@ -289,22 +293,22 @@ static bool add_unknown(struct reading *r, const struct json_node *v)
     return true;
 }
 
-static bool on_truncation(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_truncation(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    (void)name;
+    (void)at;
     return json_text_is(&r->t, v, SL_STR("disabled")) || add_unknown(r, v);
 }
 
 /* What only a store can answer. The gateway's own store puts the items into `input` before the body is read here (openai_responses.h). */
-static bool on_stored(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_stored(struct reading *r, const struct json_node *v, const struct place *at)
 {
     (void)v;
-    return reading_refuse(r, GE_UNSUPPORTED, name, "refers to what is stored elsewhere: send the whole input instead");
+    return reading_refuse(r, GE_UNSUPPORTED, at, "refers to what is stored elsewhere: send the whole input instead");
 }
 
-static bool on_ours(struct reading *r, const struct json_node *v, struct sl_str name)
+static bool on_ours(struct reading *r, const struct json_node *v, const struct place *at)
 {
-    (void)r, (void)v, (void)name;
+    (void)r, (void)v, (void)at;
     return true;
 }
 
@@ -368,7 +372,7 @@ static bool read_member(struct reading *r, const struct json_node *v)
             continue;
         if (members[i].echo == ECHOED)
             echo(r, v, members[i].name);
-        return members[i].read(r, v, members[i].name);
+        return members[i].read(r, v, PLACE(NULL, members[i].name.p));
     }
     return add_unknown(r, v);
 }
@@ -384,7 +388,7 @@ static bool read_all(struct reading *r)
         if (!read_member(r, it))
             return false;
     if (r->input == NULL)
-        return reading_refuse(r, GE_MEMBER_MISSING, SL_STR("input"), "is missing");
+        return reading_refuse(r, GE_MEMBER_MISSING, PLACE(NULL, "input"), "is missing");
     if (!reading_input(r))
         return false;
     r->r->messages = r->first != NULL ? &r->first->m : NULL;

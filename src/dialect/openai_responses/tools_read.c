@@ -24,44 +24,42 @@ static bool add_tool(struct reading *r, struct neutral_tool *tool)
     return true;
 }
 
-static bool read_name(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space,
+static bool read_name(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str space,
                       struct neutral_tool *tool)
 {
     struct sl_str name = SL_STR_NONE;
-    if (!reading_text(r, v, "name", path, NEEDED, &name) ||
-        !reading_text(r, v, "description", path, MAY_LACK, &tool->description))
+    if (!reading_text(r, v, "name", at, NEEDED, &name) ||
+        !reading_text(r, v, "description", at, MAY_LACK, &tool->description))
         return false;
     if (name.n == 0)
-        return reading_refuse(r, GE_MEMBER_VALUE, path, "has no name");
+        return reading_refuse(r, GE_MEMBER_VALUE, at, "has no name");
     tool->name = reading_joined(r, space, json_ident(name, r->a));
     tool->space = space;
     return true;
 }
 
-static bool add_function(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space)
+static bool add_function(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str space)
 {
     struct neutral_tool *tool = new_tool(r, NT_FUNCTION, v);
-    if (!read_name(r, v, path, space, tool))
+    if (!read_name(r, v, at, space, tool))
         return false;
     const struct json_node *schema = json_got(&r->t, v, SL_STR("parameters"));
     const struct json_node *strict = json_got(&r->t, v, SL_STR("strict"));
     if (schema != NULL && schema->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, reading_path(r, SL_STR_FMT ".parameters", SL_STR_ARG(path)),
-                              "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "parameters"), "must be an object");
     tool->schema = json_raw_of(&r->t, schema);
     if (strict != NULL && strict->kind != JSON_TRUE && strict->kind != JSON_FALSE)
-        return reading_refuse(r, GE_MEMBER_TYPE, reading_path(r, SL_STR_FMT ".strict", SL_STR_ARG(path)),
-                              "must be true or false");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "strict"), "must be true or false");
     if (strict != NULL)
         tool->strict = strict->kind == JSON_TRUE ? SAID_YES : SAID_NO;
     return add_tool(r, tool);
 }
 
-static bool add_custom(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str space)
+static bool add_custom(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str space)
 {
     struct neutral_tool *tool = new_tool(r, NT_CUSTOM, v);
     tool->schema = json_get_raw(&r->t, v, SL_STR("format"));
-    return read_name(r, v, path, space, tool) && add_tool(r, tool);
+    return read_name(r, v, at, space, tool) && add_tool(r, tool);
 }
 
 static bool is_function(struct reading *r, const struct json_node *v)
@@ -75,19 +73,18 @@ static bool is_custom(struct reading *r, const struct json_node *v)
 }
 
 /* Its tools, each with the namespace in front of the name. */
-static bool add_namespace(struct reading *r, const struct json_node *v, struct sl_str path)
+static bool add_namespace(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct sl_str space = SL_STR_NONE;
     const struct json_node *list = json_got(&r->t, v, SL_STR("tools"));
-    if (!reading_text(r, v, "name", path, NEEDED, &space))
+    if (!reading_text(r, v, "name", at, NEEDED, &space))
         return false;
     if (list != NULL && list->kind != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, reading_path(r, SL_STR_FMT ".tools", SL_STR_ARG(path)),
-                              "must be a list");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "tools"), "must be a list");
     space = json_ident(space, r->a);
     uint32_t i = 0;
     for (JSON_EACH(&r->t, list, it)) {
-        struct sl_str inner = reading_path(r, SL_STR_FMT ".tools[%u]", SL_STR_ARG(path), i++);
+        const struct place *inner = PLACE_AT(PLACE(at, "tools"), i++);
         bool custom = is_custom(r, it);
         if (!custom && !is_function(r, it))
             return reading_refuse(r, GE_MEMBER_VALUE, inner, "is neither a function nor a custom tool");
@@ -117,48 +114,48 @@ static bool add_search(struct reading *r, const struct json_node *v)
     return add_tool(r, tool);
 }
 
-static bool read_tool(struct reading *r, const struct json_node *v, struct sl_str path)
+static bool read_tool(struct reading *r, const struct json_node *v, const struct place *at)
 {
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     struct sl_str inside = SL_STR_NONE;
-    if (!reading_text(r, v, "type", path, NEEDED, &inside))
+    if (!reading_text(r, v, "type", at, NEEDED, &inside))
         return false;
     struct sl_str type = json_plain(inside, r->a);
     if (sl_str_eq(type, SL_STR("function")))
-        return add_function(r, v, path, SL_STR_NONE);
+        return add_function(r, v, at, SL_STR_NONE);
     if (sl_str_eq(type, SL_STR("custom")))
-        return add_custom(r, v, path, SL_STR_NONE);
+        return add_custom(r, v, at, SL_STR_NONE);
     if (sl_str_eq(type, SL_STR("namespace")))
-        return add_namespace(r, v, path);
+        return add_namespace(r, v, at);
     if (sl_str_eq(type, SL_STR("tool_search")))
         return add_search(r, v);
     return add_hosted(r, v, sl_str_starts(type, SL_STR("web_search")) ? NT_WEB_SEARCH : NT_HOSTED);
 }
 
-bool reading_tools(struct reading *r, const struct json_node *list, struct sl_str path)
+bool reading_tools(struct reading *r, const struct json_node *list, const struct place *at)
 {
     if (list->kind != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be a list");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a list");
     uint32_t i = 0;
     for (JSON_EACH(&r->t, list, it))
-        if (!read_tool(r, it, reading_path(r, SL_STR_FMT "[%u]", SL_STR_ARG(path), i++)))
+        if (!read_tool(r, it, PLACE_AT(at, i++)))
             return false;
     return true;
 }
 
-bool reading_more_tools(struct reading *r, const struct json_node *list, struct sl_str path)
+bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *at)
 {
     r->more_tools = true;
-    return reading_tools(r, list, path);
+    return reading_tools(r, list, at);
 }
 
 /* -- tool_choice ---------------------------------------------------------------------------------------------------- */
 
-static bool take_name(struct reading *r, const struct json_node *v, struct sl_str path, struct sl_str *out)
+static bool take_name(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str *out)
 {
     struct sl_str name = SL_STR_NONE, space = SL_STR_NONE;
-    if (!reading_text(r, v, "name", path, MAY_LACK, &name) || !reading_text(r, v, "namespace", path, MAY_LACK, &space))
+    if (!reading_text(r, v, "name", at, MAY_LACK, &name) || !reading_text(r, v, "namespace", at, MAY_LACK, &space))
         return false;
     if (name.n == 0) /* hosted tools have no name but their type */
         name = json_get_inside(&r->t, v, SL_STR("type"));
@@ -166,20 +163,20 @@ static bool take_name(struct reading *r, const struct json_node *v, struct sl_st
     return true;
 }
 
-static bool read_allowed(struct reading *r, const struct json_node *v, struct sl_str path)
+static bool read_allowed(struct reading *r, const struct json_node *v, const struct place *at)
 {
     struct neutral_choice *to = &r->r->choice;
     const struct json_node *list = json_got(&r->t, v, SL_STR("tools"));
     if (json_kind_of(list) != JSON_ARRAY)
-        return reading_refuse(r, GE_MEMBER_TYPE, SL_STR("tool_choice.tools"), "must be a list");
+        return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "tools"), "must be a list");
     struct sl_str *names = sl_arena_zalloc(r->a, (list->children + 1u) * sizeof *names);
     to->mode = json_text_is(&r->t, json_get(&r->t, v, SL_STR("mode")), SL_STR("required")) ? NCH_ALLOWED_REQUIRED
                                                                                            : NCH_ALLOWED_AUTO;
     to->names = names;
     for (JSON_EACH(&r->t, list, it)) {
         if (it->kind != JSON_OBJECT)
-            return reading_refuse(r, GE_MEMBER_TYPE, SL_STR("tool_choice.tools"), "must be a list of objects");
-        if (!take_name(r, it, path, &names[to->n_names++]))
+            return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "tools"), "must be a list of objects");
+        if (!take_name(r, it, at, &names[to->n_names++]))
             return false;
     }
     return true;
@@ -198,24 +195,24 @@ static bool read_choice_word(struct reading *r, const struct json_node *v)
             return true;
         }
     }
-    return reading_refuse(r, GE_MEMBER_VALUE, SL_STR("tool_choice"), "is none of auto, none and required");
+    return reading_refuse(r, GE_MEMBER_VALUE, PLACE(NULL, "tool_choice"), "is none of auto, none and required");
 }
 
 bool reading_choice(struct reading *r, const struct json_node *v)
 {
-    struct sl_str path = SL_STR("tool_choice");
+    const struct place *at = PLACE(NULL, "tool_choice");
     if (v->kind == JSON_STRING)
         return read_choice_word(r, v);
     if (v->kind != JSON_OBJECT)
-        return reading_refuse(r, GE_MEMBER_TYPE, path, "must be a string or an object");
+        return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a string or an object");
     struct sl_str ignored = SL_STR_NONE;
-    if (!reading_text(r, v, "type", path, NEEDED, &ignored))
+    if (!reading_text(r, v, "type", at, NEEDED, &ignored))
         return false;
     if (json_text_is(&r->t, json_get(&r->t, v, SL_STR("type")), SL_STR("allowed_tools")))
-        return read_allowed(r, v, path);
+        return read_allowed(r, v, at);
     struct sl_str *name = SL_ARENA_NEW(r->a, struct sl_str);
     r->r->choice.mode = NCH_NAMED;
     r->r->choice.names = name;
     r->r->choice.n_names = 1;
-    return take_name(r, v, path, name);
+    return take_name(r, v, at, name);
 }
