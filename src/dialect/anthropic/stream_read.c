@@ -18,7 +18,7 @@ void *anthropic_stream_read_begin(struct translation *t)
     return anthropic_answering_new(t);
 }
 
-/* A resumed container begins with content (anthropic.md 4.3). */
+/* A resumed container begins with content, and perhaps with the end (anthropic.md 4.3). */
 static bool read_start(struct event *e)
 {
     const struct json_node *message = member(e, "message");
@@ -31,6 +31,7 @@ static bool read_start(struct event *e)
             return false;
         anthropic_block_stop(e->r, index);
     }
+    anthropic_take_stop(e->r, message);
     return true;
 }
 

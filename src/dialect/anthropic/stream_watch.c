@@ -47,8 +47,10 @@ static bool watch_message(struct watching *w, struct json_peek *outer)
 {
     struct json_peek k = json_peek_enter(outer);
     bool good = true;
-    while (good && json_peek_key(&k))
+    while (good && json_peek_key(&k)) {
+        w->e->finish |= KEY_IS(&k, "stop_reason") && json_peek_opens(&k, '"');
         good = KEY_IS(&k, "usage") ? watch_usage(w, &k) : skip(&k);
+    }
     return json_peek_leave(outer, &k) && good;
 }
 
@@ -137,7 +139,7 @@ static enum stream_kind kind_of(struct watching *w)
         w->e->output_bytes = 0;
         return w->e->finish ? SK_FINISH : SK_ROLE;
     }
-    w->e->finish = false;
+    w->e->finish = w->e->finish && sl_str_eq(w->type, SL_STR("message_start")); /* of a resumed container */
     return kind == SK_ROLE && w->e->output_bytes > 0 ? SK_CONTENT : kind;
 }
 
