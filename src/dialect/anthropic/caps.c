@@ -27,19 +27,22 @@
     }
 
 const struct model_caps anthropic_caps[] = {
-    /* not known by name: as the newest ones, for they take the least */
-    ADAPTIVE("*", 0, TO_MAX),
-    ADAPTIVE("claude-fable-5*", 0, TO_MAX),
-    ADAPTIVE("claude-fable-5", CAP_MID_SYSTEM, TO_MAX),
-    ADAPTIVE("claude-fable-5-1*", CAP_MID_SYSTEM, TO_MAX),
-    ADAPTIVE("claude-fable-5-2*", CAP_MID_SYSTEM, TO_MAX),
+    /* servers that copy this format */
+    {.pattern = SL_STR_INIT("*"),
+     .flags = CAP_TOOLS | CAP_PARALLEL_FLAG | CAP_STOP | CAP_IMAGES | CAP_PDF | CAP_FORCED_TOOL | CAP_SAMPLING |
+              CAP_TEMPERATURE_AND_TOP_P | CAP_PREFILL | CAP_THINKING_OFF | CAP_MEDIA_IN_RESULTS,
+     .thinking = THINK_BUDGET,
+     .budget_min = 1024},
+    /* of Anthropic's own but not known by name: as the newest ones, for they take the least */
+    ADAPTIVE("claude*", 0, TO_MAX),
+    ADAPTIVE("claude-fable-5*", CAP_MID_SYSTEM, TO_MAX),
     ADAPTIVE("claude-mythos-5*", CAP_MID_SYSTEM, TO_MAX),
     ADAPTIVE("claude-mythos-preview*", 0, TO_MAX),
     ADAPTIVE("claude-opus-5*", CAP_MID_SYSTEM | CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
     ADAPTIVE("claude-opus-5-5*", CAP_MID_SYSTEM, TO_MAX),
     ADAPTIVE("claude-sonnet-5*", CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
-    ADAPTIVE("claude-sonnet-5-5*", CAP_MID_SYSTEM, TO_MAX | EFFORT_BIT_OF(EFFORT_NONE)),
-    ADAPTIVE("claude-haiku-5-5*", CAP_MID_SYSTEM | CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
+    ADAPTIVE("claude-sonnet-5-5*", 0, TO_MAX | EFFORT_BIT_OF(EFFORT_NONE)),
+    ADAPTIVE("claude-haiku-5-5*", CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
     ADAPTIVE("claude-opus-4-8*", CAP_MID_SYSTEM | CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
     ADAPTIVE("claude-opus-4-7*", CAP_FORCED_TOOL | CAP_THINKING_OFF, TO_MAX),
     ADAPTIVE("claude-opus-4-6*", CAP_FORCED_TOOL | CAP_SAMPLING | CAP_THINKING_OFF, TO_MAX_BUT_XHIGH),
