@@ -35,7 +35,6 @@ struct gem_answer {
     struct sl_str id;      /* responseId, in the arena */
     struct sl_str blocked; /* why the prompt was: in the arena */
     struct gem_usage usage;
-    struct token_counts told;
     struct gem_choice choices[CHOICES_MAX];
 };
 
@@ -117,12 +116,9 @@ static void start(struct chunk *k, const struct json_node *root)
 
 static void tell_usage(struct gem_answer *x, const struct neutral_sink *to)
 {
-    struct token_counts c = gem_usage_counts(&x->usage);
-    if (!c.found || memcmp(&c, &x->told, sizeof c) == 0)
-        return;
-    x->told = c;
-    struct neutral_event e = {.kind = NE_USAGE, .usage = c, .tier = x->usage.tier};
-    neutral_put(to, &e);
+    struct neutral_event e = {.kind = NE_USAGE, .usage = gem_usage_counts(&x->usage), .tier = x->usage.tier};
+    if (e.usage.found)
+        neutral_put(to, &e);
 }
 
 static void take_feedback(struct chunk *k, const struct json_node *feedback)
@@ -131,7 +127,7 @@ static void take_feedback(struct chunk *k, const struct json_node *feedback)
     struct sl_str word = json_kind_of(reason) == JSON_NUMBER ? json_raw_of(&k->t, reason)
                                                              : json_inside_of(&k->t, reason);
     struct sl_str message = gem_get_inside(&k->t, feedback, SL_STR("blockReasonMessage"));
-    if (word.n > 0)
+    if (word.n > 0 || message.n > 0)
         k->x->blocked = sl_arena_str(k->x->t->a, message.n > 0 ? message : word);
 }
 
@@ -147,7 +143,8 @@ static bool read_chunk(struct chunk *k, const struct json_node *root)
         take_error(k, root);
         return true;
     }
-    gem_usage_add(&x->usage, gem_get_raw(&k->t, root, SL_STR("usageMetadata")));
+    struct sl_str usage = gem_get_raw(&k->t, root, SL_STR("usageMetadata"));
+    gem_usage_add(&x->usage, usage);
     take_feedback(k, gem_get(&k->t, root, SL_STR("promptFeedback")));
     start(k, root);
     if (candidates != NULL && candidates->kind != JSON_ARRAY)
@@ -156,7 +153,8 @@ static bool read_chunk(struct chunk *k, const struct json_node *root)
     for (JSON_EACH(&k->t, candidates, it))
         if (it->kind != JSON_OBJECT || !read_candidate(k, it, position++))
             return false;
-    tell_usage(x, k->to);
+    if (usage.n > 0)
+        tell_usage(x, k->to);
     return true;
 }
 
