@@ -1,21 +1,43 @@
 /* See caps.h. */
 #include "dialect/caps.h"
 
+/* Each '*' stands for any bytes; the newest one takes one byte more whenever what follows it does not fit. */
 static bool matches(struct sl_str pattern, struct sl_str model)
 {
-    ptrdiff_t star = sl_str_find(pattern, '*');
-    if (star < 0)
-        return sl_str_eq_nocase(pattern, model);
-    struct sl_str head = sl_str_head(pattern, (size_t)star), tail = sl_str_from(pattern, (size_t)star + 1);
-    return model.n >= head.n + tail.n && sl_str_starts_nocase(model, head) &&
-           sl_str_eq_nocase(sl_str_from(model, model.n - tail.n), tail);
+    size_t p = 0, m = 0, star = SIZE_MAX, taken = 0;
+    while (m < model.n) {
+        if (p < pattern.n && pattern.p[p] == '*') {
+            star = p++;
+            taken = m;
+        } else if (p < pattern.n && sl_lower(pattern.p[p]) == sl_lower(model.p[m])) {
+            p++;
+            m++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            m = ++taken;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.n && pattern.p[p] == '*')
+        p++;
+    return p == pattern.n;
+}
+
+/* Bytes of a name that a pattern fixes: a whole name goes before a pattern that fits it. */
+static size_t weight(const struct model_caps *row)
+{
+    size_t n = 1;
+    for (size_t i = 0; row != NULL && i < row->pattern.n; i++)
+        n += row->pattern.p[i] != '*';
+    return row == NULL ? 0 : n;
 }
 
 static const struct model_caps *best(const struct model_caps *rows, struct sl_str model)
 {
     const struct model_caps *found = NULL;
     for (; rows->pattern.n > 0; rows++)
-        if (matches(rows->pattern, model) && (found == NULL || rows->pattern.n > found->pattern.n))
+        if (matches(rows->pattern, model) && weight(rows) > weight(found))
             found = rows;
     return found;
 }
@@ -27,7 +49,7 @@ const struct model_caps *caps_find(const struct model_caps *rows, struct sl_str 
         if (model.p[at] != '.' && model.p[at] != '/')
             continue;
         const struct model_caps *inner = best(rows, sl_str_from(model, at + 1));
-        if (inner != NULL && (found == NULL || inner->pattern.n > found->pattern.n))
+        if (weight(inner) > weight(found))
             found = inner;
     }
     return found;

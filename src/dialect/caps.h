@@ -1,5 +1,5 @@
 /* What a model can take: data that decides what request_write sends. One table for each dialect (<dialect>/caps.c), rows for model
- * name patterns, the longest match counts; a model that no row knows gets the dialect's "*" row. Sources stand in the tables. */
+ * name patterns, the match that fixes most bytes counts; a model that no row knows gets the dialect's "*" row. Sources stand in the tables. */
 #ifndef SLUICE_DIALECT_CAPS_H
 #define SLUICE_DIALECT_CAPS_H
 
@@ -49,7 +49,7 @@ enum model_thinking {
 };
 
 struct model_caps {
-    struct sl_str pattern;        /* "claude-opus-4-6*": at most one '*', anywhere; compared in lower case */
+    struct sl_str pattern;        /* "claude-opus-4-6*": '*' is any bytes; compared without case */
     uint32_t context, max_output; /* tokens; 0: not known */
     uint32_t flags;               /* enum model_flag */
     enum model_thinking thinking;

@@ -17,8 +17,12 @@ struct gathered {             /* behind every part */
     size_t bytes;
 };
 
+#define CALLS_INDEXED 65536u /* calls that are found at once; more are looked for */
+
 struct choice_state {
     struct gathered *first, *last;
+    struct gathered **calls; /* by ordinal */
+    uint32_t cap_calls;
     struct piece *logprobs, *logprobs_last;
     size_t logprobs_bytes;
     struct neutral_citation *citations;
@@ -119,15 +123,36 @@ static void add_text(struct neutral_collector *c, struct choice_state *s, enum n
 
 static struct gathered *call_of(struct choice_state *s, uint32_t call)
 {
+    if (call < s->cap_calls)
+        return s->calls[call];
     for (struct gathered *g = s->first; g != NULL; g = (struct gathered *)g->part.next)
         if (g->part.kind == NP_TOOL_CALL && g->call == call)
             return g;
     return NULL;
 }
 
+static void index_call(struct neutral_collector *c, struct choice_state *s, struct gathered *g)
+{
+    uint32_t cap = s->cap_calls == 0 ? 8 : s->cap_calls;
+    if (g->call >= CALLS_INDEXED)
+        return;
+    while (cap <= g->call)
+        cap *= 2;
+    if (cap > s->cap_calls) {
+        struct gathered **calls = sl_arena_zalloc(c->a, cap * sizeof(struct gathered *));
+        if (s->cap_calls > 0)
+            memcpy(calls, s->calls, s->cap_calls * sizeof(struct gathered *));
+        s->calls = calls;
+        s->cap_calls = cap;
+    }
+    if (s->calls[g->call] == NULL)
+        s->calls[g->call] = g;
+}
+
 static void add_call(struct neutral_collector *c, struct choice_state *s, const struct neutral_event *e)
 {
     struct gathered *g = add_part(c, s, NP_TOOL_CALL, e);
+    index_call(c, s, g);
     g->part.id = keep(c, e->id);
     g->part.name = keep(c, e->name);
     g->part.custom = e->custom;

@@ -68,24 +68,73 @@ struct sl_str names_fit(const struct names_rule *rule, struct sl_str text, struc
     return sl_str_of(out, n + HASH_CHARS);
 }
 
+/* -- What was changed ------------------------------------------------------------------------------------------------ */
+
+#define LIST_MAX 8u /* longer ones get tables: a request may name a tool in each of a hundred thousand calls */
+
+static size_t place_of(const struct names_map *m, struct sl_str name)
+{
+    return (size_t)sl_hash((struct sl_hash_key){0x736c75696365, 0x7461626c65}, name) & (m->cap - 1u);
+}
+
+static void put(const struct names_map *m, struct names_entry **table, struct sl_str key, struct names_entry *e)
+{
+    size_t at = place_of(m, key);
+    while (table[at] != NULL)
+        at = (at + 1) & (m->cap - 1u);
+    table[at] = e;
+}
+
+static void remember(struct names_map *m, struct names_entry *e, struct sl_arena *a)
+{
+    e->next = m->first;
+    m->first = e;
+    if (++m->n <= LIST_MAX)
+        return;
+    if (m->n * 2 <= m->cap) {
+        put(m, m->by_original, e->original, e);
+        put(m, m->by_changed, e->changed, e);
+        return;
+    }
+    m->cap = m->cap == 0 ? 64 : m->cap * 4;
+    m->by_original = sl_arena_zalloc(a, m->cap * sizeof(struct names_entry *));
+    m->by_changed = sl_arena_zalloc(a, m->cap * sizeof(struct names_entry *));
+    for (struct names_entry *old = m->first; old != NULL; old = old->next) {
+        put(m, m->by_original, old->original, old);
+        put(m, m->by_changed, old->changed, old);
+    }
+}
+
+static const struct names_entry *find(const struct names_map *m, struct sl_str name, bool changed)
+{
+    if (m->cap == 0) {
+        for (const struct names_entry *e = m->first; e != NULL; e = e->next)
+            if (sl_str_eq(changed ? e->changed : e->original, name))
+                return e;
+        return NULL;
+    }
+    struct names_entry **table = changed ? m->by_changed : m->by_original;
+    for (size_t at = place_of(m, name); table[at] != NULL; at = (at + 1) & (m->cap - 1u))
+        if (sl_str_eq(changed ? table[at]->changed : table[at]->original, name))
+            return table[at];
+    return NULL;
+}
+
 struct sl_str names_out(struct names_map *m, const struct names_rule *rule, struct sl_str name, struct sl_arena *a)
 {
-    struct sl_str changed = names_fit(rule, name, a);
-    if (changed.p == name.p)
+    if (fits(rule, name))
         return name;
-    for (const struct names_entry *e = m->first; e != NULL; e = e->next)
-        if (sl_str_eq(e->original, name))
-            return e->changed;
+    const struct names_entry *known = find(m, name, false);
+    if (known != NULL)
+        return known->changed;
     struct names_entry *e = SL_ARENA_NEW(a, struct names_entry);
-    *e = (struct names_entry){.original = name, .changed = changed, .next = m->first};
-    m->first = e;
-    return changed;
+    *e = (struct names_entry){.original = name, .changed = names_fit(rule, name, a)};
+    remember(m, e, a);
+    return e->changed;
 }
 
 struct sl_str names_back(const struct names_map *m, struct sl_str name)
 {
-    for (const struct names_entry *e = m->first; e != NULL; e = e->next)
-        if (sl_str_eq(e->changed, name))
-            return e->original;
-    return name;
+    const struct names_entry *e = find(m, name, true);
+    return e != NULL ? e->original : name;
 }

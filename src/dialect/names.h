@@ -3,6 +3,8 @@
 #ifndef SLUICE_DIALECT_NAMES_H
 #define SLUICE_DIALECT_NAMES_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 
@@ -25,7 +27,9 @@ struct names_entry {
     struct names_entry *next;
 };
 struct names_map {
-    struct names_entry *first;
+    struct names_entry *first;                      /* the newest */
+    struct names_entry **by_original, **by_changed; /* tables of `cap` places; NULL: few enough for the list */
+    uint32_t n, cap;
 };
 /* names_fit, remembered. */
 struct sl_str names_out(struct names_map *m, const struct names_rule *rule, struct sl_str name, struct sl_arena *a);
