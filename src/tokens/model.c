@@ -12,7 +12,7 @@ static const struct tokens_method NEXT_GPT = {
 static const struct tokens_method CLAUDE = {"claude", TOKENS_CL100K_BASE, false, 1080, -17, 7, "84 recorded answers"};
 static const struct tokens_method CLAUDE_NEW = {
     "claude-4.7", TOKENS_CL100K_BASE, false, 1380, -20, 20, "14 recorded calls; the vendor says 30 % more than before"};
-static const struct tokens_method GEMINI = {"gemini", TOKENS_O200K_BASE, false, 1090, -42, 12, "169 recorded answers"};
+static const struct tokens_method GEMINI = {"gemini", TOKENS_O200K_BASE, false, 1090, -16, 13, "60 recorded answers"};
 static const struct tokens_method OTHER = {"other",
                                            TOKENS_O200K_BASE,
                                            false,
