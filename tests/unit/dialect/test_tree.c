@@ -143,13 +143,13 @@ static char *make_value(char *p, unsigned depth)
                                           " \"x\" "};
     uint32_t kind = depth == 0 ? 0 : below(4);
     if (kind < 2)
-        return p + sprintf(p, "%s", scalars[below(sizeof scalars / sizeof scalars[0])]);
+        return p + snprintf(p, 64, "%s", scalars[below(sizeof scalars / sizeof scalars[0])]);
     unsigned n = below(5);
     *p++ = kind == 2 ? '[' : '{';
     for (unsigned i = 0; i < n; i++) {
-        p += sprintf(p, "%s", i > 0 ? ", " : below(2) ? "\n" : "");
+        p += snprintf(p, 64, "%s", i > 0 ? ", " : below(2) ? "\n" : "");
         if (kind == 3)
-            p += sprintf(p, below(2) ? "\"k%u\":" : "\"\\u006b%u\" : ", i);
+            p += snprintf(p, 64, below(2) ? "\"k%u\":" : "\"\\u006b%u\" : ", i);
         p = make_value(p, depth - 1);
     }
     *p++ = kind == 2 ? ']' : '}';
