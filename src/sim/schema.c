@@ -1,5 +1,5 @@
 /* An example for a JSON schema: enough of draft 2020-12 for what strict structured outputs and tools use (objects, arrays, enum,
- * const, anyOf, $ref into the document). The walk keeps its own bounded stack; past its depth or size, values are null.
+ * const, anyOf, $ref into the document), also with Google's names of types ("OBJECT"). The walk keeps its own bounded stack; past its depth or size, values are null.
  * What comes out is JSON in any case; that it fits the schema is the aim for the common ones. */
 #include "base/mem.h"
 #include "sim/sim_int.h"
@@ -105,7 +105,10 @@ static void push(struct walk *w, yyjson_val *s, bool is_object)
         f->required = yyjson_obj_get(s, "required");
         return;
     }
-    uint64_t least = yyjson_get_uint(yyjson_obj_get(s, "minItems"));
+    yyjson_val *min = yyjson_obj_get(s, "minItems");
+    uint64_t least = yyjson_get_uint(min);
+    if (yyjson_is_str(min)) /* as Google writes large integers */
+        sl_str_to_u64(sl_str_of(yyjson_get_str(min), yyjson_get_len(min)), &least);
     f->items = yyjson_obj_get(s, "items");
     f->left = f->items == NULL ? 0 : least < 1 ? 1 : least < 16 ? (size_t)least : 16;
 }
@@ -116,18 +119,18 @@ static void add_schema(struct walk *w, yyjson_val *s)
     yyjson_val *least = yyjson_obj_get(s, "minimum"), *fixed = yyjson_obj_get(s, "const"),
                *choices = yyjson_obj_get(s, "enum");
     struct sl_str type = type_of(s);
-    bool compound = sl_str_eq(type, SL_STR("object")) || sl_str_eq(type, SL_STR("array"));
+    bool compound = sl_str_eq_nocase(type, SL_STR("object")) || sl_str_eq_nocase(type, SL_STR("array"));
     if (fixed != NULL)
         add_value(w->out, fixed);
     else if (yyjson_arr_size(choices) > 0)
         add_value(w->out, yyjson_arr_get_first(choices));
     else if (compound && w->depth < SIM_SCHEMA_DEPTH)
-        push(w, s, type.p[0] == 'o');
-    else if (sl_str_eq(type, SL_STR("string")))
+        push(w, s, sl_lower(type.p[0]) == 'o');
+    else if (sl_str_eq_nocase(type, SL_STR("string")))
         add_string(w->out, s);
-    else if (sl_str_eq(type, SL_STR("integer")) || sl_str_eq(type, SL_STR("number")))
+    else if (sl_str_eq_nocase(type, SL_STR("integer")) || sl_str_eq_nocase(type, SL_STR("number")))
         yyjson_is_num(least) ? add_value(w->out, least) : (void)sl_buf_addc(w->out, '1');
-    else if (sl_str_eq(type, SL_STR("boolean")))
+    else if (sl_str_eq_nocase(type, SL_STR("boolean")))
         sl_buf_adds(w->out, SL_STR("true"));
     else
         sl_buf_adds(w->out, SL_STR("null"));

@@ -6,6 +6,5 @@ static bool no_read(struct sim_ask *a, yyjson_val *root)
     sim_refuse(a->c, &sim_error_not_found);
     return false;
 }
-const struct sim_format sim_gemini = {.name = "gemini", .vendor = VENDOR_GOOGLE, .read = no_read};
 const struct sim_format sim_converse = {.name = "bedrock-converse", .vendor = VENDOR_AWS, .read = no_read};
 const struct sim_format sim_bedrock_count = {.name = "bedrock-count", .vendor = VENDOR_AWS, .read = no_read};

@@ -65,7 +65,7 @@ static const struct row google[TROUBLE_COUNT] = {
     [TROUBLE_CONTEXT] = {400, "INVALID_ARGUMENT",
                          "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
                          NULL},
-    [TROUBLE_POLICY] = {400, "INVALID_ARGUMENT", "The prompt was blocked by the safety system.", NULL},
+    [TROUBLE_POLICY] = {200, "PROHIBITED_CONTENT", NULL, NULL}, /* no error: write_blocked */
     [TROUBLE_KEY] = {401, "UNAUTHENTICATED",
                      "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or "
                      "other valid authentication credential.",
@@ -216,8 +216,29 @@ static void google_details(struct sl_buf *b, const struct row *row, const struct
         b->n = n;
 }
 
+/* Google answers 200 to a prompt that it blocks, without a candidate (gemini.md 7.1), and bills its tokens. */
+static void write_blocked(struct sim_call *c, struct sl_buf *b)
+{
+    bool sse = c->stream && !c->array;
+    c->billed = c->usage_sent = true;
+    c->reasoning = 0;
+    sl_buf_adds(b, sse ? SL_STR("data: ") : c->array ? SL_STR("[") : SL_STR_NONE);
+    sl_buf_addf(
+        b,
+        "{\"promptFeedback\": {\"blockReason\": \"PROHIBITED_CONTENT\"},\"usageMetadata\": {\"promptTokenCount\": "
+        "%u,\"totalTokenCount\": %u},\"modelVersion\": ",
+        c->prompt, c->prompt);
+    sl_buf_add_json(b, c->snapshot);
+    sl_buf_addc(b, '}');
+    sl_buf_adds(b, sse ? SL_STR("\r\n\r\n") : c->array ? SL_STR("]") : SL_STR_NONE);
+}
+
 static void write_google(struct sim_call *c, struct sl_buf *b, const struct row *row, const struct sim_error *e)
 {
+    if (row->status == 200) {
+        write_blocked(c, b);
+        return;
+    }
     if (c->array)
         sl_buf_addc(b, '[');
     sl_buf_addf(b, "{\n  \"error\": {\n    \"code\": %d,\n    \"message\": ", row->status);
@@ -284,6 +305,8 @@ void sim_vendor_error(struct sim_call *c, const struct sim_error *e, struct sim_
         vendors[c->vendor].write(c, &b, row, e);
         out->status = row->status;
         out->type = vendors[c->vendor].type;
+        if (row->status == 200 && c->stream && !c->array)
+            out->type = SL_STR("text/event-stream");
         out->kind = row->kind;
         out->takes_header = c->vendor == VENDOR_ANTHROPIC ||
                             e->wait_ms == 0; /* the others say it in the body, or not */
