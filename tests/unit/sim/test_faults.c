@@ -30,13 +30,13 @@ struct last_record {
     char trace[80], id[80], model[80];
 };
 
-/* The newest record of the account. */
 static const char *text_of(yyjson_val *v, const char *name)
 {
     const char *text = yyjson_get_str(yyjson_obj_get(v, name));
     return text != NULL ? text : "";
 }
 
+/* The newest record of the account. */
 static struct last_record last(struct stub_world *w)
 {
     struct stub *c = stub_get(w, "/sim/count");
