@@ -94,13 +94,19 @@ static void append_chunk(struct sl_chunks *q, struct sl_chunk *c)
     q->tail = c;
 }
 
+/* The next block's payload, where at least `least` is wanted. */
+static size_t next_size(const struct sl_chunks *q, size_t least)
+{
+    return q->n >= SL_CHUNK_MANY && least < SL_CHUNK_HUGE ? SL_CHUNK_HUGE : least;
+}
+
 char *sl_chunks_room(struct sl_chunks *q, size_t n)
 {
     if (n > q->max || q->n > q->max - n)
         return NULL;
     struct sl_chunk *c = q->tail;
     if (c == NULL || c->cap - c->to < n) {
-        c = chunk_take(q->cache, n);
+        c = chunk_take(q->cache, next_size(q, n));
         append_chunk(q, c);
     }
     return c->bytes + c->to;
@@ -122,7 +128,7 @@ enum sl_err sl_chunks_add(struct sl_chunks *q, const void *p, size_t n)
         struct sl_chunk *c = q->tail;
         if (c == NULL || c->cap == c->to) {
             /* a queue that already holds something grows by large blocks */
-            c = chunk_take(q->cache, n > SL_CHUNK_LARGE || q->n >= SL_CHUNK_SMALL ? SL_CHUNK_LARGE : n);
+            c = chunk_take(q->cache, next_size(q, n > SL_CHUNK_LARGE || q->n >= SL_CHUNK_SMALL ? SL_CHUNK_LARGE : n));
             append_chunk(q, c);
         }
         size_t part = c->cap - c->to < n ? c->cap - c->to : n;

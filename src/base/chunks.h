@@ -11,6 +11,11 @@
 
 #define SL_CHUNK_SMALL 4096u  /* payload of a cached block, small class: heads, events */
 #define SL_CHUNK_LARGE 65536u /* payload of a cached block, large class: bodies */
+/* A queue of SL_CHUNK_MANY bytes goes on in blocks of this size, which malloc takes from the system and gives back when they
+ * are freed (main/ sets its threshold to the same). A thousand blocks of a heap would stay with the process: whatever else
+ * was allocated meanwhile lies above them. */
+#define SL_CHUNK_HUGE (4u << 20)
+#define SL_CHUNK_MANY (8u << 20)
 
 struct sl_chunk {
     struct sl_chunk *next;

@@ -116,6 +116,41 @@ static void test_chunks_against_a_model(void **state)
     }
 }
 
+/* A large body: few blocks, none of the later ones cached, the same bytes. */
+static void test_chunks_of_a_large_body(void **state)
+{
+    (void)state;
+    enum {
+        MIB = 30
+    };
+    static unsigned char piece[16384];
+    struct sl_chunk_cache cache;
+    struct sl_chunks q;
+    unsigned blocks = 0;
+    sl_chunk_cache_init(&cache, 2, 4);
+    sl_chunks_init(&q, (size_t)MIB << 20, &cache);
+    for (unsigned i = 0; i < (unsigned)MIB * 64; i++) {
+        memset(piece, (int)(i * 31), sizeof piece);
+        if (i % 2 == 0) {
+            memcpy(sl_chunks_room(&q, sizeof piece), piece, sizeof piece);
+            sl_chunks_wrote(&q, sizeof piece);
+        } else {
+            assert_int_equal(sl_chunks_add(&q, piece, sizeof piece), SL_OK);
+        }
+    }
+    assert_int_equal(sl_chunks_add(&q, piece, 1), SL_ELIMIT);
+    for (const struct sl_chunk *c = q.head; c != NULL; c = c->next)
+        blocks++;
+    assert_true(blocks <= SL_CHUNK_MANY / SL_CHUNK_LARGE + (MIB << 20) / SL_CHUNK_HUGE + 2);
+    struct sl_str flat = sl_chunks_flat(&q);
+    assert_int_equal(flat.n, (size_t)MIB << 20);
+    for (unsigned i = 0; i < (unsigned)MIB * 64; i++)
+        assert_int_equal((unsigned char)flat.p[(size_t)i * sizeof piece + i % sizeof piece], (i * 31) & 255);
+    sl_chunks_done(&q);
+    assert_int_equal(cache.n_large, 4);
+    sl_chunk_cache_done(&cache);
+}
+
 static void test_chunks_maximum(void **state)
 {
     (void)state;
@@ -410,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks_against_a_model),
+        cmocka_unit_test(test_chunks_of_a_large_body),
         cmocka_unit_test(test_chunks_maximum),
         cmocka_unit_test(test_chunks_move),
         cmocka_unit_test(test_chunks_wipe),
