@@ -23,7 +23,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    limit = pytest.mark.timeout(60 * proc.PATIENCE, method="thread")
+    limit = pytest.mark.timeout(300 if not proc.SANITIZED else 900, method="thread")
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(limit)
@@ -81,7 +81,7 @@ class Makers:
             try:
                 if isinstance(thing, proc.Process):
                     if thing.child.returncode is None or thing in proc.live:
-                        code = thing.stop()
+                        code = thing.stop(grace=3.0)
                         expected = getattr(thing, "exit_code", 0)
                         if expected is not None and code != expected:
                             errors.append(f"{thing.name} {thing.pid} ended with {code}, not {expected}:\n{thing.tail()}")
@@ -103,7 +103,7 @@ def relay_config(upstream_url, **more):
                              "direct": True}},
         "models": {"m": {"targets": ["up/upstream-model"]}},
         "resilience": {"retry": {"attempts": 3, "backoff": {"base": "10ms", "cap": "50ms"}},
-                       "deadline": {"connect": "2s", "first_byte": "10s", "between_bytes": "10s", "answer": "30s", "total": "60s"}},
+                       "deadline": {"connect": "10s", "first_byte": "10s", "between_bytes": "10s", "answer": "30s", "total": "60s"}},
     }, more)
 
 

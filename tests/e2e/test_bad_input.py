@@ -156,7 +156,7 @@ def test_random_bytes_do_no_harm(relay):
             try:
                 c.send(bytes(data))
                 c.sock.shutdown(1)
-                c.at_end(10)
+                c.at_end()
             except OSError:
                 pass
             got = bytes(c.received)

@@ -3,6 +3,7 @@
 Needs the recordings: a directory `shared/corpus` beside the checkout, or the one that SLUICE_CORPUS names.
 """
 
+import asyncio
 import base64
 import gzip
 import json
@@ -16,6 +17,7 @@ from conftest import Makers, relay_config
 from lib.client import Conn
 from lib.proc import ROOT, merge
 from lib.upstream import Answer, body_answer, chunk, head_bytes
+from lib.wait import LONG
 
 CORPUS = pathlib.Path(os.environ.get("SLUICE_CORPUS", ROOT.parent / "shared/corpus"))
 OPERATIONS = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
@@ -50,7 +52,20 @@ def records(ours):
                 yield record
 
 
-def answer_of(record, body):
+def once_seen(client):
+    """A step: the next bytes go when the client has got some of the body. What it has begun to see cannot be taken back."""
+    start = len(client.received)
+
+    async def wait(_, seen):
+        end = asyncio.get_running_loop().time() + LONG
+        while b"\n\n" not in client.received[start:].partition(b"\r\n\r\n")[2]:
+            if asyncio.get_running_loop().time() > end:
+                raise AssertionError("the first event never came")
+            await asyncio.sleep(0.001)
+    return wait
+
+
+def answer_of(record, body, client):
     kind = {"sse": "text/event-stream", "json": "application/json", "text": "text/plain"}[record["response_encoding"]]
     if record["response_encoding"] != "sse":
         return body_answer(body, record["status"], record["response_headers"].get("content-type", kind))
@@ -62,8 +77,9 @@ def answer_of(record, body):
         if size:
             out.append(chunk(body[at:at + size]))
         at += size
-    if "error_in_stream" in record["tags"]:  # piece by piece: what a client has begun to see cannot be taken back
-        return Answer(head, *[step for piece in out for step in (piece, 0.003)], b"0\r\n\r\n")
+    first = re.search(rb"^data:[ ]*(.*?)\r?\n\r?\n", body, re.MULTILINE)
+    if "error_in_stream" in record["tags"] and first and not is_error(first[1]):
+        return Answer(head, chunk(body[:first.end()]), once_seen(client), chunk(body[first.end():]), b"0\r\n\r\n")
     return Answer(head, b"".join(out) + b"0\r\n\r\n")
 
 
@@ -136,7 +152,7 @@ def relay_all(makers, ours):
         path = OPERATIONS[record["api"].split(".")[-1]]
         body, sent = text_of(record, "request"), text_of(record, "response")
         up.reset()
-        up.answer = answer_of(record, sent)
+        up.answer = answer_of(record, sent, conn)
         try:
             got = conn.request("POST", "/v1" + path, body, key=g.key)
         except AssertionError as error:
@@ -198,7 +214,7 @@ def makers():
     m.end()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("ours", [True, False], ids=["openai", "compatible servers"])
 def test_recorded_exchanges(makers, ours):
     if not CORPUS.is_dir():

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from lib.client import Conn, fetch
-from lib.proc import PATIENCE, ROOT, SLUICE, Process, address_of, clean_environment, run_sluice
+from lib.proc import ROOT, SLUICE, Process, address_of, clean_environment, run_sluice
 
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -63,7 +63,7 @@ class Shown(Process):
         super().__init__("shown", [SLUICE, *arguments], cwd=directory, env=clean_environment(
             {**variables, "SLUICE_LISTEN": "127.0.0.1:0", "SLUICE_ADMIN_LISTEN": "127.0.0.1:0",
              "SLUICE_STATE_DIR": str(directory / "state")}))
-        self.wait_event("serve.ready", seconds=20 * PATIENCE)
+        self.wait_event("serve.ready")
         self.address = address_of(self.find("listen.ready")[0]["address"])
 
 

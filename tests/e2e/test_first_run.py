@@ -10,7 +10,7 @@ import pytest
 
 from lib.client import fetch
 from lib.proc import PATIENCE, SLUICE, Process, address_of, clean_environment, run_sluice, scratch
-from lib.wait import wait_for
+from lib.wait import LONG, quickest, wait_for
 
 
 class FirstRun(Process):
@@ -20,7 +20,7 @@ class FirstRun(Process):
         environment = clean_environment({"SLUICE_STATE_DIR": str(directory / "state"), "SLUICE_LISTEN": "127.0.0.1:0",
                                          "SLUICE_ADMIN_LISTEN": "127.0.0.1:0", "HOME": str(directory), **env})
         super().__init__("first run", [SLUICE, "serve", "--dev"], env=environment, cwd=directory)
-        self.wait_event("serve.ready", seconds=20 * PATIENCE)
+        self.wait_event("serve.ready")
         self.ready_after = time.monotonic() - self.started
         self.address = address_of(self.find("listen.ready")[0]["address"])
         wait_for(lambda: any("client.chat" in line for line in self.out_lines), "the banner")
@@ -49,20 +49,27 @@ def test_what_is_printed_works(home, make):
     key = re.search(r"sk-sluice-[A-Za-z0-9]+", first.text)[0]
     assert key not in "\n".join(first.lines), "the key is on the screen and in no log"
     curl, python = snippets(first.text)
-    done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, timeout=20, env=clean_environment())
+    done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, timeout=LONG, env=clean_environment())
     assert done.returncode == 0, curl + done.stderr
     answer = json.loads(done.stdout)
     assert answer["choices"][0]["message"]["content"], answer
     assert "simulat" in done.stdout.lower(), "it says plainly that it is simulated"
     assert len(python.splitlines()) == 3
-    done = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=30, env=clean_environment())
+    done = subprocess.run([sys.executable, "-c", python], capture_output=True, text=True, timeout=LONG, env=clean_environment())
     assert done.returncode == 0 and done.stdout.strip(), python + done.stderr
     listed = fetch(first.address, "GET", "/v1/models", key=key).json()
     assert listed["data"]
     assert first.stop() == 0
     # Again: quick, the same key, and the ledger still knows.
-    second = make.adopt(FirstRun(home))
-    assert second.ready_after < 2.0 * PATIENCE
+    again = []
+
+    def starts_in():
+        if again:
+            assert again[-1].stop() == 0
+        again.append(make.adopt(FirstRun(home)))
+        return again[-1].ready_after
+    quickest(starts_in, 2.0 * PATIENCE, "a second start", tries=5)
+    second = again[-1]
     assert key not in second.text
     model = listed["data"][0]["id"]
     again = fetch(second.address, "POST", "/v1/chat/completions",
@@ -78,7 +85,7 @@ def test_key_in_the_environment_serves_that_provider(home, make):
     first = make.adopt(FirstRun(home, OPENAI_API_KEY="sk-env-secret", OPENAI_BASE_URL=up.url))
     assert "simulated" not in first.text.lower() and "sk-env-secret" not in first.text
     curl, _ = snippets(first.text)
-    done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, timeout=20, env=clean_environment())
+    done = subprocess.run(["sh", "-c", curl], capture_output=True, text=True, timeout=LONG, env=clean_environment())
     assert "choices" in json.loads(done.stdout), done.stdout
     assert up.last().get("authorization") == "Bearer sk-env-secret"
 
@@ -87,7 +94,7 @@ def test_ctrl_c_ends_it(home, make):
     import signal
     first = make.adopt(FirstRun(home))
     first.signal(signal.SIGINT)
-    assert first.wait_exit(10 * PATIENCE) == 0
+    assert first.wait_exit() == 0
 
 
 # ---- check, explain, and other commands ----
@@ -135,9 +142,12 @@ def test_alias_bomb_is_refused(tmp_path):
     path = tmp_path / "sluice.yaml"
     lines = ["a: &a [x,x,x,x,x,x,x,x,x]"] + [f"{b}: &{b} [{','.join(['*' + a] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi")]
     path.write_text("\n".join(lines))
-    began = time.monotonic()
-    assert run_sluice("check", "-c", path).returncode == 1
-    assert time.monotonic() - began < 3 * PATIENCE
+
+    def refused_after():
+        began = time.monotonic()
+        assert run_sluice("check", "-c", path).returncode == 1
+        return time.monotonic() - began
+    quickest(refused_after, 3.0 * PATIENCE, "refusing it", tries=5)
 
 
 def test_explain(tmp_path):

@@ -7,23 +7,31 @@ import pytest
 
 from conftest import Makers, relay_config
 from lib.client import Conn, chat, chat_body, fetch, request_bytes
-from lib.proc import PATIENCE
 from lib.sockets import options_of
 
 BODY = json.dumps(chat_body()).encode()
 
 
-@pytest.fixture(scope="module")
-def strict():
-    """Short deadlines and small limits."""
+def one_gateway(**listen):
     makers = Makers()
     up = makers.upstream()
-    g = makers.gateway(relay_config(up.url, listen={
-        "limits": {"head_bytes": "8KiB", "target_bytes": "4KiB", "headers": 50},
-        "deadlines": {"head": "400ms", "body": "400ms", "idle": "500ms", "linger": "200ms"}}))
+    g = makers.gateway(relay_config(up.url, listen=listen))
     g.up = up
     yield g
     makers.end()
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """Small limits; no deadline that a test of framing could meet on a busy machine."""
+    yield from one_gateway(limits={"head_bytes": "8KiB", "target_bytes": "4KiB", "headers": 50},
+                           deadlines={"head": "5m", "body": "5m", "idle": "5m", "linger": "200ms"})
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    """Short deadlines."""
+    yield from one_gateway(deadlines={"head": "400ms", "body": "400ms", "idle": "500ms", "linger": "200ms"})
 
 
 def head(key, *lines, length=True, first="POST /v1/chat/completions HTTP/1.1", host="Host: localhost"):
@@ -102,7 +110,7 @@ def test_doubtful_framing_is_refused(strict, name):
             c.send(REFUSED[name](strict.key) + second)
         except OSError:
             pass
-        assert c.at_end(5 * PATIENCE), "the connection stays open"
+        assert c.at_end(), "the connection stays open"
         got = bytes(c.received)
         status = int(got[9:12]) if got.startswith(b"HTTP/1.") else None
         assert status in (400, 405, 411, 413, 431, 501, 505), got[:300]
@@ -134,37 +142,43 @@ def test_limits_of_the_head(strict):
         assert sent < 100000 and b" 431 " in bytes(c.received) or c.at_end()
 
 
-def test_slow_head_has_an_end(strict):
+def drip(c, pieces):
+    """Sends one piece each 50 ms until the other side says something. True: it did."""
+    for piece in pieces:
+        if not c.is_silent(0.05):
+            return True
+        try:
+            c.send(piece)
+        except OSError:
+            return True
+    return False
+
+
+def test_slow_head_has_an_end(hasty):
     began = time.monotonic()
-    with Conn(strict.address) as c:
+    with Conn(hasty.address) as c:
         c.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n")
-        for i in range(40):  # one header each 50 ms would go on for ever
-            if not c.is_silent(0.05):
-                break
-            try:
-                c.send(b"X-%d: y\r\n" % i)
-            except OSError:
-                break
-        assert c.at_end(3)
+        assert drip(c, (b"X-%d: y\r\n" % i for i in range(1800))), "it would go on for ever"
+        assert c.at_end()
         assert not c.received or b" 408 " in bytes(c.received)
-    assert 0.3 < time.monotonic() - began < 2.0 * PATIENCE
+    assert time.monotonic() - began > 0.3
 
 
-def test_silent_connection_has_an_end(strict):
-    with Conn(strict.address) as c:
-        began = time.monotonic()
-        assert c.at_end(5 * PATIENCE)
+def test_silent_connection_has_an_end(hasty):
+    began = time.monotonic()
+    with Conn(hasty.address) as c:
+        assert c.at_end()
         assert time.monotonic() - began > 0.2 and not c.received
 
 
-def test_body_that_stops_has_an_end(strict):
+def test_body_that_stops_has_an_end(hasty):
     began = time.monotonic()
-    with Conn(strict.address) as c:
-        c.send(head(strict.key) + BODY[:20])
-        assert c.at_end(5 * PATIENCE)
+    with Conn(hasty.address) as c:
+        c.send(head(hasty.key) + BODY[:20])
+        assert c.at_end()
         assert b" 408 " in bytes(c.received), bytes(c.received)
-    assert 0.3 < time.monotonic() - began < 3.0 * PATIENCE
-    strict.wait_metric("sluice_requests_in_flight", 0)
+    assert time.monotonic() - began > 0.3
+    hasty.wait_metric("sluice_requests_in_flight", 0)
 
 
 def test_dripping_body_has_an_end(make):
@@ -172,26 +186,21 @@ def test_dripping_body_has_an_end(make):
     up = make.upstream()
     g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "800ms", "answer": "700ms"}}))
     began = time.monotonic()
+    long = json.dumps(chat_body(pad="x" * 1800)).encode()
     with Conn(g.address) as c:
-        c.send(head(g.key))
-        for byte in BODY:
-            if not c.is_silent(0.05):
-                break
-            try:
-                c.send(bytes([byte]))
-            except OSError:
-                break
-        assert c.at_end(5) or c.received
-    assert 0.7 < time.monotonic() - began < 3.0 * PATIENCE
+        c.send(request_bytes("POST", "/v1/chat/completions", None, [("content-length", str(len(long)))], g.key))
+        assert drip(c, (bytes([byte]) for byte in long)), "it would go on until the body is there"
+        assert c.received or c.at_end()
+    assert time.monotonic() - began > 0.7
     assert up.requests == []
     g.wait_metric("sluice_requests_in_flight", 0)
 
 
-def test_idle_keep_alive_has_an_end(strict):
-    with Conn(strict.address) as c:
-        assert c.request("GET", "/v1/models", key=strict.key).status == 200
+def test_idle_keep_alive_has_an_end(hasty):
+    with Conn(hasty.address) as c:
         began = time.monotonic()
-        assert c.at_end(5 * PATIENCE) and time.monotonic() - began > 0.3
+        assert c.request("GET", "/v1/models", key=hasty.key).status == 200
+        assert c.at_end() and time.monotonic() - began > 0.3
 
 
 def test_many_slow_heads_do_not_keep_others_out(strict):

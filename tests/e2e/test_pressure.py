@@ -12,9 +12,9 @@ import pytest
 
 from conftest import relay_config
 from lib.client import Conn, chat, chat_body, fetch, request_bytes
-from lib.proc import PATIENCE, SANITIZED
+from lib.proc import SANITIZED
 from lib.upstream import DONE, Answer, body_answer, delta, head_bytes, stream_answer
-from lib.wait import wait_for
+from lib.wait import LONG, wait_for
 
 READERS = 1000 if not SANITIZED else 200
 
@@ -29,17 +29,17 @@ def steady(read, seconds=0.4):
         if now != last:
             last, since = now, time.monotonic()
         return time.monotonic() - since >= seconds
-    wait_for(check, "a steady state", 30 * PATIENCE, every=0.05)
+    wait_for(check, "a steady state", every=0.05)
     return last
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_thousand_stalled_readers(make):
     """Clients that read nothing hold their providers; the gateway keeps a bounded amount for each; all of it is there when
     they read again."""
     up = make.upstream(sndbuf=16384)
     g = make.gateway(relay_config(up.url, relay={"client_queue": "64KiB"},
-                                  resilience={"deadline": {"between_bytes": "100s", "answer": "100s", "total": "120s"}}))
+                                  resilience={"deadline": {"between_bytes": "10m", "answer": "10m", "total": "10m"}}))
     event = delta("x" * 8000)
     some, many = 60, 2500  # 480 KB: more than queues hold; 20 MB: more than the kernel's buffers can hold as well
     answers = {n: stream_answer(*[event] * n, delta(finish="stop"), DONE) for n in (some, many)}
@@ -48,11 +48,11 @@ def test_thousand_stalled_readers(make):
     conns = []
     try:
         for i in range(READERS):
-            c = Conn(g.address, rcvbuf=4096, timeout=60)
+            c = Conn(g.address, rcvbuf=4096)
             c.n = many if i % 50 == 0 else some
             c.send(request_bytes("POST", "/v1/chat/completions", chat_body(stream=True, n=c.n), key=g.key))
             conns.append(c)
-        up.wait_requests(READERS, 60 * PATIENCE)
+        up.wait_requests(READERS)
         steady(lambda: sum(s.sent for s in up.requests))
         long = [s for s in up.requests if s.json()["n"] == many]
         assert all(s.sent < many * len(event) * 0.8 for s in long), "the providers were not held"
@@ -65,8 +65,8 @@ def test_thousand_stalled_readers(make):
     finally:
         for c in conns:
             c.close()
-    g.wait_metric("sluice_requests_in_flight", 0, seconds=30)
-    assert all(s.answered.is_set() or s.gone.wait(5) for s in up.requests)
+    g.wait_metric("sluice_requests_in_flight", 0)
+    assert all(s.answered.is_set() or s.gone.wait(LONG) for s in up.requests)
 
 
 def test_slow_provider_is_given_up(make):
@@ -92,7 +92,7 @@ def test_stalled_client_has_an_end(make):
     with Conn(g.address, rcvbuf=4096) as c:
         c.send(request_bytes("POST", "/v1/chat/completions", chat_body(stream=True), key=g.key))
         seen = up.wait_requests(1)
-        assert seen.gone.wait(10 * PATIENCE), "a client that reads nothing is given up in the end"
+        assert seen.gone.wait(LONG), "a client that reads nothing is given up in the end"
     record = g.record(where=lambda r: r["stream"])
     assert record["ended"]["by"] == "client"
 
@@ -110,7 +110,7 @@ def test_body_of_64_mib(make, compressed):
     if compressed:
         body, headers = gzip.compress(body, 1), [("content-encoding", "gzip")]
     assert len(body) < 64 << 20
-    with Conn(g.address, timeout=60) as c:
+    with Conn(g.address) as c:
         c.send(request_bytes("POST", "/v1/chat/completions", body, headers, g.key))
         answer = c.read()
     assert answer.status == 200, answer
@@ -197,4 +197,4 @@ def test_idle_process_sleeps(make):
         time.sleep(4)
         return (wake_ups() - before) / (time.monotonic() - began)
     # At first connections end and the journal is taken in.
-    wait_for(lambda: in_a_while() <= 1.5, "an idle process", 60)
+    wait_for(lambda: in_a_while() <= 1.5, "an idle process")

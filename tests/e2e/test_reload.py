@@ -9,9 +9,9 @@ import pytest
 
 from conftest import relay_config
 from lib.client import Closed, Conn, chat, chat_body, request_bytes
-from lib.proc import PATIENCE, merge
+from lib.proc import merge
 from lib.upstream import DONE, delta, stream_answer
-from lib.wait import wait_for
+from lib.wait import LONG, wait_for
 
 
 class Traffic:
@@ -50,10 +50,10 @@ class Traffic:
     def stop(self):
         self._stop.set()
         for t in self._threads:
-            t.join(20)
+            t.join(LONG)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_reloads_under_load(make):
     up = make.upstream()
     config = relay_config(up.url)
@@ -76,13 +76,13 @@ def test_reloads_under_load(make):
             event = g.reload(good, expect="config.reloaded")
             revisions.add(event.get("revision"))
             done = traffic.done
-            wait_for(lambda: traffic.done > done + 10, "traffic on the new configuration", 10 * PATIENCE)
+            wait_for(lambda: traffic.done > done + 10, "traffic on the new configuration")
     traffic.stop()
     long_gate.set()
     assert b"end" in next(events) and list(events)[-1] == DONE
     long.close()
     assert not traffic.failures, traffic.failures[:3]
-    assert traffic.done > 200
+    assert traffic.done > 100
     records = {r["id"]: r for r in g.wait_records(traffic.done)}
     missing = [i for i in traffic.ids if i not in records]
     assert not missing
@@ -90,8 +90,8 @@ def test_reloads_under_load(make):
     assert len(revisions) == 10 and revisions <= seen
     assert g.record(head.id)["config"] not in revisions, "a stream stays on the configuration it began with"
     assert g.metrics().sum("sluice_config_reloads_total") >= 10
-    # The watch of the file and the signal may both see one bad file.
-    assert g.metrics().sum("sluice_config_reloads_refused_total") >= 10
+    # The watch may see a bad file before the signal comes, which gets its own answer; never the other way round.
+    assert 10 <= g.metrics().sum("sluice_config_reloads_refused_total") <= 20
 
 
 def test_reload_changes_what_is_served(make):
@@ -109,7 +109,7 @@ def test_reload_by_file_change(make):
     g = make.gateway(relay_config(up.url))
     since = g.mark()
     g.write(relay_config(up.url, models={"watched": {"targets": ["up/x"]}}))
-    g.wait_event("config.reloaded", since=since, seconds=10 * PATIENCE)
+    g.wait_event("config.reloaded", since=since)
     assert chat(g, model="watched").status == 200
 
 
@@ -154,11 +154,11 @@ def test_prices_are_replaced_without_a_restart(make):
     assert float(record["cost_usd"]) == pytest.approx((9 * 1.0 + 3 * 2.0) / 1e6)
     prices.write_text(price_file("upstream-model", 10, 20))
     g.signal(signal.SIGHUP)
-    wait_for(lambda: float(g.record(chat(g).id)["cost_usd"]) == pytest.approx(150e-6), "the new prices", 10 * PATIENCE)
+    wait_for(lambda: float(g.record(chat(g).id)["cost_usd"]) == pytest.approx(150e-6), "the new prices")
     prices.write_text("{ this is no price file")
     since = g.mark()
     g.signal(signal.SIGHUP)
-    wait_for(lambda: [e for e in g.events[since:] if "refused" in e["event"]], "the refusal", 10 * PATIENCE)
+    wait_for(lambda: [e for e in g.events[since:] if "refused" in e["event"]], "the refusal")
     assert float(g.record(chat(g).id)["cost_usd"]) == pytest.approx(150e-6), "the good prices stay"
 
 
@@ -181,9 +181,9 @@ def test_drain_finishes_live_streams(make):
     assert idle.request("GET", "/v1/models", key=g.key).status == 200
     g.signal(signal.SIGTERM)
     g.wait_event("serve.draining")
-    wait_for(lambda: refuses(g), "no new connections to be taken", 10 * PATIENCE)
+    wait_for(lambda: refuses(g), "no new connections to be taken")
     assert g.running()
-    assert idle.at_end(15 * PATIENCE), "idle connections are closed"
+    assert idle.at_end(), "idle connections are closed"
     try:
         assert g.admin_get("/readyz").status == 503
     except OSError:
@@ -192,14 +192,14 @@ def test_drain_finishes_live_streams(make):
     for c in conns:
         assert list(c.stream)[-1] == DONE
         c.close()
-    assert g.wait_exit(20 * PATIENCE) == 0
+    assert g.wait_exit() == 0
     closed = [r for r in g.records() if r["stream"]]
     assert len(closed) == n and all(r["ended"].get("why") == "ok" for r in closed)
 
 
 def refuses(g):
     try:
-        with Conn(g.address, timeout=2) as c:
+        with Conn(g.address) as c:
             c.send(request_bytes("GET", "/v1/models", key=g.key))
             c.read()
             return False
@@ -209,15 +209,17 @@ def refuses(g):
 
 def test_drain_has_a_deadline(make):
     up = make.upstream()
-    g = make.gateway(relay_config(up.url, listen={"deadlines": {"drain": "500ms"}}))
+    # Nothing else would end the stream for a long time.
+    g = make.gateway(relay_config(up.url, listen={"deadlines": {"drain": "500ms"}},
+                                  resilience={"deadline": {"between_bytes": "10m", "answer": "10m", "total": "10m"}}))
     up.answer = stream_answer(delta("begin"), "hang")
     with Conn(g.address) as c:
         c.send(request_bytes("POST", "/v1/chat/completions", chat_body(stream=True), key=g.key))
         next(c.events(c.read_head()))
         began = time.monotonic()
         g.signal(signal.SIGTERM)
-        assert g.wait_exit(10 * PATIENCE) == 0
-        assert 0.4 < time.monotonic() - began < 3 * PATIENCE
+        assert g.wait_exit() == 0
+        assert time.monotonic() - began > 0.4
         c.at_end()
         assert b"[DONE]" not in bytes(c.received)
     record = g.records()[-1]
@@ -226,7 +228,8 @@ def test_drain_has_a_deadline(make):
 
 def test_second_sigterm_ends_at_once(make):
     up = make.upstream()
-    g = make.gateway(relay_config(up.url))
+    g = make.gateway(relay_config(up.url, listen={"deadlines": {"drain": "10m"}},
+                                  resilience={"deadline": {"between_bytes": "10m", "answer": "10m", "total": "10m"}}))
     g.exit_code = None
     up.answer = stream_answer(delta("begin"), "hang")
     with Conn(g.address) as c:
@@ -236,7 +239,7 @@ def test_second_sigterm_ends_at_once(make):
         g.wait_event("serve.draining")
         assert g.running()
         g.signal(signal.SIGTERM)
-        g.wait_exit(3 * PATIENCE)
+        g.wait_exit()
 
 
 def test_ctrl_c_is_a_clean_end(make):
@@ -260,5 +263,5 @@ def test_http2_drain_says_goaway(make):
     gate.set()
     c.pump(lambda: c.streams[i]["ended"])
     assert c.streams[i]["body"].endswith(DONE) and c.streams[i]["reset"] is None
-    assert g.wait_exit(15 * PATIENCE) == 0
+    assert g.wait_exit() == 0
     c.close()

@@ -2,6 +2,7 @@
 
 import email.utils
 import json
+import threading
 import time
 
 import pytest
@@ -11,7 +12,8 @@ from lib.client import Closed, Conn, chat, chat_body, request_bytes
 from lib.proc import PATIENCE, free_port, merge
 from lib.upstream import (DONE, Answer, body_answer, chunk, completion, data_event, delta, error_answer,
                           head_bytes, json_answer, stream_answer)
-from test_relay import read_stream
+from lib.wait import LONG, quickest
+from test_relay import read_gated, read_stream
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def trio():
         "models": {"both": {"targets": ["one/a", "two/b"]}, "m": {"targets": ["one/a"]},
                    "dead": {"targets": ["dead/x", "two/b"]}, "only-dead": {"targets": ["dead/x"]}},
         "resilience": {"retry": {"attempts": 3, "backoff": {"base": "20ms", "cap": "100ms"}, "wait_cap": "2s"},
-                       "deadline": {"first_byte": "500ms", "answer": "500ms", "between_bytes": "500ms", "total": "20s"}}}))
+                       "deadline": {"first_byte": "1500ms", "answer": "1500ms", "between_bytes": "1500ms", "total": "60s"}}}))
     g.one, g.two = one, two
     yield g
     makers.end()
@@ -80,7 +82,6 @@ def test_next_target(t, name):
     stream = answer_of_one is None
     t.one.answer = answer_of_one or stream_answer(data_event({"error": {"message": "busy", "type": "server_error",
                                                                         "param": None, "code": "server_is_overloaded"}}))
-    began = time.monotonic()
     answer = read_stream(t, chat_body("both", stream=stream))
     assert answer.status == 200, answer
     if stream:
@@ -91,14 +92,16 @@ def test_next_target(t, name):
     assert tried[-1] == ("two", "ok")
     assert tried[0][0] == "one" and tried[0][1] in outcomes | ({"stale_connection"} & outcomes), tried
     assert answer.get("x-sluice-target") == "two/b" and answer.get("x-sluice-attempts") == str(len(tried))
-    assert time.monotonic() - began < 2.5 * PATIENCE
 
 
 def test_refused_is_at_once(t):
-    began = time.monotonic()
-    answer = chat(t, model="dead")
-    assert answer.status == 200 and time.monotonic() - began < 0.2 * PATIENCE
-    assert attempts(t, answer) == [("dead", "connect_refused"), ("two", "ok")]
+    def answered_after():
+        began = time.monotonic()
+        answer = chat(t, model="dead")
+        took = time.monotonic() - began
+        assert answer.status == 200 and attempts(t, answer) == [("dead", "connect_refused"), ("two", "ok")]
+        return took
+    quickest(answered_after, 0.2 * PATIENCE, "moving on")
     alone = chat(t, model="only-dead")
     assert alone.status == 502 and alone.error()["code"] == "upstream_unreachable"
     assert alone.get("x-should-retry") == "false"
@@ -122,12 +125,15 @@ def test_connect_that_never_answers(make):
     g = make.gateway(merge(relay_config(up.url), {
         "providers": {"full": {**kind, "base_url": f"http://127.0.0.1:{port}/v1"}},
         "models": {"both": {"targets": ["full/x", "up/y"]}}, "resilience": {"deadline": {"connect": "300ms"}}}))
-    began = time.monotonic()
-    answer = chat(g, model="both")
-    took = time.monotonic() - began
-    assert answer.status == 200
-    assert attempts(g, answer) == [("full", "connect_timeout"), ("up", "ok")]
-    assert 0.25 < took < 1.5 * PATIENCE
+
+    def answered_after():
+        began = time.monotonic()
+        answer = chat(g, model="both")
+        took = time.monotonic() - began
+        assert answer.status == 200 and attempts(g, answer) == [("full", "connect_timeout"), ("up", "ok")]
+        assert took > 0.25
+        return took
+    quickest(answered_after, 1.0 * PATIENCE, "moving on after the connect deadline", tries=10)
     for s in fill:
         s.close()
     listener.close()
@@ -162,7 +168,7 @@ def test_retry_after_is_waited_for(t, headers, at_least):
     answer = chat(t)
     took = time.monotonic() - began
     assert answer.status == 200, answer
-    assert at_least <= took < 3 * PATIENCE, took
+    assert at_least <= took < 8, took  # not the 9 s of the less exact header
     assert t.record(answer.id)["attempts"][0]["pause_us"] >= at_least * 0.99e6
 
 
@@ -172,7 +178,7 @@ def test_strange_retry_after(t, value):
     t.one.queue(error_answer(429, "rate_limit_exceeded", "rate_limit_error", headers=[("retry-after", value)]))
     began = time.monotonic()
     answer = chat(t)
-    assert time.monotonic() - began < 3 * PATIENCE
+    assert time.monotonic() - began < LONG
     assert answer.status in (200, 429), answer
     if value.startswith("1000"):
         assert answer.status == 429 and answer.error()
@@ -206,33 +212,38 @@ def test_attempts_have_a_limit(t):
 
 def test_total_deadline(make):
     up = make.upstream()
-    g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "400ms", "answer": "10s"}}))
+    g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "1s", "answer": "10m"}}))
     up.answer = Answer("hang")
     began = time.monotonic()
     answer = chat(g)
     assert answer.status == 504 and answer.error()
-    assert 0.35 < time.monotonic() - began < 1.5 * PATIENCE
-    assert up.requests[0].gone.wait(2)
+    assert 0.95 < time.monotonic() - began < LONG
+    assert up.wait_requests(1).gone.wait(LONG)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_deadline_of_the_first_byte_is_kept(t, stream):
     """`first_byte` for streams; `answer` for the others, whose head comes when all of the answer was made."""
     t.one.answer = Answer("hang")
-    began = time.monotonic()
-    answer = read_stream(t, chat_body("both", stream=stream))
-    assert answer.status == 200 and attempts(t, answer)[0] == ("one", "first_byte_timeout")
-    assert 0.5 <= time.monotonic() - began < 0.8 * PATIENCE
+
+    def moved_on_after():
+        began = time.monotonic()
+        answer = read_stream(t, chat_body("both", stream=stream))
+        took = time.monotonic() - began
+        assert answer.status == 200 and attempts(t, answer)[0] == ("one", "first_byte_timeout")
+        assert took >= 1.5
+        return took
+    quickest(moved_on_after, 1.5 + 0.3 * PATIENCE, "moving on after the deadline", tries=6)
 
 
 def test_comments_do_not_keep_a_silent_stream_alive_for_ever(make):
     up = make.upstream()
     g = make.gateway(relay_config(up.url, resilience={"deadline": {"total": "1s"}}))
-    up.answer = stream_answer(delta("x"), *[s for _ in range(200) for s in (b": keep\n\n", 0.05)])
+    up.answer = stream_answer(delta("x"), *[s for _ in range(2000) for s in (b": keep\n\n", 0.05)])
     began = time.monotonic()
     answer = read_stream(g)
     assert b"[DONE]" not in answer.body and b'"error"' in answer.body
-    assert time.monotonic() - began < 3 * PATIENCE
+    assert time.monotonic() - began < LONG  # the comments would go on for longer
 
 
 # ---- after the first byte ----
@@ -252,9 +263,9 @@ BROKEN_STREAMS = {
 def test_broken_stream_never_looks_complete(t, name):
     steps = BROKEN_STREAMS[name]
     end = steps[-1] == b"END"
-    steps = [steps[0], 0.02, *[s for s in steps[1:] if s != b"END"]]  # the client has seen the first event
-    t.one.queue(stream_answer(*steps, end=end or name == "error event"))
-    answer = read_stream(t, chat_body("both", stream=True))
+    seen_first = threading.Event()
+    t.one.queue(stream_answer(steps[0], seen_first, *[s for s in steps[1:] if s != b"END"], end=end or name == "error event"))
+    answer = read_gated(t, seen_first, chat_body("both", stream=True))
     assert answer.status == 200
     assert b'"one"' in answer.body and b'"two"' in answer.body
     assert b"[DONE]" not in answer.body
@@ -276,8 +287,9 @@ def test_stream_that_breaks_before_the_client_saw_a_byte_fails_over(t):
 
 
 def test_error_event_has_the_shape_of_the_api(t):
-    t.one.queue(stream_answer(delta("one"), 0.02, "rst", end=False))
-    answer = read_stream(t, chat_body("both", stream=True))
+    seen_first = threading.Event()
+    t.one.queue(stream_answer(delta("one"), seen_first, "rst", end=False))
+    answer = read_gated(t, seen_first, chat_body("both", stream=True))
     last = json.loads([e for e in answer.body.split(b"\n\n") if e.strip()][-1][6:])
     assert set(last["error"]) >= {"message", "type", "param", "code"}
 
@@ -311,7 +323,7 @@ def test_large_truncated_answer(make):
 
 @pytest.mark.parametrize("end", ["fin", "rst"])
 @pytest.mark.parametrize("framing", ["length", "chunked", "stream"])
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_cut_at_every_byte(t, framing, end):
     """A short answer cut behind byte k, for all k: from the next target before the first byte, visibly broken after."""
     payload = b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}'

@@ -13,6 +13,7 @@ from conftest import Makers, relay_config
 from lib import provider
 from lib.proc import clean_environment, merge
 from lib.upstream import Answer, delta, stream_answer
+from lib.wait import LONG
 
 HERE = pathlib.Path(__file__).parent / "node"
 CASES = ["chat", "stream", "usage", "helper", "many", "tools", "toolsStreamed", "embeddings", "completions", "models", "errors",
@@ -50,14 +51,14 @@ def results():
             pass
     control = http.server.HTTPServer(("127.0.0.1", 0), Count)
     threading.Thread(target=control.serve_forever, daemon=True).start()
-    done = subprocess.run(["node", "client.mjs"], cwd=HERE, capture_output=True, text=True, timeout=90,
+    done = subprocess.run(["node", "client.mjs"], cwd=HERE, capture_output=True, text=True, timeout=280,
                           env=clean_environment({"SLUICE_URL": g.url, "SLUICE_KEY": g.key.text,
                                                  "UPSTREAM_CONTROL": f"http://127.0.0.1:{control.server_port}/"}))
     control.shutdown()
     found = {r["case"]: r for r in map(json.loads, done.stdout.splitlines())}
     found["stderr"] = done.stderr
     left = [s for s in up.requests if s.json()["model"] in ("hang", "endless")]
-    found["cancelled"] = len(left) == 3 and all(s.gone.wait(5) for s in left)
+    found["cancelled"] = len(left) == 3 and all(s.gone.wait(LONG) for s in left)
     yield found
     makers.end()
 

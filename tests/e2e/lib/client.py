@@ -6,7 +6,9 @@ import ssl
 import struct
 import time
 
-TIMEOUT = 20.0
+from .wait import LONG
+
+TIMEOUT = LONG
 
 
 class Closed(AssertionError):
@@ -184,7 +186,7 @@ class Conn:
         if data:
             yield data
 
-    def at_end(self, seconds=5.0):
+    def at_end(self, seconds=LONG):
         """True when the other side closes within that time; what else it sends is in `received`."""
         self.sock.settimeout(seconds)
         try:

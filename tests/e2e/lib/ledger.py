@@ -5,6 +5,7 @@ import json
 import sqlite3
 
 from .proc import run_sluice
+from .wait import LONG
 
 OPEN, CLOSED, INTERRUPTED = 0, 1, 2
 CLASSES = ["input", "cache_read", "cache_write", "output", "reasoning", "audio_in", "audio_out", "image_in", "image_out"]
@@ -23,7 +24,7 @@ def id_text(raw):
 
 def attempts(state):
     """All attempts, oldest first."""
-    db = sqlite3.connect(f"file:{state}/ledger.db?mode=ro", uri=True, timeout=10)
+    db = sqlite3.connect(f"file:{state}/ledger.db?mode=ro", uri=True, timeout=LONG)
     try:
         rows = db.execute("SELECT attempt_id, state, exchange_id, key_id, model, provider, target, outcome, status, cost_p, "
                           f"flags, {', '.join(CLASSES)} FROM attempts ORDER BY attempt_id").fetchall()

@@ -16,12 +16,12 @@ import tempfile
 import threading
 import time
 
-from .wait import NotYet, wait_for
+from .wait import LONG, NotYet, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SLUICE = os.path.abspath(os.path.join(ROOT, os.environ.get("SLUICE_BIN", "build/release/src/main/sluice")))
 SANITIZED = bool(re.search(r"asan|tsan|sanit", SLUICE)) or "SLUICE_SLOW" in os.environ
-# Deadlines that say how fast the gateway must be are wider for instrumented builds.
+# What says how fast the gateway must be is wider for instrumented builds. (How long to wait for it: wait.LONG.)
 PATIENCE = 5.0 if SANITIZED else 1.0
 REPORTS = re.compile(r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|WARNING: ThreadSanitizer|runtime error:|"
                      r"UndefinedBehaviorSanitizer|sl_check|check failed", re.IGNORECASE)
@@ -91,7 +91,7 @@ class Process:
         with self._news:
             return len(self.events)
 
-    def wait_event(self, *names, since=0, seconds=15.0, where=None):
+    def wait_event(self, *names, since=0, seconds=LONG, where=None):
         """The first event of one of these names after `since` (for which `where` is true)."""
         end = time.monotonic() + seconds
         with self._news:
@@ -111,7 +111,7 @@ class Process:
         if self.child.poll() is None:
             self.child.send_signal(number)
 
-    def wait_exit(self, seconds=15.0):
+    def wait_exit(self, seconds=LONG):
         """Exit code; all output has been read when this returns."""
         try:
             code = self.child.wait(seconds)
@@ -133,12 +133,12 @@ class Process:
             live.remove(self)
         return code
 
-    def stop(self, seconds=20.0):
-        """SIGTERM; a second one when something still runs after two seconds. Gives the exit code."""
+    def stop(self, grace=30.0, seconds=LONG):
+        """SIGTERM; a second one when something still runs after `grace` seconds. Gives the exit code."""
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
-                self.child.wait(2)
+                self.child.wait(grace)
             except subprocess.TimeoutExpired:
                 self.child.send_signal(signal.SIGTERM)
                 try:
@@ -188,7 +188,7 @@ def address_of(text):
     return host.strip("[]"), int(port)
 
 
-def run_sluice(*args, env=None, cwd=None, timeout=30, check=False, input=None):
+def run_sluice(*args, env=None, cwd=None, timeout=LONG, check=False, input=None):
     """Runs a sub-command to its end: CompletedProcess with text."""
     done = subprocess.run([SLUICE, *map(str, args)], capture_output=True, text=True, timeout=timeout, cwd=cwd,
                           env=clean_environment(env), input=input)
@@ -252,8 +252,8 @@ class Gateway(Process):
         if not isinstance(config, str):
             self.config = config
 
-    def wait_ready(self, seconds=20.0):
-        self.wait_event("serve.ready", seconds=seconds * PATIENCE)
+    def wait_ready(self):
+        self.wait_event("serve.ready")
         self.ready_after = time.monotonic() - self.started
         self.addresses = [address_of(e["address"]) for e in self.find("listen.ready")]
         self.address = self.addresses[0]
@@ -264,14 +264,13 @@ class Gateway(Process):
     def url(self):
         return f"http://{self.address[0]}:{self.address[1]}"
 
-    def reload(self, config=None, expect="config.reloaded", seconds=10.0):
+    def reload(self, config=None, expect="config.reloaded"):
         """New configuration, SIGHUP, and the event that says what became of it."""
         since = self.mark()
         if config is not None:
             self.write(config)
         self.signal(signal.SIGHUP)
-        return self.wait_event("config.reloaded", "config.refused", "config.unchanged", since=since,
-                               seconds=seconds * PATIENCE, where=lambda e: e["event"] == expect or expect is None)
+        return self.wait_event(expect, since=since, where=lambda e: e["because"] == "SIGHUP")
 
     def restart(self, config=None):
         """The same state directory and keys, a new process (this one must have ended)."""
@@ -289,20 +288,20 @@ class Gateway(Process):
             data = file.read()
         return [json.loads(line) for line in data[:data.rfind(b"\n") + 1].splitlines()]
 
-    def record(self, id=None, where=None, seconds=10.0):
+    def record(self, id=None, where=None):
         """The access record of one exchange: by x-sluice-id, or the first for which `where` is true."""
         def look():
             for record in self.records():
                 if (id is None or record["id"] == id) and (where is None or where(record)):
                     return record
             return None
-        return wait_for(look, f"the access record {id or where}", seconds * PATIENCE)
+        return wait_for(look, f"the access record {id or where}")
 
-    def wait_records(self, n, where=lambda r: True, seconds=15.0):
+    def wait_records(self, n, where=lambda r: True):
         def look():
             found = [r for r in self.records() if where(r)]
             return found if len(found) >= n else None
-        return wait_for(look, f"{n} access records", seconds * PATIENCE)
+        return wait_for(look, f"{n} access records")
 
     def admin_get(self, path, headers=()):
         from .client import fetch
@@ -314,11 +313,11 @@ class Gateway(Process):
         assert answer.status == 200, answer
         return parse(answer.body.decode())
 
-    def wait_metric(self, name, value, labels=None, seconds=10.0):
+    def wait_metric(self, name, value, labels=None):
         """Until the sum of the samples of `name` (with these labels) is `value`, or fulfils it when it is a function."""
         good = value if callable(value) else lambda v: v == value
         return wait_for(lambda: good(self.metrics().sum(name, labels or {})) or None,
-                        f"{name}{labels or ''} == {value}", seconds * PATIENCE, every=0.03)
+                        f"{name}{labels or ''} == {value}", every=0.03)
 
     def cleanup(self):
         if self.own_directory:
@@ -338,7 +337,7 @@ class Sim(Process):
     def __init__(self, *args, wait=True):
         super().__init__("sim", [SLUICE, "sim", "--listen", "127.0.0.1:0", *args])
         if wait:
-            self.address = address_of(self.wait_event("sim.ready", seconds=20 * PATIENCE)["address"])
+            self.address = address_of(self.wait_event("sim.ready")["address"])
 
     @property
     def url(self):

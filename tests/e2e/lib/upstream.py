@@ -21,7 +21,7 @@ import h2.connection
 import h2.events
 import h2.exceptions
 
-from .wait import wait_for
+from .wait import LONG, wait_for
 
 
 class Loop:
@@ -32,7 +32,7 @@ class Loop:
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
-    def run(self, coroutine, seconds=10):
+    def run(self, coroutine, seconds=LONG):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(seconds)
 
     def call(self, function, *args):
@@ -243,8 +243,8 @@ class Upstream:
     def last(self):
         return self.requests[-1]
 
-    def wait_requests(self, n, seconds=10.0):
-        wait_for(lambda: len(self.requests) >= n, f"{n} requests upstream (there are {len(self.requests)})", seconds)
+    def wait_requests(self, n):
+        wait_for(lambda: len(self.requests) >= n, f"{n} requests upstream (there are {len(self.requests)})")
         return self.requests[n - 1]
 
     def reset(self):

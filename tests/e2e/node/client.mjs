@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 
 const { SLUICE_URL, SLUICE_KEY, UPSTREAM_CONTROL } = process.env;
-const client = new OpenAI({ baseURL: `${SLUICE_URL}/v1`, apiKey: SLUICE_KEY, maxRetries: 0, timeout: 20000 });
+const client = new OpenAI({ baseURL: `${SLUICE_URL}/v1`, apiKey: SLUICE_KEY, maxRetries: 0, timeout: 60000 });
 const messages = [{ role: 'user', content: 'hi' }];
 const tools = [{
   type: 'function',
@@ -100,7 +100,7 @@ const cases = {
     assert.equal(after - before, 1, 'the SDK tried again although x-should-retry was false');
   },
   async timeout() {
-    await fails(client.chat.completions.create({ model: 'hang', messages }, { timeout: 300 }), OpenAI.APIConnectionTimeoutError);
+    await fails(client.chat.completions.create({ model: 'hang', messages }, { timeout: 1500 }), OpenAI.APIConnectionTimeoutError);
   },
   async leaveEarly() {
     const stream = await client.chat.completions.create({ model: 'endless', messages, stream: true });
