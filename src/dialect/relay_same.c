@@ -108,12 +108,12 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
 {
     struct stream_event e;
     r->dialect->stream_watch(r->memo, piece->name, piece->data, &e);
+    count(r, &e); /* the terminal event may carry usage, too (Responses) */
     if (e.kind == SK_DONE) {
         r->state.saw_done = true;
         keep_terminal(r, raw);
         return false;
     }
-    count(r, &e);
     if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
         r->skip_lf = sl_str_ends(raw, SL_STR("\r"));
         return true;

@@ -132,6 +132,16 @@ bool relay_translate_end(struct relay_translate *r)
     return true;
 }
 
+struct sl_str relay_translate_error(struct relay_translate *r, const struct error_facts *error)
+{
+    const struct dialect *face = r->t->face;
+    if (face->codec->stream_write_error == NULL)
+        return error_event(r->t->a, face->errors, error);
+    sl_buf_reset(&r->out);
+    face->codec->stream_write_error(r->writer, error);
+    return sl_arena_str(r->t->a, sl_buf_str(&r->out));
+}
+
 /* -- Not streamed ---------------------------------------------------------------------------------------------------- */
 
 struct answer_taps {

@@ -33,6 +33,9 @@ enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str sl
  * last events. Once. */
 bool relay_translate_end(struct relay_translate *r);
 
+/* Instead of the end: what tells the client, in its own format, that the stream failed. In t->a. */
+struct sl_str relay_translate_error(struct relay_translate *r, const struct error_facts *error);
+
 /* A whole answer, not streamed: body in, the client's body (or, for a client that asked for a stream, the client's events) out.
  * False: it breaks its format, or (out_state->saw_error) it is an error inside a 200. */
 bool relay_translate_answer(struct translation *t, struct sl_str body, bool stream, struct sl_buf *out,

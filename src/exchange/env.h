@@ -22,6 +22,7 @@
 struct key_table;
 struct exchange;
 struct tls_hmac;
+struct tokens_set;
 
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
@@ -95,6 +96,7 @@ struct exchange_env {
     struct sl_arena_cache *arenas;     /* borrow */
     struct sl_chunk_cache *chunks;     /* borrow */
     const struct tls_hmac *pepper;     /* borrow: what key digests are made under */
+    const struct tokens_set *tokens;   /* borrow: vocabularies; NULL: counts are estimates */
     struct limit_gate *gate;           /* borrow: shared by all workers */
     struct epoch *epoch;               /* ref: the current one */
     struct sl_buf lines;               /* access records not yet handed over */

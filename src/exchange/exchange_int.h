@@ -209,8 +209,12 @@ void try_drop(struct exchange *x); /* releases the attempt, its head and its are
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p);
 /* Sets up, pieces, translation for a candidate, in the attempt's arena. False: x->refused says why it cannot be asked. */
 bool translate_request(struct exchange *x, const struct route_candidate *c);
-/* A request that only counts tokens and that no candidate's provider can take: own_body is set. */
+/* A request that only counts tokens and that no candidate's provider can take: own_body is set, or (GE_NONE no more)
+ * x->refused. */
 bool translate_counts_here(struct exchange *x);
+
+/* count_tokens.c: of x->neutral, for that model */
+uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
 
 /* step_relay.c */
 extern const struct attempt_owner exchange_attempt_owner;

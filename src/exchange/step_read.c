@@ -133,6 +133,8 @@ enum step step_plan(struct exchange *x)
     switch (route_plan(x->snap->policy, &ask, x->a, &x->plan)) {
     case ROUTE_OK:
         if (translate_counts_here(x)) {
+            if (x->refused.error != GE_NONE)
+                return exchange_refuse_with(x, &x->refused);
             exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
             exchange_goto(x, XS_RESPOND);
             return STEP_GO;

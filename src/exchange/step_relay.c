@@ -364,6 +364,8 @@ static struct sl_str broken_off(struct exchange *x, enum outcome o)
         .id = sl_str_c(id),
         .in_array = x->match.stream_array,
     };
+    if (x->translation != NULL && x->relay_live && !f.in_array)
+        return relay_translate_error(&x->foreign, &f); /* it knows what has been begun and not ended */
     return error_event(x->a, x->match.errors, &f);
 }
 

@@ -3,8 +3,6 @@
 #include "dialect/relay_translate.h"
 #include "exchange/exchange_int.h"
 
-#include "tokens/estimate.h"
-
 #define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
 
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p)
@@ -149,8 +147,10 @@ bool translate_counts_here(struct exchange *x)
         if (translate_dialect(x, &x->snap->providers[x->plan.candidates[i].provider_index].provider) != NULL)
             return false;
     struct sl_buf out;
+    if (!read_neutral(x))
+        return true;
     sl_buf_init(&out, 4096);
-    x->dialect->codec->count_write(x->estimate_input, &out);
+    x->dialect->codec->count_write(exchange_count_tokens(x, x->plan.candidates[0].model), &out);
     x->own_body = sl_arena_str(x->a, sl_buf_str(&out));
     sl_buf_done(&out);
     return true;

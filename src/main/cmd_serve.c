@@ -112,6 +112,9 @@ static enum sl_err start_keeper(struct gateway *g, struct sl_fail *fail)
     if (state_dir_open(&g->state, dir, STATE_CREATE, fail) != SL_OK)
         return fail->code;
     tls_hmac_init(&g->pepper, sl_secret_expose(&g->state.pepper));
+    struct sl_fail no_vocabulary;
+    if (tokens_set_open(&g->tokens, NULL, &no_vocabulary) != SL_OK)
+        SL_LOG(SL_LOG_INFO, "tokens.estimated", SL_LC("why", no_vocabulary.text));
     const struct keeper_options o = {
         .state = &g->state,
         .n_writers = g->n_workers,
@@ -360,6 +363,7 @@ static void take_apart(struct gateway *g)
     key_table_unref(g->keys);
     price_catalog_unref(g->prices);
     tls_hmac_done(&g->pepper);
+    tokens_set_done(&g->tokens);
     state_dir_close(&g->state);
 }
 

@@ -26,6 +26,7 @@
 #include "telemetry/prometheus.h"
 #include "tls/certs.h"
 #include "tls/digest.h"
+#include "tokens/meter.h"
 #include "upstream/upstream.h"
 
 #define GATEWAY_WORKERS_MAX 64u
@@ -94,6 +95,7 @@ struct gateway {
     struct settings *settings; /* borrow (of first_snapshot, once made): those of the start */
     struct state_dir state;
     struct tls_hmac pepper;                      /* prepared once from the state directory's */
+    struct tokens_set tokens;                    /* own: vocabularies, mapped */
     struct keeper *keeper;                       /* own */
     struct worker *workers[GATEWAY_WORKERS_MAX]; /* own */
     unsigned n_workers;

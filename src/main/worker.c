@@ -127,6 +127,7 @@ static void init_clients(struct worker *w)
     e->arenas = &w->arenas;
     e->chunks = &w->chunks;
     e->pepper = &g->pepper;
+    e->tokens = &g->tokens;
     e->gate = &g->gate;
     e->owner = w;
     e->worker = w->index;
