@@ -591,8 +591,8 @@ static void test_echo(void **state)
         "\"model\":\"mine\"",
         "\"call_id\":\"a\",\"name\":\"f\",\"namespace\":\"ns\"",
         "\"type\":\"custom_tool_call\",\"status\":\"completed\",\"call_id\":\"b\",\"name\":\"sql\",\"input\":\"select\"",
-        "\"type\":\"tool_search_call\",\"status\":\"completed\",\"call_id\":\"c\",\"execution\":\"client\","
-        "\"arguments\":{\"q\":1}",
+        ("\"type\":\"tool_search_call\",\"status\":\"completed\",\"call_id\":\"c\",\"execution\":\"client\","
+         "\"arguments\":{\"q\":1}"),
     };
     struct translation *t = translation(&openai_responses_dialect, &chat_like);
     struct neutral_request *req = SL_ARENA_NEW(&arena, struct neutral_request);
