@@ -587,7 +587,7 @@ static void test_user_ids(void **state)
 {
     (void)state;
     struct chat_case one, two;
-    struct sl_str out;
+    struct sl_str out = SL_STR_NONE;
 #define CLAUDE(session)                                                                                                \
     BODY(",\"user\":\"{\\\"device_id\\\":\\\"d\\\",\\\"account_uuid\\\":\\\"acc\\\",\\\"session_id\\\":\\\"" session   \
          "\\\"}\"")
