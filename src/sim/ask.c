@@ -179,8 +179,10 @@ static void add_call(struct sim_ask *a, const struct sim_ordered *o)
         return;
     if (o->offer->custom)
         arguments = SL_STR("[simulated] input");
-    else if (arguments.n == 0)
+    else if (arguments.n == 0 && yyjson_is_obj(o->offer->schema))
         arguments = example_of(c, o->offer->schema);
+    if (!o->offer->custom && (arguments.n == 0 || arguments.p[0] != '{'))
+        arguments = SL_STR("{}"); /* whatever the schema says: arguments are an object */
     c->tools[c->n_tools++] = (struct sim_tool){
         .name = sl_arena_str(c->s->arena, o->offer->name),
         .arguments = sl_arena_str(c->s->arena, arguments),

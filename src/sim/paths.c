@@ -20,6 +20,8 @@ static const struct plain plains[] = {
     {SL_STR_INIT("chat/completions"), &sim_chat, SIM_CHAT, false},
     {SL_STR_INIT("completions"), &sim_completion, SIM_COMPLETION, false},
     {SL_STR_INIT("embeddings"), &sim_embeddings, SIM_EMBEDDINGS, false},
+    {SL_STR_INIT("responses"), &sim_responses, SIM_OTHER, false},
+    {SL_STR_INIT("responses/input_tokens"), &sim_responses, SIM_OTHER, true},
     {SL_STR_INIT("messages"), &sim_anthropic, SIM_OTHER, false},
     {SL_STR_INIT("messages/count_tokens"), &sim_anthropic, SIM_OTHER, true},
 };

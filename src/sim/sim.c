@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "sim/ask.h"
+#include "sim/responses.h"
 #include "sim/sim_int.h"
 
 #define OUT_KEEP (1u << 20) /* the rendering buffer goes back below this after a giant */
@@ -71,6 +72,7 @@ void sim_free(struct sim *s)
     sl_free(s->served);
     sl_free(s->prefixes);
     sl_free(s->parse);
+    responses_store_free(s->responses);
     sl_buf_done(&s->out);
     sl_free(s);
 }
@@ -316,7 +318,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
         serve_post(c, raw);
-    else
+    else if (!responses_serve(c))
         route_get(c);
 }
 

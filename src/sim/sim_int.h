@@ -189,6 +189,7 @@ struct sim {
     unsigned n_rules;
     uint64_t *prefixes;                             /* own: SIM_PREFIXES hashes */
     char *parse;                                    /* own: SIM_PARSE_BYTES */
+    struct responses_store *responses;              /* own; NULL: none yet */
     struct sl_buf out;                              /* what is being rendered; used within one call of a function */
     int64_t minute, minute_requests, minute_tokens; /* for the rate-limit headers */
     char fractions[256][12];                        /* "-0.50000000": the values that embeddings have */
@@ -323,7 +324,8 @@ bool sim_path_find(struct sim_call *c);
 /* keys.c: what is wrong with the credentials; NULL: nothing */
 const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body);
 const struct sim_error *sim_aws_key_error(struct sim_call *c, struct sl_str body); /* sigv4.c */
-extern const struct sim_format sim_anthropic, sim_claude_frames, sim_gemini, sim_converse, sim_bedrock_count;
+extern const struct sim_format sim_anthropic, sim_claude_frames, sim_gemini, sim_converse, sim_bedrock_count,
+    sim_responses;
 extern const struct sim_format sim_chat, sim_completion, sim_embeddings; /* chat_write.c */
 /* chat_read.c */
 bool sim_chat_read(struct sim_ask *a, yyjson_val *root); /* all three */

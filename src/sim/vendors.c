@@ -269,14 +269,15 @@ static void add_text_or_null(struct sl_buf *b, const char *text)
         sl_buf_adds(b, SL_STR("null"));
 }
 
-static void write_openai(struct sl_buf *b, const struct sim_error *e)
+static void write_openai(const struct sim_call *c, struct sl_buf *b, const struct sim_error *e)
 {
+    bool input = c->format == &sim_responses && e->trouble == TROUBLE_CONTEXT;
     sl_buf_adds(b, SL_STR("{\"error\":{\"message\":"));
     sl_buf_add_json(b, sl_str_c(e->message));
     sl_buf_adds(b, SL_STR(",\"type\":"));
     sl_buf_add_json(b, sl_str_c(e->type));
     sl_buf_adds(b, SL_STR(",\"param\":"));
-    add_text_or_null(b, e->param);
+    add_text_or_null(b, input ? "input" : e->param);
     sl_buf_adds(b, SL_STR(",\"code\":"));
     add_text_or_null(b, e->code);
     sl_buf_adds(b, SL_STR("}}"));
@@ -313,7 +314,7 @@ void sim_vendor_error(struct sim_call *c, const struct sim_error *e, struct sim_
     } else if (e->type == NULL) {
         sl_buf_adds(&b, sl_str_c(e->message));
     } else {
-        write_openai(&b, e);
+        write_openai(c, &b, e);
     }
     out->body = sl_arena_str(c->s->arena, sl_buf_str(&b));
     sl_buf_done(&b);
