@@ -15,7 +15,8 @@
 
 enum keyword {
     KW_KEEP = 0,
-    KW_TEXT, /* kept when it is a string */
+    KW_TEXT,   /* kept when it is a string */
+    KW_NUMBER, /* when it is a number */
     KW_TYPE,
     KW_ENUM,
     KW_CONST,
@@ -56,15 +57,15 @@ static const struct {
     {SL_STR_INIT("format"), KW_TEXT},
     {SL_STR_INIT("pattern"), KW_TEXT},
     {SL_STR_INIT("default"), KW_KEEP},
-    {SL_STR_INIT("minimum"), KW_KEEP},
-    {SL_STR_INIT("maximum"), KW_KEEP},
-    {SL_STR_INIT("minItems"), KW_KEEP},
-    {SL_STR_INIT("maxItems"), KW_KEEP},
-    {SL_STR_INIT("minLength"), KW_KEEP},
-    {SL_STR_INIT("maxLength"), KW_KEEP},
-    {SL_STR_INIT("minProperties"), KW_KEEP},
-    {SL_STR_INIT("maxProperties"), KW_KEEP},
-    {SL_STR_INIT("multipleOf"), KW_KEEP},
+    {SL_STR_INIT("minimum"), KW_NUMBER},
+    {SL_STR_INIT("maximum"), KW_NUMBER},
+    {SL_STR_INIT("minItems"), KW_NUMBER},
+    {SL_STR_INIT("maxItems"), KW_NUMBER},
+    {SL_STR_INIT("minLength"), KW_NUMBER},
+    {SL_STR_INIT("maxLength"), KW_NUMBER},
+    {SL_STR_INIT("minProperties"), KW_NUMBER},
+    {SL_STR_INIT("maxProperties"), KW_NUMBER},
+    {SL_STR_INIT("multipleOf"), KW_NUMBER},
     {SL_STR_INIT("uniqueItems"), KW_KEEP},
     {SL_STR_INIT("propertyOrdering"), KW_KEEP},
     {SL_STR_INIT("not"), KW_HINT},
@@ -576,7 +577,8 @@ static void take_keyword(struct convert *c, struct node_facts *f, const struct j
         set_raw(c, f, key, json_raw_of(c->t, v));
         break;
     case KW_TEXT:
-        if (v->kind == JSON_STRING)
+    case KW_NUMBER:
+        if (v->kind == (is == KW_TEXT ? JSON_STRING : JSON_NUMBER))
             set_raw(c, f, key, json_raw_of(c->t, v));
         break;
     case KW_TYPE:
