@@ -85,6 +85,8 @@ void gem_error_look(struct sl_str value, struct answer_error *out);
 
 #define GEM_BYPASS SL_STR("skip_thought_signature_validator") /* gemini.md 6.3 */
 
+#define GEM_ENVELOPE_MARK SL_STR("eyJjc2lnMSI6") /* how an envelope (below) begins */
+
 /* The signature that may go to Google's model t->up_model, plain; empty: none that fits. signature: inside, as in a neutral_part.
  * raw_is_google: what no carrier of ours holds is Google's own. */
 struct sl_str gem_signature_for(const struct translation *t, struct sl_str signature, bool raw_is_google);

@@ -1,19 +1,35 @@
-/* The same request for another Google endpoint: the body as it came, in slices, without the gateway's own members. The model is in
- * the path. Cutting a member takes one comma with it: the one before when a member that stays is before it, else the one behind. */
-#include "dialect/gemini/gemini.h"
+/* The same request for another Google endpoint: the body as it came, in slices. Two things are taken out: the gateway's own members,
+ * and what another vendor's model thought (signature.c), which Google would refuse: the value that stands for a lost signature goes in
+ * its place. The model is in the path. */
+#include "dialect/gemini/gemini_int.h"
 
-static void add_piece(struct iovec *v, struct body_pieces *out, struct sl_str body, size_t from, size_t to)
+struct edit { /* of the body, in its order */
+    size_t from, to;
+    struct sl_str text;
+};
+
+struct edits {
+    struct edit *v;
+    size_t n, cap;
+    struct sl_arena *a;
+};
+
+static void add_edit(struct edits *e, size_t from, size_t to, struct sl_str text)
 {
-    if (from >= to)
-        return;
-    v[out->n++] = (struct iovec){(void *)(uintptr_t)(body.p + from), to - from};
-    out->bytes += to - from;
+    if (e->n == e->cap) {
+        size_t cap = e->cap == 0 ? 8 : 2 * e->cap;
+        struct edit *v = sl_arena_alloc(e->a, cap * sizeof *v);
+        if (e->n > 0)
+            memcpy(v, e->v, e->n * sizeof *v);
+        e->v = v;
+        e->cap = cap;
+    }
+    e->v[e->n++] = (struct edit){.from = from, .to = to, .text = text};
 }
 
-void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
-                                struct sl_arena *a, struct body_pieces *out)
+/* Cutting a member takes one comma with it: the one before when a member that stays is before it, else the one behind. */
+static void cut_ours(struct edits *e, const struct request_facts *f)
 {
-    (void)change;
     const struct json_member *ours[RM_OURS];
     uint32_t n = 0;
     for (unsigned m = 0; m < RM_OURS; m++) { /* by their order in the body */
@@ -24,13 +40,72 @@ void gemini_request_encode_same(const struct request_facts *f, struct sl_str bod
             ours[i] = ours[i - 1];
         ours[i] = &f->at[m];
     }
-    struct iovec *v = sl_arena_alloc(a, (n + 1) * sizeof *v);
-    size_t at = 0;
-    *out = (struct body_pieces){.v = v};
     for (uint32_t i = 0; i < n; i++) {
         bool first = ours[i]->index == i; /* only cut members before it */
-        add_piece(v, out, body, at, first ? ours[i]->key : ours[i]->prev_end);
-        at = first ? ours[i]->next_key : ours[i]->to;
+        add_edit(e, first ? ours[i]->key : ours[i]->prev_end, first ? ours[i]->next_key : ours[i]->to, SL_STR_NONE);
     }
-    add_piece(v, out, body, at, body.n);
+}
+
+static size_t skip_back(struct sl_str body, size_t at)
+{
+    while (at > 0 && (unsigned char)body.p[at - 1] <= ' ')
+        at--;
+    return at;
+}
+
+/* Whether the string whose inside begins at `at` is the value of a thoughtSignature. Within a text the quotes have backslashes. */
+static bool is_signature(struct sl_str body, size_t at)
+{
+    if (at == 0 || body.p[at - 1] != '"')
+        return false;
+    at = skip_back(body, at - 1);
+    if (at == 0 || body.p[at - 1] != ':')
+        return false;
+    struct sl_str before = sl_str_head(body, skip_back(body, at - 1));
+    return sl_str_ends(before, SL_STR("\"thoughtSignature\"")) || sl_str_ends(before, SL_STR("\"thought_signature\""));
+}
+
+static void replace_envelopes(struct edits *e, struct sl_str body)
+{
+    size_t at = 0;
+    for (;;) {
+        ptrdiff_t found = sl_str_find_str(sl_str_from(body, at), GEM_ENVELOPE_MARK);
+        if (found < 0)
+            return;
+        at += (size_t)found;
+        ptrdiff_t end = sl_str_find(sl_str_from(body, at), '"');
+        if (end > 0 && is_signature(body, at))
+            add_edit(e, at, at + (size_t)end, GEM_BYPASS);
+        at += GEM_ENVELOPE_MARK.n;
+    }
+}
+
+static void add_piece(struct iovec *v, struct body_pieces *out, const char *p, size_t n)
+{
+    if (n == 0)
+        return;
+    v[out->n++] = (struct iovec){(void *)(uintptr_t)p, n};
+    out->bytes += n;
+}
+
+void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
+                                struct sl_arena *a, struct body_pieces *out)
+{
+    (void)change;
+    struct edits ours = {.a = a}, envelopes = {.a = a};
+    cut_ours(&ours, f);
+    replace_envelopes(&envelopes, body);
+    struct iovec *v = sl_arena_alloc(a, (2 * (ours.n + envelopes.n) + 1) * sizeof *v);
+    size_t at = 0, i = 0, k = 0;
+    *out = (struct body_pieces){.v = v};
+    while (i < ours.n || k < envelopes.n) {
+        bool first = k == envelopes.n || (i < ours.n && ours.v[i].from < envelopes.v[k].from);
+        const struct edit *e = first ? &ours.v[i++] : &envelopes.v[k++];
+        if (e->from < at) /* within a member that is cut */
+            continue;
+        add_piece(v, out, body.p + at, e->from - at);
+        add_piece(v, out, e->text.p, e->text.n);
+        at = e->to;
+    }
+    add_piece(v, out, body.p + at, body.n - at);
 }

@@ -11,7 +11,7 @@
 #include "dialect/carrier.h"
 
 #define CARRIERS_MAX 3              /* one within the other, by gateways in a row */
-#define ENVELOPE_HEAD "{\"csig1\":" /* nine bytes, so that its base64 is always the same */
+#define ENVELOPE_HEAD "{\"csig1\":" /* nine bytes: in base64 it is always GEM_ENVELOPE_MARK */
 
 /* carrier_pack spells families with letters, digits, '-' and '_' only. */
 static bool family_is(struct sl_str packed, struct sl_str family)
@@ -121,10 +121,9 @@ struct sl_str gem_envelope_pack(const struct translation *t, const struct neutra
 
 struct neutral_part *gem_envelope_unpack(struct sl_arena *a, struct sl_str signature)
 {
-    char head[SL_BASE64_BYTES(sizeof ENVELOPE_HEAD) + 1];
     struct json_tree t;
     struct sl_str plain = json_plain(signature, a);
-    if (!sl_str_starts(plain, sl_str_of(head, sl_base64_encode(SL_STR(ENVELOPE_HEAD), head))))
+    if (!sl_str_starts(plain, GEM_ENVELOPE_MARK))
         return NULL;
     char *bytes = sl_arena_alloc(a, plain.n / 4 * 3 + 3);
     size_t n = 0;

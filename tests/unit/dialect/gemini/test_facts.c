@@ -75,6 +75,13 @@ static void cuts_only_ours(void **state)
     assert_true(sl_str_eq(same("{\"task\":\"a\",\"contents\":[]}"), SL_STR("{\"contents\":[]}")));
     assert_true(sl_str_eq(same("{\"contents\":[],\"task\":\"a\", \"route\":\"b\" }"), SL_STR("{\"contents\":[] }")));
     assert_true(sl_str_eq(same("{\"task\":\"a\",\"models\":[]}"), SL_STR("{}")));
+    /* what another vendor's model thought does not reach Google; a text that talks about it does */
+    assert_true(sl_str_eq(
+        same("{\"contents\":[{\"thoughtSignature\" : \"eyJjc2lnMSI6W10=\"},{\"text\":\"\\\"thoughtSignature\\\":"
+             "\\\"eyJjc2lnMSI6\\\"\"},{\"thoughtSignature\":\"EqeyJjc2lnMSI6\"}],\"task\":\"t\"}"),
+        SL_STR("{\"contents\":[{\"thoughtSignature\" : \"skip_thought_signature_validator\"},{\"text\":"
+               "\"\\\"thoughtSignature\\\":\\\"eyJjc2lnMSI6\\\"\"},{\"thoughtSignature\":"
+               "\"EqeyJjc2lnMSI6\"}]}")));
 }
 
 static void reads_answer_facts(void **state)
