@@ -74,7 +74,7 @@ struct sl_str names_fit(const struct names_rule *rule, struct sl_str text, struc
 
 static size_t place_of(const struct names_map *m, struct sl_str name)
 {
-    return (size_t)sl_hash((struct sl_hash_key){0x736c75696365, 0x7461626c65}, name) & (m->cap - 1u);
+    return (size_t)sl_hash(sl_hash_process_key(), name) & (m->cap - 1u); /* nobody can choose names that meet */
 }
 
 static void put(const struct names_map *m, struct names_entry **table, struct sl_str key, struct names_entry *e)

@@ -499,27 +499,47 @@ static struct sl_str wrapped(const struct json_tree *t, struct sl_arena *a)
     return written(a, &b);
 }
 
+/* Most schemas need nothing: that is seen without a tree. */
+enum root_member {
+    ROOT_TYPE = 0,
+    ROOT_ANY,
+    ROOT_ONE,
+    ROOT_ALL,
+    ROOT_COUNT
+};
+
 struct sl_str anthropic_schema_of_tool(struct sl_str schema, bool google, struct sl_arena *a, bool *out_wrapped)
 {
-    static const struct sl_str refused[] = {SL_STR_INIT("anyOf"), SL_STR_INIT("oneOf"), SL_STR_INIT("allOf")};
+    static const struct json_watch watches[ROOT_COUNT] = {[ROOT_TYPE] = {SL_STR_INIT("type"), -1},
+                                                          [ROOT_ANY] = {SL_STR_INIT("anyOf"), -1},
+                                                          [ROOT_ONE] = {SL_STR_INIT("oneOf"), -1},
+                                                          [ROOT_ALL] = {SL_STR_INIT("allOf"), -1}};
+    struct json_member at[ROOT_COUNT];
+    struct json_info info;
     struct json_tree t;
     *out_wrapped = false;
-    if (schema.n == 0 || !json_tree_read(&t, schema, a) || json_kind_of(json_root(&t)) != JSON_OBJECT)
+    if (google && json_tree_read(&t, schema, a))
+        schema = respelled(&t, a);
+    enum json_status status = json_scan(schema, watches, ROOT_COUNT, at, &info);
+    if (status == JSON_REPEATED)
+        return schema; /* whatever it means, Anthropic shall say it */
+    if (status != JSON_OK || info.root != JSON_OBJECT)
         return SL_STR("{\"type\":\"object\",\"properties\":{}}");
-    if (google) {
-        struct sl_str s = respelled(&t, a);
-        if (s.n > 0 && json_tree_read(&t, s, a))
-            schema = s;
-    }
-    const struct json_node *root = json_root(&t), *type = json_get(&t, root, SL_STR("type"));
-    for (size_t i = 0; i < 3; i++)
-        *out_wrapped = *out_wrapped || json_got(&t, root, refused[i]) != NULL;
-    *out_wrapped = *out_wrapped || (type != NULL && !json_text_is(&t, type, SL_STR("object")));
-    if (*out_wrapped)
+    const struct json_member *type = &at[ROOT_TYPE];
+    for (int i = ROOT_ANY; i < ROOT_COUNT; i++)
+        *out_wrapped = *out_wrapped || at[i].kind > JSON_NULL;
+    bool object = type->kind == JSON_STRING && sl_str_eq(json_inside(schema, type), SL_STR("object"));
+    *out_wrapped = *out_wrapped || (type->kind != JSON_ABSENT && !object);
+    if (*out_wrapped && json_tree_read(&t, schema, a))
         return wrapped(&t, a);
-    if (type != NULL)
+    if (type->kind != JSON_ABSENT)
         return schema;
     const char *open = memchr(schema.p, '{', schema.n);
     struct sl_str rest = sl_str_from(schema, (size_t)(open - schema.p) + 1);
-    return sl_arena_printf(a, "{\"type\":\"object\"%s" SL_STR_FMT, root->children > 0 ? "," : "", SL_STR_ARG(rest));
+    size_t first = 0;
+    while (first < rest.n &&
+           (rest.p[first] == ' ' || rest.p[first] == '\n' || rest.p[first] == '\r' || rest.p[first] == '\t'))
+        first++;
+    bool empty = rest.p[first] == '}';
+    return sl_arena_printf(a, "{\"type\":\"object\"%s" SL_STR_FMT, empty ? "" : ",", SL_STR_ARG(rest));
 }

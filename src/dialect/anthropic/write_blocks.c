@@ -11,10 +11,20 @@ void anthropic_write_cache(struct json_writer *w, enum neutral_cache cache)
         jw_member_raw(w, SL_STR("cache_control"), SL_STR("{\"type\":\"ephemeral\",\"ttl\":\"1h\"}"));
 }
 
-static void begin(struct json_writer *w, const char *type)
+/* Opens an object with its first members, ready-made: these frames are most of what is written for a long conversation. */
+static void frame(struct json_writer *w, struct sl_str text)
 {
-    jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), sl_str_c(type));
+    if (w->comma)
+        sl_buf_addc(w->to, ',');
+    sl_buf_adds(w->to, text);
+    w->comma = true;
+}
+
+static void string(struct json_writer *w, struct sl_str head, struct sl_str inside)
+{
+    sl_buf_adds(w->to, head);
+    sl_buf_adds(w->to, inside);
+    sl_buf_addc(w->to, '"');
 }
 
 static void end(struct json_writer *w, enum neutral_cache cache)
@@ -25,13 +35,10 @@ static void end(struct json_writer *w, enum neutral_cache cache)
 
 static void write_text(struct anthropic_writing *w, const struct anthropic_block *b)
 {
-    begin(&w->w, "text");
-    jw_key(&w->w, SL_STR("text"));
-    jw_string(&w->w);
-    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("<system>") : SL_STR_NONE);
+    frame(&w->w, b->in_system_words ? SL_STR("{\"type\":\"text\",\"text\":\"<system>")
+                                    : SL_STR("{\"type\":\"text\",\"text\":\""));
     jw_piece_inside(&w->w, b->text);
-    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("</system>") : SL_STR_NONE);
-    jw_string_end(&w->w);
+    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("</system>\"") : SL_STR("\""));
     if (w->native && b->part != NULL)
         jw_maybe_raw(&w->w, SL_STR("citations"), b->part->citations);
     end(&w->w, b->cache);
@@ -39,25 +46,28 @@ static void write_text(struct anthropic_writing *w, const struct anthropic_block
 
 static void write_source(struct json_writer *w, const struct neutral_media *m)
 {
-    static const char *const types[] = {
-        [NS_BASE64] = "base64", [NS_URL] = "url", [NS_FILE_ID] = "file", [NS_TEXT] = "text"};
-    jw_key(w, SL_STR("source"));
-    begin(w, types[m->source]);
-    if (m->source == NS_BASE64)
-        jw_member_inside(w, SL_STR("media_type"), m->mime);
-    else if (m->source == NS_TEXT)
-        jw_member_plain(w, SL_STR("media_type"), SL_STR("text/plain"));
-    jw_member_inside(w,
-                     m->source == NS_URL       ? SL_STR("url")
-                     : m->source == NS_FILE_ID ? SL_STR("file_id")
-                                               : SL_STR("data"),
-                     m->data);
+    switch (m->source) {
+    case NS_BASE64:
+        string(w, SL_STR("{\"type\":\"base64\",\"media_type\":\""), m->mime);
+        string(w, SL_STR(",\"data\":\""), m->data);
+        break;
+    case NS_URL:
+        string(w, SL_STR("{\"type\":\"url\",\"url\":\""), m->data);
+        break;
+    case NS_FILE_ID:
+        string(w, SL_STR("{\"type\":\"file\",\"file_id\":\""), m->data);
+        break;
+    case NS_TEXT:
+        string(w, SL_STR("{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\""), m->data);
+        break;
+    }
     jw_close(w, '}');
 }
 
 static void write_media(struct anthropic_writing *w, const struct anthropic_block *b)
 {
-    begin(&w->w, b->kind == AB_IMAGE ? "image" : "document");
+    frame(&w->w, b->kind == AB_IMAGE ? SL_STR("{\"type\":\"image\",\"source\":")
+                                     : SL_STR("{\"type\":\"document\",\"source\":"));
     write_source(&w->w, &b->media);
     if (b->kind == AB_DOCUMENT) {
         jw_maybe_inside(&w->w, SL_STR("title"), b->media.filename);
@@ -69,7 +79,7 @@ static void write_media(struct anthropic_writing *w, const struct anthropic_bloc
 static void write_thinking(struct anthropic_writing *w, const struct anthropic_block *b)
 {
     bool sealed = b->kind == AB_REDACTED;
-    begin(&w->w, sealed ? "redacted_thinking" : "thinking");
+    frame(&w->w, sealed ? SL_STR("{\"type\":\"redacted_thinking\"") : SL_STR("{\"type\":\"thinking\""));
     if (!sealed)
         jw_member_inside(&w->w, SL_STR("thinking"), b->text);
     jw_member_plain(&w->w, sealed ? SL_STR("data") : SL_STR("signature"), b->signature);
@@ -112,9 +122,9 @@ void anthropic_write_input(struct json_writer *w, const struct neutral_part *cal
 
 static void write_call(struct anthropic_writing *w, const struct anthropic_block *b)
 {
-    begin(&w->w, "tool_use");
-    jw_member_inside(&w->w, SL_STR("id"), b->id);
-    jw_member_inside(&w->w, SL_STR("name"), b->name);
+    frame(&w->w, SL_STR_NONE);
+    string(&w->w, SL_STR("{\"type\":\"tool_use\",\"id\":\""), b->id);
+    string(&w->w, SL_STR(",\"name\":\""), b->name);
     jw_key(&w->w, SL_STR("input"));
     anthropic_write_input(&w->w, b->part, b->wrapped, w->a);
     end(&w->w, b->cache);
@@ -123,8 +133,8 @@ static void write_call(struct anthropic_writing *w, const struct anthropic_block
 static void write_result(struct anthropic_writing *w, const struct anthropic_block *b)
 {
     const struct anthropic_block *only = b->content;
-    begin(&w->w, "tool_result");
-    jw_member_inside(&w->w, SL_STR("tool_use_id"), b->id);
+    frame(&w->w, SL_STR_NONE);
+    string(&w->w, SL_STR("{\"type\":\"tool_result\",\"tool_use_id\":\""), b->id);
     if (only != NULL && only->next == NULL && only->kind == AB_TEXT && only->cache == NC_NONE) {
         jw_member_inside(&w->w, SL_STR("content"), only->text);
     } else if (only != NULL) {
@@ -181,14 +191,19 @@ void anthropic_write_system(struct anthropic_writing *w)
 
 void anthropic_write_messages(struct anthropic_writing *w)
 {
-    static const char *const roles[] = {[AR_USER] = "user", [AR_ASSISTANT] = "assistant", [AR_SYSTEM] = "system"};
+    static const struct sl_str heads[] = {
+        [AR_USER] = SL_STR_INIT("{\"role\":\"user\",\"content\":["),
+        [AR_ASSISTANT] = SL_STR_INIT("{\"role\":\"assistant\",\"content\":["),
+        [AR_SYSTEM] = SL_STR_INIT("{\"role\":\"system\",\"content\":["),
+    };
     jw_key(&w->w, SL_STR("messages"));
     jw_open(&w->w, '[');
     for (const struct anthropic_message *m = w->messages; m != NULL; m = m->next) {
-        jw_open(&w->w, '{');
-        jw_member_plain(&w->w, SL_STR("role"), sl_str_c(roles[m->role]));
-        jw_key(&w->w, SL_STR("content"));
-        write_blocks(w, m->blocks.first);
+        frame(&w->w, heads[m->role]);
+        w->w.comma = false;
+        for (const struct anthropic_block *b = m->blocks.first; b != NULL; b = b->next)
+            write_block(w, b);
+        jw_close(&w->w, ']');
         jw_close(&w->w, '}');
     }
     jw_close(&w->w, ']');

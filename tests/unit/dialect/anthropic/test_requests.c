@@ -496,11 +496,50 @@ static void test_counting(void **state)
     end(&f);
 }
 
+/* -- Large ------------------------------------------------------------------------------------------------------------------ */
+
+/* Thousands of tools with names that do not fit, of calls with one id, of cache marks: all in linear time. */
+static void test_hostile(void **state)
+{
+    (void)state;
+    enum {
+        MANY = 20000
+    };
+    struct fixture f;
+    struct sl_buf body;
+    begin(&f);
+    sl_buf_init(&body, 1u << 26);
+    sl_buf_addf(&body, "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"a\"}");
+    for (int i = 0; i < MANY; i++)
+        sl_buf_addf(&body,
+                    ",{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"t.%d\","
+                    "\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"c\","
+                    "\"content\":\"r\",\"cache_control\":{}}]}",
+                    i);
+    sl_buf_addf(&body, "],\"tools\":[{\"name\":\"x\",\"input_schema\":{\"anyOf\":[]}}");
+    for (int i = 0; i < MANY; i++)
+        sl_buf_addf(&body, ",{\"name\":\"t.%d\",\"input_schema\":{\"oneOf\":[]},\"cache_control\":{}}", i);
+    sl_buf_addf(&body, "]}");
+    f.out.max = 1u << 26;
+    assert_true(anthropic_codec.request_read(OP_MESSAGES, sl_buf_str(&body), &f.a, &f.req, &f.refusal));
+    assert_true(write_request(&f, "openai", "claude-opus-5", ""));
+    assert_false(f.out.over);
+    assert_int_equal(f.t.n_wrapped, MANY + 1);
+    unsigned marks = 0;
+    struct sl_str rest = sl_buf_str(&f.out);
+    for (ptrdiff_t at; (at = sl_str_find_str(rest, SL_STR("\"cache_control\""))) >= 0; marks++)
+        rest = sl_str_from(rest, (size_t)at + 1);
+    assert_int_equal(marks, 3);
+    sl_buf_done(&body);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written),     cmocka_unit_test(test_not_read),   cmocka_unit_test(test_not_written),
         cmocka_unit_test(test_claude_code), cmocka_unit_test(test_compaction), cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
