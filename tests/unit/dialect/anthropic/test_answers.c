@@ -510,6 +510,50 @@ static void test_streams_written(void **state)
     }
 }
 
+/* -- From other formats ----------------------------------------------------------------------------------------------------------------- */
+
+#define CHUNK(more) "data: {'id':'c','object':'chat.completion.chunk','created':1,'model':'m'," more "}\n\n"
+#define CHOICE(delta, finish) CHUNK("'choices':[{'index':0,'delta':{" delta "},'finish_reason':" finish "}]")
+#define CALLS(call) CHOICE("'tool_calls':[{" call "}]", "null")
+
+/* translate-openai-anthropic.md 20.3, through the reader of chat completions. */
+static void test_from_chat(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct sl_buf out;
+    begin(&f, &anthropic_dialect, dialect_find(SL_STR("openai")));
+    f.t.up_model = SL_STR("gpt-oss");
+    sl_buf_init(&out, 1u << 24);
+    struct sl_str in = quoted(
+        &f.a,
+        CHOICE("'role':'assistant','content':''", "null") CHOICE("'reasoning_content':'Hm'", "null")
+            CALLS("'index':0,'id':'a','type':'function','function':{'name':'f','arguments':''}")
+                CALLS("'index':1,'id':'b','type':'function','function':{'name':'g','arguments':'{\\'y\\''}")
+                    CALLS("'index':0,'function':{'arguments':'{\\'x\\':1}'}")
+                        CALLS("'index':1,'function':{'arguments':':2}'}") CHOICE("", "'stop'") CHUNK(
+                            "'choices':[],'usage':{'prompt_tokens':120,'completion_tokens':30,"
+                            "'total_tokens':150,'prompt_tokens_details':{'cached_tokens':100}}") "data: [DONE]\n\n");
+    run_relay(&f, in, in.n, &out);
+    struct sse_scanner sse;
+    struct sse_piece piece;
+    struct sl_str events = sl_buf_str(&out);
+    sse_scanner_init(&sse, 0);
+    while (sse_next(&sse, &events, &piece) == SSE_PIECE)
+        shorten(&f.dump, piece.name, piece.data, &f.a);
+    sse_scanner_done(&sse);
+    struct sl_str want = SL_STR(
+        "start 0 thinking\nthinking Hm\nsignature slc1.oth.gpt-oss.cmVhc29uaW5nX2NvbnRlbnQ\nstop 0\nstart 1 tool_use a f\n"
+        "json {\"x\":1}\nstop 1\nstart 2 tool_use b g\njson {\"y\"\njson :2}\nstop 2\n"
+        "delta tool_use 20 100 30\n");
+    if (!sl_str_eq(sl_buf_str(&f.dump), want))
+        fail_msg("%.*s", SL_STR_ARG(sl_buf_str(&f.dump)));
+    assert_true(sl_str_find_str(sl_buf_str(&out), SL_STR("\"id\":\"msg_1\"")) > 0);
+    assert_true(sl_str_find_str(sl_buf_str(&out), SL_STR("\"input_tokens\":118")) > 0);
+    sl_buf_done(&out);
+    end(&f);
+}
+
 /* -- Whole answers -------------------------------------------------------------------------------------------------------------------------- */
 
 #define HEAD "{'id':'msg_1','type':'message','role':'assistant','model':'alias','content':["
@@ -648,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_streams_read),   cmocka_unit_test(test_streams_cut),     cmocka_unit_test(test_forms),
         cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_streams_written), cmocka_unit_test(test_answers),
         cmocka_unit_test(test_answer_errors),  cmocka_unit_test(test_thinking_hidden), cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_from_chat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -496,6 +496,43 @@ static void test_counting(void **state)
     end(&f);
 }
 
+/* -- From other formats ------------------------------------------------------------------------------------------------- */
+
+/* translate-openai-anthropic.md 20.1. */
+static void test_from_chat(void **state)
+{
+    (void)state;
+    struct fixture f;
+    const struct dialect *chat = dialect_find(SL_STR("openai"));
+    begin(&f);
+    struct sl_str body = quoted(
+        &f.a,
+        "{'model':'fast-claude','temperature':1.4,'max_completion_tokens':500,'stop':'END',"
+        "'parallel_tool_calls':false,'seed':7,'messages':[{'role':'system','content':'Be brief.'},"
+        "{'role':'user','content':'Weather in Oslo and Rome?'},{'role':'assistant','content':null,'tool_calls':["
+        "{'id':'a1','type':'function','function':{'name':'w','arguments':'{\\'city\\':\\'Oslo\\'}'}},"
+        "{'id':'a2','type':'function','function':{'name':'w','arguments':''}}]},"
+        "{'role':'tool','tool_call_id':'a2','content':'no city'},{'role':'tool','tool_call_id':'a1','content':'4 C'},"
+        "{'role':'user','content':[{'type':'text','text':''},{'type':'text','text':'In Fahrenheit.'}]}],"
+        "'tools':[{'type':'function','function':{'name':'w'}}]}");
+    assert_true(chat->codec->request_read(OP_CHAT, body, &f.a, &f.req, &f.refusal));
+    assert_true(write_request(&f, "openai", "claude-opus-4-6", ""));
+    struct sl_str want = quoted(
+        &f.a,
+        "{'model':'claude-opus-4-6','max_tokens':500,'temperature':1,'stop_sequences':['END'],"
+        "'system':[{'type':'text','text':'Be brief.'}],'messages':[{'role':'user','content':[{'type':'text',"
+        "'text':'Weather in Oslo and Rome?'}]},{'role':'assistant','content':[{'type':'tool_use','id':'a1',"
+        "'name':'w','input':{'city':'Oslo'}},{'type':'tool_use','id':'a2','name':'w','input':{}}]},"
+        "{'role':'user','content':[{'type':'tool_result','tool_use_id':'a1','content':'4 C'},"
+        "{'type':'tool_result','tool_use_id':'a2','content':'no city'},{'type':'text','text':'In Fahrenheit.'}]}],"
+        "'tools':[{'name':'w','input_schema':{'type':'object','properties':{}}}],"
+        "'tool_choice':{'type':'auto','disable_parallel_tool_use':true}}");
+    if (!sl_str_eq(sl_buf_str(&f.out), want))
+        fail_msg("%.*s", SL_STR_ARG(sl_buf_str(&f.out)));
+    assert_true(sl_str_eq(neutral_notes_text(&f.notes, &f.a, 200), SL_STR("temperature;clamped, seed")));
+    end(&f);
+}
+
 /* -- Large ------------------------------------------------------------------------------------------------------------------ */
 
 /* Thousands of tools with names that do not fit, of calls with one id, of cache marks: all in linear time. */
@@ -539,7 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_written),     cmocka_unit_test(test_not_read),   cmocka_unit_test(test_not_written),
         cmocka_unit_test(test_claude_code), cmocka_unit_test(test_compaction), cmocka_unit_test(test_counting),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_from_chat),   cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
