@@ -176,6 +176,7 @@ void conn_start_h1(struct up_conn *c, struct attempt *t)
     c->got_bytes = c->write_failed = false;
     c->began_ns = sl_loop_now(c->up->loop);
     c->drained = 0;
+    c->late = H1_MORE;
     t->conn = c;
     attempt_request_head(t, &r);
     h1_parser_init(&c->parser, H1_RESPONSES, &c->up->h1_limits);
@@ -277,11 +278,39 @@ static void drained(struct up_conn *c, size_t n)
         conn_close(c, CONN_CLOSE_RESET);
 }
 
+/* Small chunks that came in one read are moved together and go on as one body: an event stream then costs the client's
+ * connection one write, not one for each event. The bytes are ours (scratch, or what was kept). */
+static void join_body(struct up_conn *c, struct sl_str *in, struct sl_str *body)
+{
+    struct sl_str more;
+    while (in->n > 0) {
+        enum h1_result news = h1_parser_feed(&c->parser, in, &more);
+        if (news != H1_BODY) {
+            c->late = news;
+            return;
+        }
+        memmove((char *)(uintptr_t)body->p + body->n, more.p, more.n);
+        body->n += more.n;
+    }
+}
+
+static enum h1_result next_news(struct up_conn *c, struct sl_str *in, struct sl_str *out_body)
+{
+    enum h1_result news = c->late;
+    c->late = H1_MORE;
+    if (news != H1_MORE)
+        return news;
+    news = h1_parser_feed(&c->parser, in, out_body);
+    if (news == H1_BODY)
+        join_body(c, in, out_body);
+    return news;
+}
+
 /* Passes one piece of news on; false: there is no more to do with these bytes. */
 static bool feed_once(struct up_conn *c, struct sl_str *in)
 {
     struct sl_str body;
-    switch (h1_parser_feed(&c->parser, in, &body)) {
+    switch (next_news(c, in, &body)) {
     case H1_MORE:
         return false;
     case H1_HEAD:

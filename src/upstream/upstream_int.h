@@ -69,6 +69,7 @@ struct up_conn {
     bool unsent;                /* part of a request did not go out: never to be reused */
     bool write_failed;
     bool feeding;         /* HTTP/1: the parser is at work further up the stack */
+    enum h1_result late;  /* HTTP/1: the parser's word behind a body that had to be passed on first; H1_MORE: none */
     bool no_more;         /* HTTP/2: takes no new requests */
     unsigned n_streams;   /* HTTP/2: attempts that are on it */
     int64_t last_read_ns; /* HTTP/2 */
