@@ -300,7 +300,8 @@ static enum step give_up(struct exchange *x, struct try *t)
     const struct outcome_row *row = outcome_row(t->outcome);
     bool judged = x->head != NULL && t->fault != PF_NONE;
     exchange_ends(x, ACCESS_PROVIDER, row->name);
-    if (judged && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
+    bool same = x->translation == NULL;
+    if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
         is_json_object(sl_chunks_flat(&x->held))) {
         x->pass_error = true;
         exchange_goto(x, XS_RESPOND);
