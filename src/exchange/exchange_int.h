@@ -3,6 +3,7 @@
 #define SLUICE_EXCHANGE_EXCHANGE_INT_H
 
 #include "auth/key.h"
+#include "dialect/aws_stream.h"
 #include "dialect/dialect.h"
 #include "dialect/relay_same.h"
 #include "dialect/relay_translate.h"
@@ -133,11 +134,13 @@ struct exchange {
     const struct http_response *head; /* borrow (of attempt); NULL until it came */
     bool answer_ok;                   /* 2xx */
     bool is_stream;                   /* the answer is an event stream */
+    bool is_framed;                   /* ... in AWS' frames: `frames` stands in front of the relay */
     bool over;                        /* the attempt is over; tries[n-1].result says how */
     struct sl_chunks held;            /* own: bytes of the answer that the client has not been given */
     bool error_cut;                   /* more of an error answer came than is kept */
     struct relay_same relay;          /* of the live attempt, when is_stream and not translated */
     struct relay_translate foreign;   /* the same when translated */
+    struct aws_stream frames;         /* of the live attempt, when is_framed */
     struct relay_state *seen;         /* of whichever is live */
     struct relay_state answer_seen;   /* of a translated answer that is no stream */
     bool out_stream;                  /* what the client gets is a stream */
@@ -206,7 +209,7 @@ void try_drop(struct exchange *x); /* releases the attempt, its head and its are
 
 /* translate.c */
 /* What a provider is spoken to in for this exchange; NULL: it cannot serve it. */
-const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p);
+const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model);
 /* Sets up, pieces, translation for a candidate, in the attempt's arena. False: x->refused says why it cannot be asked. */
 bool translate_request(struct exchange *x, const struct route_candidate *c);
 /* A request that only counts tokens and that no candidate's provider can take: own_body is set, or (GE_NONE no more)

@@ -15,9 +15,9 @@
 #define EARLY_ERRORS_NS SL_SEC           /* how long a start without output is held back, between dialects */
 #define FOREIGN_ANSWER_BYTES (64u << 20) /* of an answer that is translated whole, where the settings name no bound */
 
-static bool is_event_stream(const struct http_response *h)
+static bool is_event_stream(struct sl_str content_type)
 {
-    return sl_str_starts_nocase(http_headers_get(&h->headers, HN_CONTENT_TYPE), SL_STR("text/event-stream"));
+    return sl_str_starts_nocase(content_type, SL_STR("text/event-stream"));
 }
 
 /* ---- what the attempt says ---- */
@@ -32,6 +32,8 @@ static void break_off(struct exchange *x, enum outcome o)
 static void open_relay(struct exchange *x)
 {
     x->relay_live = true;
+    if (x->is_framed)
+        aws_stream_init(&x->frames, x->snap->set.event_bytes);
     if (x->translation != NULL) {
         relay_translate_init(&x->foreign, x->translation, x->snap->set.event_bytes);
         x->seen = &x->foreign.state;
@@ -47,7 +49,9 @@ static void on_head(void *owner, const struct http_response *head)
     struct exchange *x = owner;
     x->head = head;
     x->answer_ok = head->status >= 200 && head->status < 300;
-    x->is_stream = x->answer_ok && is_event_stream(head);
+    struct sl_str type = http_headers_get(&head->headers, HN_CONTENT_TYPE);
+    x->is_framed = x->answer_ok && x->up->errors == ERRORS_ANTHROPIC && aws_stream_is(type);
+    x->is_stream = x->answer_ok && (x->is_framed || is_event_stream(type));
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
@@ -126,6 +130,17 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
         exchange_wake(x, EV_HELD);
 }
 
+/* What came before a bad frame is events like any others. */
+static void on_framed_body(struct exchange *x, struct sl_str bytes)
+{
+    struct sl_str events;
+    enum relay_feed r = aws_stream_feed(&x->frames, bytes, &events);
+    if (events.n > 0)
+        on_stream_body(x, events);
+    if (r != RELAY_MORE && !x->relay_bad && !x->seen->saw_done)
+        break_off(x, r == RELAY_LIMIT ? OUT_TOO_LARGE : OUT_MALFORMED);
+}
+
 static void watch_plain(struct exchange *x, struct sl_str bytes)
 {
     if (x->dialect->answer_watch_init == NULL)
@@ -189,7 +204,9 @@ static void on_body(void *owner, struct sl_str bytes)
             x->error_cut = true; /* enough was kept to judge it */
         return;
     }
-    if (x->is_stream)
+    if (x->is_framed)
+        on_framed_body(x, bytes);
+    else if (x->is_stream)
         on_stream_body(x, bytes);
     else
         on_plain_body(x, bytes);
@@ -250,6 +267,8 @@ static enum outcome verdict_foreign(struct exchange *x)
 
 static bool stream_is_whole(struct exchange *x)
 {
+    if (x->is_framed && !x->seen->saw_done && aws_frames_rest(&x->frames.frames) > 0)
+        return false; /* in the middle of a frame */
     return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_complete(&x->relay);
 }
 
@@ -298,6 +317,8 @@ void relay_release(struct exchange *x)
         relay_translate_done(&x->foreign);
     else if (x->relay_live)
         relay_same_done(&x->relay);
+    if (x->relay_live && x->is_framed)
+        aws_stream_done(&x->frames);
     x->relay_live = false;
 }
 
@@ -307,6 +328,14 @@ struct sl_str relay_end_text(const struct exchange *x)
 }
 
 /* ---- towards the client ---- */
+
+/* The frames were taken off: the head is to say so. */
+static void name_events(struct http_headers *h)
+{
+    for (uint32_t i = 0; i < h->n; i++)
+        if (h->v[i].id == HN_CONTENT_TYPE)
+            h->v[i].value = SL_STR("text/event-stream; charset=utf-8");
+}
 
 /* The only place where a provider's answer's head leaves; `committed` flips here and nowhere else. */
 void relay_send_head(struct exchange *x, int64_t content_length)
@@ -318,6 +347,8 @@ void relay_send_head(struct exchange *x, int64_t content_length)
                                                                     : SL_STR("application/json"));
     else
         provider_response_headers(&x->head->headers, x->a, &r.headers);
+    if (x->is_framed)
+        name_events(&r.headers);
     exchange_headers(x, &r.headers);
     x->committed = true;
     x->status_sent = r.status;

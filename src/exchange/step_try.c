@@ -54,11 +54,16 @@ static void start_attempt(struct exchange *x, struct try *t)
         .foreign = x->translation != NULL,
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
-    struct sl_str path = dialect_upstream_path(x->up, x->match.op, t->candidate->model, x->facts.stream, a);
+    struct sl_str path =
+        provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts, x->facts.stream, a);
+    if (path.n == 0)
+        path = provider_path(&t->at->provider,
+                             dialect_upstream_path(x->up, x->match.op, t->candidate->model, x->facts.stream, a),
+                             t->candidate->model, a);
     *r = (struct attempt_request){
         .origin = &t->at->origin,
         .method = SL_STR("POST"),
-        .path = provider_path(&t->at->provider, path, t->candidate->model, a),
+        .path = path,
         .headers = h.v,
         .n_headers = h.n,
         .body = x->pieces.v,
@@ -102,7 +107,8 @@ static enum step begin_try(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &x->first_refused);
     }
-    x->over = x->answer_ok = x->is_stream = x->relay_bad = x->error_cut = x->client_full = x->out_stream = false;
+    x->over = x->answer_ok = x->is_stream = x->is_framed = x->relay_bad = x->error_cut = x->client_full =
+        x->out_stream = false;
     x->head = NULL;
     x->seen = NULL;
     x->answer_seen = (struct relay_state){.events = 0};
@@ -158,7 +164,9 @@ static void note_head(struct exchange *x, struct try *t)
     if (x->head == NULL)
         return;
     t->status = x->head->status;
-    t->provider_request_id = sl_arena_str(x->a, http_headers_get(&x->head->headers, HN_X_REQUEST_ID));
+    const struct http_header *aws = http_headers_find_name(&x->head->headers, SL_STR("x-amzn-requestid"));
+    struct sl_str id = http_headers_get(&x->head->headers, HN_X_REQUEST_ID);
+    t->provider_request_id = sl_arena_str(x->a, id.n == 0 && aws != NULL ? aws->value : id);
 }
 
 static enum outcome outcome_of_fault(enum provider_fault f)
@@ -300,7 +308,7 @@ static enum step give_up(struct exchange *x, struct try *t)
     const struct outcome_row *row = outcome_row(t->outcome);
     bool judged = x->head != NULL && t->fault != PF_NONE;
     exchange_ends(x, ACCESS_PROVIDER, row->name);
-    bool same = x->translation == NULL;
+    bool same = x->translation == NULL && !t->at->provider.kind->own_errors;
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
         is_json_object(sl_chunks_flat(&x->held))) {
         x->pass_error = true;

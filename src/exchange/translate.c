@@ -5,9 +5,11 @@
 
 #define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
 
-const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p)
+const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model)
 {
-    const struct dialect *up = dialect_find(provider_dialect(p, x->dialect->name));
+    const struct dialect *up = dialect_find(provider_dialect(p, x->dialect->name, model));
+    if (x->op->counts && p->kind->counts_not)
+        return NULL;
     if (up == x->dialect)
         return up;
     bool can = up != NULL && x->op->generates && x->dialect->codec != NULL && up->codec != NULL;
@@ -108,7 +110,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     const struct provider *p = &x->snap->providers[c->provider_index].provider;
     x->translation = NULL;
     x->dropped = SL_STR_NONE;
-    x->up = translate_dialect(x, p);
+    x->up = translate_dialect(x, p, c->model);
     if (x->up == NULL) {
         x->refused = (struct error_facts){
             .error = GE_UNSUPPORTED,
@@ -121,6 +123,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     if (x->up == x->dialect) {
         const struct request_change change = {
             .model = c->model,
+            .platform = p->kind->platform,
             .ask_usage = x->facts.stream && p->kind->stream_usage,
         };
         x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
@@ -143,9 +146,11 @@ bool translate_counts_here(struct exchange *x)
 {
     if (!x->op->counts || x->dialect->codec == NULL || x->dialect->codec->count_write == NULL)
         return false;
-    for (uint32_t i = 0; i < x->plan.n; i++)
-        if (translate_dialect(x, &x->snap->providers[x->plan.candidates[i].provider_index].provider) != NULL)
+    for (uint32_t i = 0; i < x->plan.n; i++) {
+        const struct route_candidate *c = &x->plan.candidates[i];
+        if (translate_dialect(x, &x->snap->providers[c->provider_index].provider, c->model) != NULL)
             return false;
+    }
     struct sl_buf out;
     if (!read_neutral(x))
         return true;

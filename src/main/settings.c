@@ -27,18 +27,34 @@ static bool is_local_name(struct sl_str host)
     return false;
 }
 
+/* The address of a kind that has one for each region. */
+static void resolve_region(struct cfg *c, struct provider_settings *p, const struct provider_kind *kind)
+{
+    struct sl_str url = provider_region_url(kind, p->region, cfg_arena(c));
+    if (url.n > 0)
+        SL_CHECK(cfg_parse_url(url, cfg_arena(c), &p->base_url, NULL) == SL_OK);
+}
+
+static const char *address_help(enum provider_kind_setting kind)
+{
+    if (kind == PROVIDER_AZURE)
+        return "Write https://RESOURCE.openai.azure.com/openai/v1";
+    if (kind == PROVIDER_BEDROCK)
+        return "Set region to the AWS region, as in eu-central-1";
+    return "Write where its API begins, as in http://10.0.0.5:8000/v1";
+}
+
 static void resolve_address(struct cfg *c, struct provider_settings *p)
 {
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     if (!cfg_is_set(c, &p->base_url) && kind != NULL && kind->base_url.n > 0)
         SL_CHECK(cfg_parse_url(kind->base_url, cfg_arena(c), &p->base_url, NULL) == SL_OK);
+    else if (!cfg_is_set(c, &p->base_url) && kind != NULL)
+        resolve_region(c, p, kind);
     struct cfg_url *u = &p->base_url;
     if (u->text.n == 0) {
         if (p->kind != PROVIDER_SIM && p->kind != PROVIDER_KIND_NONE && !cfg_is_set(c, u))
-            cfg_error_at(c, u,
-                         p->kind == PROVIDER_AZURE ? "Write https://RESOURCE.openai.azure.com/openai/v1"
-                                                   : "Write where its API begins, as in http://10.0.0.5:8000/v1",
-                         "the address is missing");
+            cfg_error_at(c, u, address_help(p->kind), "the address is missing");
         if (p->allow_private == PROVIDER_PRIVATE_AUTO)
             p->allow_private = PROVIDER_PRIVATE_NO;
         return;
@@ -51,7 +67,7 @@ static void resolve_address(struct cfg *c, struct provider_settings *p)
                      "the address is a private one, and allow_private is 'no'");
     if (!u->tls && !is_local)
         cfg_warn_at(c, u, "Use https:// where the server has it", "keys and prompts go over the network unencrypted");
-    if (u->path.n == 0)
+    if (u->path.n == 0 && p->kind != PROVIDER_BEDROCK)
         cfg_warn_at(c, u, "Most servers want /v1 at the end", "the address has no path");
     if (!u->tls && (p->tls.ca.n != 0 || p->tls.verify_name.n != 0))
         cfg_warn_at(c, p->tls.ca.n != 0 ? &p->tls.ca : &p->tls.verify_name, NULL,

@@ -76,8 +76,8 @@ static bool passes_here(const struct provider *p, enum pass when)
     switch (when) {
     case PASS_VENDOR_SDK:
         return p->kind->client_agent;
-    case PASS_ANTHROPIC:
-        return sl_str_eq(p->kind->dialect, SL_STR("anthropic"));
+    case PASS_ANTHROPIC: /* what they say is in the body on Bedrock */
+        return sl_str_eq(p->kind->dialect, SL_STR("anthropic")) && p->kind->platform.n == 0;
     case PASS_GOOGLE:
         return sl_str_eq(p->kind->dialect, SL_STR("gemini"));
     default:
@@ -192,7 +192,7 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
         add(&w, HN_USER_AGENT, SL_STR("sluice"));
     if (client != NULL)
         add_from_client(&w, client);
-    if (sl_str_eq(p->kind->dialect, SL_STR("anthropic")) &&
+    if (sl_str_eq(p->kind->dialect, SL_STR("anthropic")) && p->kind->platform.n == 0 &&
         http_headers_find_name(out, SL_STR("anthropic-version")) == NULL && !is_static(p, SL_STR("anthropic-version")))
         http_headers_add(out, a, SL_STR("anthropic-version"), SL_STR(ANTHROPIC_VERSION));
     add_static(&w);

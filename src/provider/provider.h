@@ -36,6 +36,8 @@ struct provider_kind {
     struct sl_str
         env_key; /* environment variable whose key makes such a provider without a configuration; empty: none */
     enum provider_auth auth;
+    bool own_errors;     /* its errors are in no client's form: never passed on as they are */
+    bool counts_not;     /* asked for a count of tokens in no way that we speak: counted here */
     bool vendor_headers; /* openai-organization and openai-project are understood */
     bool stream_usage;   /* understands stream_options.include_usage */
     bool client_agent;   /* may see the client's user-agent and x-stainless-*: the client's SDK is this vendor's own */
@@ -65,8 +67,9 @@ struct provider {
     unsigned n_pass;
 };
 
-/* The dialect to speak with it for a client of that dialect: the client's own where it is understood. */
-struct sl_str provider_dialect(const struct provider *p, struct sl_str client);
+/* The dialect to speak with it for a client of that dialect: the client's own where it is understood. model: plain, the
+ * provider's name. */
+struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model);
 
 /* Makes `authorization` from `credentials`; provider_release wipes and frees both. */
 void provider_prepare(struct provider *p);
@@ -100,6 +103,15 @@ void provider_response_headers(const struct http_headers *from, struct sl_arena 
  * "/openai" + "/deployments/MODEL" + "/chat/completions" + "?api-version=...". In the arena. model: plain, the provider's name. */
 struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
                             struct sl_arena *a);
+
+/* The path to ask on platforms that have the model in it, whatever the dialect says: base_path + "/model/ID/invoke" (Bedrock,
+ * bedrock.md section 4). Other kinds: empty, provider_path has it. counts: a count of tokens. In the arena. */
+struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
+                                  bool stream, struct sl_arena *a);
+
+/* Where the API of a kind begins that has an address for each region; in the arena. Empty: the kind has none, or the region's
+ * name is none ([a-z0-9-], not at the ends). Sources: bedrock.md section 1. */
+struct sl_str provider_region_url(const struct provider_kind *kind, struct sl_str region, struct sl_arena *a);
 
 /* -- What an error of a provider means ------------------------------------------------------------------------------ */
 

@@ -43,6 +43,14 @@ static const struct provider_kind kinds[] = {
      .env_key = SL_STR_INIT("GEMINI_API_KEY"),
      .auth = PROVIDER_GOOG_KEY,
      .client_agent = true},
+    {.name = SL_STR_INIT("bedrock"), /* Claude by InvokeModel: bedrock.md section 4 */
+     .dialect = SL_STR_INIT("anthropic"),
+     .platform = SL_STR_INIT("bedrock"),
+     .prices = SL_STR_INIT("bedrock"),
+     .env_key = SL_STR_INIT("AWS_BEARER_TOKEN_BEDROCK"),
+     .auth = PROVIDER_BEARER,
+     .own_errors = true,
+     .counts_not = true},
     {.name = SL_STR_INIT("sim"),
      .dialect = SL_STR_INIT("openai"),
      .prices = SL_STR_INIT("openai"),
@@ -54,8 +62,9 @@ static const struct provider_kind kinds[] = {
 
 /* Messages clients reach OpenAI's own models by Responses: it carries encrypted reasoning, files, and images in tool results
  * (translate-openai-anthropic.md section 10). */
-struct sl_str provider_dialect(const struct provider *p, struct sl_str client)
+struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model)
 {
+    (void)model;
     bool also = p->kind->also.n > 0 && (sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
     return also ? p->kind->also : p->kind->dialect;
 }

@@ -124,7 +124,9 @@ const struct cfg_section provider_settings_section = {
              "Kind azure: the version of its classic paths, `2024-10-21`; the provider's model name is then the name of "
              "the deployment, and base_url ends with /openai. Without it the v1 paths are asked."},
         {"region", CFG_STRING_AT(struct provider_settings, region),
-         .text = "Where it processes data: `eu`, `us`. A name of your own, for records and rules."},
+         .text =
+             "Where it processes data: `eu`, `us`. A name of your own, for records and rules; of kind bedrock the AWS "
+             "region, `eu-central-1`, which base_url follows from."},
         {"organization", CFG_STRING_AT(struct provider_settings, organization),
          .text = "Sent as `openai-organization`."},
         {"project", CFG_STRING_AT(struct provider_settings, project), .text = "Sent as `openai-project`."},

@@ -53,7 +53,7 @@ static void findings(void **state)
          "openai, keys: [\"${OPENAI_API_KEY}\"]}}\n"},
         {"providers: {o: {}}\n", "s.yaml:1:13: providers.o: 'kind' is missing\n"},
         {"providers: {o: {kind: opena}}\n",
-         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, "
+         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, bedrock, "
          "vllm, ollama, llamacpp, groq, deepseek, mistral, xai, together, fireworks, openrouter, perplexity, cohere, qwen, "
          "moonshot, zhipu, ark or sim, not 'opena'. Did you mean 'openai'?\n"},
         {"providers: {o: {kind: openai}}\n",

@@ -241,6 +241,59 @@ static void upstream_paths(void **state)
     provider.api_version = SL_STR_NONE;
 }
 
+static void bedrock(void **state)
+{
+    (void)state;
+    const struct provider_kind *kept = provider.kind, *kind = provider_kind_find(SL_STR("bedrock"));
+    static const char *const paths[][2] = {
+        {"anthropic.claude-opus-4-6-v1", "/p/model/anthropic.claude-opus-4-6-v1/invoke"},
+        {"us.anthropic.claude-haiku-4-5-20251001-v1:0",
+         "/p/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke"},
+        {"arn:aws:bedrock:us-east-1:1:application-inference-profile/a",
+         "/p/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fa/invoke"},
+        {"../a?b#c", "/p/model/..%2Fa%3Fb%23c/invoke"},
+    };
+    provider.base_path = SL_STR("/p");
+    assert_int_equal(provider_model_path(&provider, SL_STR("openai"), SL_STR("m"), false, false, &arena).n, 0);
+    provider.kind = kind;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        assert_true(
+            sl_str_eq(provider_model_path(&provider, SL_STR("anthropic"), sl_str_c(paths[i][0]), false, false, &arena),
+                      sl_str_c(paths[i][1])));
+    assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), false, true, &arena),
+                          SL_STR("/p/model/m/invoke-with-response-stream")));
+    assert_int_equal(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), true, false, &arena).n, 0);
+
+    struct http_headers in = {0}, out = {0}; /* what the client's library says in headers is in the body here */
+    http_headers_add(&in, &arena, SL_STR("anthropic-beta"), SL_STR("some-beta"));
+    http_headers_add(&in, &arena, SL_STR("anthropic-version"), SL_STR("2023-06-01"));
+    provider_request_headers(&provider, &(struct provider_call){.client = &in, .body = true}, &arena, &out);
+    has(&out, "authorization", "Bearer sk-one");
+    has(&out, "content-type", "application/json");
+    has_not(&out, "anthropic-beta");
+    has_not(&out, "anthropic-version");
+    provider.kind = kept;
+}
+
+static void regions(void **state)
+{
+    (void)state;
+    const struct provider_kind *kind = provider_kind_find(SL_STR("bedrock"));
+    static const char *const rows[][2] = {
+        {"eu-central-1", "https://bedrock-runtime.eu-central-1.amazonaws.com"},
+        {"cn-north-1", "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"},
+        {"us-isob-east-1", "https://bedrock-runtime.us-isob-east-1.sc2s.sgov.gov"},
+        {"", ""},
+        {"-a", ""},
+        {"a-", ""},
+        {"evil.example/", ""},
+        {"EU", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_true(sl_str_eq(provider_region_url(kind, sl_str_c(rows[i][0]), &arena), sl_str_c(rows[i][1])));
+    assert_int_equal(provider_region_url(provider_kind_find(SL_STR("openai")), SL_STR("eu-west-1"), &arena).n, 0);
+}
+
 static void kinds(void **state)
 {
     (void)state;
@@ -322,8 +375,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(nothing_dangerous_passes), T(what_a_provider_gets), T(headers_that_connection_names_stay),
-        T(configured_headers),       T(upstream_paths),       T(kinds),
+        T(nothing_dangerous_passes),
+        T(what_a_provider_gets),
+        T(headers_that_connection_names_stay),
+        T(configured_headers),
+        T(upstream_paths),
+        T(kinds),
+        T(bedrock),
+        T(regions),
         T(what_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,199 @@
+"""Claude on Amazon Bedrock: the path, the body and the key that go there, and its frames as the events that clients know."""
+
+import base64
+import http.client
+import json
+import struct
+import threading
+import zlib
+
+import anthropic
+import openai
+import pytest
+
+from lib.client import fetch
+from lib.upstream import Answer, chunk, error_answer, head_bytes, json_answer
+
+MODEL = "us.anthropic.claude-opus-4-6-v1:0"
+PATH = "/model/us.anthropic.claude-opus-4-6-v1%3A0/invoke"
+STREAM_PATH = PATH + "-with-response-stream"
+FRAMES = (("content-type", "application/vnd.amazon.eventstream"), ("transfer-encoding", "chunked"))
+MESSAGE = {"id": "msg_bdrk_1", "type": "message", "role": "assistant", "model": "claude-opus-4-6",
+           "content": [{"type": "text", "text": "Hello there."}], "stop_reason": "end_turn", "stop_sequence": None,
+           "usage": {"input_tokens": 9, "output_tokens": 3}}
+EVENTS = [
+    {"type": "message_start", "message": {**MESSAGE, "content": [], "stop_reason": None}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " th\u00e9re."}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 3}},
+    {"type": "message_stop", "amazon-bedrock-invocationMetrics": {"inputTokenCount": 9, "outputTokenCount": 3}},
+]
+
+
+def frame(headers, payload):
+    h = b"".join(struct.pack(">B", len(n)) + n.encode() + b"\x07" + struct.pack(">H", len(v)) + v.encode()
+                 for n, v in headers.items())
+    out = struct.pack(">II", len(h) + len(payload) + 16, len(h))
+    out += struct.pack(">I", zlib.crc32(out)) + h + payload
+    return out + struct.pack(">I", zlib.crc32(out))
+
+
+def event_frame(event):
+    inner = base64.b64encode(json.dumps(event).encode()).decode()
+    return frame({":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"},
+                 json.dumps({"bytes": inner, "p": "abcdefgh"}).encode())
+
+
+def exception_frame(name, message):
+    return frame({":exception-type": name, ":content-type": "application/json", ":message-type": "exception"},
+                 json.dumps({"message": message}).encode())
+
+
+def frames_answer(data, slices=0):
+    """Sent in chunks of so many bytes each; 0: as one."""
+    step = slices or len(data)
+    parts = [chunk(data[i:i + step]) for i in range(0, len(data), step)]
+    return Answer(head_bytes(200, [*FRAMES, ("x-amzn-requestid", "aws-1")]), *parts, b"0\r\n\r\n")
+
+
+def sse(events):
+    return b"".join(b"event: %s\ndata: %s\n\n" % (e["type"].encode(), json.dumps(e).encode()) for e in events)
+
+
+WHOLE = b"".join(event_frame(e) for e in EVENTS)
+
+
+@pytest.fixture
+def bedrock(make):
+    up = make.upstream()
+    g = make.gateway({
+        "providers": {"aws": {"kind": "bedrock", "base_url": up.url.removesuffix("/v1"), "keys": ["bedrock-api-key-abc"]}},
+        "models": {"m": "aws/" + MODEL},
+        "resilience": {"retry": {"attempts": 1}},
+    })
+    g.up = up
+    return g
+
+
+def ask(g, stream, **more):
+    body = {"model": "m", "max_tokens": 99, "stream": stream, "messages": [{"role": "user", "content": "hi"}], **more}
+    return fetch(g.address, "POST", "/v1/messages", json.dumps(body).encode(),
+                 [("content-type", "application/json"), ("anthropic-beta", "some-beta-of-the-client")], key=g.key.text)
+
+
+def test_messages_plain(bedrock):
+    bedrock.up.answer = json_answer(MESSAGE)
+    answer = ask(bedrock, False)
+    assert answer.status == 200, answer
+    assert json.loads(answer.body) == MESSAGE
+    seen = bedrock.up.last()
+    assert seen.target == PATH
+    assert seen.get("authorization") == "Bearer bedrock-api-key-abc"
+    assert seen.get("anthropic-beta") is None and seen.get("anthropic-version") is None
+    assert seen.json() == {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 99,
+                           "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.mark.parametrize("slices", [0, 1, 13, 150])
+def test_messages_streamed(bedrock, slices):
+    bedrock.up.answer = frames_answer(WHOLE, slices)
+    answer = ask(bedrock, True)
+    assert answer.status == 200, answer
+    assert answer.get("content-type") == "text/event-stream; charset=utf-8"
+    assert answer.body == sse(EVENTS)
+    seen = bedrock.up.last()
+    assert seen.target == STREAM_PATH
+    assert "stream" not in seen.json() and "model" not in seen.json()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_sdk(bedrock, stream):
+    bedrock.up.answer = frames_answer(WHOLE, 50) if stream else json_answer(MESSAGE)
+    with openai.OpenAI(base_url=bedrock.url + "/v1", api_key=bedrock.key.text, max_retries=0, timeout=30) as c:
+        messages = [{"role": "user", "content": "hi"}]
+        if stream:
+            parts = list(c.chat.completions.create(model="m", messages=messages, stream=True,
+                                                   stream_options={"include_usage": True}))
+            assert "".join(p.choices[0].delta.content or "" for p in parts if p.choices) == "Hello th\u00e9re."
+            assert [p.choices[0].finish_reason for p in parts if p.choices and p.choices[0].finish_reason] == ["stop"]
+            usage = parts[-1].usage
+        else:
+            got = c.chat.completions.create(model="m", messages=messages)
+            assert got.choices[0].message.content == "Hello there."
+            usage = got.usage
+    assert (usage.prompt_tokens, usage.completion_tokens) == (9, 3)
+    seen = bedrock.up.last()
+    assert seen.target == (STREAM_PATH if stream else PATH)
+    assert seen.json()["anthropic_version"] == "bedrock-2023-05-31"
+    assert "model" not in seen.json() and "stream" not in seen.json()
+
+
+def test_anthropic_sdk(bedrock):
+    bedrock.up.answer = frames_answer(WHOLE)
+    with anthropic.Anthropic(base_url=bedrock.url, api_key=bedrock.key.text, max_retries=0, timeout=30) as c:
+        with c.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as s:
+            got = s.get_final_message()
+    assert got.content[0].text == "Hello th\u00e9re." and got.usage.output_tokens == 3
+
+
+def test_throttled_in_the_first_frame(bedrock):
+    """Nothing was shown yet: a refusal like any other."""
+    bedrock.up.answer = frames_answer(exception_frame("throttlingException", "Too many tokens, please wait"))
+    answer = ask(bedrock, True)
+    assert answer.status == 429, answer
+    assert json.loads(answer.body)["error"]["type"] == "rate_limit_error"
+
+
+def behind_the_shown(g, shown, data):
+    """What the client gets behind `shown`, when the provider sends `data` after that was seen."""
+    seen = threading.Event()
+    g.up.answer = Answer(head_bytes(200, FRAMES), chunk(b"".join(map(event_frame, shown))), seen, chunk(data), b"0\r\n\r\n")
+    c = http.client.HTTPConnection(*g.address, timeout=60)
+    try:
+        body = {"model": "m", "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+        c.request("POST", "/v1/messages", json.dumps(body),
+                  {"content-type": "application/json", "authorization": "Bearer " + g.key.text})
+        answer = c.getresponse()
+        assert answer.status == 200
+        assert answer.read(len(sse(shown))) == sse(shown)
+        seen.set()
+        return answer.read()
+    finally:
+        seen.set()
+        c.close()
+
+
+def test_exception_in_the_middle(bedrock):
+    rest = behind_the_shown(bedrock, EVENTS[:3], exception_frame("modelStreamErrorException", "gone"))
+    assert rest == b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"gone"}}\n\n'
+
+
+@pytest.mark.parametrize("what", ["cut", "checksum"])
+def test_broken_frames(bedrock, what):
+    """An error, and never the end of a message."""
+    last = event_frame(EVENTS[-1])
+    last = last[:-1] if what == "cut" else last[:-1] + bytes([last[-1] ^ 1])
+    rest = behind_the_shown(bedrock, EVENTS[:-1], last)
+    assert rest.startswith(b"event: error\n") and b"message_stop" not in rest
+
+
+def test_errors_are_told_in_the_clients_form(bedrock):
+    bedrock.up.answer = json_answer({"message": "messages: roles must alternate"}, 400,
+                                    headers=[("x-amzn-errortype", "ValidationException:http://internal.amazon.com/x/")])
+    answer = ask(bedrock, False)
+    assert answer.status == 400, answer
+    told = json.loads(answer.body)
+    assert told["type"] == "error" and told["error"]["type"] == "invalid_request_error"
+    assert "roles must alternate" in told["error"]["message"]
+
+
+def test_tokens_are_counted_here(bedrock):
+    bedrock.up.answer = error_answer(500)
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello " * 50}]}).encode()
+    answer = fetch(bedrock.address, "POST", "/v1/messages/count_tokens", body,
+                   [("content-type", "application/json")], key=bedrock.key.text)
+    assert answer.status == 200, answer
+    assert json.loads(answer.body)["input_tokens"] > 40
+    assert not bedrock.up.requests
