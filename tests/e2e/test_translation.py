@@ -79,9 +79,10 @@ def test_reject_refuses_everything(make):
     assert not up.requests
 
 
-@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("face", [f for f in FACES if f != "messages"])
 def test_an_early_error_is_not_seen(make, face):
-    """message_start, then overloaded: the next target answers and the client sees one good stream."""
+    """message_start, then overloaded: the next target answers and the client sees one good stream. Only between two formats: in
+    the same one the first event passes as soon as it is there."""
     second = make.upstream()
     up, g = claude(make, {"b": {"kind": "anthropic", "base_url": second.url, "keys": ["k-of-the-second"]}})
     up.answer = stream_answer(claude_events(())[0], event("error", error={"type": "overloaded_error", "message": "Overloaded"}))
