@@ -10,7 +10,7 @@ import pytest
 
 from conftest import relay_config
 from lib.client import Conn, chat, chat_body, fetch, request_bytes
-from lib.upstream import Answer, delta, error_answer, json_answer, stream_answer
+from lib.upstream import DONE, Answer, delta, error_answer, json_answer, stream_answer
 from test_relay import read_stream
 
 
@@ -51,6 +51,7 @@ def test_metrics(relay):
     g.wait_metric("sluice_requests_in_flight", 0)  # the tests before are counted
     before = g.metrics()
     chat(g)
+    relay.up.queue(stream_answer(delta("a"), 0.1, delta("b"), 0.1, delta("c"), 0.1, delta(finish="stop"), DONE))  # apart, not in one read
     read_stream(g)
     chat(g, key="sk-sluice-x")
     relay.up.queue(error_answer(400))
