@@ -15,6 +15,7 @@
 #include "main/keys.h"
 
 #define WRITERS 3u
+#define LONG_MS 60000 /* what takes milliseconds may take so long on a busy machine */
 
 struct world {
     char dir[64];
@@ -231,11 +232,11 @@ static void rows_appear_while_it_runs(void **state)
     struct journal_writer *w = keeper_writer(t->k, 1);
     assert_int_equal(open_attempt(w, (struct sl_id){1, 1}, 5), SL_OK);
     close_attempt(w, (struct sl_id){1, 1}, 5, NULL);
-    for (int i = 0; i < 400 && totals(t).rows == 0; i++)
+    for (int i = 0; i < LONG_MS / 10 && totals(t).rows == 0; i++)
         usleep(10000);
     assert_int_equal(totals(t).closed, 1);
     const struct keeper_counters *c = keeper_counters(t->k);
-    for (int i = 0; i < 400 && atomic_load(&c->lag_bytes) != 0; i++)
+    for (int i = 0; i < LONG_MS / 10 && atomic_load(&c->lag_bytes) != 0; i++)
         usleep(10000);
     assert_int_equal(atomic_load(&c->lag_bytes), 0);
     assert_true(atomic_load(&c->lag_since_ns) == 0);
@@ -404,11 +405,11 @@ static void a_full_disk_refuses_and_recovers(void **state)
         n++;
         assert_true(n < 100000);
     }
-    for (int i = 0; i < 500 && !atomic_load(&c->disk_full); i++)
+    for (int i = 0; i < LONG_MS / 10 && !atomic_load(&c->disk_full); i++)
         usleep(10000);
     assert_true(atomic_load(&c->disk_full));
     __atomic_store_n(&t->disk.fail_allocate, 0, __ATOMIC_SEQ_CST);
-    for (int i = 0; i < 500 && atomic_load(&c->disk_full); i++)
+    for (int i = 0; i < LONG_MS / 10 && atomic_load(&c->disk_full); i++)
         usleep(10000);
     assert_false(atomic_load(&c->disk_full));
     assert_int_equal(open_attempt(w, (struct sl_id){3, n}, 1), SL_OK);
@@ -420,32 +421,46 @@ static void a_full_disk_refuses_and_recovers(void **state)
 
 /* -- Keys, lines ---------------------------------------------------------------------------------------------------- */
 
+/* Makes a key and waits until the workers' table has n; how long that took. */
+static int64_t one_more_key(struct world *t, struct store *s, size_t n)
+{
+    struct sl_fail fail;
+    struct keys_made made;
+    struct keys_spec spec = {.name = SL_STR("n")};
+    struct timespec until;
+    int64_t began_ns = sl_clock_mono_ns();
+    int e = 0;
+    assert_int_equal(keys_create(&t->state, s, &spec, &made, &fail), SL_OK);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LONG_MS / 1000;
+    pthread_mutex_lock(&t->lock);
+    while (t->keys < n && e == 0)
+        e = pthread_cond_timedwait(&t->changed, &t->lock, &until);
+    size_t keys = t->keys;
+    pthread_mutex_unlock(&t->lock);
+    assert_int_equal(keys, n);
+    return sl_clock_mono_ns() - began_ns;
+}
+
+/* A busy machine may make one slow, a keeper that does not look makes all of them slow. */
 static void a_new_key_reaches_the_workers_within_a_second(void **state)
 {
     struct world *t = *state;
     struct store *s;
     struct sl_fail fail;
-    struct keys_made made;
     char path[128];
+    int64_t least_ns = SL_NEVER;
     (void)snprintf(path, sizeof path, "%s/ledger.db", t->dir);
     pthread_mutex_lock(&t->lock);
     assert_int_equal(t->tables, 1);
     assert_int_equal(t->keys, 0);
     pthread_mutex_unlock(&t->lock);
     assert_int_equal(store_open_sqlite(path, STORE_WRITE, &s, &fail), SL_OK);
-    struct keys_spec spec = {.name = SL_STR("n")};
-    int64_t began_ns = sl_clock_mono_ns();
-    assert_int_equal(keys_create(&t->state, s, &spec, &made, &fail), SL_OK);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
-    pthread_mutex_lock(&t->lock);
-    int e = 0;
-    while (t->keys == 0 && e == 0)
-        e = pthread_cond_timedwait(&t->changed, &t->lock, &until);
-    assert_int_equal(t->keys, 1);
-    pthread_mutex_unlock(&t->lock);
-    assert_true(sl_clock_mono_ns() - began_ns < 2 * SL_SEC);
+    for (size_t n = 1; n <= 10 && least_ns > SL_SEC; n++) {
+        int64_t ns = one_more_key(t, s, n);
+        least_ns = ns < least_ns ? ns : least_ns;
+    }
+    assert_true(least_ns <= SL_SEC);
     store_close(s);
 }
 
