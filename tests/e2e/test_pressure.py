@@ -91,9 +91,9 @@ def test_stalled_client_has_an_end(make):
     up.answer = stream_answer(*[delta("x" * 8000)] * 2000, DONE)
     with Conn(g.address, rcvbuf=4096) as c:
         c.send(request_bytes("POST", "/v1/chat/completions", chat_body(stream=True), key=g.key))
-        seen = up.wait_requests(1)
-        assert seen.gone.wait(LONG), "a client that reads nothing is given up in the end"
-    record = g.record(where=lambda r: r["stream"])
+        up.wait_requests(1)
+        # While the client is still there. (What the provider's own buffers held may all have been sent by then.)
+        record = g.record(where=lambda r: r["stream"])
     assert record["ended"]["by"] == "client"
 
 
