@@ -129,9 +129,15 @@ const char *tls_error_text(void)
     case ERR_LIB_ASN1:
         return "bad encoding";
     case ERR_LIB_X509:
+        return ERR_GET_REASON(first) == X509_R_NO_CERTIFICATE_FOUND ||
+                       ERR_GET_REASON(first) == X509_R_NO_CERTIFICATE_OR_CRL_FOUND
+                   ? "no certificate in it"
+                   : "bad certificate";
     case ERR_LIB_X509V3:
         return "bad certificate";
+    case ERR_LIB_OSSL_DECODER: /* what reads keys: it found nothing that it knows */
+        return "no PEM block of the right kind in it";
     default:
-        return "not usable";
+        return "OpenSSL refuses it";
     }
 }

@@ -249,7 +249,7 @@ static void refused_and_large(void **state)
     r.origin.id = 2;
     assert_int_equal(once(&r, 1), OUT_CONNECT_REFUSED);
     assert_string_equal(r.result.detail, "connection refused");
-    assert_true(r.result.state_us[AS_CONNECT] < 100000);
+    assert_true(r.result.state_us[AS_CONNECT] < 900000); /* not by its deadline */
     close_real(&r);
 }
 
