@@ -98,9 +98,9 @@ struct convert {
     const struct json_tree *t;
     struct sl_arena *a;
     struct gem_index defs;
-    struct definition *all[HARD_DEFINITIONS_MAX];
+    struct definition **all; /* HARD_DEFINITIONS_MAX; NULL: the schema has none */
     uint32_t n_defs;
-    uint32_t edges[HARD_EDGES_MAX];
+    uint32_t *edges; /* HARD_EDGES_MAX */
     uint32_t n_edges;
     uint64_t walked; /* members passed over by pointers other than definitions' names */
 };
@@ -110,7 +110,7 @@ struct node_facts {
     const struct json_node *in;
     struct schema_node *out;
     const struct json_node *all_of, *required, *constant, *above, *below;
-    bool nullable;
+    bool nullable, hints;
     unsigned depth;
     const struct schema_ref *refs;
 };
@@ -123,9 +123,14 @@ static void find_definitions(struct convert *c, const struct json_node *root);
 
 static enum keyword keyword_of(const struct json_tree *t, const struct json_node *v)
 {
-    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-        if (json_key_is(t, v, keywords[i].name))
+    struct sl_str key = json_key_of(t, v);
+    for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
+        struct sl_str name = keywords[i].name;
+        bool same = v->key_escaped ? json_key_is(t, v, name)
+                                   : key.n == name.n && key.p[0] == name.p[0] && memcmp(key.p, name.p, key.n) == 0;
+        if (same)
             return keywords[i].is;
+    }
     return KW_DROP;
 }
 
@@ -316,6 +321,10 @@ static void find_definitions(struct convert *c, const struct json_node *root)
 {
     const struct json_node *defs = json_get(c->t, root, SL_STR("$defs"));
     const struct json_node *old = json_get(c->t, root, SL_STR("definitions"));
+    if (json_kind_of(defs) != JSON_OBJECT && json_kind_of(old) != JSON_OBJECT)
+        return;
+    c->all = sl_arena_alloc(c->a, HARD_DEFINITIONS_MAX * sizeof *c->all);
+    c->edges = sl_arena_alloc(c->a, HARD_EDGES_MAX * sizeof *c->edges);
     if (json_kind_of(defs) == JSON_OBJECT)
         add_definitions(c, defs);
     if (json_kind_of(old) == JSON_OBJECT)
@@ -605,7 +614,8 @@ static void take_keyword(struct convert *c, struct node_facts *f, const struct j
     case KW_NULLABLE:
         f->nullable |= v->kind == JSON_TRUE;
         break;
-    case KW_HINT: /* finish_node: behind the description */
+    case KW_HINT:
+        f->hints = true; /* finish_node: behind the description */
         break;
     case KW_CONST:
         f->constant = v;
@@ -798,12 +808,19 @@ static void take_required(struct convert *c, struct node_facts *f)
         schema_set(f->out, SL_STR("required"), out);
 }
 
-static void finish_node(struct convert *c, struct node_facts *f)
+static void tell_hints(struct convert *c, struct node_facts *f)
 {
-    merge_all_of(c, f);
+    if (!f->hints)
+        return;
     for (JSON_EACH(c->t, f->in, it))
         if (keyword_of(c->t, it) == KW_HINT)
             take_hint(c, f, it);
+}
+
+static void finish_node(struct convert *c, struct node_facts *f)
+{
+    merge_all_of(c, f);
+    tell_hints(c, f);
     take_required(c, f);
     take_const(c, f);
     take_bound(c, f, f->above, SL_STR("minimum"), 1);

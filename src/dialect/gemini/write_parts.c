@@ -53,7 +53,7 @@ static struct sl_str trim(struct sl_str s)
 
 static bool write_args(struct gem_writer *g, const struct gem_out_part *o)
 {
-    struct sl_str args = trim(o->p->arguments), place = place_of(g, o->at, o->index);
+    struct sl_str args = trim(o->p->arguments);
     struct json_info info;
     jw_key(&g->w, SL_STR("args"));
     if (o->p->custom) {
@@ -67,12 +67,12 @@ static bool write_args(struct gem_writer *g, const struct gem_out_part *o)
         return true;
     }
     if (json_scan(args, NULL, 0, NULL, &info) != JSON_OK)
-        return gem_reject(g, GE_MEMBER_VALUE, place, "has arguments that are not JSON");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, o->at, o->index), "has arguments that are not JSON");
     if (info.root == JSON_OBJECT) {
         jw_raw(&g->w, args);
         return true;
     }
-    neutral_note(g->t->notes, "wrapped", place);
+    neutral_note(g->t->notes, "wrapped", place_of(g, o->at, o->index));
     jw_open(&g->w, '{');
     jw_member_raw(&g->w, SL_STR("value"), args);
     jw_close(&g->w, '}');
@@ -131,8 +131,11 @@ static bool goes_inside(const struct gem_writer *g, const struct neutral_part *p
 static struct sl_str result_text(struct gem_writer *g, const struct gem_call *call, struct result_media *media)
 {
     struct sl_buf b;
+    const struct neutral_part *only = call->result->content;
+    if (only == NULL || (only->next == NULL && only->kind == NP_TEXT))
+        return only != NULL ? only->text : SL_STR_NONE;
     sl_buf_init(&b, JOIN_MAX);
-    for (const struct neutral_part *p = call->result->content; p != NULL; p = p->next) {
+    for (const struct neutral_part *p = only; p != NULL; p = p->next) {
         bool text = p->kind == NP_TEXT || p->kind == NP_REFUSAL;
         if (text || p->kind == NP_UNKNOWN || p->kind == NP_HOSTED) {
             if (b.n > 0)
@@ -336,9 +339,8 @@ static bool write_media(struct gem_writer *g, const struct neutral_part *p, stru
 static void open_content(struct gem_writer *g, bool model)
 {
     jw_open(&g->w, '{');
-    jw_member_inside(&g->w, SL_STR("role"), model ? SL_STR("model") : SL_STR("user"));
-    jw_key(&g->w, SL_STR("parts"));
-    jw_open(&g->w, '[');
+    sl_buf_adds(g->w.to, model ? SL_STR("\"role\":\"model\",\"parts\":[") : SL_STR("\"role\":\"user\",\"parts\":["));
+    g->w.comma = false;
 }
 
 static void close_content(struct gem_writer *g)

@@ -5,6 +5,7 @@
 #include "dialect/terms.h"
 
 #define FUNCTIONS_MAX 512u
+#define EMPTY_SCHEMA_MAX 256u /* bytes: longer ones say something */
 
 struct tools {
     struct gem_writer *g;
@@ -25,7 +26,7 @@ static bool takes_nothing(struct gem_writer *g, struct sl_str schema)
     struct json_tree t;
     if (schema.n == 0 || sl_str_eq(schema, SL_STR("null")))
         return true;
-    if (!json_tree_read(&t, schema, g->t->a) || json_root(&t)->kind != JSON_OBJECT)
+    if (schema.n > EMPTY_SCHEMA_MAX || !json_tree_read(&t, schema, g->t->a) || json_root(&t)->kind != JSON_OBJECT)
         return false;
     const struct json_node *properties = json_got(&t, json_root(&t), SL_STR("properties"));
     for (JSON_EACH(&t, json_root(&t), it)) {
