@@ -228,6 +228,8 @@ struct sl_str media_sniff(struct sl_str base64)
         {0, 5, 0, 0, "%PDF-", "", SL_STR_INIT("application/pdf")},
         {0, 4, 8, 4, "RIFF", "WAVE", SL_STR_INIT("audio/wav")},
         {0, 3, 0, 0, "ID3", "", SL_STR_INIT("audio/mpeg")},
+        {0, 4, 0, 0, "OggS", "", SL_STR_INIT("audio/ogg")},
+        {0, 4, 0, 0, "fLaC", "", SL_STR_INIT("audio/flac")},
         {0, 2, 0, 0, "\xff\xfb", "", SL_STR_INIT("audio/mpeg")},
         {0, 2, 0, 0, "\xff\xf3", "", SL_STR_INIT("audio/mpeg")},
         {0, 2, 0, 0, "\xff\xf2", "", SL_STR_INIT("audio/mpeg")},

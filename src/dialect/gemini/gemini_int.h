@@ -107,7 +107,7 @@ struct neutral_part *gem_envelope_unpack(struct sl_arena *a, struct sl_str signa
 enum gem_schema_flaw {
     GEM_SCHEMA_FINE = 0,
     GEM_SCHEMA_NOT_OBJECT, /* not an object, or (tools) its root is not of type object */
-    GEM_SCHEMA_EXTERNAL    /* a $ref to another document, or to nothing */
+    GEM_SCHEMA_EXTERNAL    /* a $ref to another document */
 };
 enum gem_schema_use {
     GEM_FOR_TOOL = 0,

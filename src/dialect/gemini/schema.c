@@ -433,6 +433,20 @@ static bool has_siblings(struct convert *c, const struct json_node *v)
     return false;
 }
 
+/* Into the document, where nothing is: real tools have such (recursive ones whose definitions got lost). Anything may stand there. */
+static struct schema_node *pointless(struct convert *c, const struct json_node *in, unsigned depth,
+                                     const struct schema_ref *refs)
+{
+    struct node_facts f = {.in = in, .out = schema_new(c->w, NODE_OBJECT), .depth = depth, .refs = refs};
+    for (JSON_EACH(c->t, in, it))
+        take_keyword(c, &f, it);
+    finish_node(c, &f);
+    if (schema_get(f.out, SL_STR("type")) == NULL)
+        schema_set(f.out, SL_STR("type"), schema_raw(c->w, SL_STR("\"object\"")));
+    c->w->lost = true;
+    return f.out;
+}
+
 /* The target in the place of the reference, with what stands beside the reference laid over it. */
 static struct schema_node *inlined(struct convert *c, const struct json_node *in, struct sl_str ref, unsigned depth,
                                    const struct schema_ref *refs)
@@ -443,8 +457,8 @@ static struct schema_node *inlined(struct convert *c, const struct json_node *in
         target = target_of(c, ref);
     }
     if (target == NULL) {
-        c->w->external = true;
-        return schema_new(c->w, NODE_OBJECT);
+        c->w->external |= !sl_str_starts(ref, SL_STR("#"));
+        return pointless(c, in, depth, refs);
     }
     const struct definition *d = gem_index_get(&c->defs, definition_name(ref));
     unsigned times = times_inlined(refs, ref);

@@ -147,7 +147,7 @@ static bool write_schema(struct gem_writer *g)
     enum gem_schema_flaw flaw = modern ? gem_schema_json(g->t->a, schema, GEM_FOR_ANSWER, &out, &lost)
                                        : gem_schema_openapi(g->t->a, schema, GEM_FOR_ANSWER, &out, &lost);
     if (flaw != GEM_SCHEMA_FINE)
-        return gem_reject(g, GE_MEMBER_VALUE, what, "has a $ref that leads nowhere, or is no schema");
+        return gem_reject(g, GE_MEMBER_VALUE, what, "has a $ref to another document, or is no schema");
     if (lost)
         neutral_note(g->t->notes, "schema simplified", what);
     jw_member_raw(&g->w, modern ? SL_STR("responseJsonSchema") : SL_STR("responseSchema"), titled(g, out));

@@ -54,7 +54,7 @@ static bool write_schema(struct gem_writer *g, const struct neutral_tool *tool, 
     if (flaw == GEM_SCHEMA_NOT_OBJECT)
         return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "must have a schema of type object");
     if (flaw == GEM_SCHEMA_EXTERNAL)
-        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "has a $ref that leads nowhere");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "has a $ref to another document");
     if (lost)
         neutral_note(g->t->notes, "schema simplified", place_of(g, index));
     jw_member_raw(&g->w, modern ? SL_STR("parametersJsonSchema") : SL_STR("parameters"), out);

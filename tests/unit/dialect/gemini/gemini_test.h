@@ -45,6 +45,7 @@ static inline struct translation *translation(const char *face, const char *up, 
     req->from = t->face;
     req->model = SL_STR("mine");
     req->n = 1;
+    req->include_usage = SAID_YES;
     t->req = req;
     t->caps = caps_find(t->up->codec->caps, sl_str_c(model));
     t->up_model = sl_str_c(model);

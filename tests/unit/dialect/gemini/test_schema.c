@@ -165,8 +165,14 @@ static void refuses(void **state)
                                      SL_STR("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"http://x/y\"}}}"),
                                      GEM_FOR_TOOL, &out, &lost),
                      GEM_SCHEMA_EXTERNAL);
-    assert_int_equal(gem_schema_json(&arena, SL_STR("{\"$ref\":\"#/nowhere\"}"), GEM_FOR_TOOL, &out, &lost),
-                     GEM_SCHEMA_EXTERNAL);
+    assert_int_equal(
+        gem_schema_json(&arena,
+                        SL_STR("{\"type\":\"object\",\"properties\":{\"a\":{\"$ref\":\"#/definitions/Lost\","
+                               "\"description\":\"d\"}}}"),
+                        GEM_FOR_TOOL, &out, &lost),
+        GEM_SCHEMA_FINE);
+    assert_true(lost); /* but a request with such a tool goes through */
+    expect_json(out, "{\"type\":\"object\",\"properties\":{\"a\":{\"description\":\"d\",\"type\":\"object\"}}}");
     assert_int_equal(gem_schema_json(&arena, SL_STR("{\"$ref\":\"#\"}"), GEM_FOR_TOOL, &out, &lost), GEM_SCHEMA_FINE);
 }
 
