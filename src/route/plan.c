@@ -3,6 +3,12 @@
 
 #include "route/route_int.h"
 
+const char *route_state_name(enum route_state s)
+{
+    static const char *const names[] = {"up", "degraded", "probe", "blocked", "open"};
+    return (unsigned)s < sizeof names / sizeof *names ? names[s] : "up";
+}
+
 #define NEAR_MAX 3u /* edits by which a name may miss to be proposed */
 
 struct planning {
@@ -58,6 +64,7 @@ static void place(struct planning *g, struct sl_str asked, const struct route_ta
                                 .provider = t->provider->name,
                                 .model = t->model,
                                 .provider_index = t->provider->index,
+                                .target_index = t->index,
                                 .why = why};
     if (is_planned(g->plan, &c))
         exclude(g, c, "planned already");
@@ -110,7 +117,7 @@ static void place_open(struct planning *g, struct sl_str name)
 {
     bool prefixed = count_open(g->p, name, true) > 0;
     for (size_t i = 0; i < g->p->n_providers; i++) {
-        struct route_target t = {&g->p->providers[i], name};
+        struct route_target t = {&g->p->providers[i], name, route_policy_target_of(g->p, (uint32_t)i, name)};
         if (takes_open(t.provider, name, prefixed))
             place(g, name, &t, "the provider takes any model");
     }
@@ -122,7 +129,7 @@ static void place_all(struct planning *g, const struct route_name *e, struct sl_
         const char *why = listed   ? "named in 'models'"
                           : i == 0 ? "first target of the model"
                                    : "next target of the model";
-        place(g, asked, &e->targets[i], why);
+        place(g, asked, e->targets[i], why);
     }
 }
 
@@ -135,9 +142,10 @@ static void plan_name(struct planning *g, struct sl_str name, bool listed)
     bool exists = e != NULL || is_direct || has_open(g->p, name);
     g->known |= exists;
     if (!exists)
-        exclude(g, (struct route_candidate){.asked = name}, "unknown model");
+        exclude(g, (struct route_candidate){.asked = name, .target_index = ROUTE_TARGET_NONE}, "unknown model");
     else if (!g->ask->granted(g->ask->grant, name))
-        exclude(g, (struct route_candidate){.asked = name}, "not granted to this key");
+        exclude(g, (struct route_candidate){.asked = name, .target_index = ROUTE_TARGET_NONE},
+                "not granted to this key");
     else if (e != NULL)
         place_all(g, e, name, listed);
     else if (is_direct)

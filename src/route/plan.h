@@ -1,12 +1,13 @@
 /* Which targets may serve a request, in which order, and why: route_plan. The policy is built once per snapshot from the
  * configuration and is immutable; any thread reads it.
  *
- *   name asked -> alias -> configured model -> its targets in order
+ *   name asked -> alias -> configured model -> its targets in its order, or its route: the first rule that holds
  *              -> "provider/model" where that provider is direct or knows the model -> that target
  *              -> any other name -> the providers whose models are open
  *
  * Rights are asked through a function (auth/ is of the same level). A model that is unknown and one that is not granted look
- * the same to the caller. Pure: allocates from the arena given. */
+ * the same to the caller. Pure: allocates from the arena given, and the same policy, ask, answers of the callbacks and seed give the
+ * same plan on any machine. docs/internals/routing.md tells the rules. */
 #ifndef SLUICE_ROUTE_PLAN_H
 #define SLUICE_ROUTE_PLAN_H
 
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "route/facts.h"
 
 #define ROUTE_CANDIDATES_MAX 32u /* in one plan; more are cut, with an exclusion that says so */
 
@@ -39,14 +41,16 @@ struct route_provider_spec {
     const struct sl_str *models; /* known models: listed by GET /models as "provider/model", and asked for so */
     size_t n_models;
 };
-struct route_policy_spec { /* borrowed for the call; copied */
+struct route_policy_spec { /* borrowed for the call; copied, but what says otherwise */
     const struct route_provider_spec *providers;
     size_t n_providers;
     const struct route_model_spec *models;
     size_t n_models;
     const struct route_alias_spec *aliases;
     size_t n_aliases;
-    int64_t created_s; /* told as `created` of the listed models */
+    int64_t created_s;    /* told as `created` of the listed models */
+    route_caps_f *caps;   /* NULL: nothing is known of any model */
+    const void *caps_arg; /* borrow: as long as the policy */
 };
 
 struct route_policy;
@@ -56,6 +60,15 @@ struct route_policy;
 enum sl_err route_policy_build(const struct route_policy_spec *spec, struct route_policy **out_p,
                                struct sl_fail *fail) SL_MUST_CHECK;
 void route_policy_free(struct route_policy *p); /* NULL accepted */
+
+/* Every target that the policy can place has a dense index: first those that stand in the configuration, by first mention, then one
+ * catch-all for each provider (empty model), which stands for all its other models. */
+uint32_t route_policy_targets(const struct route_policy *p);
+/* i < route_policy_targets(p). Views borrow from the policy. */
+void route_policy_target(const struct route_policy *p, uint32_t i, uint32_t *out_provider_index,
+                         struct sl_str *out_model);
+/* The index of a model at a provider: its own, or the provider's catch-all. */
+uint32_t route_policy_target_of(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 
 /* -- Plans -------------------------------------------------------------------------------------------------------- */
 
@@ -75,7 +88,17 @@ struct route_ask {
     enum route_fallback fallback;
     route_granted_f *granted;
     const void *grant;
-    uint64_t seed; /* for ties; the same seed gives the same plan */
+    uint64_t seed;                   /* of every draw; the same seed gives the same plan */
+    const struct route_facts *facts; /* NULL: nothing but the name is known */
+    route_view_f *view;              /* NULL: all are up, nothing is known */
+    const void *view_arg;
+    route_cost_f *cost; /* NULL: no price is known */
+    const void *cost_arg;
+};
+
+/* The sum by which `scored` orders, in 10^-12 USD (routing by one unit): sum = cost + time + fail - saving. */
+struct route_terms {
+    int64_t cost, time, fail, saving, sum;
 };
 
 struct route_candidate {
@@ -83,7 +106,12 @@ struct route_candidate {
     struct sl_str provider;  /* borrow (of the policy) */
     struct sl_str model;     /* the provider's name; borrow (of the policy, or of the ask for an open provider) */
     uint32_t provider_index; /* in route_policy_spec.providers */
-    const char *why;         /* static: reason for the place, or for the exclusion */
+    uint32_t target_index;   /* route_policy_target; ROUTE_TARGET_NONE: an exclusion of a name that leads nowhere */
+    uint16_t tier;           /* from 0; a lower one goes first, whatever its scores */
+    uint8_t state;           /* enum route_state as it was seen */
+    bool last_resort; /* OPEN, BLOCKED or without room: behind all that may serve now, for when nothing else is left */
+    const char *why;  /* static: reason for the place, or for the exclusion */
+    const struct route_terms *terms; /* arena; NULL: the order did not ask for them */
 };
 
 enum route_verdict {
