@@ -270,14 +270,15 @@ int cmd_sim(int argc, char **argv)
         {"jitter", 0, OPTION_NUMBER, &o.jitter, "PERCENT", "both take up to this much longer"},
         {"tokens", 0, OPTION_NUMBER, &o.tokens, "N", "tokens of an answer (default 32)"},
         {"seed", 0, OPTION_NUMBER, &o.seed, "N", "makes ids and jitter repeatable"},
-        {"key", 0, OPTION_MANY, &o.keys, "KEY", "accept this key only; may be repeated"},
+        {"key", 0, OPTION_MANY, &o.keys, "KEY", "accept this key only (ID:SECRET for AWS); may be repeated"},
         {"faults", 0, OPTION_FLAG, &o.faults, NULL, "list the faults that can be asked for"},
         {"json", 0, OPTION_FLAG, &o.json, NULL, "with --faults: as JSON"},
         {0},
     };
     struct command_line c = {
         .name = "sim",
-        .summary = "Simulated providers in OpenAI's formats. Every answer says that it is simulated.",
+        .summary =
+            "Simulated providers: OpenAI, Anthropic, Gemini, Vertex, Bedrock. Every answer says that it is simulated.",
         .more = "Faults are asked for by the header x-sim-fault: NAME[=ARG], by the model\n"
                 "sim-fault-NAME[-ARG], or by POST /sim/rules. GET /sim/count tells what was served.",
         .options = options,

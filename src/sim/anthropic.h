@@ -41,6 +41,7 @@ struct claude_reader {
     bool forced; /* tool_choice any or tool */
     bool new_version;
     bool auto_mark; /* the top-level cache_control */
+    bool counts;    /* a body of count_tokens */
 };
 
 bool claude_read(struct sim_ask *a, yyjson_val *root);

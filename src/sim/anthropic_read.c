@@ -3,6 +3,7 @@
 #include "sim/anthropic.h"
 
 #include "base/mem.h"
+#include "sim/converse.h"
 
 #define NAME_BYTES_MAX 256u
 #define STOP_SEQUENCES_MAX 8191u
@@ -142,6 +143,9 @@ static bool check_version(struct claude_reader *r, yyjson_val *root)
     if (version.n == 0)
         return claude_no(r, "anthropic-version: header is required");
     r->new_version = sl_str_eq(version, SL_STR("2026-10-21"));
+    if (r->new_version && r->c->carrier == CARRIER_BEDROCK && (r->model->flags & CLAUDE_SAMPLING) != 0)
+        return claude_no(r,
+                         "anthropic_version: Input should be 'bedrock-2023-05-31'"); /* older models do not know it */
     if (r->new_version || sl_str_eq(version, SL_STR("2023-06-01")) || sl_str_eq(version, SL_STR("2023-01-01")))
         return true;
     if (r->c->carrier == CARRIER_BEDROCK && sl_str_eq(version, SL_STR("bedrock-2023-05-31")))
@@ -184,9 +188,9 @@ static bool is_of_carrier(const struct claude_reader *r, yyjson_val *key)
 {
     switch (r->c->carrier) {
     case CARRIER_OWN:
-        return yyjson_equals_str(key, "model") || (!r->c->count && yyjson_equals_str(key, "stream"));
+        return yyjson_equals_str(key, "model") || (!r->counts && yyjson_equals_str(key, "stream"));
     case CARRIER_VERTEX: /* count-tokens has no other place for the model */
-        return yyjson_equals_str(key, "anthropic_version") || yyjson_equals_str(key, r->c->count ? "model" : "stream");
+        return yyjson_equals_str(key, "anthropic_version") || yyjson_equals_str(key, r->counts ? "model" : "stream");
     case CARRIER_BEDROCK:
         return yyjson_equals_str(key, "anthropic_version") || yyjson_equals_str(key, "anthropic_beta");
     }
@@ -206,7 +210,7 @@ static bool check_members(struct claude_reader *r, yyjson_val *root)
         bool known = is_of_carrier(r, key) || is_paired(r, root, key);
         for (size_t k = 0; !known && k < sizeof both / sizeof both[0]; k++)
             known = yyjson_equals_str(key, both[k]);
-        for (size_t k = 0; !known && !r->c->count && k < sizeof create / sizeof create[0]; k++)
+        for (size_t k = 0; !known && !r->counts && k < sizeof create / sizeof create[0]; k++)
             known = yyjson_equals_str(key, create[k]);
         if (known && r->c->carrier == CARRIER_BEDROCK && yyjson_equals_str(key, "cache_control"))
             known = false; /* not at the top: bedrock.md 4.1 */
@@ -221,7 +225,7 @@ static bool read_model(struct claude_reader *r, yyjson_val *root)
 {
     struct sim_call *c = r->c;
     yyjson_val *model = yyjson_obj_get(root, "model");
-    bool in_path = c->carrier == CARRIER_BEDROCK || (c->carrier == CARRIER_VERTEX && !c->count);
+    bool in_path = c->carrier == CARRIER_BEDROCK || (c->carrier == CARRIER_VERTEX && !r->counts);
     if (!yyjson_is_obj(root))
         return claude_no(r, "The request body is not valid JSON: expected an object");
     if (!in_path && !is_there(model))
@@ -239,7 +243,7 @@ static bool read_model(struct claude_reader *r, yyjson_val *root)
 static bool read_max_tokens(struct claude_reader *r, yyjson_val *root)
 {
     yyjson_val *v = yyjson_obj_get(root, "max_tokens");
-    if (r->c->count)
+    if (r->counts)
         return true;
     if (!is_there(v))
         return claude_no(r, "max_tokens: Field required");
@@ -336,7 +340,7 @@ static bool read_budget(struct claude_reader *r, yyjson_val *thinking)
         return claude_no(r, "thinking.enabled.budget_tokens: Field required");
     if (!yyjson_is_int(budget) || yyjson_get_sint(budget) < BUDGET_LEAST)
         return claude_no(r, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024");
-    if (!r->c->count && yyjson_get_uint(budget) >= r->a->limit)
+    if (!r->counts && yyjson_get_uint(budget) >= r->a->limit)
         return claude_no(r, "`max_tokens` must be greater than `thinking.budget_tokens`.");
     return true;
 }
@@ -498,9 +502,12 @@ static bool finish(struct claude_reader *r)
 
 bool claude_read(struct sim_ask *a, yyjson_val *root)
 {
-    struct claude_reader reader = {.a = a, .c = a->c}, *r = &reader;
+    struct claude_reader reader = {.a = a, .c = a->c, .counts = a->c->count && a->c->format == &sim_anthropic},
+                         *r = &reader;
     a->own_cache = true;
     if (!read_model(r, root) || !check_version(r, root) || !check_members(r, root))
+        return false;
+    if (a->c->carrier == CARRIER_BEDROCK && !bedrock_check_model(a->c))
         return false;
     r->marked = sl_str_find_str(a->raw, SL_STR("cache_control")) >= 0;
     sim_marks_begin(&r->marks, a->c->sim, a->c->model);

@@ -6,6 +6,7 @@
  *   /VERSION/models/MODEL:VERB                                               Gemini
  *   /VERSION/[projects/P/locations/L/]publishers/{google,anthropic}/models/MODEL:VERB      Vertex
  *   /VERSION/projects/P/locations/L/endpoints/openapi/chat/completions       Vertex, OpenAI's format
+ *   /token, and the metadata server's path: google_token.c
  *   /model/MODEL/{invoke,invoke-with-response-stream,converse,converse-stream,count-tokens}   Bedrock */
 #include "sim/sim_int.h"
 
@@ -40,8 +41,7 @@ static int hex_of(char ch)
     return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
 }
 
-/* A path segment as it was meant. */
-static struct sl_str unescape(struct sim_call *c, struct sl_str s)
+struct sl_str sim_unescape(struct sim_call *c, struct sl_str s)
 {
     char *out = sl_arena_alloc(c->s->arena, s.n + 1);
     size_t n = 0;
@@ -74,7 +74,7 @@ static bool take_verb(struct sim_call *c, struct sl_str path, struct sl_str *out
     if (i < 2)
         return false;
     *out_verb = sl_str_from(path, i);
-    c->model = unescape(c, sl_str_head(path, i - 1));
+    c->model = sim_unescape(c, sl_str_head(path, i - 1));
     return true;
 }
 
@@ -151,7 +151,7 @@ static bool find_bedrock(struct sim_call *c, struct sl_str path)
         c->carrier = CARRIER_BEDROCK;
         c->bedrock_body = i < 2;
         c->stream = verbs[i].stream;
-        c->model = unescape(c, model);
+        c->model = sim_unescape(c, model);
         return true;
     }
     return false;
@@ -178,7 +178,7 @@ bool sim_path_find(struct sim_call *c)
     if (!take(&path, SL_STR("anthropic/")))
         take(&path, SL_STR("openai/"));
     if (take(&path, SL_STR("deployments/"))) {
-        c->model = unescape(c, sl_str_cut(&path, '/'));
+        c->model = sim_unescape(c, sl_str_cut(&path, '/'));
         return path.p != NULL && find_plain(c, path);
     }
     if (find_plain(c, path))

@@ -201,9 +201,38 @@ static const char *const models[] = {
     "text-embedding-3-small",
     "text-embedding-3-large",
 };
+static const char *const claude_models[] = {"claude-opus-5-5", "claude-sonnet-4-6", "claude-haiku-4-5"};
+static const char *const gemini_models[] = {"gemini-3.8-flash", "gemini-3-pro-preview", "gemini-2.5-flash"};
+static const struct { /* of each vendor that has a list */
+    const char *const *names;
+    size_t n;
+    const char *begin, *end;
+} lists[SIM_VENDORS] = {
+    [VENDOR_OPENAI] = {models, sizeof models / sizeof models[0], "{\"object\":\"list\",\"data\":[", "]}"},
+    [VENDOR_ANTHROPIC] = {claude_models, 3, "{\"data\":[",
+                          "],\"first_id\":\"claude-opus-5-5\",\"last_id\":\"claude-haiku-4-5\",\"has_more\":false}"},
+    [VENDOR_GOOGLE] = {gemini_models, 3, "{\"models\":[", "]}"},
+};
 
-static void add_model(struct sl_buf *b, struct sl_str id)
+static void add_model(const struct sim_call *c, struct sl_buf *b, struct sl_str id)
 {
+    if (c->vendor == VENDOR_ANTHROPIC) {
+        sl_buf_adds(b,
+                    SL_STR("{\"type\":\"model\",\"created_at\":\"2026-09-01T00:00:00Z\",\"max_input_tokens\":1000000,"
+                           "\"max_tokens\":128000,\"display_name\":\"Simulated\",\"id\":"));
+        sl_buf_add_json(b, id);
+        sl_buf_addc(b, '}');
+        return;
+    }
+    if (c->vendor == VENDOR_GOOGLE) {
+        sl_buf_adds(
+            b, SL_STR("{\"version\":\"001\",\"displayName\":\"Simulated\",\"inputTokenLimit\":1048576,"
+                      "\"outputTokenLimit\":65536,\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"],"
+                      "\"thinking\":true,\"name\":"));
+        sl_buf_add_json(b, sl_arena_printf(c->s->arena, "models/" SL_STR_FMT, SL_STR_ARG(sl_str_head(id, 200))));
+        sl_buf_addc(b, '}');
+        return;
+    }
     sl_buf_adds(b, SL_STR("{\"id\":"));
     sl_buf_add_json(b, id);
     sl_buf_adds(b, SL_STR(",\"object\":\"model\",\"created\":1715367049,\"owned_by\":\"sluice-simulated\"}"));
@@ -214,15 +243,14 @@ static void get_models(struct sim_call *c, struct sl_str id)
     struct sl_buf *b = &c->sim->out;
     sl_buf_reset(b);
     if (id.n > 0) { /* any model is answered for, so any exists */
-        add_model(b, id);
+        add_model(c, b, id);
     } else {
-        sl_buf_adds(b, SL_STR("{\"object\":\"list\",\"data\":["));
-        for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
-            if (i > 0)
-                sl_buf_addc(b, ',');
-            add_model(b, sl_str_c(models[i]));
+        sl_buf_adds(b, sl_str_c(lists[c->vendor].begin));
+        for (size_t i = 0; i < lists[c->vendor].n; i++) {
+            sl_buf_adds(b, i > 0 ? SL_STR(",") : SL_STR_NONE);
+            add_model(c, b, sl_str_c(lists[c->vendor].names[i]));
         }
-        sl_buf_adds(b, SL_STR("]}"));
+        sl_buf_adds(b, sl_str_c(lists[c->vendor].end));
     }
     sim_answer(c, 200, SIM_JSON, sl_buf_str(b));
 }
@@ -290,10 +318,26 @@ static void serve_post(struct sim_call *c, struct sl_str raw)
         go_on(c);
 }
 
+static bool is_google(struct sl_str path)
+{
+    return sl_str_starts(path, SL_STR("/v1beta/")) || sl_str_starts(path, SL_STR("/v1alpha/"));
+}
+
+/* Of a path that no format has: the list of models is asked for in three forms. */
+static enum sim_vendor vendor_of(const struct sim_call *c)
+{
+    if (is_google(c->r->path))
+        return VENDOR_GOOGLE;
+    bool anthropic = http_headers_find_name(&c->r->headers, SL_STR("anthropic-version")) != NULL;
+    return anthropic ? VENDOR_ANTHROPIC : VENDOR_OPENAI;
+}
+
 static void route_get(struct sim_call *c)
 {
     struct sl_str path = c->r->path, list = SL_STR("/models");
-    if (sl_str_starts(path, SL_STR("/v1/")))
+    if (is_google(path))
+        path = sl_str_from(path, path.p[3] == 'b' ? 7 : 8);
+    else if (sl_str_starts(path, SL_STR("/v1/")))
         path = sl_str_from(path, 3);
     if (c->r->method == HTTP_GET && sl_str_eq(path, list))
         get_models(c, SL_STR_NONE);
@@ -310,7 +354,11 @@ static void route(struct sim_call *c, struct sl_str raw)
         return;
     }
     c->sim->n_requests++;
+    if (sim_token_serve(c, raw))
+        return;
     bool found = sim_path_find(c);
+    if (!found)
+        c->vendor = vendor_of(c);
     const struct sim_error *e = sim_key_error(c, raw);
     if (e != NULL)
         sim_refuse(c, e);

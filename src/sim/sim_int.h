@@ -321,6 +321,8 @@ extern const yyjson_alc sim_json_alc; /* sim.c: malloc of base/ */
 void sim_schema_example(yyjson_val *schema, struct sl_buf *out);
 /* paths.c: which format a path speaks; model and verb where the path has them. False: none. */
 bool sim_path_find(struct sim_call *c);
+struct sl_str sim_unescape(struct sim_call *c, struct sl_str s); /* "%2F" is "/"; in the arena */
+bool sim_token_serve(struct sim_call *c, struct sl_str form);    /* google_token.c; false: another path */
 /* keys.c: what is wrong with the credentials; NULL: nothing */
 const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body);
 const struct sim_error *sim_aws_key_error(struct sim_call *c, struct sl_str body); /* sigv4.c */
