@@ -60,7 +60,7 @@ void claude_block(struct claude_reader *r, yyjson_val *block, bool marked, bool 
     yyjson_val *key, *v;
     if (!r->marked)
         return;
-    yyjson_obj_foreach(block, i, max, key, v)
+    yyjson_obj_foreach(sim_members(block), i, max, key, v)
     {
         size_t n = 0;
         if (yyjson_equals_str(key, "cache_control"))

@@ -90,7 +90,7 @@ bool claude_only(struct claude_reader *r, yyjson_val *obj, const char *const *na
 {
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(obj, i, max, key, v)
+    yyjson_obj_foreach(sim_members(obj), i, max, key, v)
     {
         const char *const *n = names;
         while (*n != NULL && !yyjson_equals_str(key, *n))
@@ -205,7 +205,7 @@ static bool check_members(struct claude_reader *r, yyjson_val *root)
                                          "metadata",   "service_tier",   "inference_geo", "container"};
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(root, i, max, key, v)
+    yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
         bool known = is_of_carrier(r, key) || is_paired(r, root, key);
         for (size_t k = 0; !known && k < sizeof both / sizeof both[0]; k++)

@@ -72,7 +72,7 @@ static bool push_inner(struct walk *w, yyjson_val *s)
     yyjson_val *key, *v;
     bool fits = push(w, yyjson_obj_get(s, "items"));
     for (size_t k = 0; k < 3; k++) {
-        yyjson_obj_foreach(yyjson_obj_get(s, maps[k]), i, max, key, v)
+        yyjson_obj_foreach(sim_members(yyjson_obj_get(s, maps[k])), i, max, key, v)
         {
             fits = fits && push(w, v);
         }

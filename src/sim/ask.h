@@ -111,6 +111,13 @@ bool sim_media_size(struct sim_call *c, struct sl_str base64, size_t *out_bytes,
 /* "data:TYPE;base64,DATA" into its parts */
 bool sim_media_data_url(struct sl_str url, struct sl_str *out_type, struct sl_str *out_data);
 
+/* For yyjson_obj_foreach, which steps from NULL where there is no object. */
+static inline yyjson_val *sim_members(yyjson_val *v)
+{
+    static yyjson_val none[3] = {{.tag = YYJSON_TYPE_OBJ}};
+    return yyjson_is_obj(v) ? v : none;
+}
+
 static inline struct sl_str sim_str(yyjson_val *v)
 {
     return yyjson_is_str(v) ? sl_str_of(yyjson_get_str(v), yyjson_get_len(v)) : SL_STR_NONE;

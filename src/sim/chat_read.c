@@ -559,7 +559,7 @@ static bool check_known(struct sim_call *c, yyjson_val *root)
     bool strict = c->kind == SIM_CHAT && sim_openai_strict(c);
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(root, i, max, key, v)
+    yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
         struct sl_str name = sim_str(key);
         if (is_one_of(name, own) || (strict && !is_one_of(name, known)))

@@ -18,7 +18,7 @@ bool converse_only(struct sim_call *c, yyjson_val *obj, const char *const *names
 {
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(obj, i, max, key, v)
+    yyjson_obj_foreach(sim_members(obj), i, max, key, v)
     {
         const char *const *n = names;
         while (*n != NULL && !yyjson_equals_str(key, *n))

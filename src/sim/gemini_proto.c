@@ -265,7 +265,7 @@ yyjson_val *gemini_get(yyjson_val *obj, const char *camel)
 {
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(obj, i, max, key, v)
+    yyjson_obj_foreach(sim_members(obj), i, max, key, v)
     {
         if (!yyjson_is_null(v) && is_named(sim_str(key), camel))
             return v;

@@ -85,7 +85,7 @@ static bool check_schema(struct sim_call *c, yyjson_val *schema, const char *pat
             return false;
         if (!push(&w, gemini_get(at.schema, "items"), sl_arena_printf(c->s->arena, "%.900s.items", at.path).p))
             return false;
-        yyjson_obj_foreach(gemini_get(at.schema, "properties"), i, max, key, v)
+        yyjson_obj_foreach(sim_members(gemini_get(at.schema, "properties")), i, max, key, v)
         {
             const char *inner =
                 sl_arena_printf(c->s->arena, "%.900s.properties[%.100s]", at.path, yyjson_get_str(key)).p;
@@ -144,7 +144,7 @@ static bool read_tool(struct gemini_reader *r, yyjson_val *tool, size_t index)
 {
     yyjson_val *declarations = gemini_get(tool, "functionDeclarations"), *d, *key, *v;
     size_t i, max;
-    yyjson_obj_foreach(tool, i, max, key, v)
+    yyjson_obj_foreach(sim_members(tool), i, max, key, v)
     {
         r->built_in |= v != declarations && !yyjson_is_null(v);
     }

@@ -421,7 +421,7 @@ static const char *strict_fault(yyjson_val *s)
         return NULL;
     if (!yyjson_is_false(yyjson_obj_get(s, "additionalProperties")))
         return "'additionalProperties' is required to be supplied and to be false.";
-    yyjson_obj_foreach(properties, i, max, key, v)
+    yyjson_obj_foreach(sim_members(properties), i, max, key, v)
     {
         bool found = i >= 256;
         yyjson_arr_foreach(required, k, most, name)
@@ -446,7 +446,7 @@ static const char *strict_schema_fault(yyjson_val *schema)
         if (fault != NULL)
             return fault;
         for (size_t m = 0; m < 3; m++) {
-            yyjson_obj_foreach(yyjson_obj_get(s, maps[m]), i, max, key, v)
+            yyjson_obj_foreach(sim_members(yyjson_obj_get(s, maps[m])), i, max, key, v)
             {
                 if (w.n + 2 < sizeof w.stack / sizeof w.stack[0])
                     w.stack[w.n++] = v;
@@ -630,7 +630,7 @@ static bool check_known(struct reader *r, yyjson_val *root)
                                         NULL};
     size_t i, max;
     yyjson_val *key, *v;
-    yyjson_obj_foreach(root, i, max, key, v)
+    yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
         if (!is_one_of(sim_str(key), known))
             return sim_openai_no(r->c, "unknown_parameter", sl_arena_str(r->c->s->arena, sim_str(key)).p,
@@ -764,7 +764,7 @@ static bool read_metadata(struct reader *r, yyjson_val *root)
     if (yyjson_obj_size(metadata) > 16)
         return sim_openai_no(r->c, "object_above_max_properties", "metadata",
                              "Invalid 'metadata': too many properties. Expected an object with at most 16 properties.");
-    yyjson_obj_foreach(metadata, i, max, key, v)
+    yyjson_obj_foreach(sim_members(metadata), i, max, key, v)
     {
         if (!yyjson_is_str(v) || yyjson_get_len(v) > 512 || yyjson_get_len(key) > 64)
             return sim_openai_no(

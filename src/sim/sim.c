@@ -326,8 +326,8 @@ static bool is_google(struct sl_str path)
 /* Of a path that no format has: the list of models is asked for in three forms. */
 static enum sim_vendor vendor_of(const struct sim_call *c)
 {
-    if (is_google(c->r->path))
-        return VENDOR_GOOGLE;
+    if (is_google(c->r->path) || http_headers_get(&c->r->headers, HN_X_GOOG_API_KEY).n > 0)
+        return VENDOR_GOOGLE; /* Google's SDK for Python asks for /v1/models */
     bool anthropic = http_headers_find_name(&c->r->headers, SL_STR("anthropic-version")) != NULL;
     return anthropic ? VENDOR_ANTHROPIC : VENDOR_OPENAI;
 }
