@@ -20,6 +20,17 @@ void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES])
     OPENSSL_cleanse(&c, sizeof c);
 }
 
+void tls_sha256_pieces(const struct iovec *v, int n, uint8_t out[TLS_SHA256_BYTES])
+{
+    SHA256_CTX c;
+    SHA256_Init(&c);
+    for (int i = 0; i < n; i++)
+        if (v[i].iov_len > 0)
+            SHA256_Update(&c, v[i].iov_base, v[i].iov_len);
+    SHA256_Final(out, &c);
+    OPENSSL_cleanse(&c, sizeof c);
+}
+
 static void first_block(unsigned char out[128], const unsigned char key[BLOCK], unsigned char pad)
 {
     SHA256_CTX c;
