@@ -26,7 +26,8 @@ static struct sl_str hex_of(const uint8_t digest[TLS_SHA256_BYTES], struct sl_ar
 static struct sl_str stamp_of(int64_t wall_s, struct sl_arena *a)
 {
     struct sl_civil c = sl_civil_of(wall_s);
-    return sl_arena_printf(a, "%04lld%02u%02uT%02u%02u%02uZ", (long long)c.year, c.month, c.day, c.hour, c.minute, c.second);
+    return sl_arena_printf(a, "%04lld%02u%02uT%02u%02u%02uZ", (long long)c.year, c.month, c.day, c.hour, c.minute,
+                           c.second);
 }
 
 /* -- The canonical request ------------------------------------------------------------------------------------------- */
@@ -124,8 +125,7 @@ static void add_query(struct sl_buf *b, struct sl_str query, struct sl_arena *a)
     }
     qsort(v, n, sizeof *v, compare_parameters);
     for (size_t i = 0; i < n; i++)
-        sl_buf_addf(b, "%s" SL_STR_FMT "=" SL_STR_FMT, i > 0 ? "&" : "", SL_STR_ARG(v[i].name),
-                    SL_STR_ARG(v[i].value));
+        sl_buf_addf(b, "%s" SL_STR_FMT "=" SL_STR_FMT, i > 0 ? "&" : "", SL_STR_ARG(v[i].name), SL_STR_ARG(v[i].value));
 }
 
 /* Without blanks at its ends, with one for each run of them. */
@@ -230,9 +230,8 @@ struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv
         memcpy(v, signed_headers->v, n * sizeof *v);
     qsort(v, n, sizeof *v, compare_headers);
     struct sl_str names = names_of(v, n, a), stamp = stamp_of(r->wall_s, a), date = sl_str_head(stamp, DATE_BYTES);
-    struct sl_str scope =
-        sl_arena_printf(a, SL_STR_FMT "/" SL_STR_FMT "/" SL_STR_FMT "/aws4_request", SL_STR_ARG(date),
-                        SL_STR_ARG(r->region), SL_STR_ARG(r->service));
+    struct sl_str scope = sl_arena_printf(a, SL_STR_FMT "/" SL_STR_FMT "/" SL_STR_FMT "/aws4_request", SL_STR_ARG(date),
+                                          SL_STR_ARG(r->region), SL_STR_ARG(r->service));
     struct sl_str to_sign = sl_arena_printf(a, "AWS4-HMAC-SHA256\n" SL_STR_FMT "\n" SL_STR_FMT "\n" SL_STR_FMT,
                                             SL_STR_ARG(stamp), SL_STR_ARG(scope),
                                             SL_STR_ARG(canonical_request(r, v, n, names, payload, a)));
@@ -240,9 +239,10 @@ struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv
     signing_key(key, r, date, a, secret);
     hmac(sl_str_of(secret, sizeof secret), to_sign, signature);
     wipe(secret, sizeof secret);
-    return sl_arena_printf(
-        a, "AWS4-HMAC-SHA256 Credential=" SL_STR_FMT "/" SL_STR_FMT ", SignedHeaders=" SL_STR_FMT ", Signature=" SL_STR_FMT,
-        SL_STR_ARG(key->id), SL_STR_ARG(scope), SL_STR_ARG(names), SL_STR_ARG(hex_of(signature, a)));
+    return sl_arena_printf(a,
+                           "AWS4-HMAC-SHA256 Credential=" SL_STR_FMT "/" SL_STR_FMT ", SignedHeaders=" SL_STR_FMT
+                           ", Signature=" SL_STR_FMT,
+                           SL_STR_ARG(key->id), SL_STR_ARG(scope), SL_STR_ARG(names), SL_STR_ARG(hex_of(signature, a)));
 }
 
 /* What a proxy on the way may change is not signed. */

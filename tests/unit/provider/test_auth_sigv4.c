@@ -68,8 +68,9 @@ static void suite(void **state)
 static void bedrock(void **state)
 {
     (void)state;
-    static const char body[] = "{\"anthropic_version\":\"bedrock-2023-05-31\",\"max_tokens\":16,\"messages\":[{\"role\":"
-                               "\"user\",\"content\":\"Hi\"}]}";
+    static const char body[] =
+        "{\"anthropic_version\":\"bedrock-2023-05-31\",\"max_tokens\":16,\"messages\":[{\"role\":"
+        "\"user\",\"content\":\"Hi\"}]}";
     static const char *const rows[][2] = {
         {"/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke",
          "97a28af7243a2eb7cff9aa274a1f3bb704f0baf8de853670ae079df545aa67cb"},
@@ -114,7 +115,8 @@ static void temporary_keys(void **state)
     sigv4_sign(&temporary, &(struct sigv4_request){.method = SL_STR("POST"), .target = SL_STR("/")}, &a, &h);
     assert_true(sl_str_eq(http_headers_find_name(&h, SL_STR("x-amz-security-token"))->value, SL_STR("a-token")));
     assert_true(sl_str_find_str(http_headers_get(&h, HN_AUTHORIZATION),
-                                SL_STR("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,")) > 0);
+                                SL_STR("SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,")) >
+                0);
     sl_arena_done(&a);
 }
 
