@@ -60,6 +60,16 @@ static void start_attempt(struct exchange *x, struct try *t)
         path = provider_path(&t->at->provider,
                              dialect_upstream_path(x->up, x->match.op, t->candidate->model, x->facts.stream, a),
                              t->candidate->model, a);
+    provider_sign(&t->at->provider,
+                  &(struct provider_signing){
+                      .method = SL_STR("POST"),
+                      .authority = t->at->origin.authority,
+                      .target = path,
+                      .body = x->pieces.v,
+                      .n_body = x->pieces.n,
+                      .wall_ns = sl_loop_wall(x->env->loop),
+                  },
+                  a, &h);
     *r = (struct attempt_request){
         .origin = &t->at->origin,
         .method = SL_STR("POST"),

@@ -87,6 +87,23 @@ static void check_proxy(struct cfg *c, const struct proxy_settings *p)
         cfg_error_at(c, p->user.n != 0 ? (const void *)&p->user : &p->password, "Set url too", "there is no proxy");
 }
 
+/* A pair of AWS. */
+static void check_aws(struct cfg *c, const struct provider_settings *p)
+{
+    const struct provider_aws_settings *aws = &p->aws;
+    if (aws->access_key_id.n == 0 && aws->secret_access_key.n == 0 && aws->session_token.n == 0)
+        return;
+    if (p->kind != PROVIDER_BEDROCK)
+        cfg_error_at(c, &aws->access_key_id, "Remove it", "only kind bedrock signs its requests");
+    else if (aws->access_key_id.n == 0 || aws->secret_access_key.n == 0)
+        cfg_error_at(c, aws->access_key_id.n == 0 ? &aws->access_key_id : &aws->secret_access_key, "Set it, too",
+                     "half of a pair signs nothing");
+    else if (p->keys.n > 0)
+        cfg_error_at(c, &p->keys, "Remove one of them", "an API key, and a pair under aws");
+    else if (!provider_region_is(p->region))
+        cfg_error_at(c, &p->region, "Set it to the AWS region, as in eu-central-1", "signatures are made for a region");
+}
+
 static void resolve_headers(struct cfg *c, struct provider_settings *p)
 {
     for (size_t i = 0; i < p->headers.n; i++) {
@@ -118,7 +135,8 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
         cfg_error_at(c, &p->api_version, "Remove it", "only kind azure has versions of that sort");
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
-    if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0) {
+    check_aws(c, p);
+    if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0 && p->aws.access_key_id.n == 0) {
         struct sl_str todo =
             sl_arena_printf(cfg_arena(c), "Write keys: [\"${" SL_STR_FMT "}\"]", SL_STR_ARG(kind->env_key));
         cfg_error_at(c, &p->keys, sl_arena_cstr(cfg_arena(c), todo), "a provider of kind '%s' needs a key",

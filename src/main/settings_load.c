@@ -157,6 +157,29 @@ static void add_presets(const struct environment *e, struct sl_buf *to)
     }
 }
 
+/* Bedrock by AWS' own variables, in the order of its SDKs: the API key, else a pair. Both need a region. */
+static void add_bedrock(const struct environment *e, struct sl_buf *to)
+{
+    const char *region = is_there(e, "AWS_REGION") ? "AWS_REGION" : "AWS_DEFAULT_REGION";
+    bool key = is_there(e, "AWS_BEARER_TOKEN_BEDROCK"),
+         pair = is_there(e, "AWS_ACCESS_KEY_ID") && is_there(e, "AWS_SECRET_ACCESS_KEY");
+    if (!is_there(e, region) || (!key && !pair))
+        return;
+    bool first = to->n == 0;
+    sl_buf_addf(to, "%s  bedrock:\n    kind: bedrock\n    region: '${%s}'\n    open_models: %s\n",
+                first ? "providers:\n" : "", region, first ? "true" : "false");
+    if (is_there(e, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"))
+        sl_buf_adds(to, SL_STR("    base_url: '${AWS_ENDPOINT_URL_BEDROCK_RUNTIME}'\n"));
+    if (key) {
+        sl_buf_adds(to, SL_STR("    keys: '${AWS_BEARER_TOKEN_BEDROCK}'\n"));
+        return;
+    }
+    sl_buf_adds(to, SL_STR("    aws:\n      access_key_id: '${AWS_ACCESS_KEY_ID}'\n"
+                           "      secret_access_key: '${AWS_SECRET_ACCESS_KEY}'\n"));
+    if (is_there(e, "AWS_SESSION_TOKEN"))
+        sl_buf_adds(to, SL_STR("      session_token: '${AWS_SESSION_TOKEN}'\n"));
+}
+
 static void add_vendors(const struct environment *e, struct sl_buf *to)
 {
     for (size_t i = 0; i < sizeof VENDORS / sizeof *VENDORS; i++) {
@@ -167,6 +190,7 @@ static void add_vendors(const struct environment *e, struct sl_buf *to)
         sl_buf_adds(to, sl_str_c(VENDORS[i].text));
     }
     add_presets(e, to);
+    add_bedrock(e, to);
 }
 
 struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,

@@ -62,6 +62,10 @@ static void fill_provider(struct sl_arena *a, const struct provider_settings *p,
     out->credentials = sl_calloc(p->keys.n, sizeof *out->credentials);
     for (size_t i = 0; i < p->keys.n; i++)
         sl_secret_set(&out->credentials[i], sl_secret_expose(&p->keys.v[i]));
+    sl_secret_set(&out->aws.id, sl_secret_expose(&p->aws.access_key_id));
+    sl_secret_set(&out->aws.secret, sl_secret_expose(&p->aws.secret_access_key));
+    sl_secret_set(&out->aws.session, sl_secret_expose(&p->aws.session_token));
+    out->aws.region = p->region;
     provider_prepare(out);
 }
 

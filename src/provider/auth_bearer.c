@@ -34,6 +34,9 @@ void provider_release(struct provider *p)
         if (p->authorization != NULL)
             sl_secret_done(&p->authorization[i]);
     }
+    sl_secret_done(&p->aws.id);
+    sl_secret_done(&p->aws.secret);
+    sl_secret_done(&p->aws.session);
     sl_free(p->credentials);
     sl_free(p->authorization);
     p->credentials = p->authorization = NULL;

@@ -38,7 +38,7 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
 
 /* -- Regions --------------------------------------------------------------------------------------------------------- */
 
-static bool is_region(struct sl_str name)
+bool provider_region_is(struct sl_str name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
@@ -68,7 +68,7 @@ static struct sl_str aws_suffix(struct sl_str region)
 
 struct sl_str provider_region_url(const struct provider_kind *kind, struct sl_str region, struct sl_arena *a)
 {
-    if (!sl_str_eq(kind->platform, SL_STR("bedrock")) || !is_region(region))
+    if (!sl_str_eq(kind->platform, SL_STR("bedrock")) || !provider_region_is(region))
         return SL_STR_NONE;
     return sl_arena_printf(a, "https://bedrock-runtime." SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(region),
                            SL_STR_ARG(aws_suffix(region)));

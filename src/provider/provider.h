@@ -5,6 +5,8 @@
 #ifndef SLUICE_PROVIDER_PROVIDER_H
 #define SLUICE_PROVIDER_PROVIDER_H
 
+#include <sys/uio.h>
+
 #include "base/arena.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -51,6 +53,11 @@ struct provider_header {
     struct sl_str name, value; /* name in lower case */
 };
 
+struct provider_aws {                     /* what requests are signed with */
+    struct sl_secret id, secret, session; /* own; id empty: not signed. session: of temporary keys, or empty */
+    struct sl_str region;
+};
+
 struct provider {
     struct sl_str name;               /* in the configuration */
     const struct provider_kind *kind; /* static */
@@ -58,6 +65,7 @@ struct provider {
     struct sl_secret *credentials;    /* own (of the snapshot): keys as given */
     struct sl_secret *authorization;  /* own: "Bearer <key>" for each, made once by provider_prepare */
     unsigned n_credentials;
+    struct provider_aws aws;
     struct sl_str organization, project; /* empty: not sent */
     struct sl_str api_version;           /* Azure's classic paths: "2024-10-21"; empty: its v1 paths, or another kind */
     const struct provider_header
@@ -95,6 +103,19 @@ struct provider_call {
 void provider_request_headers(const struct provider *p, const struct provider_call *c, struct sl_arena *a,
                               struct http_headers *out);
 
+/* The last step before a request leaves, for accounts that sign: what is computed over all of it is added to `h`, which has
+ * everything else but host and framing. Other accounts: nothing happens. In the arena. */
+struct provider_signing {
+    struct sl_str method;
+    struct sl_str authority;  /* as the host header has it */
+    struct sl_str target;     /* path and query as they go out */
+    const struct iovec *body; /* n_body pieces; final */
+    int n_body;
+    int64_t wall_ns; /* now, UTC */
+};
+void provider_sign(const struct provider *p, const struct provider_signing *s, struct sl_arena *a,
+                   struct http_headers *h);
+
 /* Headers of an answer that go on to the client. `from`: as received. Dropped: hop-by-hop and what `connection` names,
  * framing, cookies, edge and account headers, x-sluice-* (ours). */
 void provider_response_headers(const struct http_headers *from, struct sl_arena *a, struct http_headers *to);
@@ -111,6 +132,7 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
 
 /* Where the API of a kind begins that has an address for each region; in the arena. Empty: the kind has none, or the region's
  * name is none ([a-z0-9-], not at the ends). Sources: bedrock.md section 1. */
+bool provider_region_is(struct sl_str name);
 struct sl_str provider_region_url(const struct provider_kind *kind, struct sl_str region, struct sl_arena *a);
 
 /* -- What an error of a provider means ------------------------------------------------------------------------------ */

@@ -35,6 +35,16 @@ static const struct cfg_section TLS = {
                  "itself cannot be turned off."},
         CFG_END}};
 
+static const struct cfg_section AWS = {
+    .settings = (const struct cfg_setting[]){
+        {"access_key_id", CFG_SECRET_AT(struct provider_aws_settings, access_key_id),
+         .text = "The pair's public half."},
+        {"secret_access_key", CFG_SECRET_AT(struct provider_aws_settings, secret_access_key),
+         .text = "The pair's other half. It never leaves the process: signatures do."},
+        {"session_token", CFG_SECRET_AT(struct provider_aws_settings, session_token),
+         .text = "Of temporary keys. They end within hours: whoever makes new ones writes them here and reloads."},
+        CFG_END}};
+
 static bool is_token(struct sl_str name) /* RFC 9110 5.6.2 */
 {
     for (size_t i = 0; i < name.n; i++) {
@@ -119,6 +129,9 @@ const struct cfg_section provider_settings_section = {
              "know theirs."},
         {"keys", CFG_LIST_AT(struct provider_settings, keys, CFG_SECRET), .max = 100,
          .text = "API keys; with several, requests are spread over them. The vendors' own kinds need one."},
+        {"aws", CFG_SECTION_AT(struct provider_settings, aws, &AWS),
+         .text =
+             "Kind bedrock: a pair of AWS to sign requests with (Signature Version 4), instead of keys. Needs region."},
         {"api_version", CFG_STRING_AT(struct provider_settings, api_version),
          .text =
              "Kind azure: the version of its classic paths, `2024-10-21`; the provider's model name is then the name of "

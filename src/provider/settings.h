@@ -12,7 +12,7 @@
     X(AZURE, "azure", "Azure OpenAI; base_url ends with /openai/v1, or with /openai where api_version is set")         \
     X(ANTHROPIC, "anthropic", "Anthropic's Messages API")                                                              \
     X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
-    X(BEDROCK, "bedrock", "Claude on Amazon Bedrock; set region to the AWS region")                                    \
+    X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                              \
     X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
     X(OLLAMA, "ollama", "an Ollama server")                                                                            \
     X(LLAMACPP, "llamacpp", "a llama.cpp server")                                                                      \
@@ -59,6 +59,11 @@ struct provider_tls_settings {
     struct sl_str verify_name; /* empty: the host of base_url */
 };
 
+struct provider_aws_settings { /* kind bedrock: what requests are signed with; access_key_id empty: not signed */
+    struct sl_secret access_key_id, secret_access_key;
+    struct sl_secret session_token; /* of temporary keys; empty: none */
+};
+
 struct provider_header_settings { /* sent with every request to the provider; values may be secrets */
     struct sl_str name;           /* lower case */
     struct sl_secret value;
@@ -69,6 +74,7 @@ struct provider_settings {
     enum provider_kind_setting kind;
     struct cfg_url base_url; /* always set once read, but for kind sim: empty means the simulator inside the process */
     CFG_LIST_OF(struct sl_secret) keys;
+    struct provider_aws_settings aws;
     struct sl_str api_version; /* kind azure; empty: its v1 paths */
     struct sl_str region, organization, project;
     enum provider_http http;

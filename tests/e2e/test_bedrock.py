@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from lib.client import fetch
+from lib.wait import wait_for
 from lib.upstream import Answer, chunk, error_answer, head_bytes, json_answer
 
 MODEL = "us.anthropic.claude-opus-4-6-v1:0"
@@ -187,6 +188,80 @@ def test_errors_are_told_in_the_clients_form(bedrock):
     told = json.loads(answer.body)
     assert told["type"] == "error" and told["error"]["type"] == "invalid_request_error"
     assert "roles must alternate" in told["error"]["message"]
+
+
+# ---- signatures ----
+
+PAIR = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}
+
+
+def signing(make, base, **pair):
+    g = make.gateway({
+        "providers": {"aws": {"kind": "bedrock", "base_url": base, "region": "us-east-1", "aws": {**PAIR, **pair}}},
+        "models": {"m": "aws/" + MODEL},
+        "resilience": {"retry": {"attempts": 1}},
+    })
+    return g
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_signed(make, stream):
+    """What goes out is what AWS' own library signs, and the simulator checks it: the colon in the path is where others fail."""
+    sim = make.sim("--key", f"{PAIR['access_key_id']}:{PAIR['secret_access_key']}")
+    g = signing(make, sim.url)
+    answer = ask(g, stream)
+    assert answer.status == 200, answer
+    assert b"[simulated]" in answer.body
+    assert sim.count()["served"][-1]["complete"]
+
+
+def test_signed_as_botocore_signs(make):
+    auth = pytest.importorskip("botocore.auth")
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+    up = make.upstream()
+    g = signing(make, up.url.removesuffix("/v1"), session_token="token-of-today")
+    up.answer = json_answer(MESSAGE)
+    assert ask(g, False).status == 200
+    seen = up.last()
+    assert seen.get("x-amz-security-token") == "token-of-today"
+    names = seen.get("authorization").split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert names == ["accept", "content-type", "host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"]
+    signer = auth.SigV4Auth(Credentials(PAIR["access_key_id"], PAIR["secret_access_key"], "token-of-today"), "bedrock", "us-east-1")
+    request = AWSRequest("POST", up.url.removesuffix("/v1") + seen.target, data=seen.body,
+                         headers={n: seen.get(n) for n in names})
+    request.context["timestamp"] = seen.get("x-amz-date")
+    canonical = signer.canonical_request(request)
+    assert signer.signature(signer.string_to_sign(request, canonical), request) == seen.get("authorization").split("Signature=")[1]
+
+
+def test_wrong_secret(make):
+    sim = make.sim("--key", f"{PAIR['access_key_id']}:{PAIR['secret_access_key']}")
+    g = signing(make, sim.url, secret_access_key="wrong-secret-of-the-gateway")
+    answer = ask(g, False)
+    assert answer.status in (502, 503), answer  # the gateway's own trouble, not the client's key
+    assert b"wrong-secret" not in answer.body
+    wait_for(lambda: g.records(), "the access record")
+    attempt = g.records()[-1]["attempts"][-1]
+    assert attempt["outcome"] == "bad_credentials", attempt
+    assert "wrong-secret" not in json.dumps(g.records()) and PAIR["access_key_id"] not in json.dumps(g.records())
+
+
+@pytest.mark.parametrize("name,message", [
+    ("InvalidSignatureException", "Signature expired: 20261120T120000Z is now earlier than 20261120T121500Z (20261120T122000Z - 5 min.)"),
+    ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+    ("ExpiredTokenException", "The security token included in the request is expired"),
+    ("", "Signature not yet current: 20261120T130000Z is still later than 20261120T120500Z (20261120T120000Z + 5 min.)")])
+def test_clocks_and_tokens(make, name, message):
+    """A clock that is wrong and keys that have ended are trouble of the gateway's account: never told as the client's."""
+    up = make.upstream()
+    g = signing(make, up.url.removesuffix("/v1"))
+    up.answer = json_answer({"message": message}, 403,
+                            headers=[("x-amzn-errortype", name + ":http://internal.amazon.com/x/")] if name else [])
+    answer = ask(g, False)
+    assert answer.status in (502, 503), answer
+    wait_for(lambda: g.records(), "the access record")
+    assert g.records()[-1]["attempts"][-1]["outcome"] == "bad_credentials"
 
 
 def test_tokens_are_counted_here(bedrock):

@@ -60,6 +60,17 @@ static void findings(void **state)
          "s.yaml:1:13: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
         {"providers: {o: {kind: openai, keys: []}}\n",
          "s.yaml:1:31: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
+        {"providers: {a: {kind: bedrock, region: eu-central-1, aws: {access_key_id: '${KEY}', secret_access_key: '${KEY}'}}}\n",
+         ""},
+        {"providers: {a: {kind: bedrock, region: eu-central-1, aws: {access_key_id: '${KEY}'}}}\n",
+         "s.yaml:1:54: providers.a.aws.secret_access_key: half of a pair signs nothing. Set it, too\n"},
+        {"providers: {a: {kind: bedrock, region: eu-central-1, keys: '${KEY}', aws: {access_key_id: '${KEY}', "
+         "secret_access_key: '${KEY}'}}}\n",
+         "s.yaml:1:61: providers.a.keys: an API key, and a pair under aws. Remove one of them\n"},
+        {"providers: {a: {kind: bedrock, base_url: 'https://h.example', aws: {access_key_id: '${KEY}', "
+         "secret_access_key: '${KEY}'}}}\n",
+         "s.yaml:1:13: providers.a.region: signatures are made for a region. Set it to the AWS region, as in "
+         "eu-central-1\n"},
         {"providers: {o: {kind: openai-compatible}}\n",
          "s.yaml:1:13: providers.o.base_url: the address is missing. Write where its API begins, as in "
          "http://10.0.0.5:8000/v1\n"},
@@ -227,6 +238,56 @@ static struct settings *from(const char *const *env, struct cfg_report *report)
 {
     cfg_report_init(report);
     return settings_from_environment(env_of, (void *)env, report);
+}
+
+static void environment_of_aws(void **state)
+{
+    static const char *const PAIR[] = {
+        "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "s-1", "AWS_SESSION_TOKEN", "t-1", "AWS_REGION",
+        "eu-west-3",         NULL};
+    static const char *const KEY[] = {"AWS_BEARER_TOKEN_BEDROCK",
+                                      "b-1",
+                                      "AWS_ACCESS_KEY_ID",
+                                      "AKIDEXAMPLE",
+                                      "AWS_SECRET_ACCESS_KEY",
+                                      "s-1",
+                                      "AWS_DEFAULT_REGION",
+                                      "us-east-1",
+                                      "OPENAI_API_KEY",
+                                      "o-1",
+                                      "AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+                                      "http://127.0.0.1:5",
+                                      NULL};
+    static const char *const NOWHERE[] = {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY", "s-1", NULL};
+    struct cfg_report report;
+    (void)state;
+    struct settings *s = from(PAIR, &report);
+    assert_int_equal(report.n, 0);
+    const struct provider_settings *p = &s->providers.v[0];
+    assert_int_equal(p->kind, PROVIDER_BEDROCK);
+    assert_true(p->open_models);
+    assert_true(sl_str_eq(p->base_url.host, SL_STR("bedrock-runtime.eu-west-3.amazonaws.com")));
+    assert_true(sl_str_eq(sl_secret_expose(&p->aws.access_key_id), SL_STR("AKIDEXAMPLE")));
+    assert_true(sl_str_eq(sl_secret_expose(&p->aws.secret_access_key), SL_STR("s-1")));
+    assert_true(sl_str_eq(sl_secret_expose(&p->aws.session_token), SL_STR("t-1")));
+    settings_free(s);
+    cfg_report_done(&report);
+
+    s = from(KEY, &report); /* the key before the pair; behind another provider only asked for by name */
+    assert_int_equal(report.n, 0);
+    assert_int_equal(s->providers.n, 2);
+    p = &s->providers.v[1];
+    assert_true(sl_str_eq(sl_secret_expose(&p->keys.v[0]), SL_STR("b-1")));
+    assert_int_equal(p->aws.access_key_id.n, 0);
+    assert_int_equal(p->base_url.port, 5);
+    assert_false(p->open_models);
+    settings_free(s);
+    cfg_report_done(&report);
+
+    s = from(NOWHERE, &report);
+    assert_true(s->is_simulated);
+    settings_free(s);
+    cfg_report_done(&report);
 }
 
 static void environment_alone(void **state)
@@ -479,13 +540,10 @@ static void options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(findings),
-        cmocka_unit_test(resolved),
-        cmocka_unit_test(promised_defaults),
-        cmocka_unit_test(environment_alone),
-        cmocka_unit_test(reload),
-        cmocka_unit_test(from_files),
-        cmocka_unit_test(tables),
+        cmocka_unit_test(findings),          cmocka_unit_test(resolved),
+        cmocka_unit_test(promised_defaults), cmocka_unit_test(environment_of_aws),
+        cmocka_unit_test(environment_alone), cmocka_unit_test(reload),
+        cmocka_unit_test(from_files),        cmocka_unit_test(tables),
         cmocka_unit_test(options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,49 @@ static void bedrock(void **state)
     provider.kind = kept;
 }
 
+/* The worked example of bedrock.md section 3.3, through the headers that go out. */
+static void signed_requests(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"anthropic_version\":\"bedrock-2023-05-31\",\"max_tokens\":16,\"messages\":[{\"role\":"
+        "\"user\",\"content\":\"Hi\"}]}";
+    const struct iovec pieces[] = {{(void *)(uintptr_t)body, 40}, {(void *)(uintptr_t)(body + 40), sizeof body - 41}};
+    const struct provider_signing s = {
+        .method = SL_STR("POST"),
+        .authority = SL_STR("bedrock-runtime.us-east-1.amazonaws.com"),
+        .target = SL_STR("/model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke"),
+        .body = pieces,
+        .n_body = 2,
+        .wall_ns = INT64_C(1795176000) * 1000000000 + 999999999, /* 2026-11-20T12:00:00.9Z */
+    };
+    struct provider signs = {.kind = provider_kind_find(SL_STR("bedrock")), .aws.region = SL_STR("us-east-1")};
+    struct http_headers in = {0}, out = {0};
+    sl_secret_set(&signs.aws.id, SL_STR("AKIDEXAMPLE"));
+    sl_secret_set(&signs.aws.secret, SL_STR("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"));
+    provider_prepare(&signs);
+    http_headers_add(&in, &arena, SL_STR("x-amz-date"), SL_STR("of the client"));
+    signs.pass = &SL_STR("x-amz-*");
+    signs.n_pass = 1;
+    provider_request_headers(&signs, &(struct provider_call){.client = &in, .body = true}, &arena, &out);
+    provider_sign(&signs, &s, &arena, &out);
+    has(&out, "x-amz-date", "20261120T120000Z");
+    has(&out, "x-amz-content-sha256", "4ce463b5c3d9ec921b15bafe17cf28cc4d188c93bf720c68e1dee3905c9fd0f8");
+    has(&out, "authorization",
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261120/us-east-1/bedrock/aws4_request, "
+        "SignedHeaders=accept;content-type;host;x-amz-content-sha256;x-amz-date, "
+        "Signature=97a28af7243a2eb7cff9aa274a1f3bb704f0baf8de853670ae079df545aa67cb");
+    has_not(&out, "x-amz-security-token");
+    sl_secret_set(&signs.aws.session, SL_STR("of-today"));
+    provider_sign(&signs, &s, &arena, &out); /* again: nothing stands twice */
+    unsigned dates = 0;
+    for (uint32_t i = 0; i < out.n; i++)
+        dates += sl_str_eq(out.v[i].name, SL_STR("x-amz-date"));
+    assert_int_equal(dates, 1);
+    has(&out, "x-amz-security-token", "of-today");
+    provider_release(&signs);
+}
+
 static void regions(void **state)
 {
     (void)state;
@@ -382,6 +425,7 @@ int main(void)
         T(upstream_paths),
         T(kinds),
         T(bedrock),
+        T(signed_requests),
         T(regions),
         T(what_comes_back),
     };
