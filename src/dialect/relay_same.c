@@ -83,7 +83,7 @@ static void count(struct relay_same *r, const struct stream_event *e)
     struct relay_state *s = &r->state;
     s->saw_finish |= e->finish;
     s->output_bytes += e->output_bytes;
-    if (e->kind == SK_CONTENT)
+    if (e->kind == SK_CONTENT || e->kind == SK_OTHER)
         s->content_events++;
     if (e->has_usage)
         s->usage = e->usage;

@@ -32,7 +32,7 @@ struct relay_state {           /* read by the exchange at any time */
     bool saw_error;            /* the provider sent an error event; it was passed on unless RELAY_HOLD_ERRORS */
     struct token_counts usage; /* last report seen */
     uint64_t events;           /* events with data passed on */
-    uint64_t content_events;   /* of these, with model output */
+    uint64_t content_events;   /* of these, with model output, or not understood */
     uint64_t output_bytes;     /* of model output, for estimates when no usage came */
     struct answer_error error; /* texts are copied to the arena */
 };

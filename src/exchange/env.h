@@ -32,6 +32,8 @@ struct exchange_policy {
     uint64_t answer_bytes;       /* of an answer that is not a stream; 0: any */
     size_t event_bytes;          /* of one event of a stream */
     int64_t answer_ns;           /* to the head of an answer that is not a stream: it comes when all of it is ready */
+    int64_t hold_start_ns;       /* of a stream that has not said anything yet */
+    int64_t first_token_ns, thinking_ns, between_tokens_ns; /* patience.c; 0: none */
     int64_t queue_ns, write_ns, settle_ns;
     unsigned unsupported; /* enum on_unsupported (dialect/codec.h) */
     bool open_synced;     /* nothing goes upstream before the open record is on disk */

@@ -83,7 +83,10 @@ struct exchange {
 
     struct sl_id id;
     int64_t began_ns, wall_ns, state_since_ns, total_due_ns, deadline_due_ns;
-    enum deadline_kind deadline_kind; /* what the timer is armed for */
+    enum deadline_kind deadline_kind; /* what state_due_ns is */
+    int64_t state_due_ns;             /* when the state's wait ends */
+    int64_t
+        soft_due_ns; /* when the live attempt is to be looked at (SL_NEVER: never); a step sets it before it waits */
     int64_t state_ns[XS_COUNT];
     uint8_t history[EXCHANGE_HISTORY];
     unsigned n_history;
@@ -145,6 +148,7 @@ struct exchange {
     struct relay_state answer_seen;   /* of a translated answer that is no stream */
     bool out_stream;                  /* what the client gets is a stream */
     int64_t head_ns;                  /* when the head of the answer came */
+    int64_t last_content_ns;          /* when output of it came last */
     bool relay_live;                  /* relay must be released */
     bool relay_bad;                   /* the answer broke its format or a limit, or said an error: bad_outcome */
     enum outcome bad_outcome;
@@ -218,6 +222,16 @@ bool translate_counts_here(struct exchange *x);
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
+
+/* patience.c: how long a live attempt is waited for */
+enum patience {
+    PATIENCE_WAITS = 0,
+    PATIENCE_SHOW,     /* a start without output was held for long enough: the client may see it */
+    PATIENCE_NO_TOKEN, /* no output came in time, and there is another target */
+    PATIENCE_STALLED   /* no more output came in time, and another target can go on */
+};
+void patience_set(struct exchange *x);               /* x->soft_due_ns, before a wait of TRY or RELAY */
+enum patience patience_of(const struct exchange *x); /* what is due now */
 
 /* step_relay.c */
 extern const struct attempt_owner exchange_attempt_owner;

@@ -116,7 +116,7 @@ static void *exchange_open(void *app, struct http_stream *s, const struct http_r
     x->state_since_ns = sl_loop_now(env->loop);
     x->wall_ns = sl_loop_wall(env->loop) - (sl_loop_now(env->loop) - s->began_ns);
     x->total_due_ns = s->began_ns + x->snap->deadlines.total_due_ns;
-    x->deadline_due_ns = SL_NEVER;
+    x->deadline_due_ns = x->soft_due_ns = SL_NEVER;
     x->first_token_ns = -1;
     x->id = sl_id_make(x->wall_ns, &env->loop->rand);
     sl_task_init(&x->task, on_task);
@@ -226,26 +226,42 @@ static int64_t due_of(const struct exchange *x, enum deadline_kind kind)
     return x->total_due_ns;
 }
 
-/* One timer per exchange. Most states share the total deadline, so that a usual request arms it once. */
+static int64_t wanted(const struct exchange *x)
+{
+    return x->state_due_ns < x->soft_due_ns ? x->state_due_ns : x->soft_due_ns;
+}
+
+static void arm_timer(struct exchange *x, int64_t due)
+{
+    x->deadline_due_ns = due;
+    sl_timer_arm(x->env->loop, &x->deadline, due);
+}
+
+/* One timer per exchange: armed for what ends first. It is moved only when something ends earlier; when it fires early, it
+ * looks again. So a usual request arms it once or twice, and an event of a stream never. */
 static void arm_deadline(struct exchange *x)
 {
     enum deadline_kind kind = exchange_rows[x->state].deadline;
-    if (x->deadline_due_ns != SL_NEVER && x->deadline_kind == kind)
-        return; /* a wake that was not what we wait for must not move the end of the wait */
-    int64_t due = due_of(x, kind);
-    x->deadline_kind = kind;
-    if (due == x->deadline_due_ns)
-        return;
-    x->deadline_due_ns = due;
-    sl_timer_arm(x->env->loop, &x->deadline, due);
+    if (x->deadline_kind != kind) { /* a wake that was not what we wait for does not move the end of the wait */
+        x->deadline_kind = kind;
+        x->state_due_ns = due_of(x, kind);
+    }
+    int64_t due = wanted(x);
+    if (x->deadline_due_ns == SL_NEVER || due < x->deadline_due_ns)
+        arm_timer(x, due);
 }
 
 static void on_deadline(struct sl_timer *t)
 {
     struct exchange *x = SL_CONTAINER_OF(t, struct exchange, deadline);
+    int64_t now = sl_loop_now(x->env->loop);
     x->deadline_due_ns = SL_NEVER;
-    if (sl_loop_now(x->env->loop) >= x->total_due_ns)
+    if (now >= x->total_due_ns)
         x->timed_out = true;
+    if (now < wanted(x)) {
+        arm_timer(x, wanted(x));
+        return;
+    }
     exchange_wake(x, EV_DEADLINE);
 }
 

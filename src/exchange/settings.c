@@ -1,5 +1,7 @@
 #include "exchange/settings.h"
 
+#include "base/clock.h"
+
 static const struct cfg_word ON_UNSUPPORTED[] = {
     {"report", UNSUPPORTED_SAYS,
      "wishes that do no harm are left out and named in `x-sluice-dropped`; those that would change what the caller gets "
@@ -14,6 +16,12 @@ const struct cfg_section exchange_settings_section = {
          .text =
              "An answer that is not a stream is held back up to this size before the client sees a byte, so that one "
              "that breaks off can still be asked for again. Most answers are smaller; larger ones pass as they come."},
+        {"hold_start", CFG_DURATION_AT(struct exchange_settings, hold_start_ns), .preset = "20s", .min = 0,
+         .max = 600 * SL_SEC,
+         .text =
+             "What announces the answer of a stream (role, message_start, response.created, life signs) is held back "
+             "until there is output or so long, so that a provider that fails before it has said anything is not "
+             "seen. Up to hold_bytes are held."},
         {"client_queue", CFG_SIZE_AT(struct exchange_settings, client_queue_bytes), .preset = "256KiB", .min = 16 << 10,
          .max = 16 << 20,
          .text =

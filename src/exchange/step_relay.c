@@ -12,7 +12,6 @@
 #include "exchange/exchange_int.h"
 
 #define RELAY_IOV 32
-#define EARLY_ERRORS_NS SL_SEC           /* how long a start without output is held back, between dialects */
 #define FOREIGN_ANSWER_BYTES (64u << 20) /* of an answer that is translated whole, where the settings name no bound */
 
 static bool is_event_stream(struct sl_str content_type)
@@ -78,10 +77,14 @@ static void to_client(struct exchange *x, const struct iovec *v, int n)
         hold_attempt(x);
 }
 
-static void note_event_times(struct exchange *x, uint64_t events)
+static void note_event_times(struct exchange *x, uint64_t events, bool content)
 {
     int64_t now = sl_loop_now(x->env->loop);
     struct try *t = try_current(x);
+    x->events_relayed += events;
+    if (!content)
+        return;
+    x->last_content_ns = now;
     if (t->first_token_ns < 0) {
         t->first_token_ns = now - t->began_ns;
         x->first_token_ns = now - x->began_ns;
@@ -90,31 +93,30 @@ static void note_event_times(struct exchange *x, uint64_t events)
         tel_observe(x->env->tel, TEL_H_BETWEEN_TOKENS, now - x->last_event_ns);
     }
     x->last_event_ns = now;
-    x->events_relayed += events;
 }
 
-/* Whether what came is an answer already, so that the client may be given it. Between dialects: output, or the life signs of a
- * model that thinks; before that a provider's early error stays unseen and another target can be asked. */
+/* Whether what came is an answer already, so that the client may be given it: the commit point. Roles, message_start,
+ * response.created and life signs are none: until there is output, a provider's failure stays unseen and another target can be
+ * asked. patience.c bounds how long they are held. */
 static bool is_begun(const struct exchange *x)
 {
-    if (x->translation == NULL)
-        return x->seen->events > 0;
-    return x->seen->saw_content || x->seen->saw_finish ||
-           (x->seen->events > 0 && sl_loop_now(x->env->loop) - x->head_ns > EARLY_ERRORS_NS);
+    return x->seen->saw_content || x->seen->saw_finish;
 }
 
 static void on_stream_body(struct exchange *x, struct sl_str bytes)
 {
     const struct iovec *v = NULL;
     int n = 0;
-    uint64_t before = x->seen->events;
+    uint64_t before = x->seen->events, content = x->seen->content_events;
     enum relay_feed r = x->translation != NULL ? relay_translate_feed(&x->foreign, bytes, &v, &n)
                                                : relay_same_feed(&x->relay, bytes, &v, &n);
     if (x->seen->events != before)
-        note_event_times(x, x->seen->events - before);
+        note_event_times(x, x->seen->events - before, x->seen->content_events != content);
     if (n > 0 && x->state == XS_RELAY && x->committed) {
         to_client(x, v, n);
     } else {
+        if (n > 0 && x->held.n == 0)
+            exchange_wake(x, EV_HEAD); /* a start is held from now on: patience_set */
         for (int i = 0; i < n; i++)
             SL_CHECK(sl_chunks_add(&x->held, v[i].iov_base, v[i].iov_len) == SL_OK);
         if (x->held.n > 0 && x->held.n >= x->snap->set.hold_bytes) { /* be it life signs only: nothing more is kept */

@@ -92,6 +92,7 @@ static void start_attempt(struct exchange *x, struct try *t)
 static enum step go_upstream(struct exchange *x, struct try *t)
 {
     start_attempt(x, t);
+    patience_set(x);
     return STEP_WAIT;
 }
 
@@ -117,6 +118,7 @@ static enum step begin_try(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &x->first_refused);
     }
+    x->soft_due_ns = SL_NEVER;
     x->over = x->answer_ok = x->is_stream = x->is_framed = x->relay_bad = x->error_cut = x->client_full =
         x->out_stream = false;
     x->head = NULL;
@@ -166,6 +168,7 @@ void try_drop(struct exchange *x)
         x->head = NULL;
         tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
     }
+    x->soft_due_ns = SL_NEVER;
     sl_arena_done(&x->attempt_arena); /* also of a try that ended while its open record went to the disk */
 }
 
@@ -380,6 +383,17 @@ static enum step attempt_is_over(struct exchange *x)
     return STEP_GO;
 }
 
+/* The live attempt ends from our side, for another one. o: OUT_OK leaves the verdict to what it said. */
+static enum step cut_short(struct exchange *x, enum outcome o)
+{
+    struct try *t = try_current(x);
+    attempt_cancel(x->attempt, false, &t->result);
+    x->over = true;
+    note_head(x, t);
+    t->outcome = o != OUT_OK ? o : relay_verdict(x);
+    return next_try(x, t);
+}
+
 enum step step_try(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE)) {
@@ -399,21 +413,19 @@ enum step step_try(struct exchange *x)
     x->events = 0;
     if (over)
         return attempt_is_over(x);
-    if (!enough)
+    enum patience late = enough ? PATIENCE_WAITS : patience_of(x);
+    if (late == PATIENCE_NO_TOKEN)
+        return cut_short(x, OUT_FIRST_TOKEN_TIMEOUT);
+    if (!enough && late == PATIENCE_WAITS) {
+        patience_set(x);
         return STEP_WAIT;
-    if (!x->relay_bad) {
-        exchange_goto(x, XS_RELAY);
-        if (x->is_stream && x->seen->saw_done)
-            x->events |= EV_STREAM_END;
-        return STEP_GO;
     }
-    /* an error inside the first events: the same as a refusal, as long as nobody has seen it */
-    struct try *t = try_current(x);
-    attempt_cancel(x->attempt, false, &t->result);
-    x->over = true;
-    note_head(x, t);
-    t->outcome = relay_verdict(x);
-    return next_try(x, t);
+    if (x->relay_bad) /* an error inside the first events: the same as a refusal, as long as nobody has seen it */
+        return cut_short(x, OUT_OK);
+    exchange_goto(x, XS_RELAY);
+    if (x->is_stream && x->seen->saw_done)
+        x->events |= EV_STREAM_END;
+    return STEP_GO;
 }
 
 enum step step_pause(struct exchange *x)

@@ -207,6 +207,10 @@ static void fill_plain(struct full_snapshot *f)
         .event_bytes = s->relay.sse_event_bytes,
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
+        .hold_start_ns = s->relay.hold_start_ns,
+        .first_token_ns = d->first_token_ns,
+        .thinking_ns = d->thinking_ns,
+        .between_tokens_ns = d->between_tokens_ns,
         .open_synced = s->ledger.open == LEDGER_SYNCED,
         .queue_ns = SL_SEC,
         .write_ns = s->listen.deadlines.write_ns,

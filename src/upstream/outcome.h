@@ -39,6 +39,8 @@ enum outcome_next {
     X(STALE, "stale_connection", NEXT_SAME, false, 502, "upstream_error")                                              \
     X(FIRST_BYTE_TIMEOUT, "first_byte_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                            \
     X(BETWEEN_TIMEOUT, "between_bytes_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                            \
+    X(FIRST_TOKEN_TIMEOUT, "first_token_timeout", NEXT_TARGET, true, 504, "upstream_timeout")                          \
+    X(STALLED, "stalled", NEXT_TARGET, true, 504, "upstream_timeout")                                                  \
     X(TOTAL_TIMEOUT, "total_timeout", NEXT_NONE, true, 504, "timeout")                                                 \
     X(RESET, "reset", NEXT_SAME, true, 502, "upstream_error")                                                          \
     X(TRUNCATED, "truncated", NEXT_TARGET, true, 502, "upstream_truncated")                                            \

@@ -33,6 +33,8 @@
     X(STALE, true, false)                                                                                              \
     X(FIRST_BYTE_TIMEOUT, true, false)                                                                                 \
     X(BETWEEN_TIMEOUT, true, false)                                                                                    \
+    X(FIRST_TOKEN_TIMEOUT, true, false)                                                                                \
+    X(STALLED, true, false)                                                                                            \
     X(TOTAL_TIMEOUT, false, false)                                                                                     \
     X(RESET, true, false)                                                                                              \
     X(TRUNCATED, true, false)                                                                                          \

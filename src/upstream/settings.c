@@ -83,6 +83,15 @@ static const struct cfg_section DEADLINE = {
              "minutes for long or reasoned answers; trying again before that would pay twice."},
         {"between_bytes", DEADLINE_AT(between_bytes_ns), .preset = "60s",
          .text = "Longest silence inside an answer that has begun."},
+        {"first_token", DEADLINE_AT(first_token_ns), .preset = "30s",
+         .text =
+             "From the start of a try to the first output of a stream: text, reasoning, a tool call. What announces an "
+             "answer, and life signs, do not count. Then the next target is asked; without one, waiting goes on."},
+        {"thinking", DEADLINE_AT(thinking_ns), .preset = "2m",
+         .text = "The same for models that may think before they say anything."},
+        {"between_tokens", DEADLINE_AT(between_tokens_ns), .preset = "30s",
+         .text = "Longest pause between two pieces of a stream's output before another target is asked to go on "
+                 "(resilience.rescue). Life signs do not count. Without another target, waiting goes on."},
         {"total", DEADLINE_AT(total_ns), .preset = "10m",
          .text =
              "From the end of the request's head to the end of the answer, all tries included. 10 minutes is what the "

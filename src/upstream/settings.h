@@ -37,6 +37,7 @@ struct deadline_settings { /* ns; 0: none */
     int64_t first_byte_ns; /* of a streamed answer */
     int64_t answer_ns;     /* the same, of an answer that is not streamed: its head comes when all of it is ready */
     int64_t between_bytes_ns, total_ns;
+    int64_t first_token_ns, thinking_ns, between_tokens_ns; /* of streams, while another target is left */
 };
 
 struct resilience_settings {

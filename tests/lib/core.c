@@ -300,6 +300,10 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .answer_bytes = o->set.answer_bytes,
                                       .event_bytes = OR(o->set.event_bytes, 1u << 20),
                                       .answer_ns = OR(o->set.answer_ns, 300 * SL_SEC),
+                                      .hold_start_ns = o->set.hold_start_ns,
+                                      .first_token_ns = o->set.first_token_ns,
+                                      .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
+                                      .between_tokens_ns = o->set.between_tokens_ns,
                                       .open_synced = o->set.open_synced,
                                       .close_synced = o->set.close_synced,
                                       .full_refuses = !o->continue_when_full};

@@ -45,14 +45,14 @@ static void test_usage_is_hidden(void **state)
         assert_int_equal(e.close.usage.output, 2);
         assert_int_equal(e.close.flags & (ENTRY_ESTIMATED | ENTRY_INTERRUPTED), 0);
         assert_string_equal(e.outcome, "ok");
-        assert_int_equal(e.close.first_token_ns, 10 * SL_MS);
+        assert_int_equal(e.close.first_token_ns, 20 * SL_MS); /* a role is no token */
         expect_str(record_member(&k, 0, "events"), asked ? "5" : "4");
         client_done(&c);
         kit_close(&k);
     }
 }
 
-/* Each event leaves as it comes; the first byte is not held. */
+/* With nothing to be held back, each event leaves as it comes. */
 static void test_events_are_not_held(void **state)
 {
     (void)state;
@@ -72,6 +72,98 @@ static void test_events_are_not_held(void **state)
     assert_true(c.last);
     client_done(&c);
     kit_close(&k);
+}
+
+/* ---- the commit point ---- */
+
+/* A start without output is held until there is some. */
+static void test_start_is_held(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    kit_open(&k, &(struct core_options){.set = {.hold_start_ns = 20 * SL_SEC}});
+    fake_stream(&k.one, events, 6, SL_SEC, true, FAKE_END);
+    client_chat(&c, &k.core, STREAM);
+    const char *seen[] = {"", "", EV_ROLE EV_A, EV_ROLE EV_A EV_B, EV_ROLE EV_A EV_B EV_STOP};
+    kit_run(&k, 500 * SL_MS);
+    for (size_t i = 0; i < 5; i++) {
+        expect_str(sl_buf_str(&c.body), seen[i]);
+        assert_int_equal(c.heads, i > 1);
+        kit_run(&k, SL_SEC);
+    }
+    kit_run(&k, 5 * SL_SEC);
+    expect_str(sl_buf_str(&c.body), SHOWN);
+    client_done(&c);
+    kit_close(&k);
+}
+
+/* ... but not for ever: a model that thinks is seen to live. */
+static void test_start_is_shown_in_time(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {{.act = FAKE_SEND, .bytes = SL_STR_INIT(SSE_CLOSE EV_ROLE)},
+                                             {.act = FAKE_WAIT, .ns = 25 * SL_SEC},
+                                             {.act = FAKE_SEND, .bytes = SL_STR_INIT(EV_A EV_STOP EV_DONE)},
+                                             {.act = FAKE_CLOSE}};
+    struct kit k;
+    struct client c;
+    kit_open(&k, &(struct core_options){.set = {.hold_start_ns = 20 * SL_SEC, .first_token_ns = 10 * SL_SEC}});
+    fake_script(&k.one, steps);
+    client_chat(&c, &k.core, STREAM);
+    kit_run(&k, 19 * SL_SEC);
+    assert_int_equal(c.heads, 0);
+    kit_run(&k, 2 * SL_SEC); /* first_token has passed: there is nobody else to ask */
+    expect_str(sl_buf_str(&c.body), EV_ROLE);
+    kit_run(&k, 60 * SL_SEC);
+    expect_str(sl_buf_str(&c.body), EV_ROLE EV_A EV_STOP EV_DONE);
+    assert_string_equal(only_entry(&k).outcome, "ok");
+    client_done(&c);
+    kit_close(&k);
+}
+
+/* Whatever goes wrong before the first output, another target answers and the client sees one stream. */
+static void test_early_failures_are_not_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *outcome;
+        struct fake_step steps[3];
+    } early[] = {
+        {"overloaded",
+         {{.act = FAKE_SEND,
+           .bytes = SL_STR_INIT(SSE_CLOSE EV_ROLE
+                                "data: {\"error\":{\"message\":\"busy\",\"type\":\"server_error\",\"code\":"
+                                "\"server_is_overloaded\"}}\n\n")},
+          {.act = FAKE_HANG}}},
+        {"truncated",
+         {{.act = FAKE_SEND, .bytes = SL_STR_INIT(SSE_CLOSE EV_ROLE)},
+          {.act = FAKE_WAIT, .ns = SL_SEC},
+          {.act = FAKE_CLOSE}}},
+        {"first_token_timeout",
+         {{.act = FAKE_SEND, .bytes = SL_STR_INIT(SSE_CLOSE EV_ROLE ": ping\n\n")}, {.act = FAKE_HANG}}},
+        {"first_token_timeout", {{.act = FAKE_HANG}}},
+    };
+    for (size_t i = 0; i < sizeof early / sizeof early[0]; i++) {
+        struct kit k;
+        struct client c;
+        struct core_options o = {.set = {.hold_start_ns = 20 * SL_SEC, .first_token_ns = 5 * SL_SEC}};
+        kit_open(&k, &o);
+        fake_script(&k.one, early[i].steps);
+        fake_stream(&k.two, events, 6, 10 * SL_MS, true, FAKE_END);
+        client_chat(&c, &k.core, STREAM_PAIR);
+        kit_run(&k, 30 * SL_SEC);
+        expect_str(sl_buf_str(&c.body), SHOWN);
+        assert_true(c.last && !c.reset && c.status == 200);
+        struct core_ledger l = kit_ledger(&k);
+        assert_int_equal(l.n, 2);
+        if (strcmp(l.v[0].outcome, early[i].outcome) != 0)
+            fail_msg("case %zu: %s", i, l.v[0].outcome);
+        assert_string_equal(l.v[1].outcome, "ok");
+        core_ledger_free(&l);
+        client_done(&c);
+        kit_close(&k);
+    }
 }
 
 /* Whatever the pieces in which it arrives, byte by byte too, also through a network that reads short: the same bytes. */
@@ -574,6 +666,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_usage_is_hidden),
         cmocka_unit_test(test_events_are_not_held),
+        cmocka_unit_test(test_start_is_held),
+        cmocka_unit_test(test_start_is_shown_in_time),
+        cmocka_unit_test(test_early_failures_are_not_seen),
         cmocka_unit_test(test_any_split),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_error_event_in_stream),

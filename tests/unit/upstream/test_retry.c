@@ -62,6 +62,8 @@ static const struct {
     {OUT_STALE, 'S', 'S', 'G'},
     {OUT_FIRST_BYTE_TIMEOUT, 'N', 'S', 'G'},
     {OUT_BETWEEN_TIMEOUT, 'N', 'S', 'G'},
+    {OUT_FIRST_TOKEN_TIMEOUT, 'N', 'S', 'G'},
+    {OUT_STALLED, 'N', 'S', 'G'},
     {OUT_TOTAL_TIMEOUT, 'G', 'G', 'G'},
     {OUT_RESET, 'S', 'S', 'G'},
     {OUT_TRUNCATED, 'N', 'S', 'G'},

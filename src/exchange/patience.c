@@ -1,0 +1,54 @@
+/* How long a live attempt is waited for, beyond what its transport's deadlines say: the deadlines that know what the bytes mean.
+ * Pure but for x->soft_due_ns, which run.c arms the exchange's timer by.
+ *
+ *   began ──────────── first_token (thinking) ─► NO_TOKEN, while the stream has no output and there is another target
+ *   head ───────────── relay.hold_start ───────► SHOW, in TRY: what is held of a start goes to the client
+ *   last output ────── between_tokens ─────────► STALLED, in RELAY, when somebody else can go on */
+#include "dialect/codec.h"
+#include "exchange/exchange_int.h"
+
+static bool others_left(const struct exchange *x)
+{
+    return x->at_candidate + 1 < x->plan.n && x->n_tries < x->snap->retry.attempts;
+}
+
+static bool may_think(const struct exchange *x, const struct try *t)
+{
+    return x->up->codec != NULL && caps_find(x->up->codec->caps, t->candidate->model)->thinking != THINK_NONE;
+}
+
+static int64_t after(int64_t from_ns, int64_t wait_ns)
+{
+    return wait_ns > 0 ? from_ns + wait_ns : SL_NEVER;
+}
+
+static int64_t output_due(const struct exchange *x)
+{
+    struct try *t = x->tries[x->n_tries - 1];
+    if (!x->facts.stream || x->over || !others_left(x) || (x->head != NULL && !x->is_stream))
+        return SL_NEVER;
+    if (x->head != NULL && x->seen->saw_content)
+        return x->committed && !x->client_full ? after(x->last_content_ns, x->snap->set.between_tokens_ns) : SL_NEVER;
+    return after(t->began_ns, may_think(x, t) ? x->snap->set.thinking_ns : x->snap->set.first_token_ns);
+}
+
+static int64_t show_due(const struct exchange *x)
+{
+    bool waits = x->state == XS_TRY && x->is_stream && x->held.n > 0 && !x->relay_bad && !x->over;
+    return waits ? x->head_ns + x->snap->set.hold_start_ns : SL_NEVER;
+}
+
+void patience_set(struct exchange *x)
+{
+    int64_t output = output_due(x);
+    int64_t show = show_due(x);
+    x->soft_due_ns = output < show ? output : show;
+}
+
+enum patience patience_of(const struct exchange *x)
+{
+    int64_t now = sl_loop_now(x->env->loop);
+    if (output_due(x) <= now)
+        return x->head != NULL && x->seen->saw_content ? PATIENCE_STALLED : PATIENCE_NO_TOKEN;
+    return show_due(x) <= now ? PATIENCE_SHOW : PATIENCE_WAITS;
+}
