@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from lib import certs as certs_module  # noqa: E402
-from lib import proc, upstream  # noqa: E402
+from lib import matrix, proc, upstream  # noqa: E402
 
 
 def pytest_configure(config):
@@ -37,6 +37,9 @@ def pytest_sessionstart(session):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
+    cell = getattr(item, "matrix_cell", None)  # test_matrix.py: (SDK, upstream, case)
+    if cell and (report.when == "call" or report.outcome != "passed"):
+        matrix.TABLE.note(*cell, report.outcome)
     if report.failed:
         for process in proc.live:
             report.sections.append((f"{process.name} {process.pid} (last lines)", process.tail(30)))
@@ -144,3 +147,10 @@ def relay(module_relay):
 @pytest.fixture(scope="session")
 def certs(tmp_path_factory):
     return certs_module.Certs(tmp_path_factory.mktemp("certs"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    if matrix.TABLE.cells:
+        terminalreporter.section("SDKs and upstreams")
+        terminalreporter.write_line(matrix.TABLE.text())
+        matrix.TABLE.write()

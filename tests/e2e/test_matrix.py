@@ -14,15 +14,8 @@ from google import genai
 from google.genai import types
 
 from conftest import Makers
-from lib.client import fetch
-from lib.wait import wait_for
+from lib.matrix import UPSTREAMS, Served
 
-UPSTREAMS = {  # kind, behind the simulator's address, model
-    "chat": ("openai-compatible", "/v1", "sim-chat"),
-    "openai": ("openai", "/v1", "gpt-5.2"),
-    "anthropic": ("anthropic", "/v1", "claude-opus-4-6"),
-    "gemini": ("gemini", "/v1beta", "gemini-2.5-flash"),
-}
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
           "required": ["city", "days"], "additionalProperties": False}
 MAX = 4000
@@ -43,29 +36,15 @@ PNG = base64.b64encode(png()).decode()
 @pytest.fixture(scope="module")
 def served():
     makers = Makers()
-    sim = makers.sim()
-    g = makers.gateway({
-        "providers": {name: {"kind": kind, "base_url": sim.url + path, "keys": ["sim-key-of-the-gateway"]}
-                      for name, (kind, path, _) in UPSTREAMS.items()},
-        "models": {"m-" + name: f"{name}/{model}" for name, (_, _, model) in UPSTREAMS.items()},
-        "resilience": {"retry": {"attempts": 1}},
-    })
-    g.sim = sim
-    yield g
+    yield Served(makers)
     makers.end()
 
 
 @pytest.fixture(params=list(UPSTREAMS))
 def model(request, served):
     """The model's name for clients; skips where the simulator does not speak the format yet."""
-    probes = {"gemini": ("/v1beta/models/gemini-2.5-flash:generateContent", b'{"contents":[{"parts":[{"text":"hi"}]}]}'),
-              "anthropic": ("/v1/messages", b'{"model":"claude-opus-4-6","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'),
-              "openai": ("/v1/responses", b'{"model":"gpt-5.2","input":"hi"}')}
-    if request.param in probes:
-        path, body = probes[request.param]
-        answer = fetch(served.sim.address, "POST", path, body, [("content-type", "application/json")])
-        if answer.status in (404, 405):
-            pytest.skip(f"the simulator does not speak {request.param} yet")
+    if not served.speaks(request.param):
+        pytest.skip(f"the simulator does not speak {request.param} yet")
     return "m-" + request.param
 
 
@@ -262,6 +241,13 @@ class Gemini:
 FACES = {"chat": Chat, "responses": Responses, "messages": Messages, "gemini": Gemini}
 
 
+@pytest.fixture(autouse=True)
+def cell(request):
+    names = request.node.callspec.params
+    case = request.node.originalname.removeprefix("test_")
+    request.node.matrix_cell = ("python " + names["face"], names["model"], case + (", streamed" if names.get("stream") else ""))
+
+
 @pytest.fixture(params=list(FACES))
 def face(request, served):
     f = FACES[request.param](served)
@@ -269,19 +255,14 @@ def face(request, served):
     f.close()
 
 
-def usage_after(g, before):
-    wait_for(lambda: len(g.records()) > before, "the access record")
-    return g.records()[-1]["attempts"][-1]["usage"]
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_plain(face, model, served, stream):
-    before = len(served.records())
+    before = len(served.gateway.records())
     answer = face.ask(model, "hello there", stream)
     assert answer["text"] and not answer["calls"]
     assert answer["finish"] == "stop"
     # what the client is told, what the ledger has and what the simulator counted are one
-    usage = usage_after(served, before)
+    usage = served.usage_after(before)
     assert answer["in"] == sum(v for k, v in usage.items() if k in ("input", "cache_read", "cache_write")), usage
     assert answer["out"] == sum(v for k, v in usage.items() if k in ("output", "reasoning")), usage
 
