@@ -1,6 +1,8 @@
 /* What all codecs share: see codec.h. */
 #include "dialect/codec.h"
 
+#include "dialect/terms.h"
+
 bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
                          struct request_refusal *out)
 {
@@ -15,6 +17,27 @@ bool translation_refuses(struct translation *t, bool harmful, struct sl_str what
                   .message = sl_arena_printf(t->a,
                                              "'" SL_STR_FMT "' cannot be passed to the model '" SL_STR_FMT "'%s%s.",
                                              SL_STR_ARG(what), SL_STR_ARG(t->up_model), how[0] != 0 ? ": " : "", how)}};
+    return true;
+}
+
+bool translation_fetches(struct translation *t, const struct neutral_part *p, struct sl_str place)
+{
+    struct sl_str url = p->media.data;
+    bool web = sl_str_starts_nocase(url, SL_STR("http:")) || sl_str_starts_nocase(url, SL_STR("https:"));
+    if (t->wishes == NULL || p->media.source != NS_URL || !web)
+        return false;
+    struct media_wish *w = SL_ARENA_NEW(t->a, struct media_wish);
+    *w = (struct media_wish){
+        .part = p,
+        .place = sl_arena_printf(t->a, SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(place),
+                                 SL_STR_ARG(term_media(t->req, p->kind))),
+    };
+    if (t->wishes->last != NULL)
+        t->wishes->last->next = w;
+    else
+        t->wishes->first = w;
+    t->wishes->last = w;
+    t->wishes->n++;
     return true;
 }
 

@@ -25,6 +25,18 @@ enum on_unsupported {
     UNSUPPORTED_DROP    /* nothing is refused that can be left out; still noted */
 };
 
+/* A part that the target takes as bytes and not as a URL. */
+struct media_wish {
+    const struct neutral_part *part; /* of the request */
+    struct sl_str place;             /* plain; "messages[2].content[1].image_url" */
+    struct media_wish *next;
+};
+
+struct media_wishes { /* made by whoever can fetch: a translation without one cannot */
+    struct media_wish *first, *last;
+    unsigned n;
+};
+
 /* One request on its way through one provider. Made by the exchange for each attempt; lives as long as the attempt's arena. */
 struct translation {
     const struct dialect *face, *up;
@@ -37,6 +49,7 @@ struct translation {
     bool short_call_ids;    /* ids of calls by ids_mistral */
     struct sl_arena *a;
     struct neutral_notes *notes;
+    struct media_wishes *wishes; /* NULL: nobody fetches media */
     /* for what the client gets */
     struct sl_str id;        /* plain, [a-z0-9]: the answer's id without the format's prefix */
     int64_t created_s;       /* wall clock of the request */
@@ -57,6 +70,10 @@ struct translation {
  * (GE_UNSUPPORTED, what as param) and the writer gives false. Else it is noted. */
 bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
                          struct request_refusal *out);
+
+/* A part with a URL that may not be written here, and with bytes might be. True: it is put on the list of wishes; the writer goes on
+ * as if it were left out, since what is written now is not sent. False: nobody fetches it. place: the part's. */
+bool translation_fetches(struct translation *t, const struct neutral_part *p, struct sl_str place);
 
 /* Whether the provider has no such member ("seed"), and what it calls it instead (the name itself where it has it). */
 bool translation_lacks(const struct translation *t, struct sl_str name);

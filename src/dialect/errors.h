@@ -50,6 +50,7 @@ enum error_retry {
     X(MEMBER_TOO_MANY, 400, "invalid_request_error", "array_above_max_length", RETRY_NO, "A list is too long.")        \
     X(UNSUPPORTED, 400, "invalid_request_error", "unsupported_parameter", RETRY_NO,                                    \
       "The chosen model cannot do what a member asks for.")                                                            \
+    X(MEDIA, 400, "invalid_request_error", "media_not_fetched", RETRY_NO, "A URL in the request cannot be fetched.")   \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
     X(ENCODING_UNSUPPORTED, 415, "invalid_request_error", "unsupported_content_encoding", RETRY_NO,                    \

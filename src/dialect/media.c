@@ -50,7 +50,7 @@ static struct sl_str usual_mime(struct sl_str mime)
     return mime;
 }
 
-static bool is_text_mime(struct sl_str mime)
+bool media_is_text(struct sl_str mime)
 {
     static const struct sl_str exact[] = {
         SL_STR_INIT("application/json"),       SL_STR_INIT("application/xml"),
@@ -103,7 +103,7 @@ static void take_bytes(struct sl_str bytes, struct sl_arena *a, struct neutral_m
 {
     if (out->mime.n == 0)
         out->mime = SL_STR("text/plain"); /* RFC 2397 section 2 */
-    if (is_text_mime(out->mime) && sl_utf8_valid(bytes)) {
+    if (media_is_text(out->mime) && sl_utf8_valid(bytes)) {
         out->source = NS_TEXT;
         out->data = json_escape(bytes, a);
     } else {
@@ -129,7 +129,7 @@ bool media_from_url(struct sl_str url, struct sl_arena *a, struct neutral_media 
     }
     out->source = NS_BASE64;
     out->data = sl_str_find(rest, '%') < 0 ? rest : json_escape(percent_decode(json_plain(rest, a), a), a);
-    if (is_text_mime(mime) && media_decode(out->data, a, &bytes) && sl_utf8_valid(bytes))
+    if (media_is_text(mime) && media_decode(out->data, a, &bytes) && sl_utf8_valid(bytes))
         take_bytes(bytes, a, out);
     return true;
 }
@@ -233,6 +233,10 @@ struct sl_str media_sniff(struct sl_str base64)
         {0, 2, 0, 0, "\xff\xfb", "", SL_STR_INIT("audio/mpeg")},
         {0, 2, 0, 0, "\xff\xf3", "", SL_STR_INIT("audio/mpeg")},
         {0, 2, 0, 0, "\xff\xf2", "", SL_STR_INIT("audio/mpeg")},
+        {0, 4, 0, 0, "OggS", "", SL_STR_INIT("audio/ogg")},
+        {0, 4, 0, 0, "fLaC", "", SL_STR_INIT("audio/flac")},
+        {4, 4, 8, 3, "ftyp", "M4A", SL_STR_INIT("audio/mp4")},
+        {0, 4, 0, 0, "\x1a\x45\xdf\xa3", "", SL_STR_INIT("video/webm")},
         {4, 4, 8, 3, "ftyp", "iso", SL_STR_INIT("video/mp4")},
         {4, 4, 8, 3, "ftyp", "mp4", SL_STR_INIT("video/mp4")},
         {4, 4, 8, 3, "ftyp", "avc", SL_STR_INIT("video/mp4")},

@@ -16,8 +16,10 @@ bool media_decode(struct sl_str base64, struct sl_arena *a, struct sl_str *out);
 struct sl_str media_encode(struct sl_str bytes, struct sl_arena *a);
 
 /* The type by the first bytes (of base64): "image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf", "audio/wav",
- * "audio/mpeg", "video/mp4"; empty: none of these. */
+ * "audio/mpeg", "audio/ogg", "audio/flac", "audio/mp4", "video/mp4", "video/webm"; empty: none of these. */
 struct sl_str media_sniff(struct sl_str base64);
+/* Whether a type (lower case, no parameters) is read as text. */
+bool media_is_text(struct sl_str mime);
 /* The type by a file name's ending; empty: not known. */
 struct sl_str media_by_name(struct sl_str filename);
 

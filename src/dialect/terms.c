@@ -39,6 +39,14 @@ struct sl_str term_message(const struct neutral_request *req, const struct neutr
                            part);
 }
 
+struct sl_str term_media(const struct neutral_request *req, enum neutral_part_kind kind)
+{
+    return term_of(req, kind == NP_IMAGE   ? TERM_IMAGE_URL
+                        : kind == NP_AUDIO ? TERM_AUDIO_URL
+                        : kind == NP_VIDEO ? TERM_VIDEO_URL
+                                           : TERM_FILE_URL);
+}
+
 struct sl_str term_tool(const struct neutral_request *req, unsigned index, struct sl_arena *a)
 {
     return sl_arena_printf(a, SL_STR_FMT "[%u]", SL_STR_ARG(term_of(req, TERM_TOOLS)), index);

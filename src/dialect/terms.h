@@ -10,6 +10,10 @@
 #define TERMS(X)                                                                                                       \
     X(MESSAGES, "messages", "input", "messages", "contents")                                                           \
     X(PARTS, "content", "content", "content", "parts")                                                                 \
+    X(IMAGE_URL, "image_url", "image_url", "source.url", "fileData.fileUri")                                           \
+    X(AUDIO_URL, "input_audio", "input_audio", "source.url", "fileData.fileUri")                                       \
+    X(VIDEO_URL, "video_url", "video_url", "source.url", "fileData.fileUri")                                           \
+    X(FILE_URL, "file", "file_url", "source.url", "fileData.fileUri")                                                  \
     X(TOOLS, "tools", "tools", "tools", "tools")                                                                       \
     X(TOOL_CHOICE, "tool_choice", "tool_choice", "tool_choice", "toolConfig")                                          \
     X(PARALLEL, "parallel_tool_calls", "parallel_tool_calls", "tool_choice.disable_parallel_tool_use", "toolConfig")   \
@@ -50,6 +54,8 @@ struct sl_str term_of(const struct neutral_request *req, enum term what); /* sta
  * neutral message, which is the client's own count but where a reader split a message. */
 struct sl_str term_message(const struct neutral_request *req, const struct neutral_message *m, int part,
                            struct sl_arena *a);
+struct sl_str term_media(const struct neutral_request *req,
+                         enum neutral_part_kind kind); /* static; the member of a part */
 struct sl_str term_tool(const struct neutral_request *req, unsigned index, struct sl_arena *a);
 
 #endif

@@ -24,6 +24,17 @@ struct exchange;
 struct tls_hmac;
 struct tokens_set;
 
+/* What may be fetched for a client: exchange/media.c. */
+struct media_policy {
+    bool fetch;
+    bool plain_http, allow_private;
+    uint32_t count, parallel;
+    uint64_t max_bytes, total_bytes; /* of one, of all of a request */
+    int64_t timeout_ns;              /* of one */
+    const struct sl_str *hosts;      /* borrow (of the settings); none: any */
+    size_t n_hosts;
+};
+
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
@@ -39,7 +50,8 @@ struct exchange_policy {
     bool open_synced;     /* nothing goes upstream before the open record is on disk */
     bool close_synced;    /* the client gets the end of its answer when the close record is on disk */
     bool full_refuses;    /* no attempt without an open record (ledger.on_full: refuse) */
-    bool wipe;            /* nothing of a body stays in memory behind the exchange */
+    struct media_policy media;
+    bool wipe; /* nothing of a body stays in memory behind the exchange */
 };
 
 /* The immutable configuration of the running process, as exchanges see it. Built by main/snapshot.c. */
@@ -51,6 +63,7 @@ struct snapshot {
     struct retry_policy retry;
     struct attempt_deadlines deadlines;  /* total_due_ns holds the duration here */
     struct route_policy *policy;         /* own */
+    struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
     struct snapshot_provider *providers; /* own; index = route's provider index */
     size_t n_providers;
     void (*free_it)(struct snapshot *s); /* main's: releases the rest */

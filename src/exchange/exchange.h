@@ -25,6 +25,7 @@ struct exchange_env;
     X(QUEUE, "queue", step_queue, DL_QUEUE)                                                                            \
     X(PLAN, "plan", step_plan, DL_TOTAL)                                                                               \
     X(TRY, "try", step_try, DL_TOTAL)                                                                                  \
+    X(MEDIA, "media", step_media, DL_TOTAL)                                                                            \
     X(PAUSE, "pause", step_pause, DL_PAUSE)                                                                            \
     X(RELAY, "relay", step_relay, DL_TOTAL)                                                                            \
     X(RESPOND, "respond", step_respond, DL_WRITE)                                                                      \
@@ -65,7 +66,8 @@ enum exchange_event { /* news, collected as bits in x->events */
     EV_DEADLINE = 1 << 7,   /* the state's deadline has passed */
     EV_SYNCED = 1 << 8,     /* the keeper has flushed the journal up to our record */
     EV_STREAM_END = 1 << 9, /* the stream's terminal event was seen */
-    EV_SLOT = 1 << 10       /* a place became free */
+    EV_SLOT = 1 << 10,      /* a place became free */
+    EV_MEDIA = 1 << 11      /* something that was asked for by URL is here, or will not come */
 };
 
 /* What listen/ serves: http_stream's app is &exchange_app with the struct exchange_env of the worker as its argument. */

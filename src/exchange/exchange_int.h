@@ -133,6 +133,7 @@ struct exchange {
     struct translation *translation;  /* of the live attempt, in its arena; NULL: client and provider speak the same */
     struct error_facts refused;       /* why a candidate cannot take the request */
     struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
+    struct exchange_media *media;     /* what is fetched for it by URL; NULL: nothing was; media.c */
     struct sl_str dropped;            /* what the translation could not say */
     const struct http_response *head; /* borrow (of attempt); NULL until it came */
     bool answer_ok;                   /* 2xx */
@@ -232,6 +233,11 @@ enum patience {
 };
 void patience_set(struct exchange *x);               /* x->soft_due_ns, before a wait of TRY or RELAY */
 enum patience patience_of(const struct exchange *x); /* what is due now */
+/* media.c */
+void media_ask(struct exchange *x,
+               const struct media_wishes *wishes); /* they are to be fetched, or x->refused says why not */
+bool media_is_asked(const struct exchange *x);     /* TRY must leave to MEDIA */
+void media_drop(struct exchange *x);               /* ends what runs; harmless without any */
 
 /* step_relay.c */
 extern const struct attempt_owner exchange_attempt_owner;
@@ -250,7 +256,7 @@ void exchange_record(struct exchange *x);
 int64_t exchange_cost(const struct exchange *x);                   /* of all closed tries */
 void exchange_headers(struct exchange *x, struct http_headers *h); /* x-sluice-* and server-timing */
 
-step_f step_identify, step_read_body, step_admit, step_queue, step_plan, step_try, step_pause, step_relay, step_respond,
-    step_settle, step_done;
+step_f step_identify, step_read_body, step_admit, step_queue, step_plan, step_try, step_media, step_pause, step_relay,
+    step_respond, step_settle, step_done;
 
 #endif

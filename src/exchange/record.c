@@ -134,7 +134,7 @@ static uint32_t fill_plan(const struct exchange *x, struct access_candidate *out
 static int64_t overhead_ns(const struct exchange *x, int64_t total)
 {
     int64_t waited = x->state_ns[XS_READ_BODY] + x->state_ns[XS_PAUSE] + x->state_ns[XS_QUEUE] + x->state_ns[XS_TRY] +
-                     x->state_ns[XS_RELAY];
+                     x->state_ns[XS_MEDIA] + x->state_ns[XS_RELAY];
     return total > waited ? total - waited : 0;
 }
 

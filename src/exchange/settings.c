@@ -36,3 +36,45 @@ const struct cfg_section exchange_settings_section = {
              "What happens to a member of a request that the provider's format or model has no word for. Only where "
              "client and provider speak different formats; else requests pass as they are."},
         CFG_END}};
+
+/* Compared byte by byte with what a URL says, which is made lower case. */
+static const char *host_refused(struct sl_str host)
+{
+    struct sl_str name = sl_str_starts(host, SL_STR(".")) ? sl_str_from(host, 1) : host;
+    if (name.n == 0 || name.n > 253)
+        return "is no host name";
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_' && c != ':')
+            return "is no host name: write it in lower case, without a scheme, a port or a path";
+    }
+    return NULL;
+}
+
+const struct cfg_section media_settings_section = {
+    .short_form = "fetch",
+    .settings = (const struct cfg_setting[]){
+        {"fetch", CFG_BOOL_AT(struct media_settings, fetch), .preset = "true",
+         .text =
+             "Whether images, files and recordings that a client names by URL are fetched here when the provider takes only their "
+             "bytes. Without it such a request is refused."},
+        {"hosts", CFG_LIST_AT(struct media_settings, hosts, CFG_STRING), .max = 1000, .refused = host_refused,
+         .text =
+             "The only hosts that are fetched from; `.example.com` also means every host below. None: any public host."},
+        {"max_bytes", CFG_SIZE_AT(struct media_settings, max_bytes), .preset = "20MiB", .min = 1024, .max = 256 << 20,
+         .text = "Largest single one. 20 MiB is what the largest vendors take as a whole request."},
+        {"total_bytes", CFG_SIZE_AT(struct media_settings, total_bytes), .preset = "50MiB", .min = 1024, .max = 1 << 30,
+         .text = "All of one request together."},
+        {"count", CFG_INT_AT(struct media_settings, count), .preset = "20", .min = 1, .max = 256,
+         .text = "How many a request may name."},
+        {"parallel", CFG_INT_AT(struct media_settings, parallel), .preset = "4", .min = 1, .max = 32,
+         .text = "How many of one request are fetched at a time."},
+        {"timeout", CFG_DURATION_AT(struct media_settings, timeout_ns), .preset = "10s", .min = 100 * SL_MS,
+         .max = 300 * SL_SEC, .text = "How long a single one may take, redirects included."},
+        {"plain_http", CFG_BOOL_AT(struct media_settings, plain_http), .preset = "false",
+         .text = "Whether `http://` is fetched, too. Anybody on the way can read and change what comes."},
+        {"allow_private", CFG_BOOL_AT(struct media_settings, allow_private), .preset = "false",
+         .text =
+             "Whether `hosts` may have private and loopback addresses: a store within your own network. Only together with "
+             "`hosts`, since clients choose the URLs."},
+        CFG_END}};

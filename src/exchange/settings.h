@@ -1,4 +1,4 @@
-/* The settings under `relay`: how much of an exchange is held in memory. Immutable. */
+/* The settings under `relay`: how much of an exchange is held in memory; and under `media`: what is fetched by URL. Immutable. */
 #ifndef SLUICE_EXCHANGE_SETTINGS_H
 #define SLUICE_EXCHANGE_SETTINGS_H
 
@@ -18,6 +18,16 @@ struct exchange_settings {
     enum unsupported_setting on_unsupported;
 };
 
-extern const struct cfg_section exchange_settings_section;
+struct media_settings { /* docs/internals/media.md */
+    bool fetch;
+    uint64_t max_bytes, total_bytes;
+    uint32_t count, parallel;
+    int64_t timeout_ns;
+    CFG_LIST_OF(struct sl_str) hosts;
+    bool plain_http;
+    bool allow_private;
+};
+
+extern const struct cfg_section exchange_settings_section, media_settings_section;
 
 #endif

@@ -51,6 +51,7 @@ static void begin(struct exchange *x)
         try_abandon(x);
         try_close(x, t);
     }
+    media_drop(x);
     if (x->admitted)
         limit_leave(x->env->gate);
     x->admitted = false;

@@ -104,6 +104,8 @@ static bool find_askable(struct exchange *x)
         if (translate_request(x, &x->plan.candidates[x->at_candidate]))
             return true;
         sl_arena_done(&x->attempt_arena);
+        if (media_is_asked(x))
+            return false;
         if (x->first_refused.error == GE_NONE)
             x->first_refused = x->refused;
     }
@@ -115,6 +117,10 @@ static enum step begin_try(struct exchange *x)
     if (x->n_tries >= EXCHANGE_TRIES_MAX)
         return exchange_refuse(x, GE_NO_TARGET);
     if (!find_askable(x)) {
+        if (media_is_asked(x)) {
+            exchange_goto(x, XS_MEDIA);
+            return STEP_GO;
+        }
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &x->first_refused);
     }

@@ -66,6 +66,7 @@ static struct translation *new_translation(struct exchange *x, const struct dial
         .short_call_ids = p->kind->short_call_ids,
         .a = a,
         .notes = SL_ARENA_NEW(a, struct neutral_notes),
+        .wishes = x->snap->set.media.fetch ? SL_ARENA_NEW(a, struct media_wishes) : NULL,
         .id = sl_str_c(id),
         .created_s = x->wall_ns / SL_SEC,
         .estimate_input = x->estimate_input,
@@ -133,6 +134,10 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         struct translation *t = new_translation(x, x->up, p, c->model);
         if (!write_foreign(x, t, &x->pieces))
             return false;
+        if (t->wishes != NULL && t->wishes->n > 0) {
+            media_ask(x, t->wishes);
+            return false;
+        }
         note_losses(x, t);
         x->translation = t;
     }

@@ -356,6 +356,13 @@ static void set_revision(struct settings *s, const struct cfg *c)
     sl_buf_done(&dump);
 }
 
+static void check_media(const struct media_settings *m, struct cfg *c)
+{
+    if (m->allow_private && m->hosts.n == 0)
+        cfg_error_at(c, &m->allow_private, "Name them under media.hosts",
+                     "clients choose the URLs: private addresses are only for hosts that are named");
+}
+
 void settings_resolve(struct settings *s, struct cfg *c)
 {
     sl_map_init(&s->provider_by_name);
@@ -368,6 +375,7 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_tls(&s->listen.tls, c);
     check_listen(&s->listen, c);
     check_resilience(&s->resilience, c);
+    check_media(&s->media, c);
     set_revision(s, c);
 }
 

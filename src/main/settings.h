@@ -51,6 +51,7 @@ struct settings {
     struct upstream_settings upstream;
     struct resilience_settings resilience;
     struct exchange_settings relay;
+    struct media_settings media;
     CFG_LIST_OF(struct provider_settings) providers; /* in the order of the file; at least one */
     CFG_LIST_OF(struct model_settings) models;       /* in the order of the file */
 

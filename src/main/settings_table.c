@@ -54,6 +54,8 @@ const struct cfg_section settings_root = {
          .text = "What happens when a provider is slow or fails."},
         {"relay", CFG_SECTION_AT(struct settings, relay, &exchange_settings_section),
          .text = "How much of an answer is held in memory."},
+        {"media", CFG_SECTION_AT(struct settings, media, &media_settings_section),
+         .text = "What clients name by URL and providers do not fetch."},
         {"limits", CFG_SECTION_AT(struct settings, limits, &limit_settings_section),
          .text = "What the process takes on."},
         {"upstream", CFG_SECTION_AT(struct settings, upstream, &upstream_settings_section),

@@ -19,6 +19,7 @@ static void free_snapshot(struct snapshot *s)
         if (s->providers[i].origin.tls_ctx != NULL)
             tls_context_unref(s->providers[i].origin.tls_ctx);
     }
+    tls_context_unref(s->media_tls);
     route_policy_free(s->policy);
     sl_arena_done(&f->arena);
     settings_free(f->settings);
@@ -211,6 +212,16 @@ static void fill_plain(struct full_snapshot *f)
         .first_token_ns = d->first_token_ns,
         .thinking_ns = d->thinking_ns,
         .between_tokens_ns = d->between_tokens_ns,
+        .media = {.fetch = s->media.fetch,
+                  .plain_http = s->media.plain_http,
+                  .allow_private = s->media.allow_private && s->media.hosts.n > 0,
+                  .count = s->media.count,
+                  .parallel = s->media.parallel,
+                  .max_bytes = s->media.max_bytes,
+                  .total_bytes = s->media.total_bytes,
+                  .timeout_ns = s->media.timeout_ns,
+                  .hosts = s->media.hosts.v,
+                  .n_hosts = s->media.hosts.n},
         .open_synced = s->ledger.open == LEDGER_SYNCED,
         .queue_ns = SL_SEC,
         .write_ns = s->listen.deadlines.write_ns,
@@ -252,6 +263,8 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         f->s.n_providers = i + 1;
         e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
     }
+    if (e == SL_OK && s->media.fetch) /* no sessions are kept: these are servers of anybody */
+        e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2}, &f->s.media_tls, NULL, fail);
     if (e == SL_OK)
         e = build_policy(f, fail);
     if (e != SL_OK) {

@@ -19,7 +19,7 @@ const struct provider_kind provider_presets[] = {
      .stream_usage = true,
      .chat_lacks =
          SL_STR_INIT("tool_choice n logit_bias user parallel_tool_calls metadata store service_tier prediction "
-                     "prompt_cache_key verbosity safety_identifier max_completion_tokens=max_tokens")},
+                     "prompt_cache_key verbosity safety_identifier image_url.url max_completion_tokens=max_tokens")},
     {.name = SL_STR_INIT("llamacpp"),
      .base_url = SL_STR_INIT("http://127.0.0.1:8080/v1"),
      .dialect = SL_STR_INIT("openai"),

@@ -45,6 +45,9 @@ enum tel_kind {
     X(EVENTS, "sluice_stream_events_total", COUNTER, ONE, "Stream events relayed to clients.")                         \
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(ATTEMPTS_LIVE, "sluice_attempts_in_flight", GAUGE, ONE, "Attempts that are live now.")                           \
+    X(MEDIA_FETCHED, "sluice_media_fetched_total", COUNTER, ONE,                                                       \
+      "Images and files fetched by URL for providers that do not do that.")                                            \
+    X(MEDIA_FAILED, "sluice_media_failed_total", COUNTER, ONE, "Such URLs that could not be fetched.")                 \
     X(UPSTREAM_BYTES_OUT, "sluice_upstream_sent_bytes_total", COUNTER, ONE, "Bytes sent to providers.")                \
     X(UPSTREAM_BYTES_IN, "sluice_upstream_received_bytes_total", COUNTER, ONE, "Bytes received from providers.")       \
     X(POOL_NEW, "sluice_upstream_connections_opened_total", COUNTER, ONE, "Connections opened to providers.")          \

@@ -25,7 +25,7 @@ def test_access_record(relay):
     a = r["attempts"][0]
     assert a["outcome"] == "ok" and a["status"] == 200 and a["sent"] and a["bytes_in"] > 0 and a["bytes_out"] > 0
     assert 0 < a["duration_us"] <= r["duration_us"] and 0 <= r["overhead_us"] <= r["duration_us"]
-    assert set(r["times_us"]) <= {"identify", "read_body", "admit", "queue", "plan", "try", "pause", "relay", "respond", "settle"}
+    assert set(r["times_us"]) <= {"identify", "read_body", "admit", "queue", "plan", "try", "media", "pause", "relay", "respond", "settle"}
     assert sum(r["times_us"].values()) <= r["duration_us"] + 1000
     assert r["usage"] == {"input": 9, "output": 3} and r["reported"]
     assert r["bytes_in"] > 0 and r["bytes_out"] >= len(answer.body)

@@ -240,7 +240,7 @@ static void fill_provider(struct core *c, struct snapshot_provider *p, unsigned 
     const struct core_options *o = &c->o;
     struct sl_addr at = core_addr(ips[i], 80);
     p->provider = (struct provider){.name = sl_str_c(names[i]),
-                                    .kind = provider_kind_find(SL_STR("openai")),
+                                    .kind = provider_kind_find(sl_str_c(o->kind != NULL ? o->kind : "openai")),
                                     .base_path = SL_STR("/v1"),
                                     .n_credentials = 1,
                                     .pass = i == 0 ? o->pass : NULL,
@@ -304,6 +304,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .first_token_ns = o->set.first_token_ns,
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
                                       .between_tokens_ns = o->set.between_tokens_ns,
+                                      .media = o->set.media,
                                       .open_synced = o->set.open_synced,
                                       .close_synced = o->set.close_synced,
                                       .full_refuses = !o->continue_when_full};

@@ -116,6 +116,8 @@ static bool add_image(struct building *b, struct anthropic_blocks *to, const str
     }
     if ((w->flags & CAP_IMAGES) == 0)
         why = "the model takes no images";
+    else if (why[0] != 0 && translation_fetches(w->t, p, place(b, index)))
+        return true;
     if (why[0] != 0)
         return !anthropic_refuses(w, true, place(b, index), why);
     add_part(b, to, AB_IMAGE, p)->media = media;
@@ -167,6 +169,8 @@ static bool add_file(struct building *b, struct anthropic_blocks *to, const stru
     if (media.source == NS_BASE64 && (is_image_type(media.mime) || is_image_type(media_sniff(media.data))))
         return add_image(b, to, p, index);
     const char *why = fit_document(b->w, &media);
+    if (why[0] != 0 && translation_fetches(b->w->t, p, place(b, index)))
+        return true;
     if (why[0] != 0)
         return !anthropic_refuses(b->w, true, place(b, index), why);
     if (media.source != NS_TEXT || !anthropic_is_blank(media.data))

@@ -315,7 +315,7 @@ static bool write_media(struct gem_writer *g, const struct neutral_part *p, stru
     bool uri = p->media.source == NS_URL || p->media.source == NS_FILE_ID;
     if (uri && !takes_uri(g, p, plain)) {
         const char *how = p->media.source == NS_URL ? "the model cannot fetch addresses" : "the file is kept elsewhere";
-        if (gem_drops(g, true, place, how))
+        if (!translation_fetches(g->t, p, place) && gem_drops(g, true, place, how))
             return false;
         gem_write_text_part(g, SL_STR(" "), signature); /* a content without parts is refused */
         return true;

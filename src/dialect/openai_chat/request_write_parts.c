@@ -10,6 +10,15 @@ static enum chat_sending cannot(struct chat_write *cw, const struct neutral_mess
     return refused ? SENDING_REFUSED : SENDING_SKIP;
 }
 
+/* Data it would take, an address it does not. */
+static enum chat_sending no_url(struct chat_write *cw, const struct neutral_message *m, int ordinal,
+                                const struct neutral_part *p, const char *how)
+{
+    if (translation_fetches(cw->t, p, term_message(cw->req, m, ordinal, cw->t->a)))
+        return SENDING_SKIP;
+    return cannot(cw, m, ordinal, how);
+}
+
 /* Whatever the client allows to be dropped: this is no wish, it is broken. */
 static enum chat_sending broken(struct chat_write *cw, const struct neutral_message *m, int ordinal, const char *what)
 {
@@ -29,8 +38,9 @@ static enum chat_sending prepare_image(struct chat_write *cw, const struct neutr
         return cannot(cw, m, ordinal, "it takes no images");
     if (media->source == NS_URL) {
         to->data = media->data;
-        return caps_has(cw->t->caps, CAP_IMAGE_URLS) ? SENDING_YES
-                                                     : cannot(cw, m, ordinal, "it takes no images by URL");
+        return caps_has(cw->t->caps, CAP_IMAGE_URLS) && !translation_lacks(cw->t, SL_STR("image_url.url"))
+                   ? SENDING_YES
+                   : no_url(cw, m, ordinal, to->p, "it takes no images by URL");
     }
     if (media->source != NS_BASE64)
         return cannot(cw, m, ordinal, "it takes images as a URL or as data");
@@ -65,7 +75,7 @@ static enum chat_sending prepare_audio(struct chat_write *cw, const struct neutr
     if (!caps_has(cw->t->caps, CAP_AUDIO))
         return cannot(cw, m, ordinal, "it takes no audio");
     if (media->source != NS_BASE64)
-        return cannot(cw, m, ordinal, "it takes audio as data only");
+        return no_url(cw, m, ordinal, to->p, "it takes audio as data only");
     to->data = media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
         return broken(cw, m, ordinal, "has data that is not base64");
@@ -104,7 +114,7 @@ static enum chat_sending prepare_file(struct chat_write *cw, const struct neutra
     if (media->source == NS_FILE_ID)
         return own_id ? SENDING_YES : cannot(cw, m, ordinal, "the file is not in its store");
     if (media->source == NS_URL)
-        return cannot(cw, m, ordinal, "it takes no files by URL");
+        return no_url(cw, m, ordinal, to->p, "it takes no files by URL");
     to->data = media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
         return broken(cw, m, ordinal, "has data that is not base64");
