@@ -66,7 +66,7 @@ static void findings(void **state)
          "s.yaml:1:54: providers.a.aws.secret_access_key: half of a pair signs nothing. Set it, too\n"},
         {"providers: {a: {kind: bedrock, region: eu-central-1, keys: '${KEY}', aws: {access_key_id: '${KEY}', "
          "secret_access_key: '${KEY}'}}}\n",
-         "s.yaml:1:61: providers.a.keys: an API key, and a pair under aws. Remove one of them\n"},
+         "s.yaml:1:60: providers.a.keys: an API key, and a pair under aws. Remove one of them\n"},
         {"providers: {a: {kind: bedrock, base_url: 'https://h.example', aws: {access_key_id: '${KEY}', "
          "secret_access_key: '${KEY}'}}}\n",
          "s.yaml:1:13: providers.a.region: signatures are made for a region. Set it to the AWS region, as in "
