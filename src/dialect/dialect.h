@@ -72,6 +72,8 @@ struct request_facts {
     struct json_member at[RM_COUNT]; /* where the members are in the body */
 };
 
+struct neutral_notes;
+
 /* Why a body is refused: always a GE_* with a param and a message that names the member, never text of the body. */
 struct request_refusal {
     struct error_facts error; /* views are static or in the arena */
@@ -81,6 +83,7 @@ struct request_refusal {
 struct request_change {     /* what shall be different upstream */
     struct sl_str model;    /* the provider's name for it; empty or equal to the asked one: unchanged */
     struct sl_str platform; /* as in codec.h: "bedrock" and "vertex" want some members elsewhere; empty: none */
+    struct sl_str betas; /* the client's anthropic-beta, joined by commas: Bedrock has them in the body; empty: none */
     bool ask_usage; /* a stream shall report usage: sets stream_options.include_usage where the client did not */
 };
 
@@ -88,6 +91,7 @@ struct body_pieces {
     const struct iovec *v; /* in the arena; slices of the body (borrowed) and of the arena */
     int n;
     size_t bytes;
+    const struct neutral_notes *notes; /* what the platform has no place for (notes.h); NULL: nothing */
     bool usage_asked; /* we asked for usage and the client did not: it is to be withheld from the answer */
 };
 

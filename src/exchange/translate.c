@@ -106,6 +106,53 @@ static bool write_foreign(struct exchange *x, struct translation *t, struct body
     return ok;
 }
 
+/* Bedrock has them in the body, so the codec has to know. Several headers are one list (RFC 9110 5.3). */
+static struct sl_str betas_of(struct exchange *x)
+{
+    const struct http_headers *h = &x->req->headers;
+    struct sl_str all = SL_STR_NONE;
+    for (uint32_t i = 0; i < h->n; i++) {
+        if (!sl_str_eq(h->v[i].name, SL_STR("anthropic-beta")))
+            continue;
+        all = all.n == 0 ? h->v[i].value
+                         : sl_arena_printf(&x->attempt_arena, SL_STR_FMT "," SL_STR_FMT, SL_STR_ARG(all),
+                                           SL_STR_ARG(h->v[i].value));
+    }
+    return all;
+}
+
+/* Names of betas are no wishes: clients list what they could use. */
+static bool lacks_members(const struct neutral_notes *notes)
+{
+    for (const struct neutral_note_row *row = notes->first; row != NULL; row = row->next)
+        if (!sl_str_starts(row->what, SL_STR("anthropic-beta:")))
+            return true;
+    return false;
+}
+
+/* The client's own bytes, as the provider's platform wants them. False: it has no place for something (on_unsupported: reject). */
+static bool write_same(struct exchange *x, const struct provider *p, struct sl_str model)
+{
+    const struct request_change change = {
+        .model = model,
+        .platform = p->kind->platform,
+        .betas = p->kind->platform.n > 0 ? betas_of(x) : SL_STR_NONE,
+        .ask_usage = x->facts.stream && p->kind->stream_usage,
+    };
+    x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
+    if (x->pieces.notes == NULL || x->pieces.notes->n == 0)
+        return true;
+    x->dropped = sl_arena_str(x->a, neutral_notes_text(x->pieces.notes, &x->attempt_arena, DROPPED_TEXT));
+    if (x->snap->set.unsupported != UNSUPPORTED_REJECT || !lacks_members(x->pieces.notes))
+        return true;
+    x->refused = (struct error_facts){
+        .error = GE_UNSUPPORTED,
+        .param = x->dropped,
+        .message = SL_STR("The provider has no place for this, and nothing may be left out (on_unsupported: reject)."),
+    };
+    return false;
+}
+
 bool translate_request(struct exchange *x, const struct route_candidate *c)
 {
     const struct provider *p = &x->snap->providers[c->provider_index].provider;
@@ -122,12 +169,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         return false;
     }
     if (x->up == x->dialect) {
-        const struct request_change change = {
-            .model = c->model,
-            .platform = p->kind->platform,
-            .ask_usage = x->facts.stream && p->kind->stream_usage,
-        };
-        x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
+        if (!write_same(x, p, c->model))
+            return false;
     } else {
         if (!read_neutral(x))
             return false;

@@ -190,6 +190,20 @@ def test_errors_are_told_in_the_clients_form(bedrock):
     assert "roles must alternate" in told["error"]["message"]
 
 
+def test_betas_go_into_the_body(bedrock):
+    bedrock.up.answer = json_answer(MESSAGE)
+    answer = fetch(bedrock.address, "POST", "/v1/messages",
+                   json.dumps({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}],
+                               "context_management": {"edits": []}, "service_tier": "auto"}).encode(),
+                   [("content-type", "application/json"), ("anthropic-beta", "claude-code-20250219, context-management-2025-06-27"),
+                    ("anthropic-beta", "interleaved-thinking-2025-05-14")], key=bedrock.key.text)
+    assert answer.status == 200, answer
+    seen = bedrock.up.last().json()
+    assert seen["anthropic_beta"] == ["context-management-2025-06-27", "interleaved-thinking-2025-05-14"]
+    assert "context_management" in seen and "service_tier" not in seen
+    assert answer.get("x-sluice-dropped") == "anthropic-beta:claude-code-20250219, service_tier"
+
+
 # ---- signatures ----
 
 PAIR = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}

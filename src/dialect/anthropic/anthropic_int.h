@@ -281,6 +281,10 @@ enum neutral_finish anthropic_finish_of(struct sl_str stop_reason); /* OTHER: a 
 struct sl_str anthropic_stop_reason(enum neutral_finish f, bool calls);
 int anthropic_error_status(struct sl_str type); /* 0: not known */
 
+/* The same request where others serve Claude (platform.c). */
+void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str body,
+                                   const struct request_change *change, struct sl_arena *a, struct body_pieces *out);
+
 /* -- The codec's functions, one file each -- */
 
 bool anthropic_request_read(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,

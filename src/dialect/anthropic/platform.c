@@ -1,0 +1,238 @@
+/* The same request for Claude where others serve it: Bedrock and Vertex have the model in the path and the version in the body;
+ * Bedrock has `stream` in the path and the betas in the body, too, and refuses what it does not know. Members are cut out with one
+ * comma each, what is added goes in front; nothing else changes. Sources: bedrock.md 4.1, 11.2; clients.md 3.2; the list of betas
+ * of AWS' documents (Messages API on Bedrock, 2026; memory where bedrock.md is silent). */
+#include <stdlib.h>
+
+#include "dialect/anthropic/anthropic.h"
+#include "dialect/anthropic/anthropic_int.h"
+
+#define BETA_BYTES 64u /* of a name; longer ones are none */
+#define FINE_GRAINED "fine-grained-tool-streaming-2025-05-14"
+
+static const struct sl_str bedrock_betas[] = {
+    SL_STR_INIT(FINE_GRAINED),
+    SL_STR_INIT("computer-use-2025-01-24"),
+    SL_STR_INIT("computer-use-2025-11-24"),
+    SL_STR_INIT("context-1m-2025-08-07"),
+    SL_STR_INIT("context-management-2025-06-27"),
+    SL_STR_INIT("effort-2025-11-24"),
+    SL_STR_INIT("interleaved-thinking-2025-05-14"),
+    SL_STR_INIT("token-efficient-tools-2025-02-19"),
+    SL_STR_INIT("tool-examples-2025-10-29"),
+    SL_STR_INIT("tool-search-tool-2025-10-19"),
+};
+#define N_BETAS (sizeof bedrock_betas / sizeof bedrock_betas[0])
+
+/* Members that Bedrock refuses and that change nothing in the answer: left out and told. Those that would change it stay, and
+ * Bedrock says so itself (mcp_servers, container, inference_geo). */
+static const struct {
+    struct sl_str name, beta; /* beta: it stays when one that begins so goes along; empty: it never does */
+} paired[] = {
+    {SL_STR_INIT("context_management"), SL_STR_INIT("context-management-")},
+    {SL_STR_INIT("speed"), SL_STR_NONE},
+    {SL_STR_INIT("service_tier"), SL_STR_NONE},
+    {SL_STR_INIT("diagnostics"), SL_STR_NONE},
+    {SL_STR_INIT("fallbacks"), SL_STR_NONE},
+    {SL_STR_INIT("cache_control"), SL_STR_NONE},
+    {SL_STR_INIT("tags"), SL_STR_NONE},
+};
+#define N_PAIRED (sizeof paired / sizeof paired[0])
+
+struct cut {
+    size_t from, to;
+};
+
+struct carrying {
+    const struct request_facts *f;
+    struct sl_str body;
+    struct sl_arena *a;
+    struct neutral_notes *notes;
+    bool bedrock, beta[N_BETAS];
+    struct json_member version, betas, pair[N_PAIRED];
+    const struct json_member *gone[RM_OURS + 4 + N_PAIRED];
+    unsigned n_gone;
+    struct cut *cuts;
+    size_t n_cuts;
+};
+
+/* -- Betas ----------------------------------------------------------------------------------------------------------- */
+
+static void take_beta(struct carrying *c, struct sl_str name)
+{
+    if (name.n == 0 || name.n > BETA_BYTES)
+        return;
+    for (size_t i = 0; i < N_BETAS; i++) {
+        if (sl_str_eq(bedrock_betas[i], name)) {
+            c->beta[i] = true;
+            return;
+        }
+    }
+    neutral_notef(c->notes, "", "anthropic-beta:" SL_STR_FMT, SL_STR_ARG(name));
+}
+
+/* What the body says counts before the header: they are not mixed (bedrock.md 4.1). */
+static void take_betas(struct carrying *c, struct sl_str header)
+{
+    struct json_member name;
+    size_t at = 0;
+    if (c->betas.kind == JSON_ARRAY) {
+        while (json_next_element(json_raw(c->body, &c->betas), &at, &name))
+            if (name.kind == JSON_STRING)
+                take_beta(c, json_inside(json_raw(c->body, &c->betas), &name));
+        return;
+    }
+    while (header.p != NULL)
+        take_beta(c, sl_str_trim(sl_str_cut(&header, ',')));
+}
+
+static bool has_beta(const struct carrying *c, struct sl_str beginning)
+{
+    for (size_t i = 0; i < N_BETAS; i++)
+        if (c->beta[i] && sl_str_starts(bedrock_betas[i], beginning))
+            return true;
+    return false;
+}
+
+/* -- Members that go ------------------------------------------------------------------------------------------------- */
+
+static void look(struct carrying *c)
+{
+    struct json_watch watches[2 + N_PAIRED] = {{SL_STR_INIT("anthropic_version"), -1},
+                                               {SL_STR_INIT("anthropic_beta"), -1}};
+    struct json_member found[2 + N_PAIRED];
+    struct json_info info;
+    for (size_t i = 0; i < N_PAIRED; i++)
+        watches[2 + i] = (struct json_watch){paired[i].name, -1};
+    if (json_scan(c->body, watches, 2 + N_PAIRED, found, &info) != JSON_OK)
+        return; /* one of them stands twice: theirs to refuse */
+    c->version = found[0];
+    c->betas = found[1];
+    memcpy(c->pair, found + 2, sizeof c->pair);
+}
+
+static void let_go(struct carrying *c, const struct json_member *m)
+{
+    if (m->kind == JSON_ABSENT)
+        return;
+    unsigned i = c->n_gone++;
+    for (; i > 0 && c->gone[i - 1]->index > m->index; i--)
+        c->gone[i] = c->gone[i - 1];
+    c->gone[i] = m;
+}
+
+static void choose_members(struct carrying *c)
+{
+    for (unsigned m = 0; m <= RM_OURS; m++) /* the gateway's own, and the model */
+        let_go(c, &c->f->at[m]);
+    let_go(c, &c->version);
+    if (!c->bedrock)
+        return;
+    let_go(c, &c->f->at[RM_STREAM]);
+    let_go(c, &c->betas);
+    for (size_t i = 0; i < N_PAIRED; i++) {
+        if (c->pair[i].kind == JSON_ABSENT || (paired[i].beta.n > 0 && has_beta(c, paired[i].beta)))
+            continue;
+        let_go(c, &c->pair[i]);
+        neutral_note(c->notes, "", paired[i].name);
+    }
+}
+
+/* One comma goes with each; `at` is where the object begins that m's places count from. */
+static void cut_out(struct carrying *c, size_t at, const struct json_member *m, bool first)
+{
+    c->cuts[c->n_cuts++] = (struct cut){at + (first ? m->key : m->prev_end), at + (first ? m->next_key : m->to)};
+}
+
+/* Bedrock takes no eager_input_streaming: what it asks for is a beta there. */
+static void cut_eager(struct carrying *c)
+{
+    static const struct json_watch watch = {SL_STR_INIT("eager_input_streaming"), -1};
+    const struct json_member *tools = &c->f->at[RM_TOOLS];
+    struct sl_str all = tools->kind == JSON_ARRAY ? json_raw(c->body, tools) : SL_STR_NONE;
+    struct json_member tool, eager;
+    struct json_info info;
+    size_t at = 0;
+    if (sl_str_find_str(all, watch.name) < 0)
+        return;
+    while (json_next_element(all, &at, &tool)) {
+        if (json_scan(json_raw(all, &tool), &watch, 1, &eager, &info) != JSON_OK || eager.kind == JSON_ABSENT)
+            continue;
+        cut_out(c, tools->from + tool.from, &eager, eager.index == 0);
+        c->beta[0] |= eager.kind == JSON_TRUE;
+    }
+}
+
+static int by_place(const void *left, const void *right)
+{
+    const struct cut *x = left, *y = right;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void choose_cuts(struct carrying *c)
+{
+    const struct json_member *tools = &c->f->at[RM_TOOLS];
+    c->cuts = sl_arena_alloc(c->a, (c->n_gone + tools->children + 1) * sizeof *c->cuts);
+    if (c->bedrock)
+        cut_eager(c);
+    for (unsigned i = 0; i < c->n_gone; i++)
+        cut_out(c, 0, c->gone[i], c->gone[i]->index == i); /* first: only such as go before it */
+    qsort(c->cuts, c->n_cuts, sizeof *c->cuts, by_place);
+}
+
+/* -- The body -------------------------------------------------------------------------------------------------------- */
+
+static struct sl_str in_front(const struct carrying *c)
+{
+    struct sl_buf b;
+    const char *comma = "";
+    if (!c->bedrock)
+        return SL_STR("\"anthropic_version\":\"vertex-2023-10-16\",");
+    sl_buf_init(&b, 4096);
+    sl_buf_adds(&b, SL_STR("\"anthropic_version\":\"bedrock-2023-05-31\","));
+    if (has_beta(c, SL_STR_NONE)) {
+        sl_buf_adds(&b, SL_STR("\"anthropic_beta\":["));
+        for (size_t i = 0; i < N_BETAS; i++) {
+            if (!c->beta[i])
+                continue;
+            sl_buf_addf(&b, "%s\"" SL_STR_FMT "\"", comma, SL_STR_ARG(bedrock_betas[i]));
+            comma = ",";
+        }
+        sl_buf_adds(&b, SL_STR("],"));
+    }
+    struct sl_str text = sl_arena_str(c->a, sl_buf_str(&b));
+    sl_buf_done(&b);
+    return text;
+}
+
+static void add_piece(struct iovec *v, struct body_pieces *out, struct sl_str bytes)
+{
+    if (bytes.n == 0)
+        return;
+    v[out->n++] = (struct iovec){(void *)(uintptr_t)bytes.p, bytes.n};
+    out->bytes += bytes.n;
+}
+
+void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str body,
+                                   const struct request_change *change, struct sl_arena *a, struct body_pieces *out)
+{
+    struct carrying *c = SL_ARENA_NEW(a, struct carrying);
+    *c = (struct carrying){.f = f, .body = body, .a = a, .bedrock = sl_str_eq(change->platform, SL_STR("bedrock"))};
+    c->notes = SL_ARENA_NEW(a, struct neutral_notes);
+    c->notes->a = a;
+    look(c);
+    if (c->bedrock)
+        take_betas(c, change->betas);
+    choose_members(c);
+    choose_cuts(c);
+    struct iovec *v = sl_arena_alloc(a, (c->n_cuts + 3) * sizeof *v);
+    *out = (struct body_pieces){.v = v, .notes = c->notes};
+    size_t at = (size_t)sl_str_find(body, '{') + 1; /* the decoder has seen that it is an object */
+    add_piece(v, out, sl_str_head(body, at));
+    add_piece(v, out, in_front(c));
+    for (size_t i = 0; i < c->n_cuts; i++) {
+        add_piece(v, out, sl_str_of(body.p + at, c->cuts[i].from - at));
+        at = c->cuts[i].to;
+    }
+    add_piece(v, out, sl_str_from(body, at));
+}
