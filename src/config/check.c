@@ -276,20 +276,26 @@ static bool secret_is_sendable(struct sl_str s)
     return true;
 }
 
+/* "metadata": a document that is none, and no secret. */
+static bool is_word(const struct slot *s, struct sl_str text)
+{
+    return (s->row->flags & CFG_DOCUMENT) != 0 && text.p[0] != '{';
+}
+
 static bool put_secret(struct check *k, const struct slot *s, const struct expansion *x)
 {
     struct sl_str text = x->text;
     if (sl_str_starts(s->node->text, SL_STR("file:"))) {
         if (!secret_file(k, s, sl_str_from(text, 5), &text))
             return false;
-    } else if (!x->has_variable && text.n != 0 && !s->node->is_preset && s->node->variable == NULL && !k->c->is_made) {
+    } else if (!x->has_variable && text.n != 0 && !is_word(s, text) && !s->node->is_preset && s->node->variable == NULL && !k->c->is_made) {
         warn(k, s, "a secret stands in the configuration itself",
              "Write \"${NAME}\" and set it in the environment, or \"file:PATH\"");
     }
     text = sl_str_trim(text);
     if (text.n == 0)
         return wrong(k, s, SL_STR("the secret is empty"), "Set its variable or file, or remove the setting");
-    if (!secret_is_sendable(text))
+    if ((s->row->flags & CFG_DOCUMENT) == 0 && !secret_is_sendable(text))
         return wrong(k, s, SL_STR("the secret holds a character that cannot be sent in a header"),
                      "Look for a line break inside it, or quotes copied along");
     sl_secret_set(s->out, text);

@@ -42,7 +42,8 @@ enum cfg_flag {
     CFG_RESTART = 1 << 0,      /* a change takes effect with the next start */
     CFG_EXPERIMENTAL = 1 << 1, /* may change or go away */
     CFG_OFF = 1 << 2,          /* the word `off` is allowed and gives the zero value */
-    CFG_REQUIRED = 1 << 3      /* must be in the file wherever its section is */
+    CFG_REQUIRED = 1 << 3,     /* must be in the file wherever its section is */
+    CFG_DOCUMENT = 1 << 4      /* SECRET: may have several lines, and does not go into a header as it is */
 };
 
 /* A listening address: an IP literal (or "localhost") with a port. */

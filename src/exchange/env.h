@@ -11,7 +11,9 @@
 #include "ledger/price.h"
 #include "limit/admit.h"
 #include "loop/loop.h"
+#include "provider/credential.h"
 #include "provider/provider.h"
+#include "provider/token.h"
 #include "route/plan.h"
 #include "store/journal.h"
 #include "telemetry/counters.h"
@@ -20,6 +22,7 @@
 #include "upstream/upstream.h"
 
 struct key_table;
+struct sl_mailbox;
 struct exchange;
 struct tls_hmac;
 struct tokens_set;
@@ -69,8 +72,16 @@ struct snapshot {
     void (*free_it)(struct snapshot *s); /* main's: releases the rest */
 };
 
+/* A provider whose token is fetched: docs/internals/credentials.md. */
+struct provider_login {
+    struct credential credential;  /* own */
+    struct upstream_origin origin; /* where tokens are; origin.tls_ctx: ref */
+    struct token_cell *cell;       /* ref */
+};
+
 struct snapshot_provider {
     struct provider provider;      /* own: provider_release */
+    struct provider_login *login;  /* own; NULL: its keys are sent as they are */
     struct upstream_origin origin; /* origin.tls_ctx: ref */
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
 };
@@ -120,10 +131,13 @@ struct exchange_env {
     journal_sync_f *journal_sync;      /* NULL: "synced" is not offered */
     void (*journal_sync_forget)(void *owner, struct exchange *x); /* x waits no more */
     void *owner;                                                  /* for the two above */
+    struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came; NULL: there are none */
     unsigned worker;
     unsigned credential; /* rotates over a provider's keys */
     bool draining;
     /* exchange's own */
+    struct sl_list credential_waits;   /* exchanges that wait for a token */
+    struct sl_list credential_fetches; /* tokens that are fetched from here */
     struct sl_list live;
     unsigned n_live;
     struct exchange *free_list;

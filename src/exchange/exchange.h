@@ -67,7 +67,8 @@ enum exchange_event { /* news, collected as bits in x->events */
     EV_SYNCED = 1 << 8,     /* the keeper has flushed the journal up to our record */
     EV_STREAM_END = 1 << 9, /* the stream's terminal event was seen */
     EV_SLOT = 1 << 10,      /* a place became free */
-    EV_MEDIA = 1 << 11      /* something that was asked for by URL is here, or will not come */
+    EV_MEDIA = 1 << 11,     /* something that was asked for by URL is here, or will not come */
+    EV_CREDENTIAL = 1 << 12 /* the fetch of a token has ended */
 };
 
 /* What listen/ serves: http_stream's app is &exchange_app with the struct exchange_env of the worker as its argument. */

@@ -159,6 +159,12 @@ struct exchange {
     char last_byte; /* of an answer that passes unheld: kept back for SETTLE */
     bool has_last;
     int64_t pause_ns;
+    struct sl_list credential_node;   /* in env->credential_waits while credential_wait */
+    struct token_cell *token_cell;    /* borrow (of the snapshot): whose fetch is waited for */
+    uint64_t token_fetch;             /* the fetch that was waited for; 0: none */
+    uint64_t token_number;            /* the token that the live attempt goes out with */
+    struct sl_str authorization;      /* of the live attempt, in its arena; empty: the provider's key */
+    bool credential_wait, token_again; /* token_again: a 401 has had its second chance */
 
     /* RELAY */
     bool committed;   /* written only by exchange_send_head; read only by retry facts and the record */
@@ -238,6 +244,19 @@ void media_ask(struct exchange *x,
                const struct media_wishes *wishes); /* they are to be fetched, or x->refused says why not */
 bool media_is_asked(const struct exchange *x);     /* TRY must leave to MEDIA */
 void media_drop(struct exchange *x);               /* ends what runs; harmless without any */
+
+/* credential.c: tokens that must be fetched (docs/internals/credentials.md) */
+enum credential_now {
+    CREDENTIAL_READY = 0, /* x->authorization is set where the provider takes a token */
+    CREDENTIAL_WAITS,     /* EV_CREDENTIAL comes */
+    CREDENTIAL_FAILED     /* the try has its outcome */
+};
+enum credential_now credential_ready(struct exchange *x, struct try *t);
+bool credential_came(struct exchange *x);   /* waited for: there is news, ask again */
+void credential_forget(struct exchange *x); /* x waits no more; harmless when it does not */
+/* The provider did not take the token: the same target at once, with a new one. Once in an exchange. */
+bool credential_again(struct exchange *x, const struct try *t);
+void credential_end_all(struct exchange_env *env); /* ends the fetches of this worker */
 
 /* step_relay.c */
 extern const struct attempt_owner exchange_attempt_owner;

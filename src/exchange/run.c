@@ -37,6 +37,8 @@ void exchange_env_init(struct exchange_env *e, struct sl_loop *l)
 {
     *e = (struct exchange_env){.loop = l};
     sl_list_init(&e->live);
+    sl_list_init(&e->credential_waits);
+    sl_list_init(&e->credential_fetches);
     sl_buf_init(&e->lines, LINES_MAX);
 }
 
@@ -137,7 +139,7 @@ static void *exchange_open(void *app, struct http_stream *s, const struct http_r
 enum step step_done(struct exchange *x)
 {
     struct exchange_env *env = x->env;
-    SL_CHECK(x->settled && x->attempt == NULL && !x->admitted);
+    SL_CHECK(x->settled && x->attempt == NULL && !x->admitted && !x->credential_wait);
     sl_timer_cancel(env->loop, &x->deadline);
     sl_task_cancel(&x->task);
     body_decoder_free(x->decoder);
@@ -158,6 +160,7 @@ enum step step_done(struct exchange *x)
 
 void exchange_end_all(struct exchange_env *env)
 {
+    credential_end_all(env);
     SL_LIST_EACH(node, &env->live)
     {
         struct exchange *x = SL_CONTAINER_OF(node, struct exchange, node);
@@ -284,7 +287,7 @@ static void check_waiting(const struct exchange *x)
     (void)x; /* a release build has no checks here */
     SL_DCHECK(x->deadline_due_ns != SL_NEVER);
     SL_DCHECK(sl_timer_is_armed(&x->deadline));
-    SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait);
+    SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait || x->credential_wait);
     SL_DCHECK(x->state != XS_SETTLE || x->sync_wait);
 }
 

@@ -48,6 +48,7 @@ static void start_attempt(struct exchange *x, struct try *t)
     const struct provider_call call = {
         .client = &x->req->headers,
         .credential = x->env->credential++,
+        .authorization = x->authorization,
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
         .body = true,
@@ -89,10 +90,17 @@ static void start_attempt(struct exchange *x, struct try *t)
         tel_add(x->env->tel, TEL_RETRIES, 1);
 }
 
+static enum step next_try(struct exchange *x, struct try *t);
+
 static enum step go_upstream(struct exchange *x, struct try *t)
 {
-    start_attempt(x, t);
-    patience_set(x);
+    enum credential_now now = credential_ready(x, t);
+    if (now == CREDENTIAL_FAILED)
+        return next_try(x, t);
+    if (now == CREDENTIAL_READY) {
+        start_attempt(x, t);
+        patience_set(x);
+    }
     return STEP_WAIT;
 }
 
@@ -327,7 +335,7 @@ static enum step give_up(struct exchange *x, struct try *t)
     const struct outcome_row *row = outcome_row(t->outcome);
     bool judged = x->head != NULL && t->fault != PF_NONE;
     exchange_ends(x, ACCESS_PROVIDER, row->name);
-    bool same = x->translation == NULL && !t->at->provider.kind->own_errors;
+    bool same = x->translation == NULL && !provider_own_errors(&t->at->provider, x->up->name);
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
         is_json_object(sl_chunks_flat(&x->held))) {
         x->pass_error = true;
@@ -359,6 +367,8 @@ static enum step next_try(struct exchange *x, struct try *t)
         .was_sent = t->result.sent,
     };
     struct retry_verdict v = retry_decide(&f);
+    if (credential_again(x, t))
+        v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);
@@ -406,12 +416,17 @@ enum step step_try(struct exchange *x)
         if (x->sync_wait)
             x->env->journal_sync_forget(x->env->owner, x);
         x->sync_wait = false;
+        credential_forget(x);
         return exchange_client_gone(x);
     }
     if (x->sync_wait)
         return wait_for_open(x);
-    if (x->timed_out)
+    if (x->timed_out) {
+        credential_forget(x);
         return exchange_refuse(x, GE_TIMEOUT);
+    }
+    if (x->credential_wait)
+        return credential_came(x) ? go_upstream(x, try_current(x)) : STEP_WAIT;
     if (x->attempt == NULL)
         return begin_try(x);
     bool enough = (x->events & (EV_HELD | EV_STREAM_END)) != 0;

@@ -8,7 +8,7 @@
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model)
 {
     const struct dialect *up = dialect_find(provider_dialect(p, x->dialect->name, model));
-    if (x->op->counts && p->kind->counts_not)
+    if ((x->op->counts && p->kind->counts_not) || (p->kind->chat_only && !x->op->generates && !x->op->counts))
         return NULL;
     if (up == x->dialect)
         return up;

@@ -131,6 +131,8 @@ struct gateway {
  * frees it. sim_addr: where kind sim without an address is served. Gives one reference. */
 enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,
                            struct sl_fail *fail) SL_MUST_CHECK;
+/* Tokens that are still good go on to the next snapshot, before anybody sees it: where the credential is the same. */
+void snapshot_adopt_tokens(struct snapshot *fresh, const struct snapshot *old);
 const struct settings *snapshot_settings(const struct snapshot *s);
 /* Whether a simulator inside the process is needed. */
 bool settings_need_sim(const struct settings *s);

@@ -97,6 +97,7 @@ static bool apply(struct gateway *g, struct settings *s, const char *why)
         return false;
     }
     settings_compare(g->settings, s, note_restart, NULL);
+    snapshot_adopt_tokens(f.snapshot, g->snapshot);
     publish(g, &f);
     return true;
 }

@@ -41,6 +41,8 @@ static const char *address_help(enum provider_kind_setting kind)
         return "Write https://RESOURCE.openai.azure.com/openai/v1";
     if (kind == PROVIDER_BEDROCK)
         return "Set region to the AWS region, as in eu-central-1";
+    if (kind == PROVIDER_VERTEX)
+        return "Set region to the location, as in europe-west4 or global";
     return "Write where its API begins, as in http://10.0.0.5:8000/v1";
 }
 
@@ -125,6 +127,23 @@ static void resolve_headers(struct cfg *c, struct provider_settings *p)
     }
 }
 
+/* Kind vertex. What is in the credentials is looked at in settings_files.c. */
+static void check_vertex(struct cfg *c, const struct provider_settings *p)
+{
+    bool token = p->credentials.n > 0;
+    for (size_t i = 0; i < p->keys.n; i++)
+        token |= sl_str_starts(sl_secret_expose(&p->keys.v[i]), SL_STR("ya29."));
+    if (p->credentials.n == 0 && p->keys.n == 0 && !cfg_is_set(c, &p->credentials))
+        cfg_error_at(c, &p->credentials, "Write credentials: file:PATH, of a service account, or keys: with an API key",
+                     "a provider of kind 'vertex' needs credentials");
+    if (p->credentials.n > 0 && p->keys.n > 0)
+        cfg_error_at(c, &p->keys, "Keep one of the two", "credentials are there, too");
+    if ((token || p->project.n > 0) && p->region.n == 0)
+        cfg_error_at(c, &p->region, "Set region to the location, as in europe-west4 or global", "the location is missing");
+    if (token && p->credentials.n == 0 && p->project.n == 0)
+        cfg_error_at(c, &p->project, "Set project to the Google Cloud project", "an access token needs a project");
+}
+
 static void resolve_provider(struct settings *s, struct cfg *c, struct provider_settings *p)
 {
     sl_map_put(&s->provider_by_name, p->name, p);
@@ -133,6 +152,10 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     check_proxy(c, &p->proxy);
     if (p->api_version.n > 0 && p->kind != PROVIDER_AZURE)
         cfg_error_at(c, &p->api_version, "Remove it", "only kind azure has versions of that sort");
+    if (p->kind == PROVIDER_VERTEX)
+        check_vertex(c, p);
+    else if (p->credentials.n > 0)
+        cfg_error_at(c, &p->credentials, "Write keys", "only kind vertex has credentials of that sort");
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     check_aws(c, p);

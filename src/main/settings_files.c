@@ -42,12 +42,47 @@ static void check_provider(struct provider_settings *p, struct cfg *c, int64_t n
         tls_check_authorities(p->tls.ca, now, on_finding, &n);
 }
 
+bool settings_credential(const struct provider_settings *p, struct sl_arena *a, struct credential *out,
+                         struct credential_trouble *why)
+{
+    struct credential c;
+    if (!credential_read(sl_secret_expose(&p->credentials), a, &c, why))
+        return false;
+    why->todo = NULL;
+    if (!credential_address_is_fine(&c, p->allow_private == PROVIDER_PRIVATE_YES)) {
+        why->text = "has a token_uri that is not https";
+    } else if (p->project.n == 0 && c.project.n == 0) {
+        why->text = "names no project";
+        why->todo = "Set project to the Google Cloud project";
+    } else {
+        *out = c;
+        return true;
+    }
+    credential_done(&c);
+    return false;
+}
+
+/* What it says is not quoted: it is a secret, or stands beside one. */
+static void check_credential(struct provider_settings *p, struct cfg *c)
+{
+    struct credential_trouble why = {.text = ""};
+    struct credential read;
+    if (p->credentials.n == 0)
+        return;
+    if (settings_credential(p, cfg_arena(c), &read, &why))
+        credential_done(&read);
+    else
+        cfg_error_at(c, &p->credentials, why.todo, "the credential %s", why.text);
+}
+
 static void check_files(struct settings *s, struct cfg *c)
 {
     int64_t now = sl_clock_wall_ns();
     check_listen(s, c, now);
-    for (size_t i = 0; i < s->providers.n; i++)
+    for (size_t i = 0; i < s->providers.n; i++) {
         check_provider(&s->providers.v[i], c, now);
+        check_credential(&s->providers.v[i], c);
+    }
 }
 
 struct settings *settings_load_checked(const char *path, struct cfg_report *report)

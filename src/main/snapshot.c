@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "main/gateway.h"
+#include "main/settings_files.h"
 #include "tls/context.h"
 
 struct full_snapshot {
@@ -11,11 +12,23 @@ struct full_snapshot {
     struct sl_arena arena;
 };
 
+static void free_login(struct provider_login *l)
+{
+    if (l == NULL)
+        return;
+    credential_done(&l->credential);
+    token_cell_unref(l->cell);
+    if (l->origin.tls_ctx != NULL)
+        tls_context_unref(l->origin.tls_ctx);
+    sl_free(l);
+}
+
 static void free_snapshot(struct snapshot *s)
 {
     struct full_snapshot *f = (struct full_snapshot *)s;
     for (size_t i = 0; i < s->n_providers; i++) {
         provider_release(&s->providers[i].provider);
+        free_login(s->providers[i].login);
         if (s->providers[i].origin.tls_ctx != NULL)
             tls_context_unref(s->providers[i].origin.tls_ctx);
     }
@@ -55,6 +68,7 @@ static void fill_provider(struct sl_arena *a, const struct provider_settings *p,
         .api_version = p->api_version,
         .organization = p->organization,
         .project = p->project,
+        .location = p->region,
         .headers = headers,
         .n_headers = (unsigned)p->headers.n,
         .pass = p->pass_headers.v,
@@ -151,6 +165,69 @@ static enum sl_err fill_origin(struct full_snapshot *f, const struct provider_se
     return tls_context_new_client(
         &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
         fail);
+}
+
+/* ---- credentials that tokens are fetched with ---- */
+
+/* The token's server: like the provider's own, on the way there and in what is trusted. */
+static enum sl_err fill_token_origin(struct full_snapshot *f, const struct provider_settings *p,
+                                     const struct credential *c, struct upstream_origin *o, struct sl_fail *fail)
+{
+    bool metadata = c->kind == CREDENTIAL_METADATA; /* link-local, and what the operator wrote */
+    *o = (struct upstream_origin){
+        .provider = p->name,
+        .host = c->token_url.host,
+        .authority = c->token_url.authority,
+        .port = c->token_url.port,
+        .tls = c->token_url.tls,
+        .tls_name = c->token_url.host,
+        .allow_private = metadata || p->allow_private == PROVIDER_PRIVATE_YES,
+        .http = UPSTREAM_AUTO,
+        .max_idle = 1,
+        .idle_ns = f->settings->upstream.idle_ns,
+    };
+    if (!p->no_proxy && !metadata)
+        fill_proxy(&f->arena, p->proxy.url.text.n > 0 ? &p->proxy : &f->settings->upstream.proxy, o);
+    o->id = origin_id(&f->arena, o, p);
+    if (!o->tls)
+        return SL_OK;
+    return tls_context_new_client(
+        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
+        fail);
+}
+
+static enum sl_err fill_login(struct full_snapshot *f, const struct provider_settings *p, struct snapshot_provider *out,
+                              struct sl_fail *fail)
+{
+    struct credential_trouble why = {.text = ""};
+    struct credential c;
+    if (p->credentials.n == 0)
+        return SL_OK;
+    if (!settings_credential(p, &f->arena, &c, &why))
+        return sl_fail_set(fail, SL_EINVAL, "", "provider '" SL_STR_FMT "': the credential %s", SL_STR_ARG(p->name),
+                           why.text);
+    struct provider_login *l = SL_NEW(struct provider_login);
+    out->login = l;
+    l->credential = c;
+    l->cell = token_cell_new(c.identity);
+    if (out->provider.project.n == 0)
+        out->provider.project = c.project;
+    out->provider.quota_project = c.quota_project;
+    return fill_token_origin(f, p, &l->credential, &l->origin, fail);
+}
+
+void snapshot_adopt_tokens(struct snapshot *fresh, const struct snapshot *old)
+{
+    for (size_t i = 0; i < fresh->n_providers; i++)
+        for (size_t k = 0; fresh->providers[i].login != NULL && k < old->n_providers; k++) {
+            struct provider_login *to = fresh->providers[i].login;
+            const struct provider_login *from = old->providers[k].login;
+            if (from == NULL || token_cell_identity(from->cell) != token_cell_identity(to->cell))
+                continue;
+            token_cell_unref(to->cell);
+            to->cell = token_cell_ref(from->cell);
+            break;
+        }
 }
 
 /* ---- policy ---- */
@@ -262,6 +339,8 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         p->price_provider = p->provider.kind->prices.n > 0 ? p->provider.kind->prices : s->providers.v[i].name;
         f->s.n_providers = i + 1;
         e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
+        if (e == SL_OK)
+            e = fill_login(f, &s->providers.v[i], p, fail);
     }
     if (e == SL_OK && s->media.fetch) /* no sessions are kept: these are servers of anybody */
         e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2}, &f->s.media_tls, NULL, fail);

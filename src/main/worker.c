@@ -130,6 +130,7 @@ static void init_clients(struct worker *w)
     e->tokens = &g->tokens;
     e->gate = &g->gate;
     e->owner = w;
+    e->mailbox = w->mailbox;
     e->worker = w->index;
     e->journal_sync = ask_sync;
     e->journal_sync_forget = forget_sync;

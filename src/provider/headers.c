@@ -50,7 +50,8 @@ enum pass {
     PASS_ALWAYS = 0,
     PASS_VENDOR_SDK, /* only where the client's SDK is this vendor's own */
     PASS_ANTHROPIC,  /* only to who speaks that dialect, from clients that do */
-    PASS_GOOGLE
+    PASS_GOOGLE,
+    PASS_VERTEX
 };
 
 struct pass_row {
@@ -69,6 +70,8 @@ static const struct pass_row passed[] = {
     {SL_STR_INIT("x-app"), PASS_ANTHROPIC},
     {SL_STR_INIT("x-goog-"), PASS_GOOGLE},
     {SL_STR_INIT("x-server-timeout"), PASS_GOOGLE},
+    {SL_STR_INIT("x-vertex-ai-llm-"), PASS_VERTEX},
+    {SL_STR_INIT("anthropic-beta"), PASS_VERTEX}, /* the version is in the body there (bedrock.md 11.2) */
 };
 
 static bool passes_here(const struct provider *p, enum pass when)
@@ -78,6 +81,8 @@ static bool passes_here(const struct provider *p, enum pass when)
         return p->kind->client_agent;
     case PASS_ANTHROPIC: /* what they say is in the body on Bedrock */
         return sl_str_eq(p->kind->dialect, SL_STR("anthropic")) && p->kind->platform.n == 0;
+    case PASS_VERTEX:
+        return sl_str_eq(p->kind->platform, SL_STR("vertex"));
     case PASS_GOOGLE:
         return sl_str_eq(p->kind->dialect, SL_STR("gemini"));
     default:
@@ -92,6 +97,8 @@ static bool is_prefix(struct sl_str pattern)
 
 static bool is_passed(const struct provider *p, struct sl_str name)
 {
+    if (p->kind->auth == PROVIDER_GOOG_ANY && sl_str_eq(name, SL_STR("x-goog-user-project")))
+        return false; /* whose project is billed is not the client's to say */
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         const struct pass_row *row = &passed[i];
         if (!passes_here(p, row->when))
@@ -158,7 +165,11 @@ static void add_static(struct writing *w)
 static void add_credential(struct writing *w, const struct provider_call *c)
 {
     const struct provider *p = w->p;
-    if (p->n_credentials == 0)
+    if (c->authorization.n > 0)
+        http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, c->authorization);
+    if (p->quota_project.n > 0)
+        http_headers_add(w->out, w->a, SL_STR("x-goog-user-project"), p->quota_project);
+    if (c->authorization.n > 0 || p->n_credentials == 0)
         return;
     unsigned at = c->credential % p->n_credentials;
     if (p->kind->auth == PROVIDER_BEARER)
@@ -167,7 +178,9 @@ static void add_credential(struct writing *w, const struct provider_call *c)
         http_headers_add_id(w->out, w->a, HN_X_API_KEY, sl_secret_expose(&p->credentials[at]));
     else if (p->kind->auth == PROVIDER_API_KEY)
         http_headers_add_id(w->out, w->a, HN_API_KEY, sl_secret_expose(&p->credentials[at]));
-    else if (p->kind->auth == PROVIDER_GOOG_KEY)
+    else if (p->kind->auth == PROVIDER_GOOG_ANY && sl_str_starts(sl_secret_expose(&p->credentials[at]), SL_STR("ya29.")))
+        http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, sl_secret_expose(&p->authorization[at]));
+    else if (p->kind->auth == PROVIDER_GOOG_KEY || p->kind->auth == PROVIDER_GOOG_ANY)
         http_headers_add_id(w->out, w->a, HN_X_GOOG_API_KEY, sl_secret_expose(&p->credentials[at]));
 }
 

@@ -1,4 +1,5 @@
-/* Paths and addresses of platforms that serve other vendors' models: Bedrock. Sources: bedrock.md sections 1, 2 and 4. */
+/* Paths and addresses of platforms that serve other vendors' models: Bedrock, Vertex AI. Sources: bedrock.md sections 1, 2, 4 and 11,
+ * gemini.md sections 1.1 and 20.1. */
 #include "provider/provider.h"
 
 static bool is_unreserved(char c) /* RFC 3986 section 2.3 */
@@ -7,15 +8,16 @@ static bool is_unreserved(char c) /* RFC 3986 section 2.3 */
     return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
-/* A name as one segment of a path, ARNs with their ':' and '/' too: signatures are made of exactly this text. */
-static struct sl_str one_segment(struct sl_str name, struct sl_arena *a)
+/* A name as one segment of a path, ARNs with their ':' and '/' too: signatures are made of exactly this text. `keep`: one more
+ * character that stays as it is. */
+static struct sl_str one_segment(struct sl_str name, char keep, struct sl_arena *a)
 {
     static const char hex[] = "0123456789ABCDEF";
     char *out = sl_arena_alloc(a, name.n * 3 + 1);
     size_t n = 0;
     for (size_t i = 0; i < name.n; i++) {
         unsigned char c = (unsigned char)name.p[i];
-        if (is_unreserved((char)c)) {
+        if (is_unreserved((char)c) || (char)c == keep) {
             out[n++] = (char)c;
             continue;
         }
@@ -26,14 +28,54 @@ static struct sl_str one_segment(struct sl_str name, struct sl_arena *a)
     return sl_str_of(out, n);
 }
 
+/* -- Vertex AI ------------------------------------------------------------------------------------------------------------ */
+
+/* The bare id of what clients and configurations write: "google/gemini-x", "models/gemini-x", "publishers/google/models/gemini-x",
+ * "projects/P/locations/L/publishers/google/models/gemini-x". */
+static struct sl_str bare_id(struct sl_str model)
+{
+    struct sl_str last = model, rest = model;
+    while (rest.p != NULL)
+        last = sl_str_cut(&rest, '/');
+    return last.n > 0 ? last : model;
+}
+
+static struct sl_str vertex_base(const struct provider *p, struct sl_arena *a)
+{
+    if (p->project.n == 0) /* express mode: a key says whose it is */
+        return p->base_path;
+    return sl_arena_printf(a, SL_STR_FMT "/projects/" SL_STR_FMT "/locations/" SL_STR_FMT, SL_STR_ARG(p->base_path),
+                           SL_STR_ARG(one_segment(p->project, ':', a)), SL_STR_ARG(one_segment(p->location, 0, a)));
+}
+
+static struct sl_str vertex_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
+                                 bool stream, struct sl_arena *a)
+{
+    struct sl_str base = vertex_base(p, a);
+    if (sl_str_eq(dialect, SL_STR("openai")))
+        return sl_arena_printf(a, SL_STR_FMT "/endpoints/openapi/chat/completions", SL_STR_ARG(base));
+    bool claude = sl_str_eq(dialect, SL_STR("anthropic"));
+    bool tuned = !claude && (sl_str_starts(model, SL_STR("endpoints/")) || sl_str_find_str(model, SL_STR("/endpoints/")) >= 0);
+    const char *folder = claude ? "publishers/anthropic/models" : tuned ? "endpoints" : "publishers/google/models";
+    const char *verb = claude && stream ? ":streamRawPredict"
+                       : claude         ? ":rawPredict"
+                       : counts         ? ":countTokens"
+                       : stream         ? ":streamGenerateContent?alt=sse"
+                                        : ":generateContent";
+    struct sl_str id = claude && counts ? SL_STR("count-tokens") : one_segment(bare_id(model), '@', a);
+    return sl_arena_printf(a, SL_STR_FMT "/%s/" SL_STR_FMT "%s", SL_STR_ARG(base), folder, SL_STR_ARG(id), verb);
+}
+
 struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
                                   bool stream, struct sl_arena *a)
 {
+    if (sl_str_eq(p->kind->platform, SL_STR("vertex")))
+        return vertex_path(p, dialect, model, counts, stream, a);
     bool bedrock = sl_str_eq(p->kind->platform, SL_STR("bedrock")) && sl_str_eq(dialect, SL_STR("anthropic"));
     if (!bedrock || counts)
         return SL_STR_NONE;
     return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/invoke%s", SL_STR_ARG(p->base_path),
-                           SL_STR_ARG(one_segment(model, a)), stream ? "-with-response-stream" : "");
+                           SL_STR_ARG(one_segment(model, 0, a)), stream ? "-with-response-stream" : "");
 }
 
 /* -- Regions --------------------------------------------------------------------------------------------------------- */
@@ -66,8 +108,23 @@ static struct sl_str aws_suffix(struct sl_str region)
     return SL_STR("amazonaws.com");
 }
 
+/* Without a location: the global one, which express mode has. */
+static struct sl_str vertex_url(struct sl_str location, struct sl_arena *a)
+{
+    if (location.n == 0 || sl_str_eq(location, SL_STR("global")))
+        return SL_STR("https://aiplatform.googleapis.com/v1");
+    if (!provider_region_is(location))
+        return SL_STR_NONE;
+    bool several = sl_str_eq(location, SL_STR("us")) || sl_str_eq(location, SL_STR("eu"));
+    return sl_arena_printf(a, several ? "https://aiplatform." SL_STR_FMT ".rep.googleapis.com/v1"
+                                      : "https://" SL_STR_FMT "-aiplatform.googleapis.com/v1",
+                           SL_STR_ARG(location));
+}
+
 struct sl_str provider_region_url(const struct provider_kind *kind, struct sl_str region, struct sl_arena *a)
 {
+    if (sl_str_eq(kind->platform, SL_STR("vertex")))
+        return vertex_url(region, a);
     if (!sl_str_eq(kind->platform, SL_STR("bedrock")) || !provider_region_is(region))
         return SL_STR_NONE;
     return sl_arena_printf(a, "https://bedrock-runtime." SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(region),

@@ -19,7 +19,8 @@ enum provider_auth {
     PROVIDER_NO_AUTH,
     PROVIDER_X_API_KEY, /* Anthropic */
     PROVIDER_GOOG_KEY,  /* x-goog-api-key */
-    PROVIDER_API_KEY    /* api-key (Azure) */
+    PROVIDER_API_KEY,   /* api-key (Azure) */
+    PROVIDER_GOOG_ANY     /* x-goog-api-key, or authorization for what begins with "ya29." */
 };
 
 struct provider_kind {
@@ -39,6 +40,7 @@ struct provider_kind {
         env_key; /* environment variable whose key makes such a provider without a configuration; empty: none */
     enum provider_auth auth;
     bool own_errors;     /* its errors are in no client's form: never passed on as they are */
+    bool chat_only;      /* of the operations of OpenAI's format only those that another format has, too */
     bool counts_not;     /* asked for a count of tokens in no way that we speak: counted here */
     bool vendor_headers; /* openai-organization and openai-project are understood */
     bool stream_usage;   /* understands stream_options.include_usage */
@@ -66,7 +68,9 @@ struct provider {
     struct sl_secret *authorization;  /* own: "Bearer <key>" for each, made once by provider_prepare */
     unsigned n_credentials;
     struct provider_aws aws;
-    struct sl_str organization, project; /* empty: not sent */
+    struct sl_str organization, project; /* empty: not sent; kind vertex: the project of its paths, empty: express mode */
+    struct sl_str location;              /* kind vertex: of its paths; else nothing to us */
+    struct sl_str quota_project;         /* x-goog-user-project; empty: not sent */
     struct sl_str api_version;           /* Azure's classic paths: "2024-10-21"; empty: its v1 paths, or another kind */
     const struct provider_header
         *headers; /* static headers to add (they replace ours, except credentials and framing) */
@@ -78,6 +82,8 @@ struct provider {
 /* The dialect to speak with it for a client of that dialect: the client's own where it is understood. model: plain, the
  * provider's name. */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model);
+/* Whether its errors are in no client's form where it speaks that dialect: never passed on as they are. */
+bool provider_own_errors(const struct provider *p, struct sl_str dialect);
 
 /* Makes `authorization` from `credentials`; provider_release wipes and frees both. */
 void provider_prepare(struct provider *p);
@@ -88,6 +94,7 @@ void provider_release(struct provider *p);
 struct provider_call {
     const struct http_headers *client; /* as received; may be NULL */
     unsigned credential;               /* which key, taken modulo n_credentials */
+    struct sl_str authorization;       /* a fetched token's (token.h): instead of a key; empty: none */
     struct sl_str traceparent;         /* ours, child of the client's; empty: none */
     struct sl_str tracestate;          /* as the client sent it; empty: none */
     bool body;                         /* a JSON body goes along: content-type */
@@ -126,12 +133,13 @@ struct sl_str provider_path(const struct provider *p, struct sl_str operation_pa
                             struct sl_arena *a);
 
 /* The path to ask on platforms that have the model in it, whatever the dialect says: base_path + "/model/ID/invoke" (Bedrock,
- * bedrock.md section 4). Other kinds: empty, provider_path has it. counts: a count of tokens. In the arena. */
+ * bedrock.md section 4), "/projects/P/locations/L/publishers/google/models/ID:generateContent" (Vertex AI, gemini.md 20.1). Other
+ * kinds: empty, provider_path has it. counts: a count of tokens. In the arena. */
 struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
                                   bool stream, struct sl_arena *a);
 
 /* Where the API of a kind begins that has an address for each region; in the arena. Empty: the kind has none, or the region's
- * name is none ([a-z0-9-], not at the ends). Sources: bedrock.md section 1. */
+ * name is none ([a-z0-9-], not at the ends). Sources: bedrock.md sections 1 and 11.1, gemini.md 1.1. */
 bool provider_region_is(struct sl_str name);
 struct sl_str provider_region_url(const struct provider_kind *kind, struct sl_str region, struct sl_arena *a);
 

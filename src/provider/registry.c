@@ -51,6 +51,14 @@ static const struct provider_kind kinds[] = {
      .auth = PROVIDER_BEARER,
      .own_errors = true,
      .counts_not = true},
+    {.name = SL_STR_INIT("vertex"), /* gemini.md section 20, bedrock.md section 11; other dialects by the model */
+     .dialect = SL_STR_INIT("gemini"),
+     .platform = SL_STR_INIT("vertex"),
+     .prices = SL_STR_INIT("vertex"),
+     .auth = PROVIDER_GOOG_ANY,
+     .chat_only = true,
+     .stream_usage = true,
+     .client_agent = true},
     {.name = SL_STR_INIT("sim"),
      .dialect = SL_STR_INIT("openai"),
      .prices = SL_STR_INIT("openai"),
@@ -60,11 +68,35 @@ static const struct provider_kind kinds[] = {
      .client_agent = true},
 };
 
+static bool begins(struct sl_str model, struct sl_str with)
+{
+    return sl_str_starts_nocase(model, with);
+}
+
+/* Who made it: "claude-opus-5", "anthropic/claude-opus-5", "publishers/anthropic/models/...", "meta/llama-...-maas". */
+static struct sl_str vertex_dialect(struct sl_str model)
+{
+    if (begins(model, SL_STR("claude")) || begins(model, SL_STR("anthropic/")) ||
+        sl_str_find_str(model, SL_STR("publishers/anthropic/")) >= 0)
+        return SL_STR("anthropic");
+    bool google = begins(model, SL_STR("google/")) || begins(model, SL_STR("models/")) ||
+                  begins(model, SL_STR("publishers/google/")) || begins(model, SL_STR("projects/")) ||
+                  begins(model, SL_STR("endpoints/")) || sl_str_find(model, '/') < 0;
+    return google ? SL_STR("gemini") : SL_STR("openai");
+}
+
+bool provider_own_errors(const struct provider *p, struct sl_str dialect)
+{
+    bool google = sl_str_eq(p->kind->platform, SL_STR("vertex"));
+    return p->kind->own_errors || (google && !sl_str_eq(dialect, SL_STR("gemini")));
+}
+
 /* Messages clients reach OpenAI's own models by Responses: it carries encrypted reasoning, files, and images in tool results
  * (translate-openai-anthropic.md section 10). */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model)
 {
-    (void)model;
+    if (sl_str_eq(p->kind->platform, SL_STR("vertex")))
+        return vertex_dialect(model);
     bool also = p->kind->also.n > 0 && (sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
     return also ? p->kind->also : p->kind->dialect;
 }

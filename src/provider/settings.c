@@ -132,6 +132,11 @@ const struct cfg_section provider_settings_section = {
         {"aws", CFG_SECTION_AT(struct provider_settings, aws, &AWS),
          .text =
              "Kind bedrock: a pair of AWS to sign requests with (Signature Version 4), instead of keys. Needs region."},
+        {"credentials", CFG_SECRET_AT(struct provider_settings, credentials), .flags = CFG_DOCUMENT,
+         .text =
+             "Kind vertex: what access tokens are fetched with, instead of keys. The JSON of a service account or of `gcloud auth "
+             "application-default login`, as `file:PATH` or as it is; or `metadata`, on Google's machines; or "
+             "`metadata:HOST`. (`keys` are API keys of express mode, or access tokens that somebody else renews.)"},
         {"api_version", CFG_STRING_AT(struct provider_settings, api_version),
          .text =
              "Kind azure: the version of its classic paths, `2024-10-21`; the provider's model name is then the name of "
@@ -139,10 +144,10 @@ const struct cfg_section provider_settings_section = {
         {"region", CFG_STRING_AT(struct provider_settings, region),
          .text =
              "Where it processes data: `eu`, `us`. A name of your own, for records and rules; of kind bedrock the AWS "
-             "region, `eu-central-1`, which base_url follows from."},
+             "region, `eu-central-1`, and of kind vertex the location, `europe-west4`, `eu` or `global`: base_url follows from it."},
         {"organization", CFG_STRING_AT(struct provider_settings, organization),
          .text = "Sent as `openai-organization`."},
-        {"project", CFG_STRING_AT(struct provider_settings, project), .text = "Sent as `openai-project`."},
+        {"project", CFG_STRING_AT(struct provider_settings, project), .text = "Sent as `openai-project`. Kind vertex: the Google Cloud project; else the one of its credentials."},
         {"http", CFG_ENUM_AT(struct provider_settings, http, HTTP), .preset = "auto",
          .text = "HTTP version towards it."},
         {"tls", CFG_SECTION_AT(struct provider_settings, tls, &TLS), .text = "How its certificate is verified."},

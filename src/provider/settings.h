@@ -12,6 +12,7 @@
     X(AZURE, "azure", "Azure OpenAI; base_url ends with /openai/v1, or with /openai where api_version is set")         \
     X(ANTHROPIC, "anthropic", "Anthropic's Messages API")                                                              \
     X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
+    X(VERTEX, "vertex", "Google's Vertex AI: Gemini, Claude, and open models; set region to the location, as in europe-west4 or global") \
     X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                              \
     X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
     X(OLLAMA, "ollama", "an Ollama server")                                                                            \
@@ -75,7 +76,8 @@ struct provider_settings {
     struct cfg_url base_url; /* always set once read, but for kind sim: empty means the simulator inside the process */
     CFG_LIST_OF(struct sl_secret) keys;
     struct provider_aws_settings aws;
-    struct sl_str api_version; /* kind azure; empty: its v1 paths */
+    struct sl_secret credentials; /* kind vertex: what a token is fetched with; empty: keys */
+    struct sl_str api_version;    /* kind azure; empty: its v1 paths */
     struct sl_str region, organization, project;
     enum provider_http http;
     struct provider_tls_settings tls;
