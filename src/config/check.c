@@ -288,7 +288,8 @@ static bool put_secret(struct check *k, const struct slot *s, const struct expan
     if (sl_str_starts(s->node->text, SL_STR("file:"))) {
         if (!secret_file(k, s, sl_str_from(text, 5), &text))
             return false;
-    } else if (!x->has_variable && text.n != 0 && !is_word(s, text) && !s->node->is_preset && s->node->variable == NULL && !k->c->is_made) {
+    } else if (!x->has_variable && text.n != 0 && !is_word(s, text) && !s->node->is_preset &&
+               s->node->variable == NULL && !k->c->is_made) {
         warn(k, s, "a secret stands in the configuration itself",
              "Write \"${NAME}\" and set it in the environment, or \"file:PATH\"");
     }

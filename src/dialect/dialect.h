@@ -84,6 +84,7 @@ struct request_change {     /* what shall be different upstream */
     struct sl_str model;    /* the provider's name for it; empty or equal to the asked one: unchanged */
     struct sl_str platform; /* as in codec.h: "bedrock" and "vertex" want some members elsewhere; empty: none */
     struct sl_str betas; /* the client's anthropic-beta, joined by commas: Bedrock has them in the body; empty: none */
+    bool counts;          /* it is a count of tokens */
     bool ask_usage; /* a stream shall report usage: sets stream_options.include_usage where the client did not */
 };
 

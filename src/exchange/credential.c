@@ -124,8 +124,9 @@ static void give_failure(struct token_fetch *f, enum outcome o, const char *word
     struct token_waiters w;
     struct exchange_env *env = f->env;
     struct token_cell *cell = f->at->login->cell;
-    SL_LOG(SL_LOG_WARN, "credential.failed", SL_LS("provider", f->at->provider.name), SL_LS("outcome", outcome_row(o)->name),
-           SL_LI("status", f->status), SL_LC("error", word), SL_LC("detail", f->result.detail));
+    SL_LOG(SL_LOG_WARN, "credential.failed", SL_LS("provider", f->at->provider.name),
+           SL_LS("outcome", outcome_row(o)->name), SL_LI("status", f->status), SL_LC("error", word),
+           SL_LC("detail", f->result.detail));
     token_cell_failed(cell, (int)o, sl_loop_now(env->loop), sl_rand_next(&env->loop->rand), &w);
     wake(env, cell, &w);
 }

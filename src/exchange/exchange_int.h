@@ -159,11 +159,11 @@ struct exchange {
     char last_byte; /* of an answer that passes unheld: kept back for SETTLE */
     bool has_last;
     int64_t pause_ns;
-    struct sl_list credential_node;   /* in env->credential_waits while credential_wait */
-    struct token_cell *token_cell;    /* borrow (of the snapshot): whose fetch is waited for */
-    uint64_t token_fetch;             /* the fetch that was waited for; 0: none */
-    uint64_t token_number;            /* the token that the live attempt goes out with */
-    struct sl_str authorization;      /* of the live attempt, in its arena; empty: the provider's key */
+    struct sl_list credential_node;    /* in env->credential_waits while credential_wait */
+    struct token_cell *token_cell;     /* borrow (of the snapshot): whose fetch is waited for */
+    uint64_t token_fetch;              /* the fetch that was waited for; 0: none */
+    uint64_t token_number;             /* the token that the live attempt goes out with */
+    struct sl_str authorization;       /* of the live attempt, in its arena; empty: the provider's key */
     bool credential_wait, token_again; /* token_again: a 401 has had its second chance */
 
     /* RELAY */

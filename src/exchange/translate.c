@@ -136,6 +136,7 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
     const struct request_change change = {
         .model = model,
         .platform = p->kind->platform,
+        .counts = x->op->counts,
         .betas = p->kind->platform.n > 0 ? betas_of(x) : SL_STR_NONE,
         .ask_usage = x->facts.stream && p->kind->stream_usage,
     };

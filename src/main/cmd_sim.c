@@ -8,12 +8,14 @@
 #include "listen/listener.h"
 #include "loop/watch.h"
 #include "main/options.h"
+#include "provider/credential.h"
 #include "sim/sim.h"
 #include "tls/context.h"
 
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SCRATCH 65536u
@@ -28,13 +30,15 @@ struct host {
     struct sl_listener *listener; /* own; NULL while connections are refused */
     struct sl_addr at;            /* as bound */
     struct sl_timer reopen;
-    uint64_t broken; /* connections that are still to fail before their handshake */
+    uint64_t broken;           /* connections that are still to fail before their handshake */
+    struct credential account; /* empty: none */
+    struct sl_arena account_arena;
     struct sim_host ops;
     struct sim *sim;
 };
 
 struct sim_options {
-    const char *listen, *cert, *key;
+    const char *listen, *cert, *key, *account;
     uint64_t seed, tps, tokens, jitter;
     int64_t ttft;
     struct option_many keys;
@@ -193,9 +197,29 @@ static struct sim *make_sim(struct host *h, const struct sim_options *o)
         .seed = o->seed,
         .keys = o->keys.v,
         .n_keys = o->keys.n,
+        .service_key = h->account.key,
         .host = &h->ops,
     };
     return sim_new(&h->loop, &set);
+}
+
+static bool read_account(struct host *h, const char *path)
+{
+    struct sl_fail fail = {0};
+    struct credential_trouble why = {.text = ""};
+    struct sl_buf text;
+    sl_buf_init(&text, CFG_SECRET_FILE_MAX);
+    bool ok = cfg_read_file(path, CFG_SECRET_FILE_MAX, &text, &fail) == SL_OK;
+    if (!ok)
+        fprintf(stderr, "sluice sim: --service-account: %s\n", fail.text);
+    else if (!credential_read(sl_buf_str(&text), &h->account_arena, &h->account, &why)) {
+        fprintf(stderr, "sluice sim: --service-account: the credential %s\n", why.text);
+        ok = false;
+    }
+    if (text.p != NULL)
+        explicit_bzero(text.p, text.n);
+    sl_buf_done(&text);
+    return ok;
 }
 
 static int serve(struct host *h, const struct sim_options *o)
@@ -231,12 +255,16 @@ static int run(const struct sim_options *o)
         return EXIT_FAILED;
     }
     h->scratch = sl_malloc(SCRATCH);
+    sl_arena_init(&h->account_arena, NULL);
+    bool ready = o->account == NULL || read_account(h, o->account);
     h->sim = make_sim(h, o);
-    int code = serve(h, o);
+    int code = ready ? serve(h, o) : EXIT_FAILED;
     sl_timer_cancel(&h->loop, &h->reopen);
     sl_listener_close(h->listener);
     listen_server_free(h->server);
     sim_free(h->sim);
+    credential_done(&h->account);
+    sl_arena_done(&h->account_arena);
     sl_loop_done(&h->loop);
     sl_free(h->scratch);
     sl_arena_cache_done(&h->arenas);
@@ -271,6 +299,8 @@ int cmd_sim(int argc, char **argv)
         {"tokens", 0, OPTION_NUMBER, &o.tokens, "N", "tokens of an answer (default 32)"},
         {"seed", 0, OPTION_NUMBER, &o.seed, "N", "makes ids and jitter repeatable"},
         {"key", 0, OPTION_MANY, &o.keys, "KEY", "accept this key only (ID:SECRET for AWS); may be repeated"},
+        {"service-account", 0, OPTION_TEXT, &o.account, "FILE",
+         "JSON of a service account: its assertions alone are taken for Google's tokens"},
         {"faults", 0, OPTION_FLAG, &o.faults, NULL, "list the faults that can be asked for"},
         {"json", 0, OPTION_FLAG, &o.json, NULL, "with --faults: as JSON"},
         {0},

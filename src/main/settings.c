@@ -139,7 +139,8 @@ static void check_vertex(struct cfg *c, const struct provider_settings *p)
     if (p->credentials.n > 0 && p->keys.n > 0)
         cfg_error_at(c, &p->keys, "Keep one of the two", "credentials are there, too");
     if ((token || p->project.n > 0) && p->region.n == 0)
-        cfg_error_at(c, &p->region, "Set region to the location, as in europe-west4 or global", "the location is missing");
+        cfg_error_at(c, &p->region, "Set region to the location, as in europe-west4 or global",
+                     "the location is missing");
     if (token && p->credentials.n == 0 && p->project.n == 0)
         cfg_error_at(c, &p->project, "Set project to the Google Cloud project", "an access token needs a project");
 }

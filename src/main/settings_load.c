@@ -124,6 +124,12 @@ static const struct {
      "    kind: gemini\n"
      "    keys: '${GOOGLE_API_KEY}'\n"
      "    open_models: true\n"},
+    {"GOOGLE_APPLICATION_CREDENTIALS", NULL,
+     "  vertex:\n"
+     "    kind: vertex\n"
+     "    credentials: 'file:${GOOGLE_APPLICATION_CREDENTIALS}'\n"
+     "    project: '${GOOGLE_CLOUD_PROJECT:-}'\n"
+     "    region: '${GOOGLE_CLOUD_LOCATION:-global}'\n"},
 };
 static const char SIMULATED[] = "providers:\n"
                                 "  sim:\n"
@@ -193,8 +199,8 @@ static void add_vendors(const struct environment *e, struct sl_buf *to)
     add_bedrock(e, to);
 }
 
-struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
-                                           struct cfg_report *report)
+static struct settings *from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
+                                         struct cfg_report *report, settings_look_f *look)
 {
     struct environment e = {.get = env != NULL ? env : from_process, .arg = env_arg};
     struct sl_buf text;
@@ -204,9 +210,15 @@ struct settings *settings_from_environment(const char *(*env)(void *arg, const c
         sl_buf_adds(&text, sl_str_c(SIMULATED));
     struct cfg_source src = {
         .name = "environment", .text = sl_buf_str(&text), .is_made = true, .env = e.get, .env_arg = e.arg};
-    struct settings *s = settings_read_text(&src, report);
+    struct settings *s = read_text(&src, report, look);
     sl_buf_done(&text);
     return s;
+}
+
+struct settings *settings_from_environment(const char *(*env)(void *arg, const char *name), void *env_arg,
+                                           struct cfg_report *report)
+{
+    return from_environment(env, env_arg, report, NULL);
 }
 
 const char *settings_default_path(void)
@@ -221,7 +233,7 @@ struct settings *settings_load_with(const char *path, struct cfg_report *report,
 {
     if (path == NULL)
         path = settings_default_path();
-    return path != NULL ? read_file(path, report, look) : settings_from_environment(NULL, NULL, report);
+    return path != NULL ? read_file(path, report, look) : from_environment(NULL, NULL, report, look);
 }
 
 struct settings *settings_load(const char *path, struct cfg_report *report)

@@ -252,7 +252,8 @@ void credential_done(struct credential *c)
 
 bool credential_address_is_fine(const struct credential *c, bool local)
 {
-    if (c->kind == CREDENTIAL_METADATA || c->token_url.tls) /* the first is what the operator wrote, not what a file says */
+    if (c->kind == CREDENTIAL_METADATA ||
+        c->token_url.tls) /* the first is what the operator wrote, not what a file says */
         return true;
     return local && c->token_url.is_loopback;
 }
@@ -414,7 +415,8 @@ static void read_error(const struct document *d, struct token_answer *out)
         return;
     for (size_t i = 0; i < n; i++) {
         char lower = sl_lower(word[i]);
-        bool fine = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || (lower != 0 && strchr("_.-", lower) != NULL);
+        bool fine = (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ||
+                    (lower != 0 && strchr("_.-", lower) != NULL);
         if (!fine)
             return;
     }

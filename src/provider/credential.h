@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "config/schema.h"
 
-#define CREDENTIAL_BODY_MAX 65536u  /* of a request for a token */
+#define CREDENTIAL_BODY_MAX 65536u   /* of a request for a token */
 #define CREDENTIAL_ANSWER_MAX 65536u /* real ones are below 4 KiB */
 
 enum credential_kind {
@@ -26,15 +26,15 @@ struct tls_rsa_key;
 
 struct credential {
     enum credential_kind kind;
-    struct cfg_url token_url;                          /* where tokens are */
-    struct sl_str email, key_id;                       /* SERVICE_ACCOUNT; key_id may be empty */
-    struct sl_str client_id, scope;                    /* USER, CLIENT */
-    struct sl_str project;                             /* that it belongs to; empty: not said */
-    struct sl_str quota_project;                       /* who is billed where it is not the token's; empty: not said */
-    struct sl_secret secret;                           /* own: refresh token or client secret */
-    struct sl_secret client_secret;                    /* own: USER */
-    struct tls_rsa_key *key;                           /* own: SERVICE_ACCOUNT */
-    uint64_t identity;                                 /* equal for equal credentials: hash of everything above */
+    struct cfg_url token_url;       /* where tokens are */
+    struct sl_str email, key_id;    /* SERVICE_ACCOUNT; key_id may be empty */
+    struct sl_str client_id, scope; /* USER, CLIENT */
+    struct sl_str project;          /* that it belongs to; empty: not said */
+    struct sl_str quota_project;    /* who is billed where it is not the token's; empty: not said */
+    struct sl_secret secret;        /* own: refresh token or client secret */
+    struct sl_secret client_secret; /* own: USER */
+    struct tls_rsa_key *key;        /* own: SERVICE_ACCOUNT */
+    uint64_t identity;              /* equal for equal credentials: hash of everything above */
 };
 
 struct credential_trouble { /* constant texts */

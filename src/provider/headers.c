@@ -178,7 +178,8 @@ static void add_credential(struct writing *w, const struct provider_call *c)
         http_headers_add_id(w->out, w->a, HN_X_API_KEY, sl_secret_expose(&p->credentials[at]));
     else if (p->kind->auth == PROVIDER_API_KEY)
         http_headers_add_id(w->out, w->a, HN_API_KEY, sl_secret_expose(&p->credentials[at]));
-    else if (p->kind->auth == PROVIDER_GOOG_ANY && sl_str_starts(sl_secret_expose(&p->credentials[at]), SL_STR("ya29.")))
+    else if (p->kind->auth == PROVIDER_GOOG_ANY &&
+             sl_str_starts(sl_secret_expose(&p->credentials[at]), SL_STR("ya29.")))
         http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, sl_secret_expose(&p->authorization[at]));
     else if (p->kind->auth == PROVIDER_GOOG_KEY || p->kind->auth == PROVIDER_GOOG_ANY)
         http_headers_add_id(w->out, w->a, HN_X_GOOG_API_KEY, sl_secret_expose(&p->credentials[at]));

@@ -55,7 +55,8 @@ static struct sl_str vertex_path(const struct provider *p, struct sl_str dialect
     if (sl_str_eq(dialect, SL_STR("openai")))
         return sl_arena_printf(a, SL_STR_FMT "/endpoints/openapi/chat/completions", SL_STR_ARG(base));
     bool claude = sl_str_eq(dialect, SL_STR("anthropic"));
-    bool tuned = !claude && (sl_str_starts(model, SL_STR("endpoints/")) || sl_str_find_str(model, SL_STR("/endpoints/")) >= 0);
+    bool tuned = !claude &&
+                 (sl_str_starts(model, SL_STR("endpoints/")) || sl_str_find_str(model, SL_STR("/endpoints/")) >= 0);
     const char *folder = claude ? "publishers/anthropic/models" : tuned ? "endpoints" : "publishers/google/models";
     const char *verb = claude && stream ? ":streamRawPredict"
                        : claude         ? ":rawPredict"
@@ -116,8 +117,9 @@ static struct sl_str vertex_url(struct sl_str location, struct sl_arena *a)
     if (!provider_region_is(location))
         return SL_STR_NONE;
     bool several = sl_str_eq(location, SL_STR("us")) || sl_str_eq(location, SL_STR("eu"));
-    return sl_arena_printf(a, several ? "https://aiplatform." SL_STR_FMT ".rep.googleapis.com/v1"
-                                      : "https://" SL_STR_FMT "-aiplatform.googleapis.com/v1",
+    return sl_arena_printf(a,
+                           several ? "https://aiplatform." SL_STR_FMT ".rep.googleapis.com/v1"
+                                   : "https://" SL_STR_FMT "-aiplatform.googleapis.com/v1",
                            SL_STR_ARG(location));
 }
 

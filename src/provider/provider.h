@@ -20,7 +20,7 @@ enum provider_auth {
     PROVIDER_X_API_KEY, /* Anthropic */
     PROVIDER_GOOG_KEY,  /* x-goog-api-key */
     PROVIDER_API_KEY,   /* api-key (Azure) */
-    PROVIDER_GOOG_ANY     /* x-goog-api-key, or authorization for what begins with "ya29." */
+    PROVIDER_GOOG_ANY   /* x-goog-api-key, or authorization for what begins with "ya29." */
 };
 
 struct provider_kind {
@@ -68,10 +68,11 @@ struct provider {
     struct sl_secret *authorization;  /* own: "Bearer <key>" for each, made once by provider_prepare */
     unsigned n_credentials;
     struct provider_aws aws;
-    struct sl_str organization, project; /* empty: not sent; kind vertex: the project of its paths, empty: express mode */
-    struct sl_str location;              /* kind vertex: of its paths; else nothing to us */
-    struct sl_str quota_project;         /* x-goog-user-project; empty: not sent */
-    struct sl_str api_version;           /* Azure's classic paths: "2024-10-21"; empty: its v1 paths, or another kind */
+    struct sl_str organization,
+        project;                 /* empty: not sent; kind vertex: the project of its paths, empty: express mode */
+    struct sl_str location;      /* kind vertex: of its paths; else nothing to us */
+    struct sl_str quota_project; /* x-goog-user-project; empty: not sent */
+    struct sl_str api_version;   /* Azure's classic paths: "2024-10-21"; empty: its v1 paths, or another kind */
     const struct provider_header
         *headers; /* static headers to add (they replace ours, except credentials and framing) */
     unsigned n_headers;

@@ -136,7 +136,7 @@ const struct cfg_section provider_settings_section = {
          .text =
              "Kind vertex: what access tokens are fetched with, instead of keys. The JSON of a service account or of `gcloud auth "
              "application-default login`, as `file:PATH` or as it is; or `metadata`, on Google's machines; or "
-             "`metadata:HOST`. (`keys` are API keys of express mode, or access tokens that somebody else renews.)"},
+             "`metadata:HOST`. There, `keys` are API keys of express mode, or access tokens that somebody else renews."},
         {"api_version", CFG_STRING_AT(struct provider_settings, api_version),
          .text =
              "Kind azure: the version of its classic paths, `2024-10-21`; the provider's model name is then the name of "
@@ -147,7 +147,8 @@ const struct cfg_section provider_settings_section = {
              "region, `eu-central-1`, and of kind vertex the location, `europe-west4`, `eu` or `global`: base_url follows from it."},
         {"organization", CFG_STRING_AT(struct provider_settings, organization),
          .text = "Sent as `openai-organization`."},
-        {"project", CFG_STRING_AT(struct provider_settings, project), .text = "Sent as `openai-project`. Kind vertex: the Google Cloud project; else the one of its credentials."},
+        {"project", CFG_STRING_AT(struct provider_settings, project),
+         .text = "Sent as `openai-project`. Kind vertex: the Google Cloud project; else the one of its credentials."},
         {"http", CFG_ENUM_AT(struct provider_settings, http, HTTP), .preset = "auto",
          .text = "HTTP version towards it."},
         {"tls", CFG_SECTION_AT(struct provider_settings, tls, &TLS), .text = "How its certificate is verified."},

@@ -12,8 +12,9 @@
     X(AZURE, "azure", "Azure OpenAI; base_url ends with /openai/v1, or with /openai where api_version is set")         \
     X(ANTHROPIC, "anthropic", "Anthropic's Messages API")                                                              \
     X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
-    X(VERTEX, "vertex", "Google's Vertex AI: Gemini, Claude, and open models; set region to the location, as in europe-west4 or global") \
-    X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                              \
+    X(VERTEX, "vertex",                                                                                                \
+      "Google's Vertex AI: Gemini, Claude, and open models; set region to the location, as in europe-west4 or global") \
+    X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                    \
     X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
     X(OLLAMA, "ollama", "an Ollama server")                                                                            \
     X(LLAMACPP, "llamacpp", "a llama.cpp server")                                                                      \

@@ -25,9 +25,9 @@ enum token_say {
 };
 
 struct token_ask {
-    int64_t now_ns;     /* monotonic */
-    void *who;          /* noted when it must wait: comes back from the end of the fetch. The same for all of a worker */
-    uint64_t waited;    /* the fetch that was waited for: when that one has failed, no other is begun. 0: none */
+    int64_t now_ns;  /* monotonic */
+    void *who;       /* noted when it must wait: comes back from the end of the fetch. The same for all of a worker */
+    uint64_t waited; /* the fetch that was waited for: when that one has failed, no other is begun. 0: none */
     struct sl_arena *a; /* for a copy of the token, wiped when the arena is dropped */
 };
 
@@ -50,7 +50,8 @@ struct token_waiters {
 void token_cell_got(struct token_cell *c, struct sl_str token, int64_t life_ns, int64_t now_ns, uint64_t random,
                     struct token_waiters *out);
 void token_cell_failed(struct token_cell *c, int failure, int64_t now_ns, uint64_t random, struct token_waiters *out);
-void token_cell_left(struct token_cell *c, struct token_waiters *out); /* the one who fetched must go: somebody else may */
+void token_cell_left(struct token_cell *c,
+                     struct token_waiters *out); /* the one who fetched must go: somebody else may */
 
 /* The provider did not take it. Dropped when it is still the one of that number, but not more often than every ten seconds: a
  * provider that refuses every token must not become a load on who gives them. True: the next ask will not give that one. */

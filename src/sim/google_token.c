@@ -1,7 +1,8 @@
 /* Google's token endpoint: an assertion that a service account has signed, for an access token (gemini.md 20.3); and the metadata
- * server's, which asks for nothing but a header. The signature itself is not checked: the public key is nowhere here. */
+ * server's, which asks for nothing but a header. The signature is checked when the service account's key is known. */
 #include "base/base64.h"
 #include "sim/ask.h"
+#include "tls/rs256.h"
 
 #define ASSERTION_MAX 16384u
 #define LIFE_MAX_S 3600
@@ -67,6 +68,21 @@ static const char *claims_fault(struct sim_call *c, yyjson_val *claims)
     return NULL;
 }
 
+/* The third part, over the first two with their dot. */
+static const char *signature_fault(struct sim_call *c, struct sl_str assertion, struct sl_str part)
+{
+    char *bytes = sl_arena_alloc(c->s->arena, part.n / 4 * 3 + 3);
+    size_t n = 0;
+    if (part.p == NULL || part.n < 300) /* of 2048 bits: 342 characters */
+        return "the signature is missing.";
+    if (c->sim->set.service_key == NULL)
+        return NULL;
+    bool good = sl_base64_decode(part, bytes, &n) &&
+                tls_rs256_verify(c->sim->set.service_key, sl_str_head(assertion, assertion.n - part.n - 1),
+                                 sl_str_of(bytes, n));
+    return good ? NULL : "Invalid JWT Signature.";
+}
+
 static bool serve_assertion(struct sim_call *c, struct sl_str form)
 {
     struct sl_str assertion = field_of(c, form, SL_STR("assertion")), rest = assertion;
@@ -76,10 +92,9 @@ static bool serve_assertion(struct sim_call *c, struct sl_str form)
         return refuse(c, "no assertion.");
     yyjson_doc *head = part_of(c, sl_str_cut(&rest, '.')), *claims = part_of(c, sl_str_cut(&rest, '.'));
     bool rs256 = yyjson_equals_str(yyjson_obj_get(yyjson_doc_get_root(head), "alg"), "RS256");
-    const char *fault = !rs256 ? "alg is not RS256."
-                        : rest.p == NULL || rest.n < 300
-                            ? "the signature is missing." /* of 2048 bits: 342 characters */
-                            : claims_fault(c, yyjson_doc_get_root(claims));
+    const char *fault = !rs256 ? "alg is not RS256." : signature_fault(c, assertion, rest);
+    if (fault == NULL)
+        fault = claims_fault(c, yyjson_doc_get_root(claims));
     yyjson_doc_free(head);
     yyjson_doc_free(claims);
     return fault != NULL ? refuse(c, fault) : give(c);

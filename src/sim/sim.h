@@ -38,6 +38,7 @@
 #include "http/server.h"
 
 struct sim;
+struct tls_rsa_key;
 
 /* What faults outside of HTTP need from whoever hosts the simulator; either may be NULL: such a rule is refused. */
 struct sim_host {
@@ -55,6 +56,8 @@ struct sim_settings {        /* all zero: no added latency, any key */
     uint64_t seed;           /* of ids and jitter; 0: random */
     const char *const *keys; /* borrow; accepted keys, "ID:SECRET" a pair of AWS; NULL: any */
     unsigned n_keys;
+    /* borrow; whose assertions Google's token endpoint takes; NULL: any that are well-formed */
+    const struct tls_rsa_key *service_key;
     const struct sim_host *host; /* borrow; may be NULL */
 };
 

@@ -281,7 +281,8 @@ def test_two_calls_and_their_results(face, model, stream):
     first, second = face.tools(model, "call weather and news", stream)
     assert first["finish"] == "tool_calls"
     assert [n for _, n, _ in first["calls"]] == ["weather", "news"]
-    assert len({i for i, _, _ in first["calls"]}) == 2
+    ids = {i for i, _, _ in first["calls"]}
+    assert len(ids) == 2 or (model == "m-vertex" and ids == {None})  # Vertex has none, and Google's own clients get its bytes
     for _, _, arguments in first["calls"]:
         assert isinstance(arguments["city"], str) and int(arguments["days"]) == arguments["days"]
     assert "result-of-weather" in second["text"] and "result-of-news" in second["text"]

@@ -46,6 +46,7 @@ struct cut {
 struct carrying {
     const struct request_facts *f;
     struct sl_str body;
+    struct sl_str model; /* said in front, too; empty: only in the path */
     struct sl_arena *a;
     struct neutral_notes *notes;
     bool bedrock, beta[N_BETAS];
@@ -186,6 +187,9 @@ static struct sl_str in_front(const struct carrying *c)
 {
     struct sl_buf b;
     const char *comma = "";
+    if (!c->bedrock && c->model.n > 0)
+        return sl_arena_printf(c->a, "\"anthropic_version\":\"vertex-2023-10-16\",\"model\":\"" SL_STR_FMT "\",",
+                               SL_STR_ARG(json_escape(c->model, c->a)));
     if (!c->bedrock)
         return SL_STR("\"anthropic_version\":\"vertex-2023-10-16\",");
     sl_buf_init(&b, 4096);
@@ -218,6 +222,8 @@ void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str 
 {
     struct carrying *c = SL_ARENA_NEW(a, struct carrying);
     *c = (struct carrying){.f = f, .body = body, .a = a, .bedrock = sl_str_eq(change->platform, SL_STR("bedrock"))};
+    if (change->counts && !c->bedrock) /* the path has no place for it (bedrock.md 11.2) */
+        c->model = change->model.n > 0 ? change->model : f->model;
     c->notes = SL_ARENA_NEW(a, struct neutral_notes);
     c->notes->a = a;
     look(c);

@@ -30,6 +30,8 @@ UPSTREAMS = {
     "openai": Upstream("openai", "/v1", "gpt-5.2"),
     "anthropic": Upstream("anthropic", "/v1", "claude-opus-4-6"),
     "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash"),
+    "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash"),
+    "vertex-claude": Upstream("vertex", "/v1", "claude-opus-4-6"),
 }
 
 

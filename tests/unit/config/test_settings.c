@@ -53,7 +53,7 @@ static void findings(void **state)
          "openai, keys: [\"${OPENAI_API_KEY}\"]}}\n"},
         {"providers: {o: {}}\n", "s.yaml:1:13: providers.o: 'kind' is missing\n"},
         {"providers: {o: {kind: opena}}\n",
-         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, bedrock, "
+         "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, vertex, bedrock, "
          "vllm, ollama, llamacpp, groq, deepseek, mistral, xai, together, fireworks, openrouter, perplexity, cohere, qwen, "
          "moonshot, zhipu, ark or sim, not 'opena'. Did you mean 'openai'?\n"},
         {"providers: {o: {kind: openai}}\n",
@@ -76,6 +76,15 @@ static void findings(void **state)
          "http://10.0.0.5:8000/v1\n"},
         {"providers: {o: {kind: openai-compatible, base_url: nope}}\n",
          "s.yaml:1:52: providers.o.base_url: not an address that begins with https:// or http://\n"},
+        {"providers: {v: {kind: vertex, region: global}}\n",
+         "s.yaml:1:13: providers.v.credentials: a provider of kind 'vertex' needs credentials. Write credentials: file:PATH, of a "
+         "service account, or keys: with an API key\n"},
+        {"providers: {v: {kind: vertex, region: NO, credentials: metadata, project: p}}\n",
+         "s.yaml:1:13: providers.v.base_url: the address is missing. Set region to the location, as in europe-west4 or "
+         "global\n"},
+        {"providers: {v: {kind: vertex, credentials: metadata, project: p}}\n",
+         "s.yaml:1:13: providers.v.region: the location is missing. Set region to the location, as in europe-west4 or global\n"},
+        {"providers: {v: {kind: vertex, credentials: metadata, project: p, region: eu}}\n", ""},
         {"providers: {o/p: {kind: sim}}\n",
          "s.yaml:1:13: providers.o/p: the name of this provider holds other characters than letters, digits, '.', '_' and "
          "'-'\n"},
