@@ -4,6 +4,7 @@
 #   make test     everything that must pass before a push (with `make lint`)
 #   make lint     the gates of dev/
 #   make bench    measure, and fail where a promised figure is missed
+#   make corpus   all recorded traffic in ../shared/corpus through every face
 #   make release  the optimized executable, trained on the benchmark's traffic: build/pgo
 #   make asan tsan fuzz nightly     the longer runs
 #   make clean    forget all builds; what dev/setup.sh installed in build/ stays
@@ -23,7 +24,7 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=0:strict_s
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/dev/tsan.supp
 
-.PHONY: build run test lint bench release asan tsan fuzz nightly clean
+.PHONY: build run test lint bench corpus release asan tsan fuzz nightly clean
 
 build:
 	@dev/setup.sh run
@@ -56,6 +57,11 @@ lint:
 bench: release
 	@dev/setup.sh bench
 	@SLUICE_BIN=build/pgo/$(SLUICE) python3 tests/bench/bench.py $(BENCH_ARGS)
+
+corpus:
+	@dev/setup.sh test
+	@dev/build release $(SLUICE)
+	@SLUICE_BIN=build/release/$(SLUICE) SLUICE_CORPUS_ALL=1 $(PYTEST) tests/e2e/test_corpus.py tests/e2e/test_corpus_faces.py $(TEST_ARGS)
 
 release:
 	@dev/setup.sh bench

@@ -4,52 +4,33 @@ Needs the recordings: a directory `shared/corpus` beside the checkout, or the on
 """
 
 import asyncio
-import base64
-import gzip
 import json
-import os
-import pathlib
 import re
 
 import pytest
 
 from conftest import Makers, relay_config
 from lib.client import Conn
-from lib.proc import ROOT, merge
+from lib.corpus import CORPUS, all_records, pieces_of, text_of
+from lib.proc import merge
 from lib.upstream import Answer, body_answer, chunk, head_bytes
 from lib.wait import LONG
 
-CORPUS = pathlib.Path(os.environ.get("SLUICE_CORPUS", ROOT.parent / "shared/corpus"))
 OPERATIONS = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 NOT_OPENAI_SHAPED = {"cohere.chat", "writer.completions"}
 
 
-def text_of(record, side):
-    """The body's bytes as they were on the wire."""
-    if f"{side}_text" in record:
-        return record[f"{side}_text"].encode()
-    encoding, body = record[f"{side}_encoding"], record[f"{side}_body"]
-    if encoding == "json":
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-    if encoding == "base64":
-        return base64.b64decode(body)
-    return body.encode()
-
-
 def records(ours):
     """Wire records of the three operations; `ours`: those of OpenAI itself, else those of all other OpenAI-shaped servers."""
-    for path in sorted(CORPUS.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            for line in file:
-                record = json.loads(line)
-                operation = record["api"].split(".")[-1]
-                if (operation not in OPERATIONS or record["fidelity"] != "wire" or record["api"] in NOT_OPENAI_SHAPED or
-                        (record["provider"] == "openai") != ours or record["request_encoding"] != "json" or
-                        record["response_encoding"] not in ("json", "sse", "text") or record["status"] is None or
-                        not isinstance(record["request_body"], dict) or
-                        not isinstance(record["request_body"].get("model"), str)):
-                    continue
-                yield record
+    for record in all_records():
+        operation = record["api"].split(".")[-1]
+        if (operation not in OPERATIONS or record["fidelity"] != "wire" or record["api"] in NOT_OPENAI_SHAPED or
+                (record["provider"] == "openai") != ours or record["request_encoding"] != "json" or
+                record["response_encoding"] not in ("json", "sse", "text") or record["status"] is None or
+                not isinstance(record["request_body"], dict) or
+                not isinstance(record["request_body"].get("model"), str)):
+            continue
+        yield record
 
 
 def once_seen(client):
@@ -69,18 +50,11 @@ def answer_of(record, body, client):
     kind = {"sse": "text/event-stream", "json": "application/json", "text": "text/plain"}[record["response_encoding"]]
     if record["response_encoding"] != "sse":
         return body_answer(body, record["status"], record["response_headers"].get("content-type", kind))
-    sizes = record.get("wire_chunks") or []
-    if sum(sizes) != len(body):
-        sizes = [len(e) for e in re.findall(rb".*?(?:\r?\n\r?\n|\Z)", body, re.DOTALL) if e]
-    head, out, at = head_bytes(record["status"], [("content-type", kind), ("transfer-encoding", "chunked")]), [], 0
-    for size in sizes:
-        if size:
-            out.append(chunk(body[at:at + size]))
-        at += size
+    head = head_bytes(record["status"], [("content-type", kind), ("transfer-encoding", "chunked")])
     first = re.search(rb"^data:[ ]*(.*?)\r?\n\r?\n", body, re.MULTILINE)
     if "error_in_stream" in record["tags"] and first and not is_error(first[1]):
         return Answer(head, chunk(body[:first.end()]), once_seen(client), chunk(body[first.end():]), b"0\r\n\r\n")
-    return Answer(head, b"".join(out) + b"0\r\n\r\n")
+    return Answer(head, b"".join(map(chunk, pieces_of(record, body))) + b"0\r\n\r\n")
 
 
 def events_of(stream):

@@ -47,6 +47,7 @@ struct streaming {
     uint32_t n_calls, cap_calls;
     uint32_t index; /* of the next block */
     bool started, refused;
+    bool sound, spoken;    /* audio came; and words of it */
     struct sl_buf refusal; /* own: inside */
     struct token_counts usage;
     enum neutral_finish finish;
@@ -354,10 +355,12 @@ static void take_refusal(struct streaming *s, const struct neutral_event *e)
     take_text(s, BK_TEXT, e, e->text);
 }
 
+/* Sound comes in pieces, some of which have words. */
 static void take_media(struct streaming *s, const struct neutral_event *e)
 {
-    struct sl_str text = e->is_audio ? (e->text.n > 0 ? e->text : SL_STR("[audio]")) : SL_STR("[image]");
-    take_text(s, BK_TEXT, e, text);
+    s->sound |= e->is_audio;
+    s->spoken |= e->is_audio && e->text.n > 0;
+    take_text(s, BK_TEXT, e, e->is_audio ? e->text : SL_STR("[image]"));
 }
 
 /* -- Calls -------------------------------------------------------------------------------------------------------------------------- */
@@ -523,6 +526,8 @@ void anthropic_stream_write_end(void *state)
     struct streaming *s = state;
     sl_arena_reset(&s->scratch);
     start(s, SL_STR_NONE);
+    if (s->sound && !s->spoken)
+        take_text(s, BK_TEXT, &(struct neutral_event){.kind = NE_TEXT, .block = UINT32_MAX}, SL_STR("[audio]"));
     while (s->head != NULL)
         close_head(s);
     struct token_counts usage = s->usage;

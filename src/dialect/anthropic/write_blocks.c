@@ -99,6 +99,10 @@ static void write_arguments(struct json_writer *w, struct sl_str raw, bool is_wr
         jw_raw(w, raw);
         return;
     }
+    if (valid && info.root == JSON_NULL && !is_wrapped) { /* how some models say that there are none */
+        jw_raw(w, SL_STR("{}"));
+        return;
+    }
     jw_open(w, '{');
     if (valid)
         jw_member_raw(w, SL_STR("value"), raw);

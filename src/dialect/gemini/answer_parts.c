@@ -214,9 +214,11 @@ static void write_logprobs(struct json_writer *w, const struct translation *t, s
 void gem_write_ending(struct json_writer *w, const struct translation *t, const struct gem_ending *e)
 {
     bool told = e->finish == FINISH_CONTENT_FILTER || e->finish == FINISH_OTHER || e->finish == FINISH_MALFORMED_CALL;
-    enum neutral_finish f = e->malformed ? FINISH_MALFORMED_CALL : e->finish;
+    bool malformed = e->malformed &&
+                     e->finish != FINISH_LENGTH; /* a call that the limit cut is no fault of the model */
+    enum neutral_finish f = malformed ? FINISH_MALFORMED_CALL : e->finish;
     jw_member_inside(w, SL_STR("finishReason"), gem_finish_word(f));
-    if (e->malformed)
+    if (malformed)
         jw_member_inside(w, SL_STR("finishMessage"),
                          SL_STR("The model called a function with arguments that are not JSON."));
     else if (told)

@@ -5,6 +5,7 @@ bool chat_answer_read(struct translation *t, struct sl_str body, const struct ne
 {
     struct chat_reader *r = chat_reader_new(t);
     r->to = to;
+    r->whole = true;
     if (!json_tree_read(&r->tree, body, &r->scratch))
         return false;
     const struct json_node *root = json_root(&r->tree);

@@ -173,10 +173,14 @@ static void take_part(struct chat_reader *r, uint32_t choice, const struct json_
         say_text(r, choice, text_of(r, v));
 }
 
-/* A text; a list of parts at Mistral and Cohere. */
+/* A text; a list of parts at Mistral and Cohere; at Cloudflare the JSON that was asked for, as a value. */
 static void take_content(struct chat_reader *r, uint32_t choice, const struct json_node *v)
 {
-    if (json_kind_of(v) == JSON_ARRAY) {
+    bool value = json_kind_of(v) == JSON_OBJECT && json_get(&r->tree, v, SL_STR("type")) == NULL &&
+                 json_get(&r->tree, v, SL_STR("text")) == NULL;
+    if (value)
+        say_text(r, choice, json_escape(json_raw_of(&r->tree, v), &r->scratch));
+    else if (json_kind_of(v) == JSON_ARRAY) {
         for (JSON_EACH(&r->tree, v, it))
             take_part(r, choice, it);
     } else {

@@ -74,6 +74,7 @@ struct chat_reader {
     struct chat_choice *choices[CHAT_CHOICES_MAX];
     uint32_t n_choices;
     bool started, failed, done, ended, too_much;
+    bool whole; /* an answer that is no stream */
     struct token_counts usage;
     struct sl_str tier;      /* inside */
     struct sl_str citations; /* raw: what the newest chunk cites at its top */

@@ -137,14 +137,16 @@ static void take_finish(struct chat_reader *r, struct chat_choice *c, const stru
             c->stop = r->t->req->stops[i];
 }
 
-/* delta; message where nothing came in deltas before (a whole answer, also one within a stream). Perplexity sends both. */
+/* In a stream delta; message where nothing came in deltas before (a whole answer within a stream). In a whole answer message.
+ * Perplexity sends both, in both. */
 static const struct json_node *output_of(struct chat_reader *r, const struct chat_choice *c,
                                          const struct json_node *choice)
 {
     const struct json_node *delta = json_get(&r->tree, choice, SL_STR("delta"));
-    if (delta != NULL || c->begun)
-        return delta;
-    return json_get(&r->tree, choice, SL_STR("message"));
+    const struct json_node *message = json_get(&r->tree, choice, SL_STR("message"));
+    if (r->whole)
+        return message != NULL ? message : delta;
+    return delta != NULL || c->begun ? delta : message;
 }
 
 /* False: it breaks the format. */

@@ -73,7 +73,7 @@ static void add_details(struct json_writer *w, const struct token_counts *c)
     jw_close(w, '}');
     jw_key(w, SL_STR("completion_tokens_details"));
     jw_open(w, '{');
-    jw_member_u64(w, SL_STR("reasoning_tokens"), c->reasoning);
+    jw_member_u64(w, SL_STR("reasoning_tokens"), c->reasoning < c->completion ? c->reasoning : c->completion);
     jw_member_u64(w, SL_STR("audio_tokens"), c->audio_completion);
     if (c->image_completion > 0)
         jw_member_u64(w, SL_STR("image_tokens"), c->image_completion);

@@ -67,7 +67,7 @@ static void write_usage(const struct answer_writing *s, struct json_writer *w)
     jw_member_u64(w, SL_STR("output_tokens"), u->completion);
     jw_key(w, SL_STR("output_tokens_details"));
     jw_open(w, '{');
-    jw_member_u64(w, SL_STR("reasoning_tokens"), u->reasoning);
+    jw_member_u64(w, SL_STR("reasoning_tokens"), u->reasoning < u->completion ? u->reasoning : u->completion);
     jw_close(w, '}');
     jw_member_u64(w, SL_STR("total_tokens"), u->prompt + u->completion);
     jw_close(w, '}');

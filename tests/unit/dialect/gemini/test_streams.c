@@ -364,21 +364,29 @@ static void survives_any_order(void **state)
     assert_true(sl_str_eq(one, SL_STR("call f {\"a\":1}\ncall g {\"value\":[1]}\ntext behind\nfinish 4")));
 }
 
-static void tells_broken_arguments(void **state)
+static struct sl_str broken_call(enum neutral_finish finish)
 {
-    (void)state;
     struct translation *t = translation("gemini", "openai", "gpt-4o");
     struct sl_buf out;
     sl_buf_init(&out, 1 << 20);
     void *w = gemini_stream_write_begin(t, &out);
     put(w, (struct neutral_event){.kind = NE_CALL_BEGIN, .call = 0, .id = SL_STR("a"), .name = SL_STR("f")});
     put(w, (struct neutral_event){.kind = NE_CALL_ARGS, .call = 0, .text = SL_STR("{oh")});
-    put(w, (struct neutral_event){.kind = NE_FINISH, .finish = FINISH_TOOL_CALLS});
+    put(w, (struct neutral_event){.kind = NE_FINISH, .finish = finish});
     gemini_stream_write_end(w);
     struct sl_str got = kept(&out);
     each_chunk_is_fine(got);
-    assert_true(sl_str_find_str(got, SL_STR("\"finishReason\":\"MALFORMED_FUNCTION_CALL\"")) > 0);
     assert_true(sl_str_find_str(got, SL_STR("oh")) < 0);
+    return got;
+}
+
+static void tells_broken_arguments(void **state)
+{
+    (void)state;
+    struct sl_str got = broken_call(FINISH_TOOL_CALLS);
+    assert_true(sl_str_find_str(got, SL_STR("\"finishReason\":\"MALFORMED_FUNCTION_CALL\"")) > 0);
+    got = broken_call(FINISH_LENGTH); /* cut by the limit, not broken by the model */
+    assert_true(sl_str_find_str(got, SL_STR("\"finishReason\":\"MAX_TOKENS\"")) > 0);
 }
 
 /* Nothing came and it was over: a client still gets its one candidate. */

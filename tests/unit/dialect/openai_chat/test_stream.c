@@ -313,6 +313,32 @@ static void test_legacy(void **state)
     chat_case_done(&c);
 }
 
+/* Whole answers as some servers make them (recorded, 2025 and 2026): text, finish, counts. */
+static void test_whole_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *events;
+    } cases[] = {
+        /* Perplexity: an empty delta beside the message */
+        {"{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"message\":{\"content\":\"Hi\"},"
+         "\"finish_reason\":\"stop\"}]}",
+         "text(Hi)"},
+        /* Cloudflare: the JSON that was asked for, as a value */
+        {"{\"choices\":[{\"index\":0,\"message\":{\"content\":{\"a\": 1}},\"finish_reason\":\"stop\"}]}",
+         "text({\\\"a\\\": 1})"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct chat_case c;
+        chat_case_init(&c, "openai", "openai", "compatible", "some-model");
+        const struct neutral_sink to = chat_case_sink(&c);
+        assert_true(openai_chat_codec.answer_read(&c.t, sl_str_c(cases[i].answer), &to));
+        if (sl_str_find_str(sl_buf_str(&c.log), sl_str_c(cases[i].events)) < 0)
+            fail_msg("no %s in " SL_STR_FMT, cases[i].events, SL_STR_ARG(sl_buf_str(&c.log)));
+        chat_case_done(&c);
+    }
+}
+
 /* -- Law (b): the assembled stream is the whole answer ------------------------------------------------------------------------------ */
 
 static struct sl_str as_answer(struct chat_case *c)
@@ -453,9 +479,9 @@ static void test_any_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_cuts),      cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_legacy),  cmocka_unit_test(test_assembled), cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_wrapped), cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_rows),   cmocka_unit_test(test_cuts),          cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_legacy), cmocka_unit_test(test_whole_answers), cmocka_unit_test(test_assembled),
+        cmocka_unit_test(test_stops),  cmocka_unit_test(test_wrapped),       cmocka_unit_test(test_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
