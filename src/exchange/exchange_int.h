@@ -134,6 +134,7 @@ struct exchange {
     struct error_facts refused;       /* why a candidate cannot take the request */
     struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
     struct exchange_media *media;     /* what is fetched for it by URL; NULL: nothing was; media.c */
+    bool without_reasoning;           /* a provider did not believe a signature: reasoning.c */
     struct sl_str dropped;            /* what the translation could not say */
     const struct http_response *head; /* borrow (of attempt); NULL until it came */
     bool answer_ok;                   /* 2xx */
@@ -239,6 +240,11 @@ enum patience {
 };
 void patience_set(struct exchange *x);               /* x->soft_due_ns, before a wait of TRY or RELAY */
 enum patience patience_of(const struct exchange *x); /* what is due now */
+/* reasoning.c */
+/* A refusal that one more try at the same target without earlier reasoning may heal: says so in t, and the request is without it. */
+bool reasoning_again(struct exchange *x, struct try *t);
+struct sl_str reasoning_note(struct exchange *x, struct sl_str dropped); /* what the client is told, in front of that */
+
 /* media.c */
 void media_ask(struct exchange *x,
                const struct media_wishes *wishes); /* they are to be fetched, or x->refused says why not */

@@ -369,6 +369,8 @@ static enum step next_try(struct exchange *x, struct try *t)
     struct retry_verdict v = retry_decide(&f);
     if (credential_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
+    else if (reasoning_again(x, t))
+        v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);

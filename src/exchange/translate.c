@@ -186,6 +186,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         x->translation = t;
     }
     x->usage_asked = x->pieces.usage_asked;
+    x->dropped = reasoning_note(x, x->dropped);
     return true;
 }
 
