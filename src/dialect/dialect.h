@@ -39,6 +39,10 @@
     X(RESPONSE_FORMAT, "response_format", -1)                                                                          \
     X(MAX_OUTPUT_TOKENS, "max_output_tokens", -1)                                                                      \
     X(INSTRUCTIONS, "instructions", -1)                                                                                \
+    X(STORE, "store", -1)                                                                                              \
+    X(PREVIOUS_RESPONSE_ID, "previous_response_id", -1)                                                                \
+    X(CONVERSATION, "conversation", -1)                                                                                \
+    X(BACKGROUND, "background", -1)                                                                                    \
     X(TEXT, "text", -1)                                                                                                \
     X(INCLUDE_USAGE, "include_usage", RM_STREAM_OPTIONS)                                                               \
     X(TEXT_FORMAT, "format", RM_TEXT)                                                                                  \
@@ -84,8 +88,10 @@ struct request_change {     /* what shall be different upstream */
     struct sl_str model;    /* the provider's name for it; empty or equal to the asked one: unchanged */
     struct sl_str platform; /* as in codec.h: "bedrock" and "vertex" want some members elsewhere; empty: none */
     struct sl_str betas; /* the client's anthropic-beta, joined by commas: Bedrock has them in the body; empty: none */
-    bool counts;          /* it is a count of tokens */
-    bool ask_usage; /* a stream shall report usage: sets stream_options.include_usage where the client did not */
+    bool counts;         /* it is a count of tokens */
+    bool ask_usage;      /* a stream shall report usage: sets stream_options.include_usage where the client did not */
+    bool no_store;       /* Responses: store is false whatever the client said */
+    bool restored;       /* Responses: what was stored here stands before its input (openai_responses.h) */
 };
 
 struct body_pieces {

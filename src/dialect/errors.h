@@ -51,6 +51,12 @@ enum error_retry {
     X(UNSUPPORTED, 400, "invalid_request_error", "unsupported_parameter", RETRY_NO,                                    \
       "The chosen model cannot do what a member asks for.")                                                            \
     X(MEDIA, 400, "invalid_request_error", "media_not_fetched", RETRY_NO, "A URL in the request cannot be fetched.")   \
+    X(RESPONSE_UNKNOWN, 404, "invalid_request_error", "response_not_found", RETRY_NO,                                  \
+      "There is no stored response of that id.")                                                                       \
+    X(PREVIOUS_UNKNOWN, 400, "invalid_request_error", "previous_response_not_found", RETRY_NO,                         \
+      "The previous response was not found.")                                                                          \
+    X(STORE_UNAVAILABLE, 503, "service_unavailable_error", "store_unavailable", RETRY_YES,                             \
+      "The gateway's store of responses cannot be read now. Try again.")                                               \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
     X(ENCODING_UNSUPPORTED, 415, "invalid_request_error", "unsupported_content_encoding", RETRY_NO,                    \

@@ -40,6 +40,13 @@ static const struct operation_row rows[OP_COUNT] = {
                       .repeatable = true,
                       .streams = true,
                       .generates = true},
+    [OP_RESPONSES_COUNT] = {.name = SL_STR_INIT("responses_count"),
+                            .upstream_path = SL_STR_INIT("/responses/input_tokens"),
+                            .needs_key = true,
+                            .body = true,
+                            .relayed = true,
+                            .repeatable = true,
+                            .counts = true},
     [OP_MESSAGES] = {.name = SL_STR_INIT("messages"),
                      .upstream_path = SL_STR_INIT("/messages"),
                      .needs_key = true,
@@ -70,14 +77,31 @@ static const struct operation_row rows[OP_COUNT] = {
                            .counts = true},
     [OP_MODELS_LIST] = {.name = SL_STR_INIT("models_list"), .needs_key = true},
     [OP_MODEL_GET] = {.name = SL_STR_INIT("model_get"), .needs_key = true},
+    [OP_RESPONSE_GET] =
+        {.name = SL_STR_INIT("responses_get"), .needs_key = true, .relayed = true, .repeatable = true, .stored = true},
+    [OP_RESPONSE_DELETE] = {.name = SL_STR_INIT("responses_delete"),
+                            .needs_key = true,
+                            .relayed = true,
+                            .stored = true},
+    [OP_RESPONSE_CANCEL] = {.name = SL_STR_INIT("responses_cancel"),
+                            .needs_key = true,
+                            .relayed = true,
+                            .repeatable = true,
+                            .stored = true},
+    [OP_RESPONSE_ITEMS] = {.name = SL_STR_INIT("responses_items"),
+                           .needs_key = true,
+                           .relayed = true,
+                           .repeatable = true,
+                           .stored = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
 enum path_tail {
     TAIL_NONE = 0,
     TAIL_ANY,
-    TAIL_MODEL
-}; /* nothing, anything, or a model's id may follow */
+    TAIL_MODEL,
+    TAIL_RESPONSE
+}; /* nothing, anything, a model's id, or a response's id and what to do with it may follow */
 
 struct path_row {
     struct sl_str first, second; /* segments; second empty: none */
@@ -127,7 +151,16 @@ static const struct path_row paths[] = {
      ERRORS_OPENAI},
     LATER("chat", "completions", "Reading stored chat completions", ERRORS_OPENAI),
     POST_RESPONSES("responses", "", OP_RESPONSES),
-    LATER("responses", "", "Reading stored responses", ERRORS_OPENAI),
+    POST_RESPONSES("responses", "input_tokens", OP_RESPONSES_COUNT),
+    LATER("responses", "compact", "Compaction of responses", ERRORS_RESPONSES),
+    {SL_STR_INIT("responses"),
+     {NULL, 0},
+     TAIL_RESPONSE,
+     OP_RESPONSE_GET,
+     HTTP_OTHER,
+     {NULL, 0},
+     {NULL, 0},
+     ERRORS_RESPONSES},
     LATER("conversations", "", "The Conversations API", ERRORS_OPENAI),
     POST_ANTHROPIC("messages", "", OP_MESSAGES),
     POST_ANTHROPIC("messages", "count_tokens", OP_MESSAGES_COUNT),
@@ -263,6 +296,36 @@ static bool take_verb(const struct http_request *r, struct operation_match *m)
     return false;
 }
 
+/* What may be done with a stored response. */
+static const struct {
+    struct sl_str verb;
+    enum http_method method;
+    enum operation op;
+    struct sl_str allow;
+} response_verbs[] = {
+    {{NULL, 0}, HTTP_GET, OP_RESPONSE_GET, SL_STR_INIT("GET, DELETE")},
+    {{NULL, 0}, HTTP_DELETE, OP_RESPONSE_DELETE, SL_STR_INIT("GET, DELETE")},
+    {SL_STR_INIT("cancel"), HTTP_POST, OP_RESPONSE_CANCEL, SL_STR_INIT("POST")},
+    {SL_STR_INIT("input_items"), HTTP_GET, OP_RESPONSE_ITEMS, SL_STR_INIT("GET")},
+};
+
+static void take_response(const struct http_request *r, const struct segments *s, size_t at, struct operation_match *m)
+{
+    struct sl_str verb = at + 2 < s->n ? s->v[at + 2] : SL_STR_NONE;
+    m->op = OP_NONE;
+    if (at + 3 < s->n || s->too_many)
+        return;
+    for (size_t i = 0; i < sizeof response_verbs / sizeof response_verbs[0]; i++) {
+        if (!sl_str_eq(verb, response_verbs[i].verb))
+            continue;
+        m->op = response_verbs[i].method == r->method ? response_verbs[i].op : OP_WRONG_METHOD;
+        m->allow = m->op == OP_WRONG_METHOD ? response_verbs[i].allow : SL_STR_NONE;
+        m->model = s->v[at + 1];
+        if (m->op != OP_WRONG_METHOD)
+            return;
+    }
+}
+
 static struct sl_str tail_of(struct sl_str path, const struct segments *s, size_t from)
 {
     const char *end = path.p + path.n;
@@ -313,6 +376,8 @@ struct operation_match operation_of(const struct http_request *r)
             m.errors = row->errors;
         m.op = row->method == HTTP_OTHER || row->method == r->method ? row->op : OP_WRONG_METHOD;
         m.allow = m.op == OP_WRONG_METHOD ? row->allow : SL_STR_NONE;
+        if (row->tail == TAIL_RESPONSE)
+            take_response(r, &s, at, &m);
         m.surface = row->surface;
         m.shape = shape_of(r, &m, row);
         return m;

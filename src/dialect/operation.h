@@ -16,14 +16,19 @@ enum operation {
     OP_CHAT,
     OP_COMPLETIONS,
     OP_EMBEDDINGS,
-    OP_RESPONSES,      /* OpenAI's Responses: create */
-    OP_MESSAGES,       /* Anthropic's Messages */
-    OP_MESSAGES_COUNT, /* its count_tokens */
-    OP_GENERATE,       /* Gemini's generateContent and streamGenerateContent */
-    OP_GENERATE_COUNT, /* its countTokens */
+    OP_RESPONSES,       /* OpenAI's Responses: create */
+    OP_RESPONSES_COUNT, /* its input_tokens */
+    OP_MESSAGES,        /* Anthropic's Messages */
+    OP_MESSAGES_COUNT,  /* its count_tokens */
+    OP_GENERATE,        /* Gemini's generateContent and streamGenerateContent */
+    OP_GENERATE_COUNT,  /* its countTokens */
     OP_MODELS_LIST,
     OP_MODEL_GET,
-    OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
+    OP_RESPONSE_GET, /* of one that is stored; these four are granted as OP_RESPONSES is */
+    OP_RESPONSE_DELETE,
+    OP_RESPONSE_CANCEL,
+    OP_RESPONSE_ITEMS, /* its input_items */
+    OP_NOT_SERVED,     /* a path of a known API that this gateway does not serve yet */
     OP_COUNT
 };
 
@@ -54,6 +59,7 @@ struct operation_row {
     bool streams;    /* `stream` may be asked for */
     bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
     bool counts;     /* only counts tokens: never billed, may be answered here */
+    bool stored;     /* about one stored response, named by the path: no body, never billed */
 };
 const struct operation_row *operation_row(enum operation op);
 /* By name, for grants ("chat"); -1: no such name. Only operations that a key can be granted. */
@@ -62,7 +68,8 @@ int operation_by_name(struct sl_str name);
 struct operation_match {
     enum operation op;
     enum error_format errors;
-    struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE...): the id, still percent-encoded; view of `path` */
+    struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., the response's in OP_RESPONSE_*): the id, still
+                            percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */

@@ -36,8 +36,15 @@ const struct dialect *dialect_find(struct sl_str name)
 const struct dialect *dialect_of(enum operation op)
 {
     static const struct sl_str names[OP_COUNT] = {
-        [OP_RESPONSES] = SL_STR_INIT("openai-responses"), [OP_MESSAGES] = SL_STR_INIT("anthropic"),
-        [OP_MESSAGES_COUNT] = SL_STR_INIT("anthropic"),   [OP_GENERATE] = SL_STR_INIT("gemini"),
+        [OP_RESPONSES] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSES_COUNT] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSE_GET] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSE_DELETE] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSE_CANCEL] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSE_ITEMS] = SL_STR_INIT("openai-responses"),
+        [OP_MESSAGES] = SL_STR_INIT("anthropic"),
+        [OP_MESSAGES_COUNT] = SL_STR_INIT("anthropic"),
+        [OP_GENERATE] = SL_STR_INIT("gemini"),
         [OP_GENERATE_COUNT] = SL_STR_INIT("gemini"),
     };
     const struct dialect *d = names[op].n > 0 ? dialect_find(names[op]) : NULL;

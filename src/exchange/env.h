@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/chunks.h"
+#include "base/id.h"
 #include "ledger/price.h"
 #include "limit/admit.h"
 #include "loop/loop.h"
@@ -38,8 +39,20 @@ struct media_policy {
     size_t n_hosts;
 };
 
+struct response_job;
+
+struct stored_policy { /* docs/internals/stored-responses.md */
+    bool off;          /* nothing is stored, here or at providers */
+    bool tenant_scope, synced;
+    int64_t keep_ns;
+    uint64_t max_bytes, per_key;
+    const struct sl_str *except; /* tenants */
+    size_t n_except;
+};
+
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
+    struct stored_policy stored;
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
     uint64_t body_bytes;         /* of a request, as received */
     uint64_t decoded_body_bytes; /* after content-encoding */
@@ -84,6 +97,7 @@ struct snapshot_provider {
     struct provider_login *login;  /* own; NULL: its keys are sent as they are */
     struct upstream_origin origin; /* origin.tls_ctx: ref */
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
+    bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
 };
 
 static inline struct snapshot *snapshot_ref(struct snapshot *s)
@@ -114,6 +128,9 @@ typedef void access_flush_f(void *owner, struct sl_buf *lines); /* takes the byt
 /* Asks the keeper to make the journal durable up to `upto`; exchange_synced(x, ok) is called later on this thread. */
 typedef bool journal_sync_f(void *owner, struct exchange *x, const struct journal_place *upto);
 
+/* A job for the store of responses: takes it until `done` has run on this thread. False: there is no store, the caller keeps it. */
+typedef bool stored_ask_f(void *owner, struct response_job *j);
+
 struct exchange_env {
     struct sl_loop *loop;              /* borrow */
     struct upstream *upstream;         /* borrow */
@@ -130,7 +147,8 @@ struct exchange_env {
     void (*access_began)(void *owner); /* the first line is in an empty buffer: flush it before long */
     journal_sync_f *journal_sync;      /* NULL: "synced" is not offered */
     void (*journal_sync_forget)(void *owner, struct exchange *x); /* x waits no more */
-    void *owner;                                                  /* for the two above */
+    stored_ask_f *stored_ask;                                     /* NULL: nothing is stored */
+    void *owner;                                                  /* for those above */
     struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came; NULL: there are none */
     unsigned worker;
     unsigned credential; /* rotates over a provider's keys */
@@ -148,5 +166,9 @@ void exchange_env_init(struct exchange_env *e, struct sl_loop *l);
 void exchange_env_done(struct exchange_env *e);
 void exchange_env_set_epoch(struct exchange_env *e, struct epoch *takes);
 void exchange_synced(struct exchange *x, bool ok);
+/* The store's answer to a job of stored_ask; takes it. */
+void exchange_stored(struct response_job *j);
+/* What runs in the background under that id is to end. */
+void exchange_stop_run(struct exchange_env *e, struct sl_id run);
 
 #endif

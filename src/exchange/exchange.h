@@ -23,6 +23,7 @@ struct exchange_env;
     X(READ_BODY, "read_body", step_read_body, DL_TOTAL)                                                                \
     X(ADMIT, "admit", step_admit, DL_TOTAL)                                                                            \
     X(QUEUE, "queue", step_queue, DL_QUEUE)                                                                            \
+    X(RECALL, "recall", step_recall, DL_TOTAL)                                                                         \
     X(PLAN, "plan", step_plan, DL_TOTAL)                                                                               \
     X(TRY, "try", step_try, DL_TOTAL)                                                                                  \
     X(MEDIA, "media", step_media, DL_TOTAL)                                                                            \
@@ -57,18 +58,19 @@ typedef enum step step_f(struct exchange *x);
 
 enum exchange_event { /* news, collected as bits in x->events */
     EV_START = 1 << 0,
-    EV_BODY = 1 << 1,       /* the request body is complete (or failed: x->body_bad) */
-    EV_HEAD = 1 << 2,       /* the attempt's head arrived */
-    EV_HELD = 1 << 3,       /* more of the answer is held: enough to commit */
-    EV_OVER = 1 << 4,       /* the attempt is over */
-    EV_ROOM = 1 << 5,       /* the client takes bytes again */
-    EV_GONE = 1 << 6,       /* the client is gone */
-    EV_DEADLINE = 1 << 7,   /* the state's deadline has passed */
-    EV_SYNCED = 1 << 8,     /* the keeper has flushed the journal up to our record */
-    EV_STREAM_END = 1 << 9, /* the stream's terminal event was seen */
-    EV_SLOT = 1 << 10,      /* a place became free */
-    EV_MEDIA = 1 << 11,     /* something that was asked for by URL is here, or will not come */
-    EV_CREDENTIAL = 1 << 12 /* the fetch of a token has ended */
+    EV_BODY = 1 << 1,        /* the request body is complete (or failed: x->body_bad) */
+    EV_HEAD = 1 << 2,        /* the attempt's head arrived */
+    EV_HELD = 1 << 3,        /* more of the answer is held: enough to commit */
+    EV_OVER = 1 << 4,        /* the attempt is over */
+    EV_ROOM = 1 << 5,        /* the client takes bytes again */
+    EV_GONE = 1 << 6,        /* the client is gone */
+    EV_DEADLINE = 1 << 7,    /* the state's deadline has passed */
+    EV_SYNCED = 1 << 8,      /* the keeper has flushed the journal up to our record */
+    EV_STREAM_END = 1 << 9,  /* the stream's terminal event was seen */
+    EV_SLOT = 1 << 10,       /* a place became free */
+    EV_MEDIA = 1 << 11,      /* something that was asked for by URL is here, or will not come */
+    EV_CREDENTIAL = 1 << 12, /* the fetch of a token has ended */
+    EV_STORED = 1 << 13      /* the store of responses has answered */
 };
 
 /* What listen/ serves: http_stream's app is &exchange_app with the struct exchange_env of the worker as its argument. */

@@ -13,6 +13,7 @@
 #include "ledger/entry.h"
 #include "ledger/settle.h"
 #include "loop/timer.h"
+#include "store/response_job.h"
 #include "telemetry/access.h"
 #include "telemetry/trace_context.h"
 #include "upstream/attempt.h"
@@ -48,7 +49,8 @@ try {
     const char *why;           /* retry_decide's reason for what came next */
     struct answer_error error; /* of fault; views of the attempt's answer and arena */
     struct sl_str provider_code, provider_request_id;
-    int64_t wait_ns; /* provider's hint; -1: none */
+    unsigned credential; /* which of the provider's */
+    int64_t wait_ns;     /* provider's hint; -1: none */
     int64_t pause_ns;
     int64_t first_token_ns;               /* since began; -1: none */
     struct token_counts counts;           /* as reported */
@@ -57,6 +59,24 @@ try {
     struct journal_place opened_at;
     bool is_open; /* an open record without its close */
     bool closed;
+};
+
+/* What the exchange has to do with stored responses (stored.c). */
+struct exchange_stored {
+    struct response_job *waiting; /* the keeper's: this exchange is its asker */
+    struct response_job *answer;  /* arena: the newest that came back; NULL: none yet */
+    struct response_job *chain;   /* arena: of previous_response_id, where the gateway has it */
+    bool asked_chain, asked_items;
+    struct sl_str id;       /* plain; of the path */
+    struct sl_str previous; /* plain; previous_response_id; empty: none */
+    struct sl_str *refs;    /* plain; ids of item_reference */
+    size_t n_refs;
+    struct sl_str provider;          /* has what the request goes on from: no other may be asked. Empty: any */
+    const unsigned char *credential; /* ... with this one */
+    struct sl_str own_body;          /* the request without what was put in front of its input */
+    bool restored;                   /* body_text is not what the client sent */
+    bool keep;                       /* the answer of the live attempt is to be stored */
+    struct sl_str begun_id;          /* of an answer that has only begun */
 };
 
 /* How SETTLE ends the answer. */
@@ -116,6 +136,9 @@ struct exchange {
     /* ADMIT */
     bool admitted;           /* holds a place */
     uint64_t estimate_input; /* tokens */
+
+    /* RECALL */
+    struct exchange_stored stored;
 
     /* PLAN */
     struct route_plan plan; /* arena */
@@ -228,6 +251,21 @@ bool translate_request(struct exchange *x, const struct route_candidate *c);
  * x->refused. */
 bool translate_counts_here(struct exchange *x);
 
+/* stored.c: stored responses; docs/internals/stored-responses.md */
+bool stored_recalls(const struct exchange *x); /* ADMIT: whether RECALL comes next */
+bool stored_fits_plan(
+    struct exchange *x); /* PLAN: false: x->refused says why none can go on with what it goes on from */
+unsigned stored_credential(struct exchange *x, const struct provider *p);
+void stored_decide(struct exchange *x, const struct snapshot_provider *p); /* before a candidate's body is made */
+bool stored_forbidden(const struct exchange *x); /* nothing of this caller's may be stored anywhere */
+void stored_hide(struct exchange *x);            /* from writers of other formats what is the gateway's to do */
+void stored_tell(struct exchange *x);            /* and lets the answer say it */
+/* What a provider is asked about a response that it has: method, path. */
+void stored_request(struct exchange *x, const struct provider *p, struct sl_str model, struct attempt_request *r);
+void stored_begun(struct exchange *x); /* RELAY begins: x->held has the first bytes */
+bool stored_keep(struct exchange *x);  /* SETTLE: true: EV_STORED will say when it is stored */
+void stored_forget(struct exchange *x);
+
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
 
@@ -281,7 +319,7 @@ void exchange_record(struct exchange *x);
 int64_t exchange_cost(const struct exchange *x);                   /* of all closed tries */
 void exchange_headers(struct exchange *x, struct http_headers *h); /* x-sluice-* and server-timing */
 
-step_f step_identify, step_read_body, step_admit, step_queue, step_plan, step_try, step_media, step_pause, step_relay,
-    step_respond, step_settle, step_done;
+step_f step_identify, step_read_body, step_admit, step_queue, step_recall, step_plan, step_try, step_media, step_pause,
+    step_relay, step_respond, step_settle, step_done;
 
 #endif

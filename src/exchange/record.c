@@ -221,12 +221,17 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_EMBEDDINGS:
         return TEL_OP_EMBEDDINGS;
     case OP_RESPONSES:
+    case OP_RESPONSE_GET:
+    case OP_RESPONSE_DELETE:
+    case OP_RESPONSE_CANCEL:
+    case OP_RESPONSE_ITEMS:
         return TEL_OP_RESPONSES;
     case OP_MESSAGES:
         return TEL_OP_MESSAGES;
     case OP_GENERATE:
         return TEL_OP_GENERATE;
     case OP_MESSAGES_COUNT:
+    case OP_RESPONSES_COUNT:
     case OP_GENERATE_COUNT:
         return TEL_OP_COUNT_TOKENS;
     case OP_MODELS_LIST:

@@ -288,7 +288,8 @@ static void check_waiting(const struct exchange *x)
     SL_DCHECK(x->deadline_due_ns != SL_NEVER);
     SL_DCHECK(sl_timer_is_armed(&x->deadline));
     SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait || x->credential_wait);
-    SL_DCHECK(x->state != XS_SETTLE || x->sync_wait);
+    SL_DCHECK(x->state != XS_SETTLE || x->sync_wait || x->stored.waiting != NULL);
+    SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL);
 }
 
 void exchange_run(struct exchange *x)

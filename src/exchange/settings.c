@@ -78,3 +78,37 @@ const struct cfg_section media_settings_section = {
              "Whether `hosts` may have private and loopback addresses: a store within your own network. Only together with "
              "`hosts`, since clients choose the URLs."},
         CFG_END}};
+
+static const struct cfg_word SCOPE[] = {
+    {"key", RESPONSES_OF_KEY, "the key that made it, and the one it was rotated to"},
+    {"tenant", RESPONSES_OF_TENANT, "every key of its tenant"},
+    {NULL, 0, NULL}};
+static const struct cfg_word WRITE[] = {
+    {"kept", RESPONSES_KEPT, "survives a crash of this process (kill -9)"},
+    {"synced", RESPONSES_SYNCED, "survives a crash of the machine; waits for the disk"},
+    {NULL, 0, NULL}};
+
+const struct cfg_section responses_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"store", CFG_BOOL_AT(struct responses_settings, store), .preset = "true",
+         .text = "Whether responses are stored as OpenAI stores them, unless a request says `store: false`. With `off` "
+                 "nothing is, here or at a provider: every answer says `store: false`, and `previous_response_id` is "
+                 "refused. Answers of providers with `zero_retention` are never stored."},
+        {"keep", CFG_DURATION_AT(struct responses_settings, keep_ns), .preset = "30d", .min = SL_SEC,
+         .max = 10 * 365 * 24 * 60 * SL_MIN,
+         .text = "How long a response is kept. What a newer one goes on from lives as long as that."},
+        {"max_bytes", CFG_SIZE_AT(struct responses_settings, max_bytes), .preset = "32MiB", .min = 1 << 10,
+         .max = 512 << 20,
+         .text =
+             "A response that is larger, with its own input, is not stored. A conversation of them may be ten times "
+             "as large."},
+        {"per_key", CFG_SIZE_AT(struct responses_settings, per_key), .preset = "1GiB", .min = 0,
+         .max = INT64_C(1) << 40, .flags = CFG_OFF,
+         .text = "What all responses of one key may take. Beyond it the oldest of that key are deleted."},
+        {"scope", CFG_ENUM_AT(struct responses_settings, scope, SCOPE), .preset = "key",
+         .text = "Who may read, continue and delete a response. Everybody else is told that it does not exist."},
+        {"write", CFG_ENUM_AT(struct responses_settings, write, WRITE), .preset = "kept",
+         .text = "How durable a response must be before the client gets the end of its answer."},
+        {"except", CFG_LIST_AT(struct responses_settings, except, CFG_STRING), .max = 10000,
+         .text = "Tenants for which nothing is stored, as with `store: off`."},
+        CFG_END}};

@@ -28,6 +28,25 @@ struct media_settings { /* docs/internals/media.md */
     bool allow_private;
 };
 
-extern const struct cfg_section exchange_settings_section, media_settings_section;
+enum responses_scope {
+    RESPONSES_OF_KEY = 0,
+    RESPONSES_OF_TENANT
+};
+enum responses_write {
+    RESPONSES_KEPT = 0,
+    RESPONSES_SYNCED
+};
+
+struct responses_settings {
+    bool store;
+    int64_t keep_ns;
+    uint64_t max_bytes; /* of one */
+    uint64_t per_key;   /* of all of one key; 0: any */
+    enum responses_scope scope;
+    enum responses_write write;
+    CFG_LIST_OF(struct sl_str) except; /* tenants */
+};
+
+extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section;
 
 #endif

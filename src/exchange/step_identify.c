@@ -157,9 +157,13 @@ enum step step_identify(struct exchange *x)
     }
     if (!x->op->relayed && x->match.op != OP_MODELS_LIST && x->match.op != OP_MODEL_GET)
         return refuse_path(x);
-    if (!grant_allows_operation(&x->key->grant, (int)x->match.op)) {
+    if (!grant_allows_operation(&x->key->grant, (int)(x->op->stored ? OP_RESPONSES : x->match.op))) {
         tel_refuse(x->env->tel, TEL_WHY_GRANT);
         return exchange_refuse(x, GE_OPERATION_NOT_GRANTED);
+    }
+    if (x->op->stored) {
+        exchange_goto(x, XS_ADMIT);
+        return STEP_GO;
     }
     return x->op->relayed ? start_body(x) : answer_models(x);
 }

@@ -102,7 +102,7 @@ enum step step_admit(struct exchange *x)
                                     &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = r.retry_after_ns});
     }
     x->admitted = true;
-    exchange_goto(x, XS_PLAN);
+    exchange_goto(x, stored_recalls(x) ? XS_RECALL : XS_PLAN);
     return STEP_GO;
 }
 
@@ -132,6 +132,8 @@ enum step step_plan(struct exchange *x)
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
     switch (route_plan(x->snap->policy, &ask, x->a, &x->plan)) {
     case ROUTE_OK:
+        if (!stored_fits_plan(x))
+            return exchange_refuse_with(x, &x->refused);
         if (translate_counts_here(x)) {
             if (x->refused.error != GE_NONE)
                 return exchange_refuse_with(x, &x->refused);

@@ -124,7 +124,8 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
             exchange_wake(x, EV_HELD);
         }
     }
-    if (r == RELAY_LIMIT || r == RELAY_BROKEN || x->seen->saw_error)
+    bool error = x->seen->saw_error && !x->op->stored; /* a failure that is replayed is no failure */
+    if (r == RELAY_LIMIT || r == RELAY_BROKEN || error)
         break_off(x, r == RELAY_LIMIT ? OUT_TOO_LARGE : r == RELAY_BROKEN ? OUT_MALFORMED : OUT_STREAM_ERROR);
     else if (r != RELAY_MORE)
         exchange_wake(x, EV_STREAM_END);
@@ -284,6 +285,8 @@ enum outcome relay_verdict(struct exchange *x)
         return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
     if (x->translation != NULL)
         return verdict_foreign(x);
+    if (x->op->stored)
+        return OUT_OK; /* whatever became of the response that it tells of */
     if (x->committed)
         return verdict_unheld(x);
     x->dialect->answer_decode(sl_chunks_flat(&x->held), &x->answer);
@@ -376,6 +379,7 @@ static void send_held(struct exchange *x)
 
 static void begin_relay(struct exchange *x)
 {
+    stored_begun(x);
     relay_send_head(x, x->out_stream ? HTTP_LENGTH_NONE : x->head->content_length);
     send_held(x);
     bool full = http_stream_room(x->stream) == 0;

@@ -57,17 +57,27 @@ static void begin(struct exchange *x)
     x->admitted = false;
 }
 
+/* For the close record's disk, for the store of responses. Not for ever, and not for a client that has gone. */
+static bool waits(const struct exchange *x)
+{
+    if ((x->events & (EV_DEADLINE | EV_GONE)) != 0)
+        return false;
+    return (x->sync_wait && (x->events & EV_SYNCED) == 0) || x->stored.waiting != NULL;
+}
+
 enum step step_settle(struct exchange *x)
 {
     if (!x->settling) {
         begin(x);
-        if (waits_for_disk(x))
+        bool stores = stored_keep(x);
+        if (waits_for_disk(x) || stores)
             return STEP_WAIT;
     }
-    if (x->sync_wait && (x->events & (EV_SYNCED | EV_DEADLINE | EV_GONE)) == 0) {
-        x->events = 0;
+    if (waits(x)) {
+        x->events &= EV_SYNCED;
         return STEP_WAIT;
     }
+    stored_forget(x);
     if (x->sync_wait && (x->events & EV_SYNCED) == 0) /* the record is kept, only not flushed in time */
         x->env->journal_sync_forget(x->env->owner, x);
     x->sync_wait = false;

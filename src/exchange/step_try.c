@@ -45,13 +45,14 @@ static void start_attempt(struct exchange *x, struct try *t)
     struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
     char *parent = sl_arena_alloc(a, TRACE_PARENT_TEXT);
     trace_parent_text(&child, parent);
+    t->credential = stored_credential(x, &t->at->provider);
     const struct provider_call call = {
         .client = &x->req->headers,
-        .credential = x->env->credential++,
+        .credential = t->credential,
         .authorization = x->authorization,
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
-        .body = true,
+        .body = !x->op->stored,
         .foreign = x->translation != NULL,
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
@@ -81,6 +82,8 @@ static void start_attempt(struct exchange *x, struct try *t)
         .n_body = x->pieces.n,
         .deadlines = x->snap->deadlines,
     };
+    if (x->op->stored)
+        stored_request(x, &t->at->provider, t->candidate->model, r);
     r->deadlines.total_due_ns = x->total_due_ns;
     if (!x->facts.stream)
         r->deadlines.first_byte_ns = x->snap->set.answer_ns;

@@ -139,6 +139,8 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
         .counts = x->op->counts,
         .betas = p->kind->platform.n > 0 ? betas_of(x) : SL_STR_NONE,
         .ask_usage = x->facts.stream && p->kind->stream_usage,
+        .no_store = x->match.op == OP_RESPONSES && stored_forbidden(x),
+        .restored = x->stored.restored,
     };
     x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
     if (x->pieces.notes == NULL || x->pieces.notes->n == 0)
@@ -159,6 +161,12 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     const struct provider *p = &x->snap->providers[c->provider_index].provider;
     x->translation = NULL;
     x->dropped = SL_STR_NONE;
+    if (x->op->stored) { /* RECALL has found out that it speaks this format */
+        x->up = x->dialect;
+        x->pieces = (struct body_pieces){.n = 0};
+        return true;
+    }
+    stored_decide(x, &x->snap->providers[c->provider_index]);
     x->up = translate_dialect(x, p, c->model);
     if (x->up == NULL) {
         x->refused = (struct error_facts){
@@ -176,12 +184,14 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         if (!read_neutral(x))
             return false;
         struct translation *t = new_translation(x, x->up, p, c->model);
+        stored_hide(x);
         if (!write_foreign(x, t, &x->pieces))
             return false;
         if (t->wishes != NULL && t->wishes->n > 0) {
             media_ask(x, t->wishes);
             return false;
         }
+        stored_tell(x);
         note_losses(x, t);
         x->translation = t;
     }

@@ -7,7 +7,7 @@
 
 bool try_append_open(struct exchange *x, struct try *t)
 {
-    if (x->op->counts) /* costs nothing: no money to write down */
+    if (x->op->counts || x->op->stored) /* costs nothing: no money to write down */
         return true;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {
@@ -69,7 +69,7 @@ static bool was_refused(const struct try *t)
 
 static void settle(struct exchange *x, struct try *t)
 {
-    if (x->op->counts) {
+    if (x->op->counts || x->op->stored) {
         t->settled = (struct settlement){.billed = false};
         return;
     }

@@ -50,6 +50,10 @@ static void slow_work(struct keeper *k)
         return;
     k->slow_due_ns = now + KEEPER_IDLE_MS * SL_MS;
     look_at_keys(k);
+    if (now >= k->sweep_due_ns) {
+        k->sweep_due_ns = now + KEEPER_SWEEP_MS * SL_MS;
+        keeper_responses_sweep(k);
+    }
     for (unsigned i = 0; i < k->n_ticks; i++)
         k->ticks[i].f(k->ticks[i].arg);
 }
@@ -139,6 +143,11 @@ bool keeper_sync(struct keeper *k, struct keeper_sync *r)
     return sl_mailbox_post(k->mailbox, &r->msg);
 }
 
+static void on_jobs_task(struct sl_task *t)
+{
+    keeper_responses_run(SL_CONTAINER_OF(t, struct keeper, jobs_task));
+}
+
 /* -- Access log ----------------------------------------------------------------------------------------------------- */
 
 static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fail)
@@ -224,6 +233,7 @@ static void on_stop(struct sl_msg *m, void *receiver)
     sl_timer_cancel(&k->loop, &k->timer);
     sl_watch_close(k->notify);
     sl_mailbox_close(k->mailbox);
+    keeper_responses_done(k);
     sl_loop_stop(&k->loop);
 }
 
@@ -248,6 +258,8 @@ static void prepare_messages(struct keeper *k)
     k->bell.arg = k;
     sl_timer_init(&k->timer, on_timer);
     sl_task_init(&k->sync_task, on_sync_task);
+    sl_task_init(&k->jobs_task, on_jobs_task);
+    sl_list_init(&k->runs);
 }
 
 static enum sl_err start_thread(struct keeper *k, struct sl_fail *fail)
@@ -270,6 +282,8 @@ static enum sl_err open_parts(struct keeper *k, struct sl_fail *fail)
         e = line_file_open(&k->lines, k->o.access_path, k->o.access_max_bytes, k->o.access_keep, fail);
     if (e == SL_OK)
         e = store_open_sqlite(state_dir_path(k->o.state, "ledger.db").text, STORE_WRITE, &k->store, fail);
+    if (e == SL_OK)
+        e = keeper_responses_start(k, fail);
     if (e == SL_OK)
         e = keeper_journal_start(k, fail);
     if (e == SL_OK && k->o.on_store != NULL)

@@ -23,13 +23,15 @@
 
 #define KEEPER_BUSY_MS 50
 #define KEEPER_IDLE_MS 1000
+#define KEEPER_SWEEP_MS 5000                  /* between looks for stored responses that have expired */
 #define KEEPER_OPEN_ROW_MS 2000               /* an attempt open for so long gets its row although not closed */
 #define KEEPER_LINES_MAX (UINT64_C(64) << 20) /* access-log bytes waiting for the keeper, at most */
 
 struct keeper;
 struct store;
 struct sl_buf;
-struct key_table; /* auth/key.h */
+struct key_table;    /* auth/key.h */
+struct response_job; /* store/response_job.h */
 
 struct keeper_options {
     struct state_dir *state;   /* borrow (until stopped); open; the keeper locks it */
@@ -97,6 +99,10 @@ struct keeper_sync {
     enum sl_err result; /* SL_OK; SL_EIO: could not be made durable */
 };
 bool keeper_sync(struct keeper *k, struct keeper_sync *r); /* false: stopped */
+
+/* A job on the stored responses: the keeper's until its `done` has run on the thread of reply_to, which must stay open until
+ * then. False: stopped, the caller keeps it. */
+bool keeper_response(struct keeper *k, struct response_job *j);
 
 /* Takes the bytes, whole lines for the access log, and leaves an empty buffer (of memory that was used before, when there is
  * some). False: dropped (too much waiting, or stopped) and counted. */

@@ -9,6 +9,7 @@
 #include "main/ingest.h"
 #include "main/keeper.h"
 #include "main/line_file.h"
+#include "store/response_job.h"
 
 #define KEEPER_TICKS_MAX 8u
 
@@ -44,6 +45,11 @@ struct keeper {
     uint64_t keys_version;
     struct line_file lines;
     bool lines_failing;
+    struct response_job *jobs; /* newest first */
+    struct sl_task jobs_task;
+    struct sl_list runs; /* keeper_responses.c: what runs in the background */
+    bool responses_failing;
+    int64_t sweep_due_ns;
     struct keeper_tick ticks[KEEPER_TICKS_MAX];
     unsigned n_ticks;
     uint64_t undecodable; /* as told before */
@@ -63,6 +69,11 @@ bool keeper_journal_has_news(struct keeper *k);
 void keeper_journal_sync(struct keeper *k);   /* serves k->waiting */
 bool keeper_journal_finish(struct keeper *k); /* the writers have ended; false: something is left */
 void keeper_journal_prepare(struct keeper *k);
+
+enum sl_err keeper_responses_start(struct keeper *k, struct sl_fail *fail); /* what ran before runs no more */
+void keeper_responses_run(struct keeper *k);                                /* k->jobs */
+void keeper_responses_sweep(struct keeper *k);
+void keeper_responses_done(struct keeper *k);
 
 static inline void keeper_count(_Atomic uint64_t *c, uint64_t n) /* the keeper is the only writer */
 {

@@ -52,6 +52,7 @@ struct settings {
     struct resilience_settings resilience;
     struct exchange_settings relay;
     struct media_settings media;
+    struct responses_settings responses;
     CFG_LIST_OF(struct provider_settings) providers; /* in the order of the file; at least one */
     CFG_LIST_OF(struct model_settings) models;       /* in the order of the file */
 

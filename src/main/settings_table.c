@@ -56,6 +56,8 @@ const struct cfg_section settings_root = {
          .text = "How much of an answer is held in memory."},
         {"media", CFG_SECTION_AT(struct settings, media, &media_settings_section),
          .text = "What clients name by URL and providers do not fetch."},
+        {"responses", CFG_SECTION_AT(struct settings, responses, &responses_settings_section),
+         .text = "Stored responses of OpenAI's Responses API."},
         {"limits", CFG_SECTION_AT(struct settings, limits, &limit_settings_section),
          .text = "What the process takes on."},
         {"upstream", CFG_SECTION_AT(struct settings, upstream, &upstream_settings_section),

@@ -305,6 +305,14 @@ static void fill_plain(struct full_snapshot *f)
         .settle_ns = 2 * SL_SEC,
         .close_synced = s->ledger.close == LEDGER_SYNCED,
         .full_refuses = s->ledger.on_full == LEDGER_REFUSE,
+        .stored = {.off = !s->responses.store,
+                   .tenant_scope = s->responses.scope == RESPONSES_OF_TENANT,
+                   .synced = s->responses.write == RESPONSES_SYNCED,
+                   .keep_ns = s->responses.keep_ns,
+                   .max_bytes = s->responses.max_bytes,
+                   .per_key = s->responses.per_key,
+                   .except = s->responses.except.v,
+                   .n_except = s->responses.except.n},
     };
     f->s.retry = (struct retry_policy){
         .attempts = s->resilience.retry.attempts,
@@ -337,6 +345,7 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         struct snapshot_provider *p = &f->s.providers[i];
         fill_provider(&f->arena, &s->providers.v[i], &p->provider);
         p->price_provider = p->provider.kind->prices.n > 0 ? p->provider.kind->prices : s->providers.v[i].name;
+        p->keeps_nothing = s->providers.v[i].zero_retention;
         f->s.n_providers = i + 1;
         e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
         if (e == SL_OK)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "main/gateway.h"
 #include "sim/sim.h"
+#include "store/response_job.h"
 #include "tls/context.h"
 
 #define ARENA_BLOCKS 4096u /* 16 MiB of blocks at most stay cached */
@@ -94,6 +95,29 @@ static void forget_sync(void *owner, struct exchange *x)
     }
 }
 
+/* ---- stored responses ---- */
+
+static void on_stored(struct response_job *j, void *receiver)
+{
+    (void)receiver;
+    exchange_stored(j);
+}
+
+static void on_stop_run(struct sl_id run, void *receiver)
+{
+    struct worker *w = receiver;
+    exchange_stop_run(&w->env, run);
+}
+
+static bool ask_stored(void *owner, struct response_job *j)
+{
+    struct worker *w = owner;
+    j->reply_to = w->mailbox;
+    j->done = on_stored;
+    j->stop = on_stop_run;
+    return keeper_response(w->gateway->keeper, j);
+}
+
 /* ---- making one ---- */
 
 static struct upstream *make_upstream(struct worker *w)
@@ -134,6 +158,7 @@ static void init_clients(struct worker *w)
     e->worker = w->index;
     e->journal_sync = ask_sync;
     e->journal_sync_forget = forget_sync;
+    e->stored_ask = ask_stored;
     e->access_began = on_first_line;
     e->access_flush = g->settings->log.access.path.n > 0 ? give_lines : NULL;
     exchange_env_set_epoch(e,

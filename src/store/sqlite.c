@@ -102,8 +102,8 @@ enum sl_err sqlite_fail(struct sqlite_store *q, const char *what, struct sl_fail
 sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement which, struct sl_fail *fail)
 {
     sqlite3_stmt **st = &q->statements[which];
-    if (*st == NULL &&
-        sqlite3_prepare_v3(q->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
+    const char *sql = statement_sql[which] != NULL ? statement_sql[which] : sqlite_response_sql[which];
+    if (*st == NULL && sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
         (void)sqlite_fail(q, "prepare a statement for", fail);
         return NULL;
     }
@@ -498,13 +498,23 @@ static const struct store_ops ops = {
     .each_key = sqlite_each_key,
     .version = version,
     .usage = sqlite_usage,
+    .put_response = sqlite_put_response,
+    .find_response = sqlite_find_response,
+    .find_response_item = sqlite_find_response_item,
+    .response_chain = sqlite_response_chain,
+    .delete_response = sqlite_delete_response,
+    .cancel_response = sqlite_cancel_response,
+    .extend_responses = sqlite_extend_responses,
+    .sweep_responses = sqlite_sweep_responses,
+    .lose_responses = sqlite_lose_responses,
 };
 
 /* journal_size_limit: a WAL that grew in a burst is cut back. cache_size: an idle process stays small.
- * page_size holds for a database that is made now: fewer pages are split and checkpointed. */
+ * page_size holds for a database that is made now: fewer pages are split and checkpointed. secure_delete: what was deleted
+ * of a stored response is not to be found in the file. */
 #define PRAGMAS                                                                                                        \
     "PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2048; PRAGMA trusted_schema = OFF;"     \
-    "PRAGMA journal_size_limit = 16777216;"
+    "PRAGMA journal_size_limit = 16777216; PRAGMA secure_delete = ON;"
 
 #define LOOKASIDE_BYTES 4096
 #define LOOKASIDE_PLACES 32

@@ -25,6 +25,21 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_EXPIRE_KEY,
     SQ_EACH_KEY,
     SQ_VERSION,
+    SQ_PUT_RESPONSE,
+    SQ_UPDATE_RESPONSE,
+    SQ_RESPONSE_ROW,
+    SQ_PUT_CONTENT,
+    SQ_PUT_ITEM,
+    SQ_FIND_RESPONSE,
+    SQ_FIND_ITEM,
+    SQ_RESPONSE_AT,
+    SQ_DELETE_RESPONSE,
+    SQ_CANCEL_RESPONSE,
+    SQ_EXTEND_RESPONSE,
+    SQ_SWEEP_RESPONSES,
+    SQ_LOSE_RESPONSES,
+    SQ_KEY_ROOM,
+    SQ_OLDEST_RESPONSE,
     SQ_COUNT
 };
 
@@ -73,6 +88,22 @@ enum sl_err sqlite_expire_key(struct store *s, struct sl_id id, int64_t expires_
 enum sl_err sqlite_rotate_key(struct store *s, const struct store_key *fresh, int64_t old_expires_ns,
                               struct sl_fail *fail);
 enum sl_err sqlite_each_key(struct store *s, store_key_f *f, void *arg, struct sl_fail *fail);
+
+/* sqlite_responses.c */
+extern const char *const sqlite_response_sql[SQ_COUNT]; /* NULL: a statement of another file */
+enum sl_err sqlite_put_response(struct store *s, const struct store_response_put *p, struct sl_fail *fail);
+enum sl_err sqlite_find_response(struct store *s, const struct store_response_owner *o, struct sl_str id,
+                                 store_response_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_find_response_item(struct store *s, const struct store_response_owner *o, struct sl_str item,
+                                      store_response_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_response_chain(struct store *s, const struct store_response_owner *o, int64_t row,
+                                  store_response_f *f, void *arg, bool *out_whole, struct sl_fail *fail);
+enum sl_err sqlite_delete_response(struct store *s, int64_t row, struct sl_fail *fail);
+enum sl_err sqlite_cancel_response(struct store *s, int64_t row, struct sl_fail *fail);
+enum sl_err sqlite_extend_responses(struct store *s, int64_t row, int64_t expires_ns, struct sl_fail *fail);
+enum sl_err sqlite_sweep_responses(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n,
+                                   struct sl_fail *fail);
+enum sl_err sqlite_lose_responses(struct store *s, uint64_t *out_n, struct sl_fail *fail);
 
 /* sqlite_usage.c */
 enum sl_err sqlite_usage_setup(struct sqlite_store *q, struct sl_fail *fail); /* registers sum_exact */

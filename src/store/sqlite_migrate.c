@@ -37,6 +37,33 @@ static const char *const steps[] = {
     " rotated_from BLOB,"
     " models TEXT NOT NULL DEFAULT '', operations TEXT NOT NULL DEFAULT ''"
     ") WITHOUT ROWID;",
+    /* 2: stored responses. The small rows apart from the large contents: times change without writing those again.
+     * AUTOINCREMENT: the number of a deleted row, which `previous` of another may have, is never given again. */
+    "CREATE TABLE responses ("
+    " response INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL, key_id BLOB NOT NULL, tenant TEXT NOT NULL,"
+    " state INTEGER NOT NULL, made_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+    " provider TEXT NOT NULL, credential BLOB, model TEXT NOT NULL,"
+    " previous INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL,"
+    " UNIQUE (id, key_id));"
+    "CREATE INDEX responses_due ON responses(expires_ns);"
+    "CREATE INDEX responses_of_key ON responses(key_id, response);"
+    "CREATE INDEX responses_running ON responses(state) WHERE state = 1;"
+    "CREATE TABLE response_contents (response INTEGER PRIMARY KEY, body BLOB NOT NULL, input BLOB NOT NULL);"
+    "CREATE TABLE response_items ("
+    " item TEXT NOT NULL, key_id BLOB NOT NULL, response INTEGER NOT NULL,"
+    " PRIMARY KEY (item, key_id)) WITHOUT ROWID;"
+    "CREATE INDEX response_items_of ON response_items(response);"
+    "CREATE TABLE response_room (key_id BLOB PRIMARY KEY NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TRIGGER response_made AFTER INSERT ON responses BEGIN"
+    " INSERT INTO response_room VALUES (new.key_id, new.bytes)"
+    " ON CONFLICT (key_id) DO UPDATE SET bytes = bytes + excluded.bytes; END;"
+    "CREATE TRIGGER response_grew AFTER UPDATE OF bytes ON responses BEGIN"
+    " UPDATE response_room SET bytes = bytes + new.bytes - old.bytes WHERE key_id = new.key_id; END;"
+    "CREATE TRIGGER response_gone AFTER DELETE ON responses BEGIN"
+    " UPDATE response_room SET bytes = bytes - old.bytes WHERE key_id = old.key_id;"
+    " DELETE FROM response_contents WHERE response = old.response;"
+    " DELETE FROM response_items WHERE response = old.response; END;",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -100,6 +100,46 @@ struct store_key {
     struct sl_str models, operations; /* comma-separated; empty: all */
 };
 
+/* Responses ------------------------------------------------------------------------------------------------------ */
+
+/* OpenAI's stored responses (docs/internals/stored-responses.md). A row belongs to the key that made it. */
+enum store_response_state { /* numbers are stored */
+    STORE_RESPONSE_PIN = 0, /* a provider has it: no content here */
+    STORE_RESPONSE_RUNS = 1,
+    STORE_RESPONSE_ENDED = 2,
+    STORE_RESPONSE_CANCELLED = 3,
+    STORE_RESPONSE_LOST = 4 /* ran when the process died */
+};
+
+#define STORE_CREDENTIAL_BYTES 8u
+
+struct store_response {
+    struct sl_str id; /* as clients name it; at most 512 bytes */
+    struct sl_id key;
+    struct sl_str tenant;
+    enum store_response_state state;
+    int64_t made_ns, expires_ns; /* wall */
+    struct sl_str provider;      /* empty for a row of ours */
+    unsigned char credential[STORE_CREDENTIAL_BYTES];
+    struct sl_str model;
+    int64_t row, previous;     /* of the database; previous 0: none */
+    struct sl_str body, input; /* JSON: the object, its own input items */
+};
+
+struct store_response_owner {
+    struct sl_id key;     /* this one, and those that were rotated to it */
+    struct sl_str tenant; /* and all of this tenant's; empty: none but the key's */
+    int64_t now_ns;       /* what has expired is not there */
+};
+
+struct store_response_put {
+    struct store_response r;
+    const struct sl_str *items; /* ids of items in body and input */
+    size_t n_items;
+    uint64_t per_key;  /* the key's oldest are deleted until all its rows hold no more; 0: any */
+    bool only_running; /* changes the row that runs, or nothing */
+};
+
 /* Usage ---------------------------------------------------------------------------------------------------------- */
 
 enum store_by {
@@ -130,6 +170,7 @@ struct store_usage_row {
 typedef bool store_attempt_f(void *arg, const struct store_attempt *a);
 typedef bool store_key_f(void *arg, const struct store_key *k);
 typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
+typedef bool store_response_f(void *arg, const struct store_response *r);
 
 /* The seam -------------------------------------------------------------------------------------------------------- */
 
@@ -166,6 +207,27 @@ struct store_ops {
 
     enum sl_err (*usage)(struct store *s, const struct store_usage_query *q, store_usage_f *f, void *arg,
                          struct sl_fail *fail);
+
+    /* Responses. Writing happens between begin and commit. put: SL_ENOENT where only_running found none. find: by id;
+     * SL_ENOENT: none that this owner may see. find_item: the row that has the item of that id. chain: the row of that
+     * number and those before it, newest first; f gives false to stop; *out_whole false: one before it is gone. delete:
+     * SL_ENOENT. cancel: only what runs; the row as it then is. */
+    enum sl_err (*put_response)(struct store *s, const struct store_response_put *p, struct sl_fail *fail);
+    enum sl_err (*find_response)(struct store *s, const struct store_response_owner *o, struct sl_str id,
+                                 store_response_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*find_response_item)(struct store *s, const struct store_response_owner *o, struct sl_str item,
+                                      store_response_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*response_chain)(struct store *s, const struct store_response_owner *o, int64_t row,
+                                  store_response_f *f, void *arg, bool *out_whole, struct sl_fail *fail);
+    enum sl_err (*delete_response)(struct store *s, int64_t row, struct sl_fail *fail);
+    enum sl_err (*cancel_response)(struct store *s, int64_t row, struct sl_fail *fail);
+    /* Lets the row and those before it live at least until then. */
+    enum sl_err (*extend_responses)(struct store *s, int64_t row, int64_t expires_ns, struct sl_fail *fail);
+    /* Deletes at most `most` rows that have expired. */
+    enum sl_err (*sweep_responses)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n,
+                                   struct sl_fail *fail);
+    /* What still runs belonged to a process that died. */
+    enum sl_err (*lose_responses)(struct store *s, uint64_t *out_n, struct sl_fail *fail);
 };
 
 struct store {

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 
-#define EDITS_MAX (RM_OURS + 2) /* our members, the model, stream_options */
+#define EDITS_MAX (RM_OURS + 3) /* our members, the model, stream_options, store */
 
 struct edit {
     size_t from, to; /* of the body */
@@ -24,6 +24,7 @@ static void cut_ours(struct edits *e, const struct request_facts *f);
 static void set_model(struct edits *e, const struct request_facts *f, struct sl_str model, bool options,
                       struct sl_arena *a);
 static bool set_include_usage(struct edits *e, const struct request_facts *f, bool *out_options);
+static void set_no_store(struct edits *e, const struct request_facts *f);
 static void make_pieces(const struct edits *e, struct sl_str body, struct sl_arena *a, struct body_pieces *out);
 
 void openai_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
@@ -35,6 +36,8 @@ void openai_request_encode_same(const struct request_facts *f, struct sl_str bod
     if (change->ask_usage && f->stream && f->include_usage != SAID_YES)
         out->usage_asked = set_include_usage(&e, f, &options);
     set_model(&e, f, change->model, options, a);
+    if (change->no_store)
+        set_no_store(&e, f);
     cut_ours(&e, f);
     make_pieces(&e, body, a, out);
 }
@@ -87,6 +90,15 @@ static bool set_include_usage(struct edits *e, const struct request_facts *f, bo
         return false;
     add(e, usage->from, usage->to, SL_STR("true"));
     return true;
+}
+
+static void set_no_store(struct edits *e, const struct request_facts *f)
+{
+    const struct json_member *store = &f->at[RM_STORE];
+    if (store->kind == JSON_ABSENT)
+        add(e, f->at[RM_MODEL].to, f->at[RM_MODEL].to, SL_STR(",\"store\":false"));
+    else if (store->kind != JSON_FALSE)
+        add(e, store->from, store->to, SL_STR("false"));
 }
 
 static void cut_ours(struct edits *e, const struct request_facts *f)

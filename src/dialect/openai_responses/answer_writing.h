@@ -105,7 +105,8 @@ void write_output_note(struct json_writer *w, const struct output_note *note);
 enum response_status {
     RS_IN_PROGRESS = 0,
     RS_ENDED,
-    RS_FAILED
+    RS_FAILED,
+    RS_QUEUED
 };
 void write_response_object(struct answer_writing *s, struct json_writer *w, enum response_status status,
                            const struct error_facts *error);

@@ -13,6 +13,7 @@ const struct dialect_codec openai_responses_codec = {
     .stream_write = responses_stream_write,
     .stream_write_end = responses_stream_write_end,
     .stream_write_error = responses_stream_write_error,
+    .count_write = responses_count_write,
     .caps = responses_caps,
 };
 

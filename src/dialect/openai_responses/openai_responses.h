@@ -89,4 +89,62 @@ void responses_stream_object(void *state, struct sl_buf *out);
 /* Two JSON arrays as one. */
 void responses_items_concat(struct sl_str first, struct sl_str second, struct sl_buf *out);
 
+/* -- What is stored (stored.c) -------------------------------------------------------------------------------------- */
+
+#define RESPONSE_ID_MAX 512u
+/* Whether a text can be the id of a response or an item: [A-Za-z0-9_.:-], 1 to RESPONSE_ID_MAX bytes. */
+bool responses_id_is(struct sl_str plain);
+
+/* The response that an answer is: of a body, or of the last event of a stream. Views of `said` and the arena. */
+struct responses_kept {
+    struct sl_str object; /* raw */
+    struct sl_str id;     /* plain */
+    bool stored;          /* it does not say store: false */
+    const struct sl_str *items;
+    size_t n_items; /* ids of its output */
+};
+/* False: none that could be stored (no object, no id that may be one). */
+bool responses_kept_read(struct sl_str said, struct sl_arena *a, struct responses_kept *out);
+
+/* The id of a response whose answer has only begun; a view of `said`; empty: not there yet. */
+struct sl_str responses_id_peek(struct sl_str said);
+
+struct responses_turn {  /* of a conversation, oldest first */
+    struct sl_str body;  /* the object */
+    struct sl_str input; /* its own input items: JSON array */
+};
+/* What stands before the next input: input and output of all turns, without ids where an item can do without. */
+void responses_turns_items(const struct responses_turn *turns, size_t n, struct sl_arena *a, struct sl_buf *out);
+/* The items of all turns by their ids: responses_index_find is the responses_find_item of an index. */
+struct responses_index;
+struct responses_index *responses_index_new(const struct responses_turn *turns, size_t n, struct sl_arena *a);
+struct sl_str responses_index_find(void *index, struct sl_str id);
+
+/* GET input_items: of turns[n - 1] the input, of those before input and output. */
+struct responses_page {
+    uint64_t limit; /* 1 to 100 */
+    bool ascending;
+    struct sl_str after; /* plain; empty: from the start */
+};
+/* query: as in the URL. False: *out_refusal. */
+bool responses_page_read(struct sl_str query, struct sl_arena *a, struct responses_page *out,
+                         struct request_refusal *out_refusal);
+/* False: there is no item `after`. */
+bool responses_page_write(const struct responses_turn *turns, size_t n, const struct responses_page *page,
+                          struct sl_arena *a, struct sl_buf *out);
+
+/* The object with another status; message: not empty: an error with code server_error. False: it is no object. */
+bool responses_object_as(struct sl_str object, struct sl_str status, struct sl_str message, struct sl_arena *a,
+                         struct sl_buf *out);
+bool responses_is_background(struct sl_str object, struct sl_arena *a);
+/* The object of a run that has only begun. req: read from its body; id: as the translation's. */
+void responses_queued_write(const struct neutral_request *req, struct sl_str id, int64_t created_s, struct sl_arena *a,
+                            struct sl_buf *out);
+void responses_deleted_write(struct sl_str id, struct sl_buf *out);
+void responses_count_write(uint64_t tokens, struct sl_buf *out);
+
+/* Ids of the items that input refers to ("item_reference"), in the arena; at most REFERENCES_MAX. */
+#define REFERENCES_MAX 1000u
+size_t responses_references(struct sl_str body, struct sl_arena *a, struct sl_str **out_ids);
+
 #endif

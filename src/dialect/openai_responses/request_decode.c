@@ -17,7 +17,7 @@ bool responses_request_decode(enum operation op, struct sl_str body, struct sl_a
     if (!openai_request_decode(op, body, a, f, out_refusal))
         return false;
     const struct json_member *at = f->at;
-    f->stream = at[RM_STREAM].kind == JSON_TRUE; /* whatever the operation's row says of other formats */
+    f->stream = op == OP_RESPONSES && at[RM_STREAM].kind == JSON_TRUE;
     f->max_output = count_of(body, &at[RM_MAX_OUTPUT_TOKENS]);
     f->n = 1;
     f->json_output = at[RM_TEXT_FORMAT].kind == JSON_OBJECT;
@@ -30,19 +30,22 @@ bool responses_request_decode(enum operation op, struct sl_str body, struct sl_a
 
 /* -- The same for a provider of this format ------------------------------------------------------------------------- */
 
-/* Reasoning that another vendor's model sealed, when the conversation was there before: this provider would refuse it. */
-static bool is_foreign(const struct json_tree *t, const struct json_node *item)
+/* Reasoning that another vendor's model sealed, when the conversation was there before: this provider would refuse it. Of what
+ * was stored here also such that nobody sealed: it has an id that this provider never gave. */
+static bool is_foreign(const struct json_tree *t, const struct json_node *item, bool restored)
 {
+    struct sl_str sealed = json_get_inside(t, item, SL_STR("encrypted_content"));
     return json_text_is(t, json_get(t, item, SL_STR("type")), SL_STR("reasoning")) &&
-           sl_str_starts(json_get_inside(t, item, SL_STR("encrypted_content")), SL_STR("slc1."));
+           (sl_str_starts(sealed, SL_STR("slc1.")) || (restored && sealed.n == 0));
 }
 
 /* The body without such items; the body itself where there are none. */
-static struct sl_str without_foreign(struct sl_str body, const struct json_member *input, struct sl_arena *a)
+static struct sl_str without_foreign(struct sl_str body, const struct json_member *input, bool restored,
+                                     struct sl_arena *a)
 {
     struct json_tree t;
     bool any = false;
-    if (input->kind != JSON_ARRAY || sl_str_find_str(body, SL_STR("\"slc1.")) < 0 ||
+    if (input->kind != JSON_ARRAY || (!restored && sl_str_find_str(body, SL_STR("\"slc1.")) < 0) ||
         !json_tree_read(&t, json_raw(body, input), a))
         return body;
     char *out = sl_arena_alloc(a, body.n + 1);
@@ -50,7 +53,7 @@ static struct sl_str without_foreign(struct sl_str body, const struct json_membe
     memcpy(out, body.p, n);
     for (JSON_EACH(&t, json_root(&t), it)) {
         struct sl_str raw = json_raw_of(&t, it);
-        if (is_foreign(&t, it)) {
+        if (is_foreign(&t, it, restored)) {
             any = true;
             continue;
         }
@@ -70,7 +73,7 @@ void responses_request_encode_same(const struct request_facts *f, struct sl_str 
     struct request_change mine = *change;
     struct request_refusal ignored;
     mine.ask_usage = false; /* the terminal event always has it */
-    struct sl_str kept = without_foreign(body, &f->at[RM_INPUT], a);
+    struct sl_str kept = without_foreign(body, &f->at[RM_INPUT], change->restored, a);
     if (kept.p != body.p) {
         struct request_facts *again = SL_ARENA_NEW(a, struct request_facts);
         if (responses_request_decode(f->op, kept, a, again, &ignored)) { /* as it could be before */

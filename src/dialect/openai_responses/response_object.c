@@ -92,7 +92,9 @@ static struct sl_str tier_of(const struct answer_writing *s)
 static void write_status(const struct answer_writing *s, struct json_writer *w, enum response_status status)
 {
     struct sl_str word = SL_STR("in_progress");
-    if (status == RS_FAILED)
+    if (status == RS_QUEUED)
+        word = SL_STR("queued");
+    else if (status == RS_FAILED)
         word = SL_STR("failed");
     else if (status == RS_ENDED)
         word = answer_is_incomplete(s) ? SL_STR("incomplete") : SL_STR("completed");
@@ -175,14 +177,14 @@ void write_response_object(struct answer_writing *s, struct json_writer *w, enum
     jw_key(w, SL_STR("created_at"));
     jw_i64(w, s->t->created_s);
     write_status(s, w, status);
-    jw_member_bool(w, SL_STR("background"), false);
+    jw_member_bool(w, SL_STR("background"), s->t->req != NULL && s->t->req->background);
     write_error(w, error);
     write_incomplete(s, w, status);
     for (size_t i = 0; i < COUNT(before_output); i++)
         jw_member_raw(w, before_output[i].name, asked(s, before_output[i].name, before_output[i].otherwise));
     write_model(s, w);
     jw_key(w, SL_STR("output"));
-    if (status == RS_IN_PROGRESS)
+    if (status == RS_IN_PROGRESS || status == RS_QUEUED)
         jw_raw(w, SL_STR("[]"));
     else
         write_output_list(s, w);

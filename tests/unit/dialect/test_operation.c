@@ -77,7 +77,17 @@ static const struct {
     {HTTP_POST, "/v1/responses", OP_RESPONSES, ERRORS_RESPONSES},
     {HTTP_POST, "/responses/", OP_RESPONSES, ERRORS_RESPONSES},
     {HTTP_GET, "/v1/responses", OP_WRONG_METHOD, ERRORS_RESPONSES},
-    {HTTP_GET, "/v1/responses/resp_1/input_items", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/responses/resp_1", OP_RESPONSE_GET, ERRORS_RESPONSES},
+    {HTTP_GET, "/responses/resp_1/", OP_RESPONSE_GET, ERRORS_RESPONSES},
+    {HTTP_DELETE, "/v1/responses/resp_1", OP_RESPONSE_DELETE, ERRORS_RESPONSES},
+    {HTTP_POST, "/v1/responses/resp_1", OP_WRONG_METHOD, ERRORS_RESPONSES},
+    {HTTP_POST, "/v1/responses/resp_1/cancel", OP_RESPONSE_CANCEL, ERRORS_RESPONSES},
+    {HTTP_GET, "/v1/responses/resp_1/cancel", OP_WRONG_METHOD, ERRORS_RESPONSES},
+    {HTTP_GET, "/v1/responses/resp_1/input_items", OP_RESPONSE_ITEMS, ERRORS_RESPONSES},
+    {HTTP_GET, "/v1/responses/resp_1/input_items/x", OP_NONE, ERRORS_RESPONSES},
+    {HTTP_GET, "/v1/responses/resp_1/steer", OP_NONE, ERRORS_RESPONSES},
+    {HTTP_POST, "/v1/responses/input_tokens", OP_RESPONSES_COUNT, ERRORS_RESPONSES},
+    {HTTP_POST, "/v1/responses/compact", OP_NOT_SERVED, ERRORS_RESPONSES},
     {HTTP_GET, "/v1/chat/completions/chatcmpl-1", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
     {HTTP_POST, "/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
@@ -121,7 +131,8 @@ static void paths(void **state)
             fail_msg("%d %s: operation %d, errors %d", rows[i].method, rows[i].path, m.op, m.errors);
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
-        bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT;
+        bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
+                       operation_row(m.op)->stored;
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
         assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);
@@ -180,11 +191,11 @@ static void properties(void **state)
         struct sl_str path =
             dialect_upstream_path(dialect_of((enum operation)op), (enum operation)op, SL_STR("m"), false, &a);
         bool own = op <= OP_EMBEDDINGS || dialect_of((enum operation)op) != dialect_of(OP_CHAT);
-        if (own)
+        if (own && !row->stored)
             assert_int_equal(row->relayed, path.n > 0);
         sl_arena_done(&a);
         if (row->relayed)
-            assert_true(row->body && row->needs_key);
+            assert_true((row->body || row->stored) && row->needs_key);
         if (row->streams)
             assert_true(row->relayed);
         assert_non_null(dialect_of((enum operation)op));

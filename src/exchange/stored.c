@@ -1,0 +1,275 @@
+/* Stored responses outside of RECALL: which candidates may go on, what a provider is asked, and SETTLE's part, which gives the
+ * store what came. docs/internals/stored-responses.md. */
+#include "base/log.h"
+#include "dialect/openai_responses/openai_responses.h"
+#include "exchange/exchange_int.h"
+#include "http/url.h"
+
+#define INPUT_BYTES ((size_t)1 << 30)
+
+/* ---- who may ---- */
+
+bool stored_forbidden(const struct exchange *x)
+{
+    const struct stored_policy *set = &x->snap->set.stored;
+    for (size_t i = 0; i < set->n_except; i++)
+        if (sl_str_eq(set->except[i], x->key->tenant))
+            return true;
+    return set->off;
+}
+
+void stored_decide(struct exchange *x, const struct snapshot_provider *p)
+{
+    x->stored.keep = x->match.op == OP_RESPONSES && x->env->stored_ask != NULL && !p->keeps_nothing &&
+                     x->facts.at[RM_STORE].kind != JSON_FALSE && !stored_forbidden(x);
+}
+
+/* ---- between formats ---- */
+
+void stored_hide(struct exchange *x)
+{
+    struct neutral_request *n = x->neutral;
+    if (x->match.op != OP_RESPONSES)
+        return;
+    n->previous_response_id = SL_STR_NONE;
+    if (x->env->stored_ask == NULL)
+        return;
+    n->store = x->stored.keep ? SAID_NOTHING
+                              : SAID_NO; /* what a provider of another format stores nobody can ask for */
+}
+
+void stored_tell(struct exchange *x)
+{
+    struct neutral_request *n = x->neutral;
+    if (x->match.op != OP_RESPONSES || x->env->stored_ask == NULL)
+        return;
+    n->store = x->stored.keep ? SAID_YES : SAID_NO;
+    if (x->stored.chain != NULL)
+        n->previous_response_id = x->stored.previous; /* its bytes need no escaping: responses_id_is */
+}
+
+/* ---- PLAN ---- */
+
+static bool goes_on(const struct exchange *x, const struct route_candidate *c)
+{
+    const struct provider *p = &x->snap->providers[c->provider_index].provider;
+    return sl_str_eq(c->provider, x->stored.provider) &&
+           sl_str_eq(provider_dialect(p, x->dialect->name, c->model), x->dialect->name);
+}
+
+bool stored_fits_plan(struct exchange *x)
+{
+    struct route_plan *plan = &x->plan;
+    uint32_t n = 0;
+    if (x->stored.provider.n == 0)
+        return true;
+    for (uint32_t i = 0; i < plan->n; i++) {
+        struct route_candidate c = plan->candidates[i];
+        if (goes_on(x, &c)) {
+            plan->candidates[n++] = c;
+        } else if (plan->n_excluded < ROUTE_CANDIDATES_MAX) {
+            c.why = "another provider has the previous response";
+            plan->excluded[plan->n_excluded++] = c;
+        }
+    }
+    plan->n = n;
+    if (n > 0)
+        return true;
+    x->refused = (struct error_facts){
+        .error = GE_MEMBER_VALUE,
+        .param = x->stored.previous.n > 0 ? SL_STR("previous_response_id") : SL_STR("input"),
+        .message =
+            sl_arena_printf(x->a,
+                            "What this request goes on from is stored by a provider that does not serve the model "
+                            "'" SL_STR_FMT "': ask for a model of that provider, or send the whole input.",
+                            SL_STR_ARG(sl_str_head(x->facts.model, 200))),
+    };
+    return false;
+}
+
+/* ---- TRY ---- */
+
+static void digest_of(const struct exchange *x, const struct provider *p, unsigned i,
+                      unsigned char out[STORE_CREDENTIAL_BYTES])
+{
+    unsigned char whole[KEY_DIGEST_BYTES] = {0};
+    if (p->n_credentials > 0)
+        key_digest_prepared(x->env->pepper, sl_secret_expose(&p->credentials[i % p->n_credentials]), whole);
+    memcpy(out, whole, STORE_CREDENTIAL_BYTES);
+}
+
+/* The one that made what the request goes on from; another of the same account where that one is configured no more. */
+unsigned stored_credential(struct exchange *x, const struct provider *p)
+{
+    unsigned char digest[STORE_CREDENTIAL_BYTES];
+    for (unsigned i = 0; x->stored.provider.n > 0 && i < p->n_credentials; i++) {
+        digest_of(x, p, i, digest);
+        if (memcmp(digest, x->stored.credential, sizeof digest) == 0)
+            return i;
+    }
+    return x->env->credential++;
+}
+
+/* Of the query only what is known: it may have the client's key in it. */
+static void add_query(struct sl_buf *b, struct sl_str query)
+{
+    static const struct sl_str passed[] = {
+        SL_STR_INIT("include"), SL_STR_INIT("include[]"), SL_STR_INIT("include%5B%5D"),
+        SL_STR_INIT("stream"),  SL_STR_INIT("limit"),     SL_STR_INIT("starting_after"),
+        SL_STR_INIT("order"),   SL_STR_INIT("after"),     SL_STR_INIT("include_obfuscation"),
+        SL_STR_INIT("before"),  SL_STR_INIT("beta"),
+    };
+    char sep = sl_str_find(sl_buf_str(b), '?') >= 0 ? '&' : '?';
+    struct sl_str name, value;
+    while (url_query_next(&query, &name, &value)) {
+        for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+            if (!sl_str_eq(name, passed[i]))
+                continue;
+            sl_buf_addf(b, "%c" SL_STR_FMT "=" SL_STR_FMT, sep, SL_STR_ARG(name), SL_STR_ARG(value));
+            sep = '&';
+        }
+    }
+}
+
+void stored_request(struct exchange *x, const struct provider *p, struct sl_str model, struct attempt_request *r)
+{
+    enum operation op = x->match.op;
+    struct sl_arena *a = &x->attempt_arena;
+    const char *verb = op == OP_RESPONSE_CANCEL ? "/cancel" : op == OP_RESPONSE_ITEMS ? "/input_items" : "";
+    struct sl_str path = sl_arena_printf(a, "/responses/" SL_STR_FMT "%s", SL_STR_ARG(x->stored.id), verb);
+    struct sl_buf b;
+    sl_buf_init(&b, 65536);
+    sl_buf_adds(&b, provider_path(p, path, model, a));
+    add_query(&b, x->req->query);
+    r->path = sl_arena_str(a, sl_buf_str(&b));
+    sl_buf_done(&b);
+    r->method = op == OP_RESPONSE_CANCEL ? SL_STR("POST") : op == OP_RESPONSE_DELETE ? SL_STR("DELETE") : SL_STR("GET");
+    r->body = NULL;
+    r->n_body = 0;
+}
+
+/* ---- RELAY ---- */
+
+/* An answer that passes as it comes is seen whole by nobody: its id is all that is remembered of it, unless its last event says
+ * more. */
+void stored_begun(struct exchange *x)
+{
+    if (x->stored.keep && x->translation == NULL && x->answer_ok)
+        x->stored.begun_id = sl_arena_str(x->a, responses_id_peek(sl_chunks_flat(&x->held)));
+}
+
+/* ---- SETTLE ---- */
+
+static struct response_job *put_job(struct exchange *x, const struct try *t, enum store_response_state state,
+                                    struct sl_str id)
+{
+    struct response_job *j = response_job_new(RJ_PUT);
+    const struct stored_policy *set = &x->snap->set.stored;
+    int64_t now = sl_loop_wall(x->env->loop);
+    j->synced = set->synced;
+    j->put.per_key = set->per_key;
+    j->put.r = (struct store_response){
+        .id = sl_arena_str(&j->a, id),
+        .key = x->key->id,
+        .tenant = sl_arena_str(&j->a, x->key->tenant),
+        .state = state,
+        .made_ns = now,
+        .expires_ns = now + set->keep_ns,
+        .model = sl_arena_str(&j->a, t->candidate->model),
+        .previous = x->stored.chain != NULL && state != STORE_RESPONSE_PIN ? x->stored.chain->r.row : 0,
+    };
+    return j;
+}
+
+static void put_items(struct response_job *j, const struct responses_kept *k)
+{
+    struct sl_str *items = sl_arena_alloc(&j->a, (k->n_items + 1) * sizeof *items);
+    for (size_t i = 0; i < k->n_items; i++)
+        items[i] = sl_arena_str(&j->a, k->items[i]);
+    j->put.items = items;
+    j->put.n_items = k->n_items;
+}
+
+/* What the client is told as a whole or at its end. */
+static struct sl_str said_at_end(struct exchange *x)
+{
+    if (x->out_stream && x->final_text.n > 0)
+        return x->final_text;
+    return sl_chunks_flat(&x->held);
+}
+
+static struct response_job *pin_job(struct exchange *x, const struct try *t)
+{
+    struct responses_kept k;
+    if (t->outcome != OUT_OK)
+        return NULL;
+    if (!responses_kept_read(said_at_end(x), x->a, &k))
+        k = (struct responses_kept){.id = x->stored.begun_id, .stored = true};
+    if (!k.stored || !responses_id_is(k.id))
+        return NULL;
+    struct response_job *j = put_job(x, t, STORE_RESPONSE_PIN, k.id);
+    j->put.r.provider = sl_arena_str(&j->a, t->candidate->provider);
+    digest_of(x, &t->at->provider, t->credential, j->put.r.credential);
+    put_items(j, &k);
+    return j;
+}
+
+static struct response_job *own_job(struct exchange *x, const struct try *t)
+{
+    struct responses_kept k;
+    char id[SL_ID_TEXT];
+    struct sl_buf input;
+    if (!responses_kept_read(said_at_end(x), x->a, &k))
+        return NULL;
+    sl_id_text(x->id, id);
+    sl_buf_init(&input, INPUT_BYTES);
+    struct sl_str own = x->stored.own_body.n > 0 ? x->stored.own_body : x->body_text;
+    struct response_job *j = NULL;
+    if (responses_input_items(own, sl_str_c(id), x->a, &input) && !input.over) {
+        if (k.object.n + input.n > x->snap->set.stored.max_bytes) {
+            SL_LOG(SL_LOG_WARN, "responses.too_large", SL_LI("bytes", (int64_t)(k.object.n + input.n)));
+        } else {
+            j = put_job(x, t, STORE_RESPONSE_ENDED, k.id);
+            j->put.r.body = sl_arena_str(&j->a, k.object);
+            j->put.r.input = sl_arena_str(&j->a, sl_buf_str(&input));
+            put_items(j, &k);
+        }
+    }
+    sl_buf_done(&input);
+    return j;
+}
+
+/* What was deleted there is not to be asked for again. */
+static struct response_job *drop_job(struct exchange *x, const struct try *t)
+{
+    if (x->match.op != OP_RESPONSE_DELETE || t->outcome != OUT_OK)
+        return NULL;
+    struct response_job *j = response_job_new(RJ_DROP);
+    j->id = sl_arena_str(&j->a, x->stored.id);
+    j->owner = (struct store_response_owner){.key = x->key->id, .now_ns = sl_loop_wall(x->env->loop)};
+    if (x->snap->set.stored.tenant_scope)
+        j->owner.tenant = sl_arena_str(&j->a, x->key->tenant);
+    return j;
+}
+
+bool stored_keep(struct exchange *x)
+{
+    const struct try *t = try_current(x);
+    struct response_job *j = NULL;
+    if (t == NULL || !x->answer_ok || x->final_kind != FINAL_ANSWER)
+        return false;
+    if (x->op->stored)
+        j = drop_job(x, t);
+    else if (x->stored.keep)
+        j = x->translation != NULL ? own_job(x, t) : pin_job(x, t);
+    if (j == NULL)
+        return false;
+    bool gone = x->stream->gone;
+    j->asker = gone ? NULL : x;
+    if (!x->env->stored_ask(x->env->owner, j)) {
+        response_job_free(j);
+        return false;
+    }
+    x->stored.waiting = gone ? NULL : j;
+    return !gone;
+}

@@ -1,0 +1,164 @@
+/* Jobs on the store of responses: see response_job.h. */
+#include "store/response_job.h"
+
+#include "base/mem.h"
+
+#define TURNS_FIRST 8u
+
+struct response_job *response_job_new(enum response_job_kind kind)
+{
+    struct response_job *j = SL_NEW(struct response_job);
+    j->kind = kind;
+    sl_arena_init(&j->a, NULL);
+    return j;
+}
+
+void response_job_free(struct response_job *j)
+{
+    if (j == NULL)
+        return;
+    sl_arena_done(&j->a);
+    sl_free(j);
+}
+
+/* -- Gathering rows ------------------------------------------------------------------------------------------------- */
+
+struct gathering {
+    struct response_job *j;
+    size_t cap;
+    uint64_t bytes;
+    bool over;
+};
+
+static void keep_row(struct response_job *j, const struct store_response *r)
+{
+    struct sl_arena *a = &j->a;
+    j->r = *r;
+    j->r.id = sl_arena_str(a, r->id);
+    j->r.tenant = sl_arena_str(a, r->tenant);
+    j->r.provider = sl_arena_str(a, r->provider);
+    j->r.model = sl_arena_str(a, r->model);
+    j->r.body = sl_arena_str(a, r->body);
+    j->r.input = sl_arena_str(a, r->input);
+}
+
+static bool on_found(void *arg, const struct store_response *r)
+{
+    keep_row(arg, r);
+    return false;
+}
+
+static bool has_turn(const struct response_job *j, int64_t row)
+{
+    for (size_t i = 0; i < j->n_turns; i++)
+        if (j->turns[i].row == row)
+            return true;
+    return false;
+}
+
+static bool on_turn(void *arg, const struct store_response *r)
+{
+    struct gathering *g = arg;
+    struct response_job *j = g->j;
+    if (j->kind == RJ_ITEMS && (j->r.row == 0 || r->state == STORE_RESPONSE_PIN))
+        keep_row(j, r);
+    if (has_turn(j, r->row))
+        return true;
+    g->bytes += r->body.n + r->input.n;
+    if (j->max_bytes > 0 && g->bytes > j->max_bytes) {
+        g->over = true;
+        return false;
+    }
+    if (j->n_turns == g->cap) {
+        g->cap = g->cap > 0 ? 2 * g->cap : TURNS_FIRST;
+        struct response_turn *more = sl_arena_alloc(&j->a, g->cap * sizeof *more);
+        if (j->n_turns > 0)
+            memcpy(more, j->turns, j->n_turns * sizeof *more);
+        j->turns = more;
+    }
+    j->turns[j->n_turns++] = (struct response_turn){
+        .row = r->row,
+        .pin = r->state == STORE_RESPONSE_PIN,
+        .body = sl_arena_str(&j->a, r->body),
+        .input = sl_arena_str(&j->a, r->input),
+    };
+    return true;
+}
+
+static void turn_round(struct response_job *j)
+{
+    for (size_t i = 0, k = j->n_turns; i + 1 < k; i++) {
+        struct response_turn t = j->turns[i];
+        j->turns[i] = j->turns[--k];
+        j->turns[k] = t;
+    }
+}
+
+/* -- Kinds ---------------------------------------------------------------------------------------------------------- */
+
+static enum sl_err find(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    return s->ops->find_response(s, &j->owner, j->id, on_found, j, fail);
+}
+
+static enum sl_err chain(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    struct gathering g = {.j = j};
+    bool whole = false;
+    enum sl_err e = find(j, s, fail);
+    if (e != SL_OK || j->r.state == STORE_RESPONSE_PIN)
+        return e;
+    e = s->ops->response_chain(s, &j->owner, j->r.row, on_turn, &g, &whole, fail);
+    turn_round(j);
+    if (e == SL_OK)
+        j->found = g.over ? RF_TOO_LARGE : whole ? RF_OK : RF_BROKEN;
+    return e;
+}
+
+static enum sl_err items(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    struct gathering g = {.j = j};
+    for (size_t i = 0; i < j->n_items; i++) {
+        enum sl_err e = s->ops->find_response_item(s, &j->owner, j->items[i], on_turn, &g, fail);
+        if (e != SL_OK)
+            return e;
+    }
+    if (g.over)
+        j->found = RF_TOO_LARGE;
+    return SL_OK;
+}
+
+static enum sl_err remove_one(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = find(j, s, fail);
+    if (e != SL_OK || (j->kind == RJ_DELETE && j->r.state == STORE_RESPONSE_PIN))
+        return e;
+    return s->ops->delete_response(s, j->r.row, fail);
+}
+
+static enum sl_err cancel(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = find(j, s, fail);
+    if (e != SL_OK || j->r.state != STORE_RESPONSE_RUNS)
+        return e;
+    e = s->ops->cancel_response(s, j->r.row, fail);
+    if (e == SL_OK)
+        j->r.state = STORE_RESPONSE_CANCELLED;
+    return e;
+}
+
+bool response_job_run(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    typedef enum sl_err run_f(struct response_job *, struct store *, struct sl_fail *);
+    static run_f *const kinds[] = {
+        [RJ_FIND] = find,         [RJ_CHAIN] = chain,     [RJ_ITEMS] = items,
+        [RJ_DELETE] = remove_one, [RJ_DROP] = remove_one, [RJ_CANCEL] = cancel,
+    };
+    j->found = RF_OK;
+    enum sl_err e = j->kind == RJ_PUT ? s->ops->put_response(s, &j->put, fail) : kinds[j->kind](j, s, fail);
+    if (e == SL_ENOENT)
+        j->found = RF_NONE;
+    else if (e != SL_OK)
+        j->found = RF_FAILED;
+    return e == SL_OK || e == SL_ENOENT;
+}
