@@ -156,6 +156,7 @@ static void codex_object(struct json_writer *w, const struct model_row *r)
     jw_member_bool(w, SL_STR("supported_in_api"), true);
     jw_member_u64(w, SL_STR("priority"), 1);
     jw_member_bool(w, SL_STR("support_verbosity"), false);
+    jw_member_inside(w, SL_STR("apply_patch_tool_type"), SL_STR("freeform")); /* without it the tool is not offered */
     jw_member_raw(w, SL_STR("truncation_policy"), SL_STR("{\"mode\":\"bytes\",\"limit\":10000}"));
     jw_member_raw(w, SL_STR("experimental_supported_tools"), SL_STR("[]"));
     jw_member_inside(w, SL_STR("base_instructions"), SL_STR("You are a coding agent."));

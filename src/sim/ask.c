@@ -69,6 +69,7 @@ static void close_turn(struct sim_ask *a)
     } else {
         a->order = SL_STR_NONE;
         a->rounds = 0;
+        a->script = false;
     }
     a->called = false;
 }
@@ -106,9 +107,11 @@ static void note_user(struct sim_ask *a, struct sl_str text)
 {
     struct sim_ordered calls[SIM_TOOLS_MAX];
     unsigned n;
+    bool script = sim_script_is(text);
     a->last = text;
-    if (sim_order_read(a, text, 0, calls, &n) == 0)
+    if (!script && (a->script || sim_order_read(a, text, 0, calls, &n) == 0))
         return;
+    a->script = script;
     a->order = text;
     a->rounds = 0;
     a->n_given = 0;
@@ -177,7 +180,7 @@ static void add_call(struct sim_ask *a, const struct sim_ordered *o)
     struct sl_str arguments = o->arguments;
     if (c->n_tools == SIM_TOOLS_MAX)
         return;
-    if (o->offer->custom)
+    if (o->offer->custom && !(a->script && arguments.n > 0))
         arguments = SL_STR("[simulated] input");
     else if (arguments.n == 0 && yyjson_is_obj(o->offer->schema))
         arguments = example_of(c, o->offer->schema);
@@ -196,7 +199,9 @@ static void choose_calls(struct sim_ask *a)
     unsigned n = 0, steps = 0;
     if (a->n_offers == 0 || a->choice == CHOICE_NONE)
         return;
-    if (a->order.n > 0)
+    if (a->script)
+        steps = sim_script_read(a, a->order, a->rounds, calls, &n, &a->line);
+    else if (a->order.n > 0)
         steps = sim_order_read(a, a->order, a->rounds, calls, &n);
     if (a->rounds >= steps)
         n = 0;
@@ -269,6 +274,10 @@ static void compose(struct sim_ask *a, struct sl_buf *b)
     ptrdiff_t echo = sl_str_find_str(a->last, SL_STR("ECHO:"));
     sl_buf_adds(b, SL_STR("[simulated]"));
     size_t bare = b->n;
+    if (a->line.n > 0) {
+        sl_buf_addc(b, ' ');
+        sl_buf_adds(b, a->line);
+    }
     for (unsigned i = 0; i < a->n_says; i++) {
         sl_buf_addc(b, ' ');
         sl_buf_adds(b, a->says[i]);
@@ -292,7 +301,8 @@ static void make_text(struct sim_ask *a)
         c->text = a->schema != NULL ? example_of(c, a->schema) : SL_STR("{\"simulated\":true}");
         return;
     }
-    if (a->n_says == 0 && a->n_media == 0 && a->n_given == 0 && sl_str_find_str(a->last, SL_STR("ECHO:")) < 0)
+    if (a->line.n == 0 && a->n_says == 0 && a->n_media == 0 && a->n_given == 0 &&
+        sl_str_find_str(a->last, SL_STR("ECHO:")) < 0)
         return;
     sl_buf_init(&b, TEXT_BYTES);
     compose(a, &b);

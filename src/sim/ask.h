@@ -75,6 +75,8 @@ struct sim_ask { /* views are of the document */
     bool called, in_model;
     struct sl_str last, order; /* the user's last text; the last with an order to call tools */
     unsigned rounds;           /* of calls since then */
+    bool script;               /* order has a script, which no later "call" in a text displaces */
+    struct sl_str line;        /* what the script says now */
     struct sim_given given[SIM_GIVEN_MAX];
     unsigned n_given;
     struct sl_str says[SIM_SAYS_MAX];
@@ -105,6 +107,11 @@ struct sim_ordered {
 };
 unsigned sim_order_read(const struct sim_ask *a, struct sl_str text, unsigned step, struct sim_ordered *out,
                         unsigned *out_n);
+
+/* script.c: the same of a script; what it says beside the calls is in the arena. */
+bool sim_script_is(struct sl_str text);
+unsigned sim_script_read(const struct sim_ask *a, struct sl_str text, unsigned step, struct sim_ordered *out,
+                         unsigned *out_n, struct sl_str *out_say);
 
 /* media.c: what base64 is of; false: no base64 */
 bool sim_media_size(struct sim_call *c, struct sl_str base64, size_t *out_bytes, struct sl_str *out_magic);

@@ -627,6 +627,7 @@ static bool check_known(struct reader *r, yyjson_val *root)
                                         "image",
                                         "moderation",
                                         "access_programs",
+                                        "client_metadata", /* of Codex */
                                         NULL};
     size_t i, max;
     yyjson_val *key, *v;

@@ -37,13 +37,22 @@ static bool wants_strict(struct anthropic_writing *w, const struct anthropic_too
     return fits;
 }
 
+/* Functions are there, too, and nothing forces the choice: the model can do without, as agents that always offer a search expect. */
+static bool can_be_spared(const struct anthropic_writing *w)
+{
+    for (const struct neutral_tool *t = w->req->tools; t != NULL; t = t->next)
+        if (t->kind == NT_FUNCTION || t->kind == NT_CUSTOM)
+            return w->req->choice.mode <= NCH_AUTO;
+    return false;
+}
+
 static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool *from, unsigned index, unsigned *strict)
 {
     struct anthropic_tool *to = &w->tools[w->n_tools];
     *to = (struct anthropic_tool){.tool = from, .index = index, .cache = from->cache};
     if (from->kind == NT_WEB_SEARCH || from->kind == NT_HOSTED) {
         if (!is_hosted_here(w, from))
-            return !anthropic_refuses(w, true, term_tool(w->req, index, w->a), "no such tool there");
+            return !anthropic_refuses(w, !can_be_spared(w), term_tool(w->req, index, w->a), "no such tool there");
         w->n_tools++;
         return true;
     }

@@ -161,8 +161,9 @@ static bool write_hosted(struct gem_writer *g, const struct neutral_tool *tool, 
 {
     bool known = g->from_google || tool->kind == NT_WEB_SEARCH;
     bool mixed = g->functions && !gem_flag(g, CAP_JSON_AND_TOOLS); /* came together, with the third generation */
+    bool spare = g->functions && g->req->choice.mode <= NCH_AUTO;  /* the model can do without, as agents expect */
     if (!known || mixed)
-        return !gem_drops(g, true, place_of(g, index),
+        return !gem_drops(g, !spare, place_of(g, index),
                           known ? "the model takes either functions or tools of its provider" : "");
     jw_open(&g->w, '{');
     jw_key(&g->w, g->from_google && tool->type.n > 0 ? tool->type : SL_STR("googleSearch"));

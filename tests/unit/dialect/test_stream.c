@@ -493,6 +493,7 @@ static void writes_the_catalogue_of_codex(void **state)
                                          "supported_in_api",
                                          "priority",
                                          "support_verbosity",
+                                         "apply_patch_tool_type",
                                          "truncation_policy",
                                          "experimental_supported_tools",
                                          "base_instructions",

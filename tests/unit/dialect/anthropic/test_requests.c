@@ -190,6 +190,10 @@ static const struct {
      "{'model':'claude-opus-5-5','max_tokens':500," SENT_HI
      ",'tools':[{'name':'w','input_schema':{'type':'object'}}],'tool_choice':{'type':'auto'}}",
      "tool_choice;auto"},
+    {"a tool of another provider, which the model can do without", "openai-responses", "claude-opus-5", "",
+     "{" M "'tools':[{'type':'computer_toolset_20260801'},{'name':'w','input_schema':{'type':'object'}}]," HI "}",
+     "{'model':'claude-opus-5','max_tokens':500," SENT_HI ",'tools':[{'name':'w','input_schema':{'type':'object'}}]}",
+     "tools[0];no such tool there"},
     {"forced tool, model takes it", "openai", "claude-opus-5", "",
      "{" M "'tool_choice':{'type':'any'}," ASK_TOOL "," HI "}",
      "{'model':'claude-opus-5','max_tokens':500," SENT_HI "," ASK_TOOL ",'tool_choice':{'type':'any'}}", ""},

@@ -245,6 +245,16 @@ static const struct {
      "\"tools\":[{\"functionDeclarations\":[{\"name\":\"_9_lives__mKeWlFCSMp6X\"}]}],\"toolConfig\":{"
      "\"functionCallingConfig\":{\"mode\":\"ANY\"}}",
      NULL},
+    /* what an agent offers always and its model can do without */
+    {"openai", "gemini-2.5-flash",
+     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"web_search\"}],\"tool_choice\":\"auto\"",
+     "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"}]}]",
+     "tools[1];the model takes either functions or tools of its provider"},
+    {"anthropic", FLASH,
+     "\"max_tokens\":10,\"tools\":[{\"type\":\"code_execution_20250522\",\"name\":\"code_execution\"},{\"name\":\"f\","
+     "\"input_schema\":{\"type\":\"object\",\"properties\":{}}}]",
+     "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"}]}],\"generationConfig\":{\"maxOutputTokens\":10}",
+     "tools[0]"},
 };
 
 static void writes_members(void **state)
@@ -290,6 +300,13 @@ static const struct {
      "response_format"},
     {"anthropic", FLASH,
      "\"max_tokens\":10,\"tools\":[{\"type\":\"code_execution_20250522\",\"name\":\"code_execution\"}]", "tools[0]"},
+    {"anthropic", FLASH,
+     "\"max_tokens\":10,\"tools\":[{\"type\":\"code_execution_20250522\",\"name\":\"code_execution\"},{\"name\":\"f\","
+     "\"input_schema\":{\"type\":\"object\"}}],\"tool_choice\":{\"type\":\"any\"}",
+     "tools[0]"},
+    {"openai", "gemini-2.5-flash",
+     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}},{\"type\":\"web_search\"}],\"tool_choice\":\"required\"",
+     "tools[1]"},
 };
 
 static void refuses_what_cannot_be_said(void **state)
