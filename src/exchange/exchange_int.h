@@ -77,6 +77,9 @@ struct exchange_stored {
     bool restored;                   /* body_text is not what the client sent */
     bool keep;                       /* the answer of the live attempt is to be stored */
     struct sl_str begun_id;          /* of an answer that has only begun */
+    bool run;                        /* this exchange has no client: stored_run.c */
+    bool begins_run;                 /* RECALL: the row of one is being written */
+    struct sl_id run_id;
 };
 
 /* How SETTLE ends the answer. */
@@ -245,6 +248,8 @@ void try_drop(struct exchange *x); /* releases the attempt, its head and its are
 /* translate.c */
 /* What a provider is spoken to in for this exchange; NULL: it cannot serve it. */
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model);
+/* Reads x->neutral, once. False: x->refused says what the body lacks. */
+bool translate_read(struct exchange *x);
 /* Sets up, pieces, translation for a candidate, in the attempt's arena. False: x->refused says why it cannot be asked. */
 bool translate_request(struct exchange *x, const struct route_candidate *c);
 /* A request that only counts tokens and that no candidate's provider can take: own_body is set, or (GE_NONE no more)
@@ -265,6 +270,15 @@ void stored_request(struct exchange *x, const struct provider *p, struct sl_str 
 void stored_begun(struct exchange *x); /* RELAY begins: x->held has the first bytes */
 bool stored_keep(struct exchange *x);  /* SETTLE: true: EV_STORED will say when it is stored */
 void stored_forget(struct exchange *x);
+struct response_job *stored_put(struct exchange *x, enum store_response_state state, struct sl_str id,
+                                struct sl_str model);
+
+/* stored_run.c: responses that run in the background */
+bool stored_runs_apart(const struct exchange *x);           /* PLAN: stored_background decides where it goes */
+enum step stored_background(struct exchange *x);            /* the plan is made */
+enum step stored_run_queued(struct exchange *x);            /* RECALL: its row is written */
+void stored_run_begin(struct exchange *x);                  /* ... or the client has gone before that */
+struct response_job *stored_run_failed(struct exchange *x); /* SETTLE: there is no answer */
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);

@@ -141,6 +141,8 @@ enum step step_plan(struct exchange *x)
             exchange_goto(x, XS_RESPOND);
             return STEP_GO;
         }
+        if (stored_runs_apart(x))
+            return stored_background(x);
         exchange_goto(x, XS_TRY);
         return STEP_GO;
     case ROUTE_NO_SUCH_ROUTE:

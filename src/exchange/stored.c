@@ -32,6 +32,7 @@ void stored_hide(struct exchange *x)
     if (x->match.op != OP_RESPONSES)
         return;
     n->previous_response_id = SL_STR_NONE;
+    n->background = n->background && !x->stored.run;
     if (x->env->stored_ask == NULL)
         return;
     n->store = x->stored.keep ? SAID_NOTHING
@@ -44,6 +45,7 @@ void stored_tell(struct exchange *x)
     if (x->match.op != OP_RESPONSES || x->env->stored_ask == NULL)
         return;
     n->store = x->stored.keep ? SAID_YES : SAID_NO;
+    n->background = x->stored.run;
     if (x->stored.chain != NULL)
         n->previous_response_id = x->stored.previous; /* its bytes need no escaping: responses_id_is */
 }
@@ -160,8 +162,8 @@ void stored_begun(struct exchange *x)
 
 /* ---- SETTLE ---- */
 
-static struct response_job *put_job(struct exchange *x, const struct try *t, enum store_response_state state,
-                                    struct sl_str id)
+struct response_job *stored_put(struct exchange *x, enum store_response_state state, struct sl_str id,
+                                struct sl_str model)
 {
     struct response_job *j = response_job_new(RJ_PUT);
     const struct stored_policy *set = &x->snap->set.stored;
@@ -175,7 +177,7 @@ static struct response_job *put_job(struct exchange *x, const struct try *t, enu
         .state = state,
         .made_ns = now,
         .expires_ns = now + set->keep_ns,
-        .model = sl_arena_str(&j->a, t->candidate->model),
+        .model = sl_arena_str(&j->a, model),
         .previous = x->stored.chain != NULL && state != STORE_RESPONSE_PIN ? x->stored.chain->r.row : 0,
     };
     return j;
@@ -207,7 +209,7 @@ static struct response_job *pin_job(struct exchange *x, const struct try *t)
         k = (struct responses_kept){.id = x->stored.begun_id, .stored = true};
     if (!k.stored || !responses_id_is(k.id))
         return NULL;
-    struct response_job *j = put_job(x, t, STORE_RESPONSE_PIN, k.id);
+    struct response_job *j = stored_put(x, STORE_RESPONSE_PIN, k.id, t->candidate->model);
     j->put.r.provider = sl_arena_str(&j->a, t->candidate->provider);
     digest_of(x, &t->at->provider, t->credential, j->put.r.credential);
     put_items(j, &k);
@@ -229,10 +231,11 @@ static struct response_job *own_job(struct exchange *x, const struct try *t)
         if (k.object.n + input.n > x->snap->set.stored.max_bytes) {
             SL_LOG(SL_LOG_WARN, "responses.too_large", SL_LI("bytes", (int64_t)(k.object.n + input.n)));
         } else {
-            j = put_job(x, t, STORE_RESPONSE_ENDED, k.id);
+            j = stored_put(x, STORE_RESPONSE_ENDED, k.id, t->candidate->model);
             j->put.r.body = sl_arena_str(&j->a, k.object);
             j->put.r.input = sl_arena_str(&j->a, sl_buf_str(&input));
             put_items(j, &k);
+            j->put.only_running = x->stored.run;
         }
     }
     sl_buf_done(&input);
@@ -252,19 +255,27 @@ static struct response_job *drop_job(struct exchange *x, const struct try *t)
     return j;
 }
 
-bool stored_keep(struct exchange *x)
+static struct response_job *answer_job(struct exchange *x)
 {
     const struct try *t = try_current(x);
-    struct response_job *j = NULL;
     if (t == NULL || !x->answer_ok || x->final_kind != FINAL_ANSWER)
-        return false;
+        return NULL;
     if (x->op->stored)
-        j = drop_job(x, t);
-    else if (x->stored.keep)
-        j = x->translation != NULL ? own_job(x, t) : pin_job(x, t);
+        return drop_job(x, t);
+    if (!x->stored.keep)
+        return NULL;
+    return x->translation != NULL ? own_job(x, t) : pin_job(x, t);
+}
+
+bool stored_keep(struct exchange *x)
+{
+    struct response_job *j = answer_job(x);
+    bool stopped = x->gone && x->gone_why != HTTP_GONE_SHUTDOWN; /* its row says so already */
+    if (j == NULL && x->stored.run && !stopped)
+        j = stored_run_failed(x);
     if (j == NULL)
         return false;
-    bool gone = x->stream->gone;
+    bool gone = x->stream->gone || x->gone;
     j->asker = gone ? NULL : x;
     if (!x->env->stored_ask(x->env->owner, j)) {
         response_job_free(j);

@@ -410,6 +410,8 @@ static enum step recall_input(struct exchange *x)
 enum step step_recall(struct exchange *x)
 {
     bool gone = exchange_take(x, EV_GONE);
+    if ((gone || x->timed_out) && x->stored.begins_run)
+        stored_run_begin(x);
     if (gone || x->timed_out)
         stored_forget(x);
     if (gone)
@@ -419,5 +421,7 @@ enum step step_recall(struct exchange *x)
     exchange_take(x, EV_STORED | EV_DEADLINE);
     if (x->stored.waiting != NULL)
         return STEP_WAIT;
+    if (x->stored.begins_run)
+        return stored_run_queued(x);
     return x->op->stored ? recall_row(x) : recall_input(x);
 }

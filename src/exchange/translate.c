@@ -16,8 +16,7 @@ const struct dialect *translate_dialect(const struct exchange *x, const struct p
     return can ? up : NULL;
 }
 
-/* False: x->refused says what the body lacks. */
-static bool read_neutral(struct exchange *x)
+bool translate_read(struct exchange *x)
 {
     struct request_refusal refusal = {0};
     if (x->neutral != NULL)
@@ -181,7 +180,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         if (!write_same(x, p, c->model))
             return false;
     } else {
-        if (!read_neutral(x))
+        if (!translate_read(x))
             return false;
         struct translation *t = new_translation(x, x->up, p, c->model);
         stored_hide(x);
@@ -212,7 +211,7 @@ bool translate_counts_here(struct exchange *x)
             return false;
     }
     struct sl_buf out;
-    if (!read_neutral(x))
+    if (!translate_read(x))
         return true;
     sl_buf_init(&out, 4096);
     x->dialect->codec->count_write(exchange_count_tokens(x, x->plan.candidates[0].model), &out);

@@ -52,6 +52,7 @@ static void run_note(struct keeper *k, const struct response_job *j)
     r->stop = j->stop;
     r->key = j->put.r.key;
     r->n = id.n;
+    sl_list_init(&r->node);
     memcpy(r->id, id.p, id.n);
     sl_list_add_tail(&k->runs, &r->node);
 }

@@ -2,6 +2,7 @@
 speak other formats (stored by the gateway). docs/internals/stored-responses.md."""
 
 import contextlib
+import json
 
 import openai
 import pytest
@@ -356,3 +357,86 @@ def test_a_tenant_may_share(make):
         assert create(shared, model="m-chat", input="on", previous_response_id=made.id).output_text
         with pytest.raises(openai.NotFoundError):
             foreign.responses.retrieve(made.id)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_in_the_background(client, other, served, name):
+    first = create(client, model="m-" + name, input="before")
+    made = client.responses.create(model="m-" + name, input="call weather", tools=TOOLS[:1], max_output_tokens=4000,
+                                   background=True, previous_response_id=first.id, metadata={"a": "b"})
+    assert made.status == "queued" and made.background is True and made.output == [] and made.previous_response_id == first.id
+    with pytest.raises(openai.NotFoundError):
+        other.responses.retrieve(made.id)
+
+    def ended():
+        r = client.responses.retrieve(made.id)
+        return r if r.status not in ("queued", "in_progress") else None
+    done = wait_for(ended, "the end of the run")
+    assert done.status == "completed" and done.id == made.id and done.background is True and done.metadata == {"a": "b"}
+    call = [i for i in done.output if i.type == "function_call"][0]
+    assert [i.content[0].text for i in items_of(client, made.id, order="asc")[-1:]] == ["call weather"]
+    on = create(client, model="m-" + name, input=[{"type": "function_call_output", "call_id": call.call_id, "output": "sunny-here"}],
+                tools=TOOLS[:1], max_output_tokens=4000, previous_response_id=made.id)
+    assert "sunny-here" in on.output_text
+    assert client.responses.cancel(made.id).status == "completed"  # too late, and no error
+    record = served.record(made.id.removeprefix("resp_"))
+    assert record["attempts_n"] == 1 and record["usage"]["output"] > 0 and record["key"] == "test"
+
+
+def with_slow(sim, **responses):
+    """The model m-slow answers after a minute, m-broken not at all."""
+    c = config(sim, **responses)
+    c["models"]["m-slow"] = "chat/sim-fault-slow-60000"
+    c["models"]["m-broken"] = "chat/sim-fault-500"
+    return c
+
+
+def count_of(sim):
+    return json.loads(fetch(sim.address, "GET", "/sim/count").body)
+
+
+def test_a_run_is_cancelled(make):
+    sim = make.sim()
+    g = make.gateway(with_slow(sim))
+    with client_of(g) as client:
+        made = client.responses.create(model="m-slow", input="slow", background=True)
+        assert client.responses.retrieve(made.id).status == "in_progress"
+        with pytest.raises(openai.BadRequestError) as info:
+            create(client, model="m-chat", input="too early", previous_response_id=made.id)
+        assert info.value.body["param"] == "previous_response_id"
+        assert client.responses.cancel(made.id).status == "cancelled"
+        record = g.record(made.id.removeprefix("resp_"))  # the exchange has ended, not only its row
+        assert record["ended"]["why"] == "client_gone", record
+        assert client.responses.retrieve(made.id).status == "cancelled"
+        assert client.responses.cancel(made.id).status == "cancelled"
+        gone = client.responses.create(model="m-slow", input="slow", background=True)
+        client.responses.delete(gone.id)
+        g.record(gone.id.removeprefix("resp_"))
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(gone.id)
+
+
+def test_a_run_that_fails(make):
+    g = make.gateway(with_slow(make.sim()))
+    g.exit_code = None
+    with client_of(g) as client:
+        made = client.responses.create(model="m-broken", input="break", background=True)
+        g.record(made.id.removeprefix("resp_"))
+
+        def failed():
+            r = client.responses.retrieve(made.id)
+            return r if r.status == "failed" else None
+        assert wait_for(failed, "the failure").error.code == "server_error"
+        lost = client.responses.create(model="m-slow", input="slow", background=True)
+        assert client.responses.retrieve(lost.id).status == "in_progress"
+    g.kill()
+    again = make.adopt(g.restart())
+    with client_of(again) as client:
+        r = client.responses.retrieve(lost.id)
+        assert r.status == "failed" and r.error.code == "server_error" and "ended" in r.error.message
+        for more, param in (({"stream": True}, "stream"), ({"store": False}, "background")):
+            with pytest.raises(openai.BadRequestError) as info:
+                client.responses.create(model="m-chat", input="x", background=True, **more)
+            assert info.value.body["param"] == param and code_of(info) == "unsupported_parameter"
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model="m-nowhere", input="x", background=True)
