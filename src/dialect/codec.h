@@ -54,8 +54,10 @@ struct translation {
     struct sl_str id;        /* plain, [a-z0-9]: the answer's id without the format's prefix */
     int64_t created_s;       /* wall clock of the request */
     uint64_t estimate_input; /* tokens; for formats that say it before the provider does */
-    bool show_reasoning;     /* the client gets the model's reasoning */
-    bool stream_array;       /* a Gemini client without alt=sse: one JSON array instead of events */
+    /* Tokens of output, for answers whose provider reports nothing: of so many bytes in so many events. NULL: not told. */
+    uint64_t (*estimate_output)(uint64_t bytes, uint64_t events);
+    bool show_reasoning; /* the client gets the model's reasoning */
+    bool stream_array;   /* a Gemini client without alt=sse: one JSON array instead of events */
     /* from request_write to the readers of the same dialect; start zeroed */
     struct names_map names;  /* tool names that had to be changed */
     struct sl_str json_tool; /* inside; the tool that stands for a JSON answer: its input is the text. Empty: none */

@@ -47,9 +47,10 @@ enum modality {
 /* Token counts as a provider reported them: overlapping, not yet believed. Subsets are within prompt or completion where the
  * provider is OpenAI; ledger/ makes them disjoint. Members that were absent are 0. */
 struct token_counts {
-    bool found;          /* there was a report (an object) */
-    bool bad;            /* at least one count was no count (negative, fraction, text): it is 0 here */
-    bool unknown;        /* there were members that we do not know */
+    bool found;     /* there was a report (an object) */
+    bool bad;       /* at least one count was no count (negative, fraction, text): it is 0 here */
+    bool unknown;   /* there were members that we do not know */
+    bool estimated; /* counted here, because the provider reported nothing: told to the client with "estimated": true */
     uint64_t prompt;     /* prompt_tokens, input_tokens */
     uint64_t completion; /* completion_tokens, output_tokens */
     uint64_t total;      /* 0: not said */

@@ -33,6 +33,7 @@ struct relay_state {           /* read by the exchange at any time */
     struct token_counts usage; /* last report seen */
     uint64_t events;           /* events with data passed on */
     uint64_t content_events;   /* of these, with model output, or not understood */
+    uint64_t unreported;       /* of these, how many came after the last report */
     uint64_t output_bytes;     /* of model output, for estimates when no usage came */
     struct answer_error error; /* texts are copied to the arena */
 };

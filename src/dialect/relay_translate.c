@@ -60,6 +60,21 @@ static void put(void *owner, const struct neutral_event *e)
         r->t->face->codec->stream_write(r->writer, e);
 }
 
+/* An answer cannot have cost no tokens: such a report is none (try_ledger.c books it in the same way). */
+static bool is_unreported(const struct relay_state *s)
+{
+    return !s->usage.found || s->usage.bad || (s->usage.prompt == 0 && s->usage.completion == 0);
+}
+
+static struct neutral_event estimate(const struct translation *t, const struct relay_state *s)
+{
+    return (struct neutral_event){.kind = NE_USAGE,
+                                  .usage = {.found = true,
+                                            .estimated = true,
+                                            .prompt = t->estimate_input,
+                                            .completion = t->estimate_output(s->output_bytes, s->events)}};
+}
+
 void relay_translate_init(struct relay_translate *r, struct translation *t, size_t max_event)
 {
     *r = (struct relay_translate){.t = t};
@@ -125,6 +140,10 @@ bool relay_translate_end(struct relay_translate *r)
     r->state.saw_done = said_done;
     if (!whole || r->state.saw_error)
         return false;
+    if (r->t->estimate_output != NULL && is_unreported(&r->state)) {
+        const struct neutral_event e = estimate(r->t, &r->state);
+        r->t->face->codec->stream_write(r->writer, &e);
+    }
     r->t->face->codec->stream_write_end(r->writer);
     if (r->out.over)
         return false;
@@ -181,6 +200,10 @@ bool relay_translate_answer(struct translation *t, struct sl_str body, bool stre
     const struct neutral_sink sink = {.put = tap, .owner = &taps};
     if (!t->up->codec->answer_read(t, body, &sink) || out_state->saw_error)
         return false;
+    if (t->estimate_output != NULL && is_unreported(out_state)) {
+        const struct neutral_event e = estimate(t, out_state);
+        neutral_put(&taps.to, &e);
+    }
     const struct neutral_answer *answer = neutral_collected(c);
     if (stream)
         write_as_stream(t, answer, out);

@@ -56,6 +56,8 @@ void exchange_headers(struct exchange *x, struct http_headers *h)
         http_headers_add_id(h, x->a, HN_X_SLUICE_REASON, sl_str_c(x->tries[x->n_tries - 2]->why));
     if (x->dropped.n > 0)
         http_headers_add(h, x->a, SL_STR("x-sluice-dropped"), x->dropped);
+    if (t->closed && (t->settled.usage.flags & USAGE_ESTIMATED) != 0)
+        http_headers_add(h, x->a, SL_STR("x-sluice-usage"), SL_STR("estimated"));
     if (t->closed && (t->settled.cost.flags & COST_UNPRICED) == 0) {
         char *cost = sl_arena_alloc(x->a, MONEY_TEXT);
         http_headers_add_id(h, x->a, HN_X_SLUICE_COST, sl_str_of(cost, money_text(exchange_cost(x), cost)));

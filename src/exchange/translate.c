@@ -2,6 +2,7 @@
  * model spliced. Another: the request is read once into the neutral form and written anew for each candidate. */
 #include "dialect/relay_translate.h"
 #include "exchange/exchange_int.h"
+#include "tokens/estimate.h"
 
 #define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
 
@@ -69,6 +70,7 @@ static struct translation *new_translation(struct exchange *x, const struct dial
         .id = sl_str_c(id),
         .created_s = x->wall_ns / SL_SEC,
         .estimate_input = x->estimate_input,
+        .estimate_output = tokens_estimate_output,
         .show_reasoning = shows_reasoning(x),
         .stream_array = x->match.stream_array,
     };

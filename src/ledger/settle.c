@@ -14,6 +14,16 @@ static struct usage estimate_of(const struct settle_facts *f)
     return u;
 }
 
+/* anthropic.md 4.6: what passed after the report is not in it. */
+static void add_unreported(struct usage *u, uint64_t output_seen)
+{
+    uint64_t said = usage_output_total(u);
+    if (output_seen <= said || output_seen > USAGE_TOKENS_MAX)
+        return;
+    u->output += output_seen - said;
+    u->flags |= USAGE_ESTIMATED;
+}
+
 struct settlement settle_attempt(const struct settle_facts *f)
 {
     struct settlement s = {0};
@@ -23,6 +33,8 @@ struct settlement settle_attempt(const struct settle_facts *f)
     s.usage = has_report(f) ? f->usage : estimate_of(f);
     if (f->end == SETTLE_CUT)
         s.usage.flags |= USAGE_PARTIAL;
+    if (f->end == SETTLE_CUT && f->report_is_early && has_report(f))
+        add_unreported(&s.usage, f->output_seen);
     s.cost = price_of(f->price, &s.usage, &f->terms);
     s.bound_p = s.cost.cost_p;
     if (!has_report(f) && f->reservation->cost.cost_p > s.bound_p)

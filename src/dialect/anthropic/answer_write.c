@@ -76,6 +76,8 @@ void anthropic_write_usage(struct json_writer *w, const struct token_counts *u, 
     }
     if (whole)
         jw_member_plain(w, SL_STR("service_tier"), SL_STR("standard"));
+    if (u->estimated)
+        jw_member_bool(w, SL_STR("estimated"), true);
     jw_close(w, '}');
 }
 

@@ -164,5 +164,7 @@ void gem_usage_write(struct json_writer *w, const struct token_counts *c, struct
     write_details(w, SL_STR("promptTokensDetails"), c->prompt, c->audio_prompt, c->image_prompt);
     write_details(w, SL_STR("candidatesTokensDetails"), visible, c->audio_completion, c->image_completion);
     jw_maybe_inside(w, SL_STR("serviceTier"), gem_tier_from_neutral(tier));
+    if (c->estimated)
+        jw_member_bool(w, SL_STR("estimated"), true);
     jw_close(w, '}');
 }

@@ -89,5 +89,7 @@ void chat_usage_write(struct json_writer *w, const struct token_counts *c)
     jw_member_u64(w, SL_STR("completion_tokens"), c->completion);
     jw_member_u64(w, SL_STR("total_tokens"), c->prompt + c->completion);
     add_details(w, c);
+    if (c->estimated)
+        jw_member_bool(w, SL_STR("estimated"), true);
     jw_close(w, '}');
 }

@@ -70,6 +70,8 @@ static void write_usage(const struct answer_writing *s, struct json_writer *w)
     jw_member_u64(w, SL_STR("reasoning_tokens"), u->reasoning < u->completion ? u->reasoning : u->completion);
     jw_close(w, '}');
     jw_member_u64(w, SL_STR("total_tokens"), u->prompt + u->completion);
+    if (u->estimated)
+        jw_member_bool(w, SL_STR("estimated"), true);
     jw_close(w, '}');
 }
 

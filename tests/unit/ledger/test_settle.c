@@ -96,6 +96,17 @@ static void test_settle_reported(void **state)
     s = settle_attempt(&w.facts);
     assert_int_equal(s.cost.cost_p, 160);
     assert_int_equal(s.usage.flags, USAGE_REPORTED | USAGE_PARTIAL);
+    w.facts.report_is_early = true; /* it came before the output did */
+    w.facts.output_seen = 30;
+    s = settle_attempt(&w.facts);
+    assert_int_equal(s.usage.output, 30);
+    assert_int_equal(s.usage.input, 90);
+    assert_int_equal(s.usage.flags, USAGE_REPORTED | USAGE_ESTIMATED | USAGE_PARTIAL);
+    w.facts.output_seen = 3;
+    s = settle_attempt(&w.facts);
+    assert_int_equal(s.usage.output, 7);
+    assert_int_equal(s.usage.flags, USAGE_REPORTED | USAGE_PARTIAL);
+    w.facts.report_is_early = false;
     w.facts.end = SETTLE_REFUSED; /* an error that says what it cost is billed */
     assert_true(settle_attempt(&w.facts).billed);
 }
