@@ -13,7 +13,8 @@
 struct check {
     struct cfg *c;
     const struct cfg_source *src;
-    unsigned visits; /* nodes looked at; aliases make more of them than the file has */
+    unsigned visits;   /* nodes looked at; aliases make more of them than the file has */
+    size_t tree_bytes; /* text of trees; bounded for the same reason */
     bool is_too_much;
 };
 
@@ -348,10 +349,11 @@ static void check_scalar(struct check *k, const struct slot *s)
     case CFG_URL:
         put_url(k, s, x.text);
         break;
+    case CFG_TREE:
     case CFG_SECTION:
     case CFG_LIST:
     case CFG_MAP:
-        SL_CHECK(s->type < CFG_SECTION); /* a table's mistake: lists of lists do not exist */
+        SL_CHECK(s->type < CFG_TREE); /* a table's mistake: lists of lists do not exist */
     }
 }
 
@@ -471,6 +473,73 @@ static void check_list(struct check *k, const struct cfg_setting *row, void *out
     }
 }
 
+/* Free shape ------------------------------------------------------------------------------------------------------ */
+
+/* Recursion along the file: its depth is bounded (CFG_DEPTH_MAX), and what aliases repeat is counted by visit. */
+static struct cfg_value *tree_value(struct check *k, const struct cfg_node *node, const struct cfg_path *path)
+{
+    const struct cfg_node *real = node_real(node);
+    struct cfg_value *v = SL_ARENA_NEW(&k->c->arena, struct cfg_value);
+    const struct cfg_value **to = &v->first;
+    v->at = node;
+    v->kind = real->kind == NODE_LIST ? CFG_VALUE_LIST : real->kind == NODE_MAP ? CFG_VALUE_MAP : CFG_VALUE_TEXT;
+    if (!visit(k, node, path))
+        return v;
+    if (real->kind == NODE_SCALAR) {
+        struct expansion x;
+        v->is_quoted = !real->is_plain;
+        v->is_literal = sl_str_find(real->text, '$') < 0;
+        if (!value_expand(k->c, k->src, real->text, &x))
+            error_at(k, node, path, x.why, x.todo);
+        else if (!text_is_clean(x.text))
+            error_at(k, node, path, SL_STR("holds a control character or a line break"), SL_STR_NONE);
+        else if (x.text.n > CFG_FILE_MAX - k->tree_bytes)
+            error_at(k, node, path, SL_STR("aliases repeat more than 4 MiB of text"), SL_STR_NONE);
+        else
+            v->text = sl_arena_str(&k->c->arena, x.text);
+        k->tree_bytes += v->text.n;
+        return v;
+    }
+    for (const struct cfg_node *n = real->first; n != NULL; n = n->next) {
+        struct cfg_value *child = tree_value(k, n, path);
+        child->key = sl_arena_str(&k->c->arena, n->key);
+        *to = child;
+        to = &child->next;
+        v->n++;
+    }
+    return v;
+}
+
+static void tree_text(struct sl_buf *out, const struct cfg_value *v)
+{
+    if (v->kind == CFG_VALUE_TEXT) {
+        sl_buf_add_json(out, v->text);
+        return;
+    }
+    sl_buf_addc(out, v->kind == CFG_VALUE_LIST ? '[' : '{');
+    for (const struct cfg_value *i = v->first; i != NULL; i = i->next) {
+        if (i != v->first)
+            sl_buf_adds(out, SL_STR(", "));
+        if (v->kind == CFG_VALUE_MAP) {
+            sl_buf_add_json(out, i->key);
+            sl_buf_adds(out, SL_STR(": "));
+        }
+        tree_text(out, i);
+    }
+    sl_buf_addc(out, v->kind == CFG_VALUE_LIST ? ']' : '}');
+}
+
+/* `node`: not NULL, not null. */
+static void check_tree(struct check *k, struct cfg_tree *out, const struct cfg_node *node, const struct cfg_path *path)
+{
+    struct sl_buf text;
+    out->value = tree_value(k, node, path);
+    sl_buf_init(&text, 8 * CFG_FILE_MAX); /* what JSON escapes makes it longer */
+    tree_text(&text, out->value);
+    out->text = sl_arena_str(&k->c->arena, sl_buf_str(&text));
+    sl_buf_done(&text);
+}
+
 static void check_name(struct check *k, const struct cfg_section *sec, const struct cfg_node *item,
                        const struct cfg_path *path)
 {
@@ -533,6 +602,8 @@ static void check_value(struct check *k, const struct cfg_setting *row, void *ou
         check_list(k, row, out, node, path);
     } else if (row->type == CFG_MAP) {
         check_map(k, row, out, node, path);
+    } else if (row->type == CFG_TREE) {
+        check_tree(k, out, node, path);
     } else if (real->kind != NODE_SCALAR) {
         error_at(k, node, path, SL_STR("expected a single value, not a list or mapping"), SL_STR_NONE);
     } else {
@@ -581,7 +652,8 @@ static bool is_short(const struct cfg_section *sec, const struct cfg_node *real)
 {
     if (sec->short_form == NULL || real->kind == NODE_MAP)
         return false;
-    return real->kind == NODE_SCALAR || section_setting(sec, sl_str_c(sec->short_form))->type == CFG_LIST;
+    enum cfg_type type = section_setting(sec, sl_str_c(sec->short_form))->type;
+    return real->kind == NODE_SCALAR || type == CFG_LIST || type == CFG_TREE;
 }
 
 /* What the section's node gives for this setting. */

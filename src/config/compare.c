@@ -83,6 +83,7 @@ static bool value_is_equal(const struct cfg_setting *row, enum cfg_type type, ui
     case CFG_PATH:
     case CFG_ADDRESS:
     case CFG_URL: /* their text comes first and tells the rest */
+    case CFG_TREE:
         return sl_str_eq(*(const struct sl_str *)a, *(const struct sl_str *)b);
     case CFG_SECRET:
         return secret_is_equal(a, b);

@@ -92,6 +92,11 @@ struct sl_arena *cfg_arena(struct cfg *c); /* for what the third pass adds; unti
  * about; its place in the file is looked up, or that of the section it is missing from. Constant format; no secrets. */
 void cfg_error_at(struct cfg *c, const void *member, const char *todo, const char *format, ...) SL_PRINTF(4, 5);
 void cfg_warn_at(struct cfg *c, const void *member, const char *todo, const char *format, ...) SL_PRINTF(4, 5);
+/* About a part of a CFG_TREE: `member` is the tree, `part` any value in it (NULL: all of it). */
+void cfg_error_in(struct cfg *c, const struct cfg_tree *member, const struct cfg_value *part, const char *todo,
+                  const char *format, ...) SL_PRINTF(5, 6);
+void cfg_warn_in(struct cfg *c, const struct cfg_tree *member, const struct cfg_value *part, const char *todo,
+                 const char *format, ...) SL_PRINTF(5, 6);
 /* It stands in the file as it is, without variables: it may be quoted in a message (unless it is a secret). */
 bool cfg_is_literal(const struct cfg *c, const void *member);
 bool cfg_is_set(const struct cfg *c, const void *member); /* it stands in the file: not the default */

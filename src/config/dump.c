@@ -18,6 +18,7 @@ static bool is_unset(const struct cfg *c, const struct cfg_setting *row, const v
     case CFG_PATH:
     case CFG_ADDRESS:
     case CFG_URL: /* their text comes first */
+    case CFG_TREE:
         return ((const struct sl_str *)member)->n == 0 && !value_is_off(c, row, member);
     case CFG_SECRET:
         return ((const struct sl_secret *)member)->n == 0;
@@ -108,6 +109,9 @@ static void scalar_json(struct sl_buf *out, const struct cfg_setting *row, enum 
         break;
     case CFG_SECRET:
         sl_buf_adds(out, SL_STR("\"***\""));
+        break;
+    case CFG_TREE:
+        sl_buf_adds(out, *(const struct sl_str *)member);
         break;
     default:
         value_add_text(&text, &item, member);

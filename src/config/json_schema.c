@@ -67,7 +67,7 @@ static void add_type(struct sl_buf *out, const struct cfg_setting *row, enum cfg
         [CFG_BOOL] = "boolean",  [CFG_SIZE] = "size",       [CFG_DURATION] = "duration",
         [CFG_SECRET] = "secret", [CFG_ADDRESS] = "address", [CFG_URL] = "url",
         [CFG_INT] = NULL,        [CFG_ENUM] = NULL,         [CFG_STRING] = NULL,
-        [CFG_PATH] = NULL,       [CFG_SECTION] = NULL,
+        [CFG_PATH] = NULL,       [CFG_SECTION] = NULL,      [CFG_TREE] = NULL,
     };
     bool has_off = (row->flags & CFG_OFF) != 0 && type == row->type;
     if (has_off) /* YAML 1.1 readers take off for false */
@@ -128,6 +128,8 @@ static void property(struct sl_buf *out, const struct cfg_setting *row, unsigned
         section(out, row->section, depth);
     } else if (row->type == CFG_LIST) {
         add_items(out, row, depth);
+    } else if (row->type == CFG_TREE) {
+        sl_buf_adds(out, SL_STR("\"type\": [\"object\", \"array\", \"string\"]"));
     } else {
         add_type(out, row, row->type);
     }
@@ -168,7 +170,8 @@ static void section(struct sl_buf *out, const struct cfg_section *sec, unsigned 
     }
     const struct cfg_setting *row = section_setting(sec, sl_str_c(sec->short_form));
     sl_buf_addf(out, "{\"anyOf\": [{\"type\": [\"string\", \"number\", \"null\"%s%s]}, {\"type\": \"object\", ",
-                row->type == CFG_LIST ? ", \"array\"" : "", (row->flags & CFG_OFF) != 0 ? ", \"boolean\"" : "");
+                row->type == CFG_LIST || row->type == CFG_TREE ? ", \"array\"" : "",
+                (row->flags & CFG_OFF) != 0 ? ", \"boolean\"" : "");
     properties(out, sec, depth);
     sl_buf_adds(out, SL_STR("}]}"));
 }

@@ -32,6 +32,7 @@ enum cfg_type {
     CFG_SECRET,   /* struct sl_secret; "${NAME}", "file:PATH" or (with a warning) the secret itself */
     CFG_ADDRESS,  /* struct cfg_address */
     CFG_URL,      /* struct cfg_url */
+    CFG_TREE,     /* struct cfg_tree: a value of a shape that no table can say; read by its owner in the third pass */
     CFG_SECTION,  /* a struct embedded by value, with a table of its own */
     CFG_LIST,     /* CFG_LIST_OF(type): zero or more of .item */
     CFG_MAP       /* CFG_LIST_OF(struct): sections by name, in the order of the file */
@@ -64,6 +65,27 @@ struct cfg_url {
     bool is_literal;  /* host is an IP literal */
     bool is_loopback; /* a loopback literal or "localhost" */
     bool is_private;  /* a literal (or localhost) that is not of the public internet */
+};
+
+/* A value of free shape, as written, with variables put in; bounded as the file is (config.h), so it may be walked by recursion. */
+enum cfg_value_kind {
+    CFG_VALUE_TEXT = 0,
+    CFG_VALUE_LIST,
+    CFG_VALUE_MAP
+};
+struct cfg_value {
+    enum cfg_value_kind kind;
+    bool is_literal;    /* TEXT without variables: it may be quoted in a message */
+    bool is_quoted;     /* TEXT in quotes: no word like `true` is meant */
+    struct sl_str key;  /* child of a MAP */
+    struct sl_str text; /* TEXT */
+    const struct cfg_value *first, *next;
+    uint32_t n;     /* LIST, MAP: children */
+    const void *at; /* the engine's: its place in the file */
+};
+struct cfg_tree {
+    struct sl_str text;            /* the same as JSON in one line, all scalars as strings; empty: not set */
+    const struct cfg_value *value; /* NULL: not set */
 };
 
 /* The shape of every list and map: CFG_LIST_OF(struct cfg_address) addresses; -> addresses.v[i], addresses.n */
@@ -123,6 +145,7 @@ struct cfg_setting {
 #define CFG_SECRET_AT(S, m) CFG_AT_(CFG_SECRET, S, m, struct sl_secret)
 #define CFG_ADDRESS_AT(S, m) CFG_AT_(CFG_ADDRESS, S, m, struct cfg_address)
 #define CFG_URL_AT(S, m) CFG_AT_(CFG_URL, S, m, struct cfg_url)
+#define CFG_TREE_AT(S, m) CFG_AT_(CFG_TREE, S, m, struct cfg_tree)
 #define CFG_SECTION_AT(S, m, sec) .type = CFG_SECTION, .offset = offsetof(S, m), CFG_WIDTH_(S, m), .section = (sec)
 #define CFG_ITEMS_(S, m) .offset = offsetof(S, m), CFG_WIDTH_(S, m), .item_size = sizeof(*((S *)0)->m.v)
 #define CFG_LIST_AT(S, m, kind) .type = CFG_LIST, .item = (kind), CFG_ITEMS_(S, m)

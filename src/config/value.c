@@ -471,12 +471,15 @@ void value_add_text(struct sl_buf *out, const struct cfg_setting *s, const void 
     case CFG_SECRET:
         sl_buf_adds(out, ((const struct sl_secret *)member)->n != 0 ? SL_STR("\"***\"") : SL_STR("\"\""));
         break;
+    case CFG_TREE: /* JSON is YAML */
+        sl_buf_adds(out, *(const struct sl_str *)member);
+        break;
     case CFG_LIST:
         add_items(out, s, member);
         break;
     case CFG_SECTION:
     case CFG_MAP:
-        SL_CHECK(s->type < CFG_SECTION); /* these have no text of their own */
+        SL_CHECK(s->type < CFG_TREE); /* these have no text of their own */
     }
 }
 
@@ -491,6 +494,7 @@ static const char *const TYPE_TEXT[][2] = {
     [CFG_SECRET] = {"secret", "secrets"},
     [CFG_ADDRESS] = {"address", "addresses"},
     [CFG_URL] = {"URL", "URLs"},
+    [CFG_TREE] = {"list or section of a shape of its own", "such"},
     [CFG_SECTION] = {"section", "sections"},
 };
 

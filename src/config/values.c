@@ -185,6 +185,38 @@ void cfg_warn_at(struct cfg *c, const void *member, const char *todo, const char
     va_end(ap);
 }
 
+static void find_in(struct cfg *c, enum cfg_grade grade, const struct cfg_tree *member, const struct cfg_value *part,
+                    const char *todo, struct sl_str text)
+{
+    if (part == NULL) {
+        find_at(c, grade, member, todo, text);
+        return;
+    }
+    const struct cfg_place *p = place_of(c, member);
+    const struct cfg_node *at = part->at;
+    SL_CHECK(p != NULL);
+    struct cfg_finding f = {.path = path_text(&c->report->arena, p->path), .text = text, .todo = sl_str_c(todo)};
+    cfg_find(c, grade, at, part->key.n > 0 && part->kind != CFG_VALUE_TEXT, &f);
+}
+
+void cfg_error_in(struct cfg *c, const struct cfg_tree *member, const struct cfg_value *part, const char *todo,
+                  const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    find_in(c, CFG_ERROR, member, part, todo, message(c, format, ap));
+    va_end(ap);
+}
+
+void cfg_warn_in(struct cfg *c, const struct cfg_tree *member, const struct cfg_value *part, const char *todo,
+                 const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    find_in(c, CFG_WARNING, member, part, todo, message(c, format, ap));
+    va_end(ap);
+}
+
 const struct cfg_setting *section_setting(const struct cfg_section *s, struct sl_str name)
 {
     for (const struct cfg_setting *t = s->settings; t->name != NULL; t++)

@@ -48,7 +48,9 @@
     X(TEXT_FORMAT, "format", RM_TEXT)                                                                                  \
     X(SYSTEM, "system", -1)                                                                                            \
     X(OUTPUT_CONFIG, "output_config", -1)                                                                              \
-    X(OUTPUT_FORMAT, "format", RM_OUTPUT_CONFIG)
+    X(OUTPUT_FORMAT, "format", RM_OUTPUT_CONFIG)                                                                       \
+    X(METADATA, "metadata", -1)                                                                                        \
+    X(USER, "user", -1)
 
 enum request_member {
 #define X(id, ...) RM_##id,

@@ -2,6 +2,7 @@
  * between bytes), decodes content-encoding as it comes. Leaves to ADMIT with the facts of the request, or RESPOND.
  * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN or RESPOND (QUEUE is for the issue that brings one).
  * PLAN: asks route/ for the ordered candidates. Leaves to TRY or RESPOND. */
+#include "exchange/asking.h"
 #include "exchange/exchange_int.h"
 
 #include "tokens/estimate.h"
@@ -112,25 +113,40 @@ enum step step_queue(struct exchange *x)
     return exchange_refuse(x, GE_OVERLOADED);
 }
 
-static bool granted_model(const void *grant, struct sl_str model)
+/* The names lead to targets, but none may or can serve this request. */
+static struct error_facts none_fits(const struct exchange *x)
 {
-    return grant_allows_model(grant, model);
+    const struct route_plan *p = &x->plan;
+    for (uint32_t i = 0; i < p->n_excluded; i++)
+        if (p->excluded[i].target_index != ROUTE_TARGET_NONE)
+            return (struct error_facts){
+                .error = GE_UNSUPPORTED,
+                .param = SL_STR("model"),
+                .message = sl_arena_printf(x->a, "No target of '" SL_STR_FMT "' can serve this request: %s.",
+                                           SL_STR_ARG(x->facts.model), p->excluded[i].why),
+            };
+    return (struct error_facts){.error = GE_NO_TARGET};
 }
 
 enum step step_plan(struct exchange *x)
 {
-    struct route_ask ask = {
-        .model = x->facts.model,
-        .models = x->facts.hints.models,
-        .n_models = x->facts.hints.n_models,
-        .route = x->facts.hints.route,
-        .fallback = x->facts.hints.fallback == SAID_NO ? ROUTE_FIRST_ONLY : ROUTE_ALL,
-        .granted = granted_model,
-        .grant = &x->key->grant,
+    const struct asking_from from = {
+        .snap = x->snap,
+        .prices = x->epoch->prices,
+        .key = x->key,
+        .facts = &x->facts,
+        .op = x->op,
+        .dialect = x->dialect,
+        .body = x->body_text,
+        .headers = &x->req->headers,
+        .estimate_input = x->estimate_input,
+        .wall_ns = x->wall_ns,
         .seed = x->id.lo,
     };
+    struct asking q;
+    asking_gather(&from, x->a, &q);
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
-    switch (route_plan(x->snap->policy, &ask, x->a, &x->plan)) {
+    switch (route_plan(x->snap->policy, &q.ask, x->a, &x->plan)) {
     case ROUTE_OK:
         if (!stored_fits_plan(x))
             return exchange_refuse_with(x, &x->refused);
@@ -147,6 +163,9 @@ enum step step_plan(struct exchange *x)
         return STEP_GO;
     case ROUTE_NO_SUCH_ROUTE:
         f = (struct error_facts){.error = GE_ROUTE_UNKNOWN, .param = SL_STR("route")};
+        break;
+    case ROUTE_NONE_FITS:
+        f = none_fits(x);
         break;
     case ROUTE_UNKNOWN:
     case ROUTE_NOT_GRANTED:

@@ -219,21 +219,38 @@ static struct sl_str nearest_provider(const struct settings *s, struct sl_str na
     return best;
 }
 
+static const char add_provider[] = "Add it under providers";
+
+/* "Did you mean 'openai/gpt-4o'?" */
+static const char *meant_target(const struct settings *s, struct cfg *c, struct sl_str name, struct sl_str model)
+{
+    struct sl_str nearest = nearest_provider(s, name);
+    if (nearest.n == 0)
+        return add_provider;
+    return sl_arena_printf(cfg_arena(c), "Did you mean '" SL_STR_FMT "/" SL_STR_FMT "'?", SL_STR_ARG(nearest),
+                           SL_STR_ARG(sl_str_head(model, 100)))
+        .p;
+}
+
 static void report_unknown_provider(const struct settings *s, struct cfg *c, const struct target_settings *t,
                                     struct sl_str name)
 {
-    static const char ADD[] = "Add it under providers";
-    struct sl_str nearest = nearest_provider(s, name);
-    if (!cfg_is_literal(c, &t->to)) { /* a variable may hold anything, also what it should not */
-        cfg_error_at(c, &t->to, ADD, "there is no such provider");
-        return;
-    }
-    const char *todo = ADD;
-    if (nearest.n != 0)
-        todo = sl_arena_printf(cfg_arena(c), "Did you mean '" SL_STR_FMT "/" SL_STR_FMT "'?", SL_STR_ARG(nearest),
-                               SL_STR_ARG(sl_str_head(t->model, 100)))
-                   .p;
-    cfg_error_at(c, &t->to, todo, "there is no provider '" SL_STR_FMT "'", SL_STR_ARG(sl_str_head(name, 100)));
+    if (!cfg_is_literal(c, &t->to)) /* a variable may hold anything, also what it should not */
+        cfg_error_at(c, &t->to, add_provider, "there is no such provider");
+    else
+        cfg_error_at(c, &t->to, meant_target(s, c, name, t->model), "there is no provider '" SL_STR_FMT "'",
+                     SL_STR_ARG(sl_str_head(name, 100)));
+}
+
+void settings_unknown_provider(const struct settings *s, struct cfg *c, const struct cfg_tree *tree,
+                               const struct cfg_value *at, struct sl_str target)
+{
+    struct sl_str model = target, name = sl_str_cut(&model, '/');
+    if (at != NULL && !at->is_literal && at->kind == CFG_VALUE_TEXT)
+        cfg_error_in(c, tree, at, add_provider, "there is no such provider");
+    else
+        cfg_error_in(c, tree, at, meant_target(s, c, name, model), "there is no provider '" SL_STR_FMT "'",
+                     SL_STR_ARG(sl_str_head(name, 100)));
 }
 
 static void resolve_target(const struct settings *s, struct cfg *c, const struct model_settings *m,
@@ -280,6 +297,8 @@ static void resolve_models(struct settings *s, struct cfg *c)
         sl_map_put(&s->model_by_name, s->models.v[i].name, &s->models.v[i]);
     for (size_t i = 0; i < s->models.n; i++) {
         struct model_settings *m = &s->models.v[i];
+        if (m->targets.n == 0 && m->route.n == 0 && !cfg_is_set(c, &m->targets))
+            cfg_error_at(c, m, "Write targets, or a route", "there is no target");
         if (m->targets.n == 0 && cfg_is_set(c, &m->targets))
             cfg_error_at(c, &m->targets, "Write at least one, as in [openai/gpt-4o]", "there is no target");
         for (size_t k = 0; k < m->targets.n; k++)
@@ -391,8 +410,10 @@ void settings_resolve(struct settings *s, struct cfg *c)
 {
     sl_map_init(&s->provider_by_name);
     sl_map_init(&s->model_by_name);
+    sl_map_init(&s->route_by_name);
     resolve_providers(s, c);
     resolve_models(s, c);
+    settings_resolve_routes(s, c);
     check_proxy(c, &s->upstream.proxy);
     check_addresses(s, c);
     check_admin(&s->admin, c);
@@ -409,6 +430,7 @@ void settings_free(struct settings *s)
         return;
     sl_map_done(&s->provider_by_name);
     sl_map_done(&s->model_by_name);
+    sl_map_done(&s->route_by_name);
     cfg_free(s->cfg); /* s lives in it */
 }
 

@@ -55,10 +55,12 @@ struct settings {
     struct responses_settings responses;
     CFG_LIST_OF(struct provider_settings) providers; /* in the order of the file; at least one */
     CFG_LIST_OF(struct model_settings) models;       /* in the order of the file */
+    CFG_LIST_OF(struct route_settings) routes;       /* in the order of the file */
 
     /* Filled by the third pass. */
     struct sl_map provider_by_name; /* -> struct provider_settings */
     struct sl_map model_by_name;    /* names and aliases -> struct model_settings */
+    struct sl_map route_by_name;    /* -> struct route_settings */
     const char *source;             /* the file's path as given, or "environment" */
     bool is_simulated;              /* every provider is kind sim: say so plainly */
     char revision[13]; /* first 12 hex digits of a digest of the values, without secrets: equal settings, equal

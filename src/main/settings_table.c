@@ -50,6 +50,9 @@ const struct cfg_section settings_root = {
         {"models", CFG_MAP_AT(struct settings, models, &model_settings_section), .max = 10000,
          .text = "Names that clients ask for, each with its targets: `gpt-4o: [openai/gpt-4o, openai-eu/gpt-4o]`, or a "
                  "section with more settings. Without any, clients ask for `provider/model`."},
+        {"routes", CFG_MAP_AT(struct settings, routes, &route_settings_section), .max = 1000,
+         .text = "Rules that choose targets by what a request is: each a list of `{when: {...}, use: [...]}`. Models "
+                 "name them by `route`."},
         {"resilience", CFG_SECTION_AT(struct settings, resilience, &resilience_settings_section),
          .text = "What happens when a provider is slow or fails."},
         {"relay", CFG_SECTION_AT(struct settings, relay, &exchange_settings_section),

@@ -2,6 +2,7 @@
  * reads is resolved here, once; the settings themselves stay alive as long as the snapshot. */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "dialect/codec.h"
 #include "main/gateway.h"
 #include "main/settings_files.h"
 #include "tls/context.h"
@@ -232,6 +233,45 @@ void snapshot_adopt_tokens(struct snapshot *fresh, const struct snapshot *old)
 
 /* ---- policy ---- */
 
+/* What routing may exclude a target for: from the tables of the dialect that the provider is spoken to in. A name that no row knows is
+ * not judged, and neither is what a simulator answers. */
+static void caps_of(const void *snapshot, uint32_t provider_index, struct sl_str model, struct route_caps *out)
+{
+    static const struct {
+        unsigned flag, need;
+    } rows[] = {{CAP_TOOLS, ROUTE_NEED_TOOLS},         {CAP_SCHEMA, ROUTE_NEED_SCHEMA},
+                {CAP_IMAGES, ROUTE_NEED_IMAGES},       {CAP_AUDIO, ROUTE_NEED_AUDIO},
+                {CAP_VIDEO, ROUTE_NEED_VIDEO},         {CAP_PDF, ROUTE_NEED_PDF},
+                {CAP_IMAGE_OUT, ROUTE_NEED_IMAGE_OUT}, {CAP_AUDIO_OUT, ROUTE_NEED_AUDIO_OUT}};
+    const struct provider *p = &((const struct snapshot *)snapshot)->providers[provider_index].provider;
+    const struct dialect *d = dialect_find(provider_dialect(p, SL_STR("openai"), model));
+    *out = (struct route_caps){.known = false};
+    if (d == NULL || d->codec == NULL || sl_str_eq(p->kind->name, SL_STR("sim")))
+        return;
+    const struct model_caps *c = caps_find(d->codec->caps, model);
+    if (c == NULL || sl_str_eq(c->pattern, SL_STR("*")))
+        return;
+    *out = (struct route_caps){.known = true, .context = c->context, .max_output = c->max_output};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (caps_has(c, rows[i].flag))
+            out->can |= rows[i].need;
+}
+
+static struct route_route_spec *route_specs(struct full_snapshot *f)
+{
+    const struct settings *s = f->settings;
+    struct route_route_spec *routes = sl_arena_zalloc(&f->arena, (s->routes.n + 1) * sizeof *routes);
+    for (size_t i = 0; i < s->routes.n; i++) {
+        const struct route_settings *r = &s->routes.v[i];
+        struct route_rule_spec *rules = sl_arena_alloc(&f->arena, (r->rules.n + 1) * sizeof *rules);
+        for (size_t k = 0; k < r->rules.n; k++)
+            rules[k] = *r->rules.v[k].rule;
+        routes[i] = (struct route_route_spec){
+            .name = r->name, .rules = rules, .n_rules = r->rules.n, .on_request = r->on_request};
+    }
+    return routes;
+}
+
 static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
 {
     const struct settings *s = f->settings;
@@ -249,14 +289,12 @@ static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
                                                     .open_models = s->providers.v[i].open_models,
                                                     .open_prefix = f->s.providers[i].provider.kind->open_prefix,
                                                     .models = s->providers.v[i].models.v,
-                                                    .n_models = s->providers.v[i].models.n};
+                                                    .n_models = s->providers.v[i].models.n,
+                                                    .region = s->providers.v[i].region,
+                                                    .zero_retention = s->providers.v[i].zero_retention};
     for (size_t i = 0; i < s->models.n; i++) {
         const struct model_settings *m = &s->models.v[i];
-        struct route_target_spec *targets = sl_arena_alloc(a, (m->targets.n + 1) * sizeof *targets);
-        for (size_t k = 0; k < m->targets.n; k++)
-            targets[k] =
-                (struct route_target_spec){.provider = m->targets.v[k].provider->name, .model = m->targets.v[k].model};
-        models[i] = (struct route_model_spec){.name = m->name, .targets = targets, .n_targets = m->targets.n};
+        models[i] = (struct route_model_spec){.name = m->name, .group = m->group, .route = m->route};
         for (size_t k = 0; k < m->aliases.n; k++)
             aliases[at++] = (struct route_alias_spec){.name = m->aliases.v[k], .model = m->name};
     }
@@ -268,6 +306,10 @@ static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
         .aliases = aliases,
         .n_aliases = n_aliases,
         .created_s = sl_clock_wall_ns() / SL_SEC,
+        .caps = caps_of,
+        .caps_arg = &f->s,
+        .routes = route_specs(f),
+        .n_routes = s->routes.n,
     };
     return route_policy_build(&spec, &f->s.policy, fail);
 }

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "route/facts.h"
+#include "route/rules.h"
 
 #define ROUTE_CANDIDATES_MAX 32u /* in one plan; more are cut, with an exclusion that says so */
 
@@ -27,8 +28,16 @@ struct route_target_spec {
 };
 struct route_model_spec {
     struct sl_str name;
-    const struct route_target_spec *targets;
+    const struct route_target_spec *targets; /* in order; used where group is NULL and route empty */
     size_t n_targets;
+    const struct route_group_spec *group;
+    struct sl_str route; /* its rules choose */
+};
+struct route_route_spec {
+    struct sl_str name;
+    const struct route_rule_spec *rules; /* copied, but the words in their conditions live as long as the policy */
+    size_t n_rules;
+    bool on_request; /* requests may name it, whatever model they ask for */
 };
 struct route_alias_spec {
     struct sl_str name, model; /* model: a configured model, or "provider/model" */
@@ -40,6 +49,8 @@ struct route_provider_spec {
     struct sl_str open_prefix; /* only names that begin so ("claude"), and before those without a prefix; empty: any */
     const struct sl_str *models; /* known models: listed by GET /models as "provider/model", and asked for so */
     size_t n_models;
+    struct sl_str region; /* where it answers: "eu", "eu-central-1"; empty: not known, so nowhere in particular */
+    bool zero_retention;
 };
 struct route_policy_spec { /* borrowed for the call; copied, but what says otherwise */
     const struct route_provider_spec *providers;
@@ -51,6 +62,8 @@ struct route_policy_spec { /* borrowed for the call; copied, but what says other
     int64_t created_s;    /* told as `created` of the listed models */
     route_caps_f *caps;   /* NULL: nothing is known of any model */
     const void *caps_arg; /* borrow: as long as the policy */
+    const struct route_route_spec *routes;
+    size_t n_routes;
 };
 
 struct route_policy;
@@ -70,6 +83,21 @@ void route_policy_target(const struct route_policy *p, uint32_t i, uint32_t *out
 /* The index of a model at a provider: its own, or the provider's catch-all. */
 uint32_t route_policy_target_of(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 
+/* The files of the rules that are scripts, by the index that a plan asks them with. */
+uint32_t route_policy_scripts(const struct route_policy *p);
+struct sl_str route_policy_script(const struct route_policy *p, uint32_t i);
+
+/* What the policy asks about a request that is not known without looking for it. */
+enum route_wants {
+    ROUTE_WANTS_TAGS = 1 << 0, /* tags, user, team */
+    ROUTE_WANTS_CONVERSATION = 1 << 1,
+    ROUTE_WANTS_MEDIA = 1 << 2
+};
+unsigned route_policy_wants(const struct route_policy *p);
+
+/* Tokens that an answer is expected to have, of which at most `asked` (0: any number) may come. */
+uint64_t route_expected_output(uint64_t asked);
+
 /* -- Plans -------------------------------------------------------------------------------------------------------- */
 
 /* May this caller use the model of that name? */
@@ -78,6 +106,18 @@ typedef bool route_granted_f(const void *grant, struct sl_str model);
 enum route_fallback {
     ROUTE_ALL = 0,
     ROUTE_FIRST_ONLY
+};
+
+/* The user's function: names of targets or models in order, at most `max`; gives how many, or -1 with a reason (static). The
+ * names live as long as the arena. */
+struct route_ask;
+typedef int route_script_f(void *arg, uint32_t script, const struct route_ask *ask, struct sl_arena *a,
+                           struct sl_str *out_names, unsigned max, const char **out_why);
+
+/* Which rule gave a place. Borrow (of the policy). */
+struct route_rule_told {
+    struct sl_str route, name; /* name: empty where it has none */
+    uint32_t number;           /* in its route, from 1 */
 };
 
 struct route_ask {
@@ -94,6 +134,8 @@ struct route_ask {
     const void *view_arg;
     route_cost_f *cost; /* NULL: no price is known */
     const void *cost_arg;
+    route_script_f *script; /* NULL: scripts are passed over */
+    void *script_arg;
 };
 
 /* The sum by which `scored` orders, in 10^-12 USD (routing by one unit): sum = cost + time + fail - saving. */
@@ -111,14 +153,16 @@ struct route_candidate {
     uint8_t state;           /* enum route_state as it was seen */
     bool last_resort; /* OPEN, BLOCKED or without room: behind all that may serve now, for when nothing else is left */
     const char *why;  /* static: reason for the place, or for the exclusion */
-    const struct route_terms *terms; /* arena; NULL: the order did not ask for them */
+    const struct route_rule_told *rule; /* that gave the place; NULL: no rule */
+    const struct route_terms *terms;    /* arena; NULL: the order did not ask for them */
 };
 
 enum route_verdict {
-    ROUTE_OK = 0,      /* at least one candidate */
-    ROUTE_UNKNOWN,     /* no such model */
-    ROUTE_NOT_GRANTED, /* there is one, but not for this caller: told as ROUTE_UNKNOWN */
-    ROUTE_NO_SUCH_ROUTE
+    ROUTE_OK = 0,        /* at least one candidate */
+    ROUTE_UNKNOWN,       /* no such model */
+    ROUTE_NOT_GRANTED,   /* there is one, but not for this caller: told as ROUTE_UNKNOWN */
+    ROUTE_NO_SUCH_ROUTE, /* or it may not be asked for */
+    ROUTE_NONE_FITS      /* the name leads to targets, none of which may serve this request: plan.excluded says why */
 };
 
 struct route_plan {

@@ -1,8 +1,9 @@
-/* The settings under `models`: the names clients ask for, and the ordered targets behind each. Immutable. */
+/* The settings under `models` and `routes`: the names clients ask for, the targets behind each, and the rules that choose. Immutable. */
 #ifndef SLUICE_ROUTE_SETTINGS_H
 #define SLUICE_ROUTE_SETTINGS_H
 
 #include "config/schema.h"
+#include "route/rules.h"
 
 #define ROUTE_TARGETS_MAX 32 /* as many as a plan holds (route/plan.h) */
 #define ROUTE_NAME_MAX 200   /* bytes of a model's name */
@@ -10,7 +11,9 @@
 struct provider_settings;
 
 struct target_settings {
-    struct sl_str to; /* "provider/model" as written */
+    struct sl_str to;               /* "provider/model" as written */
+    struct cfg_tree when;           /* a condition, or the word degraded or down */
+    uint32_t weight, percent, tier; /* percent 0: none */
     /* Filled by the third pass. */
     const struct provider_settings *provider; /* borrow (of the settings); never NULL once read */
     struct sl_str model;                      /* the provider's name for it */
@@ -18,10 +21,31 @@ struct target_settings {
 
 struct model_settings {
     struct sl_str name;
-    CFG_LIST_OF(struct target_settings) targets; /* at least one */
+    CFG_LIST_OF(struct target_settings) targets; /* at least one, or a route */
     CFG_LIST_OF(struct sl_str) aliases;
+    enum route_order order;
+    struct sl_str sticky, route;
+    /* Filled by the third pass. */
+    const struct route_group_spec *group; /* of the targets; NULL: a route */
+};
+
+struct rule_settings {
+    /* Filled by the third pass. First, so that a finding about the rule is not one about its name. */
+    const struct route_rule_spec *rule; /* never NULL once read */
+    struct sl_str name;
+    struct cfg_tree when, use;
+    enum route_order order;
+    struct sl_str sticky, script;
+    unsigned then; /* 1: next */
+};
+
+struct route_settings {
+    struct sl_str name;
+    CFG_LIST_OF(struct rule_settings) rules;
+    bool on_request;
 };
 
 extern const struct cfg_section model_settings_section; /* of one model */
+extern const struct cfg_section route_settings_section; /* of one route */
 
 #endif

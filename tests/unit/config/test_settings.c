@@ -133,7 +133,7 @@ static void findings(void **state)
          "s.yaml:2:19: warning: models.m.targets[1].to: the same target stands above already. Keep the first\n"},
         {SIM "models: {m: []}\n",
          "s.yaml:2:10: models.m.targets: there is no target. Write at least one, as in [openai/gpt-4o]\n"},
-        {SIM "models: {m: {aliases: [a]}}\n", "s.yaml:2:10: models.m: 'targets' is missing\n"},
+        {SIM "models: {m: {aliases: [a]}}\n", "s.yaml:2:10: models.m: there is no target. Write targets, or a route\n"},
         {SIM "models: {'a b': s/x}\n", "s.yaml:2:10: models.a b: the name of this model holds a blank\n"},
         {SIM "models: {m: {targets: s/x, aliases: [n, a, a]}, n: s/y, o: {targets: s/z, aliases: a}}\n",
          "s.yaml:2:38: models.m.aliases[0]: this name already leads to the model 'n'. A name can lead to one model only\n"
