@@ -85,3 +85,8 @@ struct carrier carrier_unpack(struct sl_arena *a, struct sl_str text)
     c.payload = sl_str_of(out, n);
     return c;
 }
+
+bool carrier_is_in(struct sl_str body)
+{
+    return sl_str_find_str(body, SL_STR("\"slc1.")) >= 0;
+}

@@ -70,10 +70,9 @@ static char *put_escape(char *to, unsigned char c)
     }
 }
 
-/* Writes at most 6 bytes for each byte of s, and two quotes. */
-static char *put_json(char *to, struct sl_str s)
+/* Writes at most 6 bytes for each byte of s. */
+static char *put_inside(char *to, struct sl_str s)
 {
-    *to++ = '"';
     while (s.n > 0) {
         size_t n = plain_bytes(s);
         unsigned char c = (unsigned char)s.p[0];
@@ -85,8 +84,14 @@ static char *put_json(char *to, struct sl_str s)
             to = put(to, SL_STR("\xef\xbf\xbd"));
         s = sl_str_from(s, n > 0 ? n : 1);
     }
-    *to++ = '"';
     return to;
+}
+
+/* The same with two quotes. */
+static char *put_json(char *to, struct sl_str s)
+{
+    to = put_inside(put(to, SL_STR("\"")), s);
+    return put(to, SL_STR("\""));
 }
 
 struct sl_str json_quote(struct sl_arena *a, struct sl_str s)
@@ -148,13 +153,22 @@ static char *put_openai(char *to, const struct error_facts *f)
     return put(to, SL_STR("}}"));
 }
 
+/* Claude Code knows by these words that it must shorten its conversation, whoever refused it (clients.md 2.1; anthropic.md 9). */
+static struct sl_str words_before(const struct error_facts *f)
+{
+    static const struct sl_str words = SL_STR_INIT("prompt is too long: ");
+    bool said = sl_str_find_str(message_of(f), sl_str_head(words, words.n - 2)) >= 0;
+    return f->error == GE_UP_TOO_LONG && !said ? words : SL_STR_NONE;
+}
+
 static char *put_anthropic(char *to, const struct error_facts *f)
 {
     to = put(to, SL_STR("{\"type\":\"error\",\"error\":{\"type\":"));
     to = put_json(to, status_name(rows[f->error].status)->anthropic);
-    to = put(to, SL_STR(",\"message\":"));
-    to = put_json(to, message_of(f));
-    to = put(to, SL_STR("}"));
+    to = put(to, SL_STR(",\"message\":\""));
+    to = put(to, words_before(f));
+    to = put_inside(to, message_of(f));
+    to = put(to, SL_STR("\"}"));
     if (f->id.n > 0) {
         to = put(to, SL_STR(",\"request_id\":"));
         to = put_json(to, f->id);

@@ -40,12 +40,24 @@ static void timing_header(struct exchange *x, struct http_headers *h)
 }
 
 /* Nothing is revealed to a caller without a valid key but the id. */
+/* Where the vendors' libraries look for the id that their errors and answers tell (openai.md 2.1, anthropic.md 9); the provider's
+ * own where it has passed one. */
+static void request_id_header(struct exchange *x, struct http_headers *h, struct sl_str id)
+{
+    enum error_format format = x->match.errors;
+    if (format == ERRORS_ANTHROPIC && http_headers_find_name(h, SL_STR("request-id")) == NULL)
+        http_headers_add(h, x->a, SL_STR("request-id"), id);
+    if ((format == ERRORS_OPENAI || format == ERRORS_RESPONSES) && http_headers_find(h, HN_X_REQUEST_ID) == NULL)
+        http_headers_add_id(h, x->a, HN_X_REQUEST_ID, id);
+}
+
 void exchange_headers(struct exchange *x, struct http_headers *h)
 {
     char *id = sl_arena_alloc(x->a, SL_ID_TEXT);
     struct try *t = try_current(x);
     sl_id_text(x->id, id);
     http_headers_add_id(h, x->a, HN_X_SLUICE_ID, sl_str_of(id, SL_ID_TEXT - 1));
+    request_id_header(x, h, sl_str_of(id, SL_ID_TEXT - 1));
     if (x->wants_timing && x->key != NULL)
         timing_header(x, h);
     if (t == NULL)

@@ -1,23 +1,33 @@
 """The matrix of tests/e2e/test_matrix.py: which upstreams stand behind the gateway, and the table that is printed at the end.
 
-To add an upstream: a row in UPSTREAMS. Every SDK and case then runs on it, too; what its models lack goes into `lacks`.
+To add an upstream: a row in UPSTREAMS. Every SDK and case then runs on it, too; what its models lack goes into `lacks`, and the
+cases then expect a refusal, or the member's name in x-sluice-dropped.
 """
 
 import json
+import subprocess
+import threading
 
+from . import seen
 from .client import fetch
-from .proc import ROOT
-from .wait import wait_for
+from .proc import ROOT, clean_environment
+from .wait import LONG, wait_for
+
+# Of the simulator, each on every upstream.
+FAULTS = ("400", "401", "404", "429", "500", "context")
+LONG_MODEL = "sim-long-1500"  # so long that a client has seen much of it when its error comes
 
 
 class Upstream:
     """One column: a provider that the simulator plays, and the model that is asked there."""
 
-    def __init__(self, kind, path, model, lacks=(), settings=None, probe=None):
+    def __init__(self, kind, path, model, native, lacks=(), settings=None, probe=None):
         self.kind = kind                # the provider's `kind` in the settings
         self.path = path                # behind the simulator's address: base_url
         self.model = model              # as the provider calls it
-        self.lacks = frozenset(lacks)   # of FEATURES: what must be told in x-sluice-dropped, or refused
+        self.native = frozenset(native)  # faces of the same format: their bytes pass, so whatever they ask for does
+        self.lacks = frozenset(lacks)   # what models there cannot: "pdf", "audio", "think", "n", "logprobs", "search", "marks" (of
+                                        # prompt caches), "unasked-cache"
         self.settings = settings or {}  # of the provider, besides kind, base_url and keys
         self.probe = probe              # (path, body) that the simulator must not answer with 404 or 405; None: sure to speak it
 
@@ -26,26 +36,55 @@ class Upstream:
 
 
 UPSTREAMS = {
-    "chat": Upstream("openai-compatible", "/v1", "sim-chat"),
-    "openai": Upstream("openai", "/v1", "gpt-5.2"),
-    "anthropic": Upstream("anthropic", "/v1", "claude-opus-4-6"),
-    "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash"),
-    "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash"),
-    "vertex-claude": Upstream("vertex", "/v1", "claude-opus-4-6"),
+    "chat": Upstream("openai-compatible", "/v1", "sim-chat", {"chat"}, {"pdf", "think", "search", "marks"}),
+    "openai": Upstream("openai", "/v1", "gpt-5.2", {"chat", "responses"}, {"audio", "logprobs"}),
+    "anthropic": Upstream("anthropic", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
+    "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash", {"gemini"}, {"logprobs", "marks", "n"}),
+    "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash", {"gemini"}, {"marks", "n"}),
+    "vertex-claude": Upstream("vertex", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
 }
 
 
 class Served:
-    """A gateway in front of a simulator with all upstreams; the model "m-NAME" is that of upstream NAME."""
+    """A gateway in front of a simulator with all upstreams; the model "m-NAME" is that of upstream NAME, "f-NAME-FAULT" one of
+    the simulator's faults there."""
 
     def __init__(self, makers):
         self.sim = makers.sim("--seed", "7")
-        self.gateway = makers.gateway({
-            "providers": {name: u.provider(self.sim) for name, u in UPSTREAMS.items()},
-            "models": {"m-" + name: f"{name}/{u.model}" for name, u in UPSTREAMS.items()},
-            "resilience": {"retry": {"attempts": 1}},
-        })
+        models = {"m-" + name: f"{name}/{u.model}" for name, u in UPSTREAMS.items()}
+        models |= {f"f-{name}-{fault}": f"{name}/sim-fault-{fault}" for name in UPSTREAMS for fault in FAULTS}
+        models |= {f"f-{name}-late": f"{name}/{LONG_MODEL}" for name in UPSTREAMS}
+        rule = json.dumps({"fault": "error-event", "arg": 1200, "times": 1000000, "model": LONG_MODEL}).encode()
+        answer = fetch(self.sim.address, "POST", "/sim/rules", rule, [("content-type", "application/json")])
+        assert answer.status in (200, 201), answer
+        self.gateway = makers.gateway({"providers": {name: u.provider(self.sim) for name, u in UPSTREAMS.items()},
+                                       "models": models, "resilience": {"retry": {"attempts": 1}}})
         self.url, self.key = self.gateway.url, self.gateway.key
+        self.read_to, self.records = 0, {}     # access records by id
+        self.counted_to, self.counted = 0, {}  # what the simulator served by trace id
+
+    def record(self, id):
+        """The access record of an exchange."""
+        def look():
+            with open(self.gateway.access_path, "rb") as file:
+                file.seek(self.read_to)
+                data = file.read()
+            data = data[:data.rfind(b"\n") + 1]
+            self.read_to += len(data)
+            self.records.update((r["id"], r) for r in map(json.loads, data.splitlines()))
+            return self.records.get(id)
+        return wait_for(look, f"the access record of {id}")
+
+    def account(self, record):
+        """What the simulator served in an exchange: as many as it had attempts."""
+        def look():
+            found = fetch(self.sim.address, "GET", f"/sim/count?after={self.counted_to}").json()
+            self.counted_to += len(found["served"])
+            for row in found["served"]:
+                self.counted.setdefault(row["traceparent"][3:35], []).append(row)
+            rows = self.counted.get(record["trace_id"], [])
+            return rows if len(rows) >= record["attempts_n"] else None
+        return wait_for(look, f"the simulator's account of {record['id']}")
 
     def speaks(self, name):
         """Whether the simulator speaks that format yet."""
@@ -53,11 +92,72 @@ class Served:
         return probe is None or fetch(self.sim.address, "POST", probe[0], probe[1],
                                       [("content-type", "application/json")]).status not in (404, 405)
 
-    def usage_after(self, before):
-        """Of the last exchange, once there are more records than `before`."""
-        g = self.gateway
-        wait_for(lambda: len(g.records()) > before, "the access record")
-        return g.records()[-1]["attempts"][-1]["usage"]
+
+class Sdks:
+    """What is known of an SDK besides its answers."""
+
+    def kinds(self, face, status):
+        """Names of the exceptions that it may raise for a status."""
+        if face == "gemini":
+            return {"ClientError"} if status < 500 else {"ServerError"}
+        return {400: {"BadRequestError"}, 401: {"AuthenticationError"}, 404: {"NotFoundError"},
+                429: {"RateLimitError"}}.get(status, {"InternalServerError", "OverloadedError"})
+
+    def tries(self, face):
+        """The most requests for one call when the answer is a 500."""
+        return 1
+
+
+class Here(Sdks):
+    """SDKs in this process."""
+
+    def __init__(self, faces, url, key):
+        seen.watch()
+        self.faces = {name: make(url, key) for name, make in faces.items()}
+
+    def run(self, face, spec):
+        return run(self.faces[face], spec)
+
+    def close(self):
+        for face in self.faces.values():
+            face.close()
+
+
+def run(face, spec):
+    """One case by one face: its answers, and what was seen below the SDK."""
+    seen.take()
+    try:
+        answers = getattr(face, spec["op"])(spec)
+    except face.errors as error:
+        answers = {"error": face.failure(error)}
+    except face.lacks as lack:
+        return {"lacks": str(lack)}
+    answers = list(answers) if isinstance(answers, tuple) else [answers]
+    return {"answers": [{k: v for k, v in a.items() if k != "message"} for a in answers], "http": seen.take()}
+
+
+class Elsewhere(Sdks):
+    """SDKs in a process that reads a case a line and writes its answers, a line each."""
+
+    def __init__(self, argv, url, key, env=None):
+        self.child = subprocess.Popen([*map(str, argv), url, key], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, env=clean_environment(env))
+        self.errors = []
+        threading.Thread(target=lambda: self.errors.extend(self.child.stderr), daemon=True).start()
+
+    def run(self, face, spec):
+        self.child.stdin.write(json.dumps({"face": face, **spec}) + "\n")
+        self.child.stdin.flush()
+        line = self.child.stdout.readline()
+        assert line, "the driver ended:\n" + "".join(self.errors[-40:])
+        found = json.loads(line)
+        assert "broken" not in found, found["broken"]
+        return found
+
+    def close(self):
+        self.child.stdin.close()
+        self.child.wait(LONG)
+        self.child.stdout.close()
 
 
 class Table:

@@ -396,6 +396,10 @@ static void test_carrier(void **state)
         struct sl_str text = carrier_pack(&arena, vendors[i], SL_STR("gpt-5"), SL_STR("rs_1\n\xff+/="));
         assert_true(json_is(sl_arena_printf(&arena, "\"" SL_STR_FMT "\"", SL_STR_ARG(text)), JSON_STRING));
         struct carrier c = carrier_unpack(&arena, text);
+        struct sl_str body = sl_arena_printf(&arena, "{\"signature\":\"" SL_STR_FMT "\"}", SL_STR_ARG(text));
+        assert_true(carrier_is_in(body));
+        body = sl_arena_printf(&arena, "{\"text\":\"of " SL_STR_FMT "\"}", SL_STR_ARG(text));
+        assert_false(carrier_is_in(body));
         assert_int_equal(c.vendor, vendors[i]);
         assert_str(c.family, "gpt-5");
         assert_true(sl_str_eq(c.payload, SL_STR("rs_1\n\xff+/=")));
