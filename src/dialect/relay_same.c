@@ -85,8 +85,11 @@ static void count(struct relay_same *r, const struct stream_event *e)
     s->output_bytes += e->output_bytes;
     if (e->kind == SK_CONTENT || e->kind == SK_OTHER)
         s->content_events++;
-    if (e->has_usage)
+    s->unreported += e->kind == SK_CONTENT;
+    if (e->has_usage) {
         s->usage = e->usage;
+        s->unreported = 0;
+    }
     if (e->kind == SK_ERROR && !s->saw_error) {
         s->saw_error = true;
         keep_error(r, &e->error);

@@ -21,8 +21,10 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
     switch (e->kind) {
     case NE_START:
     case NE_USAGE:
-        if (e->usage.found)
+        if (e->usage.found) {
             s->usage = e->usage;
+            s->unreported = 0;
+        }
         break;
     case NE_TEXT:
     case NE_REASONING:
@@ -33,6 +35,7 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
     case NE_MEDIA:
         s->saw_content = true;
         s->content_events++;
+        s->unreported++;
         s->output_bytes += e->text.n + e->name.n;
         break;
     case NE_FINISH:

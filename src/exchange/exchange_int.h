@@ -54,7 +54,7 @@ try {
     int64_t pause_ns;
     int64_t first_token_ns;               /* since began; -1: none */
     struct token_counts counts;           /* as reported */
-    bool saw_finish;                      /* of a stream: its output was over before it ended */
+    bool report_is_early;                 /* output came after the last report */
     uint64_t output_bytes, output_events; /* seen */
     struct settlement settled;
     struct journal_place opened_at;

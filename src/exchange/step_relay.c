@@ -301,7 +301,7 @@ void relay_note_usage(struct exchange *x, struct try *t)
         return;
     if (x->seen != NULL) {
         t->counts = x->seen->usage;
-        t->saw_finish = x->seen->saw_finish || !x->is_stream; /* whole answers report at their end */
+        t->report_is_early = x->is_stream && x->seen->unreported > 0 && !x->seen->saw_finish;
         t->output_bytes = x->seen->output_bytes;
         t->output_events = x->is_stream ? x->seen->events : 0;
     } else if (x->watch != NULL) {

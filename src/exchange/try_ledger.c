@@ -82,7 +82,7 @@ static void settle(struct exchange *x, struct try *t)
                                     : SETTLE_CUT,
         /* a report of nothing at all is none: an answer cannot have cost no tokens */
         .has_usage = t->counts.found && !t->counts.bad && (t->counts.prompt > 0 || t->counts.completion > 0),
-        .report_is_early = !t->saw_finish,
+        .report_is_early = t->report_is_early,
         .usage = reported(t),
         .output_seen = x->match.op == OP_EMBEDDINGS ? 0 : tokens_estimate_output(t->output_bytes, t->output_events),
     };

@@ -501,18 +501,20 @@ void anthropic_take_usage(struct anthropic_answering *r, const struct json_node 
 {
     if (json_kind_of(usage) != JSON_OBJECT)
         return;
+    r->usage_told = false;
     anthropic_usage_merge(&r->usage, json_raw_of(&r->tree, usage));
     struct sl_str tier = inside(r, usage, "service_tier");
     if (tier.n > 0)
         r->tier = keep(r, tier);
 }
 
-static void put_usage(struct anthropic_answering *r)
+void anthropic_put_usage(struct anthropic_answering *r)
 {
     struct neutral_event e = {.kind = NE_USAGE, .tier = r->tier};
     anthropic_usage_counts(&r->usage, &e.usage);
-    if (e.usage.found)
+    if (e.usage.found && !r->usage_told)
         put(r, &e);
+    r->usage_told = true;
 }
 
 void anthropic_take_start(struct anthropic_answering *r, const struct json_node *message)
@@ -560,7 +562,7 @@ void anthropic_finish(struct anthropic_answering *r)
         if (r->open[i].open)
             close_block(r, &r->open[i]);
     release_held(r);
-    put_usage(r);
+    anthropic_put_usage(r);
     enum neutral_finish finish = r->finish == FINISH_NONE ? FINISH_STOP : r->finish;
     if (finish == FINISH_TOOL_CALLS && r->json_called && r->calls == 0)
         finish = FINISH_STOP;

@@ -243,6 +243,7 @@ struct anthropic_answering {
     enum neutral_finish finish;                     /* NONE: not said */
     struct sl_str finish_text, stop_sequence, tier; /* insides, in the arena of the translation */
     struct anthropic_usage usage;
+    bool usage_told;
 };
 
 /* In t->a, with what it owns. */
@@ -254,6 +255,7 @@ bool anthropic_block_start(struct anthropic_answering *r, uint32_t index, const 
 /* False: there is no such block. */
 bool anthropic_block_delta(struct anthropic_answering *r, uint32_t index, const struct json_node *delta);
 void anthropic_block_stop(struct anthropic_answering *r, uint32_t index);
+void anthropic_put_usage(struct anthropic_answering *r);
 void anthropic_take_usage(struct anthropic_answering *r, const struct json_node *usage);
 /* from: what has stop_reason, stop_sequence and stop_details. */
 void anthropic_take_stop(struct anthropic_answering *r, const struct json_node *from);

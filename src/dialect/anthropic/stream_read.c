@@ -71,6 +71,8 @@ static bool read_message_delta(struct event *e)
 {
     struct anthropic_answering *r = e->r;
     anthropic_take_usage(r, member(e, "usage"));
+    if (r->t->json_tool.n == 0 && !r->t->json_asked_in_words) /* else text may be held back that goes before it */
+        anthropic_put_usage(r);                               /* the stream may break off before its last event */
     anthropic_take_stop(r, member(e, "delta"));
     return true;
 }

@@ -175,7 +175,9 @@ static const struct {
          CLOSE("0") BLOCK("1", "'type':'hologram','z':1") CLOSE("1")
              EV("message_delta", ",'delta':{'stop_reason':null},'usage':{'output_tokens':9,'input_tokens':null}")
                  STOP("max_tokens", "") OVER,
-     STARTED "text @0 a\nhosted @1 hologram {'type':'hologram','z':1}\n" USED "finish max_tokens =3\ndone\n", true},
+     STARTED "text @0 a\nhosted @1 hologram {'type':'hologram','z':1}\nusage 37/4+2/9:0=46\n" USED
+             "finish max_tokens =3\ndone\n",
+     true},
     {"iterations are added",
      START EV("message_delta",
               ",'delta':{'stop_reason':'end_turn'},'usage':{'output_tokens':10,'output_tokens_details':"
