@@ -276,6 +276,29 @@ static const struct {
     {SL_STR_INIT(":predict"), OP_NOT_SERVED, false},
 };
 
+/* Claude as Vertex AI's clients ask for it: ".../publishers/anthropic/models/claude-opus-5:streamRawPredict" (bedrock.md 11.1). Whether
+ * it is a stream is said in the body, too. */
+static bool take_raw_verb(const struct http_request *r, struct operation_match *m)
+{
+    static const struct sl_str raw[] = {SL_STR_INIT(":rawPredict"), SL_STR_INIT(":streamRawPredict")};
+    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
+        if (!sl_str_ends(m->model, raw[i]) || m->model.n == raw[i].n)
+            continue;
+        bool claude = sl_str_find_str(r->path, SL_STR("publishers/anthropic/")) >= 0, post = r->method == HTTP_POST;
+        struct sl_str model = sl_str_head(m->model, m->model.n - raw[i].n);
+        bool counts = sl_str_eq(model, SL_STR("count-tokens")); /* the model is in the body then */
+        *m = (struct operation_match){
+            .op = !post ? OP_WRONG_METHOD : !claude ? OP_NOT_SERVED : counts ? OP_MESSAGES_COUNT : OP_MESSAGES,
+            .errors = ERRORS_ANTHROPIC,
+            .model = counts ? SL_STR_NONE : model,
+            .allow = post ? SL_STR_NONE : SL_STR("POST"),
+            .surface = claude ? SL_STR_NONE : SL_STR("This publisher's API"),
+        };
+        return true;
+    }
+    return false;
+}
+
 /* True when m->model ends with a verb of Gemini's: it is cut off, and the operation is that one. */
 static bool take_verb(const struct http_request *r, struct operation_match *m)
 {
@@ -369,7 +392,7 @@ struct operation_match operation_of(const struct http_request *r)
             continue;
         if (row->tail == TAIL_MODEL) {
             m.model = tail_of(r->path, &s, at + 1);
-            if (take_verb(r, &m))
+            if (take_verb(r, &m) || take_raw_verb(r, &m))
                 return m;
         }
         if (row->errors != ERRORS_OPENAI)

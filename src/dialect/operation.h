@@ -68,8 +68,8 @@ int operation_by_name(struct sl_str name);
 struct operation_match {
     enum operation op;
     enum error_format errors;
-    struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., the response's in OP_RESPONSE_*): the id, still
-                            percent-encoded; view of `path` */
+    struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
+                            OP_RESPONSE_*): the id, still percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */

@@ -2,6 +2,7 @@
  * between bytes), decodes content-encoding as it comes. Leaves to ADMIT with the facts of the request, or RESPOND.
  * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN or RESPOND (QUEUE is for the issue that brings one).
  * PLAN: asks route/ for the ordered candidates. Leaves to TRY or RESPOND. */
+#include "dialect/anthropic/anthropic.h"
 #include "exchange/asking.h"
 #include "exchange/exchange_int.h"
 
@@ -56,10 +57,12 @@ static enum step understand(struct exchange *x)
     if (x->body.n == 0)
         return exchange_refuse(x, GE_BODY_MISSING);
     x->body_text = sl_chunks_flat(&x->body);
-    if (x->match.model.n > 0) { /* Gemini: said by the path */
+    if (x->match.model.n > 0) { /* Gemini, and Claude as on Vertex: said by the path */
         if (!operation_model_id(&x->match, x->a, &x->facts.model) || x->facts.model.n > MODEL_NAME_MAX)
             return exchange_refuse(x, GE_MODEL_UNKNOWN);
         x->facts.stream = x->match.stream;
+        if (x->match.op == OP_MESSAGES)
+            x->body_text = anthropic_body_from_vertex(x->body_text, x->facts.model, x->a);
     }
     if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);

@@ -397,6 +397,50 @@ def test_sdks(sdk, model, stream):
     assert not sdk.find("credential.failed")
 
 
+@pytest.mark.parametrize("model", ["gemini", "claude"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_clients_of_vertex(sdk, model, stream):
+    """Google's and Anthropic's clients in their Vertex mode, whatever project and location they name."""
+    from google.oauth2.credentials import Credentials
+    c = genai.Client(vertexai=True, project="their-own", location="mars", credentials=Credentials(token=sdk.key.text),
+                     http_options=types.HttpOptions(base_url=sdk.url, timeout=60000))
+    if stream:
+        text = "".join(a.text or "" for a in c.models.generate_content_stream(model=model, contents="ECHO: one two"))
+    else:
+        text = c.models.generate_content(model=model, contents="ECHO: one two").text
+    assert "one two" in text
+    assert c.models.count_tokens(model=model, contents="hi there").total_tokens > 0
+    with anthropic.AnthropicVertex(base_url=sdk.url + "/v1", project_id="their-own", region="mars", access_token=sdk.key.text,
+                                   max_retries=0) as c:
+        ask = {"model": model, "max_tokens": 500, "messages": [{"role": "user", "content": "ECHO: one two"}]}
+        if stream:
+            with c.messages.stream(**ask) as s:
+                text = s.get_final_text()
+        else:
+            text = c.messages.create(**ask).content[0].text
+        assert "one two" in text
+        assert c.messages.count_tokens(model=model, messages=ask["messages"]).input_tokens > 0
+
+
+def test_a_client_of_vertex_and_anthropic_itself(make):
+    up = make.upstream()
+    up.answer = json_answer(MESSAGE)
+    g = make.gateway({"providers": {"a": {"kind": "anthropic", "base_url": up.url, "keys": ["k"]}}, "models": {"c": "a/claude-opus-4-6"}})
+    path = "/projects/p/locations/l/publishers/anthropic/models/c:rawPredict"
+    for body, sent in [
+        (b'{"anthropic_version":"vertex-2023-10-16","max_tokens":9, "messages":[]}',
+         b'{"model":"claude-opus-4-6","max_tokens":9, "messages":[]}'),
+        (b'{ "max_tokens":9,\n"messages":[] , "anthropic_version" : "v"}', b'{"model":"claude-opus-4-6", "max_tokens":9,\n"messages":[]}'),
+    ]:
+        assert fetch(g.address, "POST", path, body, [("content-type", "application/json")], g.key).status == 200
+        assert up.requests[-1].body == sent
+        assert up.requests[-1].path == "/v1/messages" and up.requests[-1].get("anthropic-version") == "2023-06-01"
+    other = fetch(g.address, "POST", path.replace("anthropic", "mistralai"), b"{}", [("content-type", "application/json")], g.key)
+    assert other.status == 404 or other.status == 501, other
+    broken = fetch(g.address, "POST", path, b"{", [("content-type", "application/json")], g.key)
+    assert broken.status == 400 and broken.json()["type"] == "error"
+
+
 # ---- configuration ----
 
 

@@ -242,3 +242,33 @@ void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str 
     }
     add_piece(v, out, sl_str_from(body, at));
 }
+
+/* -- The other way ----------------------------------------------------------------------------------------------------- */
+
+struct sl_str anthropic_body_from_vertex(struct sl_str body, struct sl_str model, struct sl_arena *a)
+{
+    static const struct json_watch watches[] = {{SL_STR_INIT("model"), -1}, {SL_STR_INIT("anthropic_version"), -1}};
+    struct json_member at[2];
+    struct json_info info;
+    if (json_scan(body, watches, 2, at, &info) != JSON_OK || info.root != JSON_OBJECT)
+        return body; /* refused by who reads it */
+    size_t begin = (size_t)sl_str_find(body, '{') + 1, from = begin, to = begin;
+    if (at[1].kind != JSON_ABSENT) {
+        bool first = at[1].index == 0;
+        from = first ? at[1].key : at[1].prev_end;
+        to = first ? at[1].next_key : at[1].to;
+    }
+    struct sl_str head = sl_str_of(body.p + begin, from - begin), tail = sl_str_from(body, to), said = SL_STR_NONE;
+    bool empty = sl_str_find(head, '"') < 0 && sl_str_find(tail, '"') < 0;
+    if (at[0].kind == JSON_ABSENT)
+        said = sl_arena_printf(a, "\"model\":\"" SL_STR_FMT "\"%s", SL_STR_ARG(json_escape(model, a)), empty ? "" : ",");
+    struct sl_str parts[] = {sl_str_head(body, begin), said, head, tail};
+    char *out = sl_arena_alloc(a, body.n + said.n);
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (parts[i].n > 0)
+            memcpy(out + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    return sl_str_of(out, n);
+}
