@@ -288,9 +288,13 @@ static bool take_raw_verb(const struct http_request *r, struct operation_match *
         struct sl_str model = sl_str_head(m->model, m->model.n - raw[i].n);
         bool counts = sl_str_eq(model, SL_STR("count-tokens")); /* the model is in the body then */
         *m = (struct operation_match){
-            .op = !post ? OP_WRONG_METHOD : !claude ? OP_NOT_SERVED : counts ? OP_MESSAGES_COUNT : OP_MESSAGES,
+            .op = !post     ? OP_WRONG_METHOD
+                  : !claude ? OP_NOT_SERVED
+                  : counts  ? OP_MESSAGES_COUNT
+                            : OP_MESSAGES,
             .errors = ERRORS_ANTHROPIC,
             .model = counts ? SL_STR_NONE : model,
+            .stream = i == 1,
             .allow = post ? SL_STR_NONE : SL_STR("POST"),
             .surface = claude ? SL_STR_NONE : SL_STR("This publisher's API"),
         };

@@ -261,7 +261,8 @@ struct sl_str anthropic_body_from_vertex(struct sl_str body, struct sl_str model
     struct sl_str head = sl_str_of(body.p + begin, from - begin), tail = sl_str_from(body, to), said = SL_STR_NONE;
     bool empty = sl_str_find(head, '"') < 0 && sl_str_find(tail, '"') < 0;
     if (at[0].kind == JSON_ABSENT)
-        said = sl_arena_printf(a, "\"model\":\"" SL_STR_FMT "\"%s", SL_STR_ARG(json_escape(model, a)), empty ? "" : ",");
+        said =
+            sl_arena_printf(a, "\"model\":\"" SL_STR_FMT "\"%s", SL_STR_ARG(json_escape(model, a)), empty ? "" : ",");
     struct sl_str parts[] = {sl_str_head(body, begin), said, head, tail};
     char *out = sl_arena_alloc(a, body.n + said.n);
     size_t n = 0;

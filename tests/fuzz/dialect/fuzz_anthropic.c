@@ -121,7 +121,8 @@ static void run_same(struct sl_str in, unsigned options, struct sl_arena *a)
     struct sl_buf out;
     if (!anthropic_request_decode(OP_MESSAGES, in, a, &facts, &refusal))
         return;
-    const struct request_change change = {.model = SL_STR("other"), .platform = platforms[options & 3]};
+    const struct request_change change = {
+        .model = SL_STR("other"), .platform = platforms[options & 3], .counts = (options & 4) != 0};
     anthropic_request_encode_same(&facts, in, &change, a, &pieces);
     sl_buf_init(&out, in.n + 4096);
     for (int i = 0; i < pieces.n; i++)
@@ -129,6 +130,7 @@ static void run_same(struct sl_str in, unsigned options, struct sl_arena *a)
     SL_CHECK(out.n == pieces.bytes);
     SL_CHECK(json_is(sl_buf_str(&out), JSON_OBJECT));
     sl_buf_done(&out);
+    SL_CHECK(json_is(anthropic_body_from_vertex(in, SL_STR("a \"model\""), a), JSON_OBJECT));
 }
 
 /* -- Answers -------------------------------------------------------------------------------------------------------------------- */

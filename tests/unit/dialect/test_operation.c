@@ -99,6 +99,13 @@ static const struct {
     {HTTP_POST, "/gemini/v1beta/models/gemini-3-pro:countTokens", OP_GENERATE_COUNT, ERRORS_GEMINI},
     {HTTP_POST, "/v1beta1/projects/p/locations/l/publishers/google/models/g:generateContent", OP_GENERATE,
      ERRORS_GEMINI},
+    {HTTP_POST, "/v1/projects/p/locations/l/publishers/anthropic/models/c@1:rawPredict", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/projects/p/locations/l/publishers/anthropic/models/c:streamRawPredict", OP_MESSAGES,
+     ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict", OP_MESSAGES_COUNT,
+     ERRORS_ANTHROPIC},
+    {HTTP_GET, "/v1/publishers/anthropic/models/c:rawPredict", OP_WRONG_METHOD, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/publishers/mistralai/models/c:rawPredict", OP_NOT_SERVED, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1beta/models/g:embedContent", OP_NOT_SERVED, ERRORS_GEMINI},
     {HTTP_GET, "/v1beta/models/g:countTokens", OP_WRONG_METHOD, ERRORS_GEMINI},
     {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_GENERATE, ERRORS_GEMINI},
@@ -132,7 +139,8 @@ static void paths(void **state)
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
-                       operation_row(m.op)->stored;
+                       operation_row(m.op)->stored ||
+                       (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
         assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);

@@ -5,7 +5,7 @@
 #include "provider/token.h"
 
 #define TOKENS "93.184.216.3"
-#define ACCOUNT                                                                                                        \
+#define ACCOUNT                                                                                                          \
     "{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s\",\"refresh_token\":\"the-refresh-token\"," \
     "\"token_uri\":\"http://" TOKENS "/token\"}"
 #define TOKEN(name, life) "{\"access_token\":\"" name "\",\"expires_in\":" life ",\"token_type\":\"Bearer\"}"
@@ -118,8 +118,9 @@ static void test_failures(void **state)
         struct world w;
         struct client c, again;
         int64_t takes = rows[i].steps == hang ? 10 * SL_SEC : 0;
-        open_world(&w, &(struct core_options){.access = true,
-                                              .retry = {.attempts = 2, .base_ns = SL_MS, .cap_ns = SL_MS, .wait_cap_ns = SL_SEC}});
+        open_world(&w, &(struct core_options){
+                           .access = true,
+                           .retry = {.attempts = 2, .base_ns = SL_MS, .cap_ns = SL_MS, .wait_cap_ns = SL_SEC}});
         if (rows[i].steps != NULL)
             fake_script(&w.tokens, rows[i].steps);
         else
@@ -237,7 +238,8 @@ static void test_client_leaves(void **state)
     static const struct fake_step slow[] = {
         {.act = FAKE_WAIT, .ns = SL_SEC},
         {.act = FAKE_SEND,
-         .bytes = SL_STR_INIT("HTTP/1.1 200 OK\r\ncontent-length: 43\r\n\r\n{\"access_token\":\"t1\",    \"expires_in\":3600}\n")},
+         .bytes = SL_STR_INIT(
+             "HTTP/1.1 200 OK\r\ncontent-length: 43\r\n\r\n{\"access_token\":\"t1\",    \"expires_in\":3600}\n")},
         {.act = FAKE_END}};
     open_world(&w, &(struct core_options){0});
     fake_script(&w.tokens, slow);
@@ -288,7 +290,8 @@ static void test_stopped(void **state)
         assert_true(c[i].released);
         client_done(&c[i]);
     }
-    token_cell_ask(w.login.cell, &(struct token_ask){.now_ns = sl_loop_now(&w.k.core.loop), .who = &w, .a = &w.arena}, &said);
+    token_cell_ask(w.login.cell, &(struct token_ask){.now_ns = sl_loop_now(&w.k.core.loop), .who = &w, .a = &w.arena},
+                   &said);
     assert_true(said.fetch); /* free for somebody else */
     close_world(&w);
 }
@@ -296,11 +299,16 @@ static void test_stopped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fetched_once),   cmocka_unit_test(test_other_providers_do_not_wait),
-        cmocka_unit_test(test_failures),       cmocka_unit_test(test_no_storm),
-        cmocka_unit_test(test_huge_answer),    cmocka_unit_test(test_refused_once),
-        cmocka_unit_test(test_renewed_beside_traffic), cmocka_unit_test(test_client_leaves),
-        cmocka_unit_test(test_total_deadline), cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_fetched_once),
+        cmocka_unit_test(test_other_providers_do_not_wait),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_no_storm),
+        cmocka_unit_test(test_huge_answer),
+        cmocka_unit_test(test_refused_once),
+        cmocka_unit_test(test_renewed_beside_traffic),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_total_deadline),
+        cmocka_unit_test(test_stopped),
     };
     return cmocka_run_group_tests_name("exchange credential", tests, NULL, NULL);
 }

@@ -18,7 +18,8 @@
 #include <stdio.h>
 
 static struct sl_arena arena;
-static char key_json[8192], key_escaped[8192]; /* a fresh key: in a JSON string, and with its line ends as backslash and n */
+static char key_json[8192],
+    key_escaped[8192]; /* a fresh key: in a JSON string, and with its line ends as backslash and n */
 
 static void append(char *out, const char *text)
 {
@@ -67,10 +68,11 @@ static void expect(struct sl_str got, const char *want)
 
 static const char *account(const char *key)
 {
-    return sl_arena_printf(&arena,
-                           "{\"type\":\"service_account\",\"project_id\":\"p-1\",\"private_key_id\":\"kid\",\"private_key\":\"%s\","
-                           "\"client_email\":\"a@p-1.example\",\"token_uri\":\"https://oauth2.googleapis.com/token\"}",
-                           key)
+    return sl_arena_printf(
+               &arena,
+               "{\"type\":\"service_account\",\"project_id\":\"p-1\",\"private_key_id\":\"kid\",\"private_key\":\"%s\","
+               "\"client_email\":\"a@p-1.example\",\"token_uri\":\"https://oauth2.googleapis.com/token\"}",
+               key)
         .p;
 }
 #define USER                                                                                                           \
@@ -160,7 +162,8 @@ static void test_metadata(void **state)
     struct credential c;
     struct sl_buf body;
     read_good("metadata", &c);
-    expect(c.token_url.text, "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token");
+    expect(c.token_url.text,
+           "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token");
     assert_false(credential_posts(&c));
     assert_true(credential_address_is_fine(&c, false));
     sl_buf_init(&body, 10);
@@ -203,10 +206,8 @@ static void test_addresses(void **state)
         const char *uri;
         bool local, else_where;
     } rows[] = {{"https://10.0.0.1/t", true, true}, /* the guard looks at addresses */
-                {"http://127.0.0.1:1/t", true, false},
-                {"http://localhost/t", true, false},
-                {"http://[::1]/t", true, false},
-                {"http://10.0.0.1/t", false, false},
+                {"http://127.0.0.1:1/t", true, false}, {"http://localhost/t", true, false},
+                {"http://[::1]/t", true, false},       {"http://10.0.0.1/t", false, false},
                 {"http://example.com/t", false, false}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct credential c;
@@ -236,7 +237,8 @@ static void test_refused(void **state)
     read_bad("{\"type\":\"service_account\",\"client_email\":\"a\"}", "lacks token_uri, or it is no address");
     read_bad("{\"type\":\"service_account\",\"client_email\":\"a\",\"token_uri\":\"file:///x\"}",
              "lacks token_uri, or it is no address");
-    read_bad("{\"type\":\"service_account\",\"client_email\":\"a\",\"token_uri\":\"https://x/t\"}", "lacks private_key");
+    read_bad("{\"type\":\"service_account\",\"client_email\":\"a\",\"token_uri\":\"https://x/t\"}",
+             "lacks private_key");
     read_bad(account("hello"), "has a private_key that is not PEM");
     read_bad(account("-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n"),
              "has a private_key that cannot be read: it is cut or damaged");
@@ -291,7 +293,8 @@ static void test_answers(void **state)
         {400, "{\"error\":\"invalid_grant\",\"error_description\":\"Invalid JWT\"}", TOKEN_REFUSED, 0, "invalid_grant"},
         {401, "{\"error\":{\"status\":\"UNAUTHENTICATED\"}}", TOKEN_REFUSED, 0, "UNAUTHENTICATED"},
         {403, "{\"error\":\"a b\"}", TOKEN_REFUSED, 0, ""},
-        {400, "{\"error\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}", TOKEN_REFUSED, 0, ""},
+        {400, "{\"error\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}", TOKEN_REFUSED,
+         0, ""},
         {404, "not here", TOKEN_REFUSED, 0, ""},
         {400, "{\"error\":\"slow_down\"}", TOKEN_LIMITED, 0, "slow_down"},
         {429, "{}", TOKEN_LIMITED, 0, ""},

@@ -275,6 +275,78 @@ static void bedrock(void **state)
     provider.kind = kept;
 }
 
+static void vertex(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *model, *dialect, *plain, *stream, *count;
+    } rows[] = {
+#define AT "/v1/projects/p-1/locations/eu/"
+#define GEMINI AT "publishers/google/models/gemini-x"
+#define CLAUDE AT "publishers/anthropic/models/"
+        {"gemini-x", "gemini", GEMINI ":generateContent", GEMINI ":streamGenerateContent?alt=sse",
+         GEMINI ":countTokens"},
+        {"google/gemini-x", "gemini", GEMINI ":generateContent", NULL, NULL},
+        {"models/gemini-x", "gemini", GEMINI ":generateContent", NULL, NULL},
+        {"publishers/google/models/gemini-x", "gemini", GEMINI ":generateContent", NULL, NULL},
+        {"projects/q/locations/r/publishers/google/models/gemini-x", "gemini", GEMINI ":generateContent", NULL, NULL},
+        {"projects/q/locations/r/endpoints/77", "gemini", AT "endpoints/77:generateContent", NULL, NULL},
+        {"endpoints/77", "gemini", AT "endpoints/77:generateContent", NULL, NULL},
+        {"claude-opus-4-1@20250805", "anthropic", CLAUDE "claude-opus-4-1@20250805:rawPredict",
+         CLAUDE "claude-opus-4-1@20250805:streamRawPredict", CLAUDE "count-tokens:rawPredict"},
+        {"anthropic/claude-opus-5", "anthropic", CLAUDE "claude-opus-5:rawPredict", NULL, NULL},
+        {"claude;x?y", "anthropic", CLAUDE "claude%3Bx%3Fy:rawPredict", NULL, NULL},
+        {"meta/llama-4-maas", "openai", AT "endpoints/openapi/chat/completions",
+         AT "endpoints/openapi/chat/completions", NULL},
+    };
+    struct provider v = {.kind = provider_kind_find(SL_STR("vertex")),
+                         .base_path = SL_STR("/v1"),
+                         .project = SL_STR("p-1"),
+                         .location = SL_STR("eu")};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sl_str model = sl_str_c(rows[i].model), d = provider_dialect(&v, SL_STR("openai"), model);
+        const char *const want[] = {rows[i].plain, rows[i].stream, rows[i].count};
+        assert_true(sl_str_eq(d, sl_str_c(rows[i].dialect)));
+        for (int k = 0; k < 3; k++) {
+            struct sl_str path = provider_model_path(&v, d, model, k == 2, k == 1, &arena);
+            if (want[k] != NULL && !sl_str_eq(path, sl_str_c(want[k])))
+                fail_msg("%s: " SL_STR_FMT, rows[i].model, SL_STR_ARG(path));
+        }
+    }
+    v.project = SL_STR_NONE; /* express mode */
+    assert_true(sl_str_eq(provider_model_path(&v, SL_STR("gemini"), SL_STR("g"), false, false, &arena),
+                          SL_STR("/v1/publishers/google/models/g:generateContent")));
+    assert_true(provider_own_errors(&v, SL_STR("anthropic")));
+    assert_false(provider_own_errors(&v, SL_STR("gemini")));
+
+    static const char *const urls[][2] = {{"", "https://aiplatform.googleapis.com/v1"},
+                                          {"global", "https://aiplatform.googleapis.com/v1"},
+                                          {"us-east5", "https://us-east5-aiplatform.googleapis.com/v1"},
+                                          {"eu", "https://aiplatform.eu.rep.googleapis.com/v1"},
+                                          {"us", "https://aiplatform.us.rep.googleapis.com/v1"},
+                                          {"evil.example/", ""},
+                                          {"EU", ""}};
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++)
+        assert_true(sl_str_eq(provider_region_url(v.kind, sl_str_c(urls[i][0]), &arena), sl_str_c(urls[i][1])));
+
+    struct http_headers in = {0}, out = {0};
+    http_headers_add(&in, &arena, SL_STR("anthropic-beta"), SL_STR("some-beta"));
+    http_headers_add(&in, &arena, SL_STR("anthropic-version"), SL_STR("2023-06-01"));
+    http_headers_add(&in, &arena, SL_STR("x-goog-user-project"), SL_STR("theirs"));
+    http_headers_add(&in, &arena, SL_STR("x-goog-api-key"), SL_STR("sk-theirs"));
+    http_headers_add(&in, &arena, SL_STR("x-vertex-ai-llm-request-type"), SL_STR("shared"));
+    v.quota_project = SL_STR("ours");
+    provider_request_headers(
+        &v, &(struct provider_call){.client = &in, .body = true, .authorization = SL_STR("Bearer ya29.x")}, &arena,
+        &out);
+    has(&out, "authorization", "Bearer ya29.x");
+    has(&out, "anthropic-beta", "some-beta");
+    has(&out, "x-goog-user-project", "ours");
+    has(&out, "x-vertex-ai-llm-request-type", "shared");
+    has_not(&out, "anthropic-version");
+    has_not(&out, "x-goog-api-key");
+}
+
 /* The worked example of bedrock.md section 3.3, through the headers that go out. */
 static void signed_requests(void **state)
 {
@@ -425,6 +497,7 @@ int main(void)
         T(upstream_paths),
         T(kinds),
         T(bedrock),
+        T(vertex),
         T(signed_requests),
         T(regions),
         T(what_comes_back),

@@ -34,7 +34,8 @@ static int tear_down(void **state)
 static struct token_asked ask_as(void *who, int64_t now_s, uint64_t waited)
 {
     struct token_asked said;
-    token_cell_ask(cell, &(struct token_ask){.now_ns = now_s * SL_SEC, .who = who, .waited = waited, .a = &arena}, &said);
+    token_cell_ask(cell, &(struct token_ask){.now_ns = now_s * SL_SEC, .who = who, .waited = waited, .a = &arena},
+                   &said);
     return said;
 }
 
