@@ -22,6 +22,8 @@ struct sl_str dialect_upstream_path(const struct dialect *d, enum operation op, 
     const struct operation_row *row = operation_row(op);
     if (is_named(d, SL_STR("openai")))
         return row->generates ? SL_STR("/chat/completions") : dialect_of(op) == d ? row->upstream_path : SL_STR_NONE;
+    if (row->stored && is_named(d, SL_STR("openai-responses")))
+        return SL_STR("/responses"); /* the response's id follows */
     if (!row->generates && !row->counts)
         return SL_STR_NONE;
     if (is_named(d, SL_STR("openai-responses")))

@@ -261,6 +261,8 @@ bool translate_counts_here(struct exchange *x);
 bool stored_recalls(const struct exchange *x); /* ADMIT: whether RECALL comes next */
 bool stored_fits_plan(
     struct exchange *x); /* PLAN: false: x->refused says why none can go on with what it goes on from */
+typedef bool stored_keep_f(const struct exchange *x, const struct route_candidate *c);
+void stored_filter(struct exchange *x, stored_keep_f *keep, bool wanted, const char *why);
 unsigned stored_credential(struct exchange *x, const struct provider *p);
 void stored_decide(struct exchange *x, const struct snapshot_provider *p); /* before a candidate's body is made */
 bool stored_forbidden(const struct exchange *x); /* nothing of this caller's may be stored anywhere */

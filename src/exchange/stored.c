@@ -59,23 +59,33 @@ static bool goes_on(const struct exchange *x, const struct route_candidate *c)
            sl_str_eq(provider_dialect(p, x->dialect->name, c->model), x->dialect->name);
 }
 
-bool stored_fits_plan(struct exchange *x)
+/* Leaves the candidates that `keep` says; the others are excluded for that reason. */
+void stored_filter(struct exchange *x, stored_keep_f *keep, bool wanted, const char *why)
 {
     struct route_plan *plan = &x->plan;
+    struct route_candidate *excluded = sl_arena_alloc(x->a, (plan->n_excluded + plan->n + 1) * sizeof *excluded);
     uint32_t n = 0;
-    if (x->stored.provider.n == 0)
-        return true;
+    if (plan->n_excluded > 0)
+        memcpy(excluded, plan->excluded, plan->n_excluded * sizeof *excluded);
     for (uint32_t i = 0; i < plan->n; i++) {
         struct route_candidate c = plan->candidates[i];
-        if (goes_on(x, &c)) {
+        if (keep(x, &c) == wanted) {
             plan->candidates[n++] = c;
-        } else if (plan->n_excluded < ROUTE_CANDIDATES_MAX) {
-            c.why = "another provider has the previous response";
-            plan->excluded[plan->n_excluded++] = c;
+            continue;
         }
+        c.why = why;
+        excluded[plan->n_excluded++] = c;
     }
+    plan->excluded = excluded;
     plan->n = n;
-    if (n > 0)
+}
+
+bool stored_fits_plan(struct exchange *x)
+{
+    if (x->stored.provider.n == 0)
+        return true;
+    stored_filter(x, goes_on, true, "another provider has the previous response");
+    if (x->plan.n > 0)
         return true;
     x->refused = (struct error_facts){
         .error = GE_MEMBER_VALUE,

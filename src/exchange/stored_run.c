@@ -152,23 +152,6 @@ static bool is_same(const struct exchange *x, const struct route_candidate *c)
     return translate_dialect(x, p, c->model) == x->dialect;
 }
 
-/* Leaves those candidates that speak the client's format, or those that do not. */
-static void keep_candidates(struct exchange *x, bool same)
-{
-    struct route_plan *plan = &x->plan;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < plan->n; i++) {
-        struct route_candidate c = plan->candidates[i];
-        if (is_same(x, &c) == same) {
-            plan->candidates[n++] = c;
-        } else if (plan->n_excluded < ROUTE_CANDIDATES_MAX) {
-            c.why = same ? "the response would run here" : "the response would run at the provider";
-            plan->excluded[plan->n_excluded++] = c;
-        }
-    }
-    plan->n = n;
-}
-
 static enum step refuse(struct exchange *x, const char *param, const char *message)
 {
     return exchange_refuse_with(
@@ -209,7 +192,8 @@ bool stored_runs_apart(const struct exchange *x)
 enum step stored_background(struct exchange *x)
 {
     if (x->stored.run || is_same(x, &x->plan.candidates[0])) {
-        keep_candidates(x, !x->stored.run);
+        stored_filter(x, is_same, !x->stored.run,
+                      x->stored.run ? "the response would run at the provider" : "the response would run here");
         if (x->plan.n == 0)
             return exchange_refuse(x, GE_NO_TARGET);
         exchange_goto(x, XS_TRY);

@@ -11,8 +11,10 @@ from conftest import Makers
 from lib.client import fetch
 from lib.proc import create_key
 from lib.wait import LONG, wait_for
-from test_matrix import PNG, SCHEMA
 
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+          "required": ["city", "days"], "additionalProperties": False}
 UPSTREAMS = {  # kind, behind the simulator's address, model
     "chat": ("openai-compatible", "/v1", "sim-chat"),
     "openai": ("openai", "/v1", "gpt-5.2"),

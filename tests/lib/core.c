@@ -305,6 +305,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
                                       .between_tokens_ns = o->set.between_tokens_ns,
                                       .media = o->set.media,
+                                      .stored = o->set.stored,
                                       .open_synced = o->set.open_synced,
                                       .close_synced = o->set.close_synced,
                                       .full_refuses = !o->continue_when_full};

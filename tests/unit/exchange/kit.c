@@ -108,7 +108,10 @@ static void fill_request(struct client *c, const struct ask *a)
     struct http_request *r = &c->req;
     struct sl_str method = sl_str_c(a->method != NULL ? a->method : "POST");
     r->method_text = sl_arena_str(&c->arena, method);
-    r->method = sl_str_eq(method, SL_STR("POST")) ? HTTP_POST : sl_str_eq(method, SL_STR("GET")) ? HTTP_GET : HTTP_HEAD;
+    r->method = sl_str_eq(method, SL_STR("POST"))     ? HTTP_POST
+                : sl_str_eq(method, SL_STR("GET"))    ? HTTP_GET
+                : sl_str_eq(method, SL_STR("DELETE")) ? HTTP_DELETE
+                                                      : HTTP_HEAD;
     r->version = a->version != 0 ? a->version : HTTP_1_1;
     r->target = sl_arena_str(&c->arena, sl_str_c(a->path));
     struct sl_str rest = r->target;

@@ -87,7 +87,8 @@ static void others_are_not(void **state)
     }
     struct responses_kept k;
     assert_true(responses_kept_read(
-        SL_STR("{\"object\":\"response\",\"id\":\"a\",\"store\":false,\"output\":[1,{},{\"id\":\"\"},{\"id\":\"x y\"}]}"),
+        SL_STR(
+            "{\"object\":\"response\",\"id\":\"a\",\"store\":false,\"output\":[1,{},{\"id\":\"\"},{\"id\":\"x y\"}]}"),
         &arena, &k));
     assert_false(k.stored);
     assert_int_equal(k.n_items, 0);
@@ -185,12 +186,10 @@ static void queries_of_pages(void **state)
     expect(p.after, "msg_1");
     static const struct {
         const char *query, *param;
-    } rows[] = {{"limit=0", "limit"},      {"limit=101", "limit"},
-                {"limit=-1", "limit"},     {"limit=", "limit"},
-                {"limit=1e1", "limit"},    {"limit=99999999999999999999", "limit"},
-                {"order=", "order"},       {"order=ASC", "order"},
-                {"after=%00", "after"},    {"after=%zz", "after"},
-                {"after=a%20b", "after"}};
+    } rows[] = {{"limit=0", "limit"},   {"limit=101", "limit"},  {"limit=-1", "limit"},
+                {"limit=", "limit"},    {"limit=1e1", "limit"},  {"limit=99999999999999999999", "limit"},
+                {"order=", "order"},    {"order=ASC", "order"},  {"after=%00", "after"},
+                {"after=%zz", "after"}, {"after=a%20b", "after"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (responses_page_read(sl_str_c(rows[i].query), &arena, &p, &r))
             fail_msg("taken: %s", rows[i].query);
@@ -206,21 +205,21 @@ static void pages_of_items(void **state)
     sl_buf_init(&b, 1u << 20);
     assert_true(responses_page_write(turns, 2, &p, &arena, &b));
     /* the newest first: the last turn's input, then what came before; its own output is none */
-    expect(sl_buf_str(&b),
-           "{\"object\":\"list\",\"data\":[{\"id\":\"msg_in2\",\"type\":\"message\",\"role\":\"assistant\",\"content\":["
-           "{\"type\":\"output_text\",\"text\":\"me\",\"annotations\":[]}],\"status\":\"completed\"},"
-           "{\"type\":\"message\",\"id\":\"msg_1\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
-           "\"text\":\"data: no\\n\\nevent\"}]}],\"first_id\":\"msg_in2\",\"last_id\":\"msg_1\",\"has_more\":true}");
+    expect(
+        sl_buf_str(&b),
+        "{\"object\":\"list\",\"data\":[{\"id\":\"msg_in2\",\"type\":\"message\",\"role\":\"assistant\",\"content\":["
+        "{\"type\":\"output_text\",\"text\":\"me\",\"annotations\":[]}],\"status\":\"completed\"},"
+        "{\"type\":\"message\",\"id\":\"msg_1\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\","
+        "\"text\":\"data: no\\n\\nevent\"}]}],\"first_id\":\"msg_in2\",\"last_id\":\"msg_1\",\"has_more\":true}");
     sl_buf_reset(&b);
     p.after = SL_STR("msg_1");
     assert_true(responses_page_write(turns, 2, &p, &arena, &b));
-    assert_true(sl_str_find_str(sl_buf_str(&b),
-                                SL_STR("\"first_id\":\"rs_1\",\"last_id\":\"msg_in\",\"has_more\":false")) > 0);
+    assert_true(
+        sl_str_find_str(sl_buf_str(&b), SL_STR("\"first_id\":\"rs_1\",\"last_id\":\"msg_in\",\"has_more\":false")) > 0);
     sl_buf_reset(&b);
     p.after = SL_STR("msg_in");
     assert_true(responses_page_write(turns, 2, &p, &arena, &b));
-    expect(sl_buf_str(&b),
-           "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,\"has_more\":false}");
+    expect(sl_buf_str(&b), "{\"object\":\"list\",\"data\":[],\"first_id\":null,\"last_id\":null,\"has_more\":false}");
     sl_buf_reset(&b);
     p.after = SL_STR("fc_1");
     assert_false(responses_page_write(turns, 2, &p, &arena, &b));
@@ -239,8 +238,8 @@ static void objects_change(void **state)
     expect(sl_buf_str(&b), "{\"id\":\"a\",\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":\"a "
                            "\\\"reason\\\"\"},\"x\":1.50}");
     sl_buf_reset(&b);
-    assert_true(
-        responses_object_as(SL_STR("{\"status\":\"queued\",\"error\":null}"), SL_STR("cancelled"), SL_STR_NONE, &arena, &b));
+    assert_true(responses_object_as(SL_STR("{\"status\":\"queued\",\"error\":null}"), SL_STR("cancelled"), SL_STR_NONE,
+                                    &arena, &b));
     expect(sl_buf_str(&b), "{\"status\":\"cancelled\",\"error\":null}");
     sl_buf_reset(&b);
     assert_false(responses_object_as(SL_STR("[]"), SL_STR("failed"), SL_STR_NONE, &arena, &b));
@@ -268,8 +267,8 @@ static struct sl_str sent(const char *body, const struct request_change *change)
 static void what_providers_get(void **state)
 {
     (void)state;
-    const struct request_change none = {.no_store = true}, restored = {.restored = true}, model = {.no_store = true,
-                                                                                                   .model = SL_STR("up")};
+    const struct request_change none = {.no_store = true}, restored = {.restored = true},
+                                model = {.no_store = true, .model = SL_STR("up")};
     expect(sent("{\"model\":\"m\",\"input\":\"x\"}", &none), "{\"model\":\"m\",\"store\":false,\"input\":\"x\"}");
     expect(sent("{\"model\":\"m\",\"input\":\"x\"}", &model), "{\"model\":\"up\",\"store\":false,\"input\":\"x\"}");
     expect(sent("{\"store\":true,\"model\":\"m\"}", &none), "{\"store\":false,\"model\":\"m\"}");
@@ -293,9 +292,9 @@ static void what_providers_get(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(an_answer_is_recognised),      T(others_are_not),       T(the_id_of_a_beginning),
-        T(turns_stand_before_the_input), T(references_are_found), T(queries_of_pages),
-        T(pages_of_items),               T(objects_change),       T(what_providers_get),
+        T(an_answer_is_recognised), T(others_are_not),   T(the_id_of_a_beginning), T(turns_stand_before_the_input),
+        T(references_are_found),    T(queries_of_pages), T(pages_of_items),        T(objects_change),
+        T(what_providers_get),
     };
     return cmocka_run_group_tests_name("stored", tests, NULL, NULL);
 }
