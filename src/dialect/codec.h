@@ -17,6 +17,7 @@
 #include "dialect/names.h"
 #include "dialect/neutral.h"
 #include "dialect/notes.h"
+#include "dialect/told.h"
 
 enum on_unsupported {
     UNSUPPORTED_REPORT =
@@ -100,6 +101,9 @@ struct dialect_codec {
     void (*answer_write)(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
     /* Writes whole events to `out` (borrow; the caller empties it between calls). State in t->a. */
     void *(*stream_write_begin)(struct translation *t, struct sl_buf *out);
+    /* A writer that goes on in the middle of a stream whose beginning the client was given in the provider's own events: the same
+     * envelope, the same block, the next number. `out` is left empty. NULL: this cannot be taken up. */
+    void *(*stream_write_resume)(struct translation *t, struct sl_buf *out, const struct told *told);
     void (*stream_write)(void *state,
                          const struct neutral_event *e); /* NE_ERROR, NE_DONE: nothing (the exchange ends it) */
     /* The last events: finish, usage, terminator. Only after a whole answer. */

@@ -140,9 +140,20 @@ enum stream_kind {
     SK_DONE       /* [DONE] */
 };
 
+/* What an event says to the reader of the answer; the strongest of what is in it. told.h keeps account of it. */
+enum stream_says {
+    SAYS_NOTHING = 0,
+    SAYS_KNOWN,   /* nothing, though the event's kind may be SK_OTHER: frames around texts */
+    SAYS_THOUGHT, /* reasoning */
+    SAYS_TEXT,    /* one piece of text: stream_event.text */
+    SAYS_MORE     /* a call, a refusal, media, log-probabilities: what nobody else can take up in the middle */
+};
+
 /* What one event is. Offsets are into its data. */
 struct stream_event {
     enum stream_kind kind;
+    enum stream_says says;
+    struct sl_str text;      /* inside; view of the data; SAYS_TEXT */
     bool finish;             /* it has a finish_reason (may also have content) */
     bool has_usage;          /* usage was an object: `usage` is set */
     uint32_t output_bytes;   /* of model output in it, JSON-escaped, for estimates of a cut stream */
@@ -159,6 +170,7 @@ struct stream_memo {
     uint16_t cut_from, cut_n;    /* event.cut, from the start of its part */
     uint8_t cut_in;              /* which part: 0, 1, 2 */
     bool filler;
+    uint8_t says; /* enum stream_says */
     char bytes[STREAM_MEMO_BYTES];
 };
 

@@ -117,6 +117,10 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
         keep_terminal(r, raw);
         return false;
     }
+    if (r->told != NULL)
+        told_event(r->told, &e, piece->data);
+    if (e.kind == SK_ERROR && r->hold_errors && r->state.error_event.n == 0)
+        r->state.error_event = sl_arena_str(r->arena, raw);
     if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
         r->skip_lf = sl_str_ends(raw, SL_STR("\r"));
         return true;

@@ -14,7 +14,7 @@
 #ifndef SLUICE_DIALECT_RELAY_SAME_H
 #define SLUICE_DIALECT_RELAY_SAME_H
 
-#include "dialect/dialect.h"
+#include "dialect/told.h"
 #include "http/sse.h"
 
 enum relay_feed {
@@ -36,6 +36,7 @@ struct relay_state {           /* read by the exchange at any time */
     uint64_t unreported;       /* of these, how many came after the last report */
     uint64_t output_bytes;     /* of model output, for estimates when no usage came */
     struct answer_error error; /* texts are copied to the arena */
+    struct sl_str error_event; /* RELAY_HOLD_ERRORS: its bytes; in the arena */
 };
 
 struct relay_same {
@@ -47,6 +48,7 @@ struct relay_same {
     bool over;                /* the terminal event or a limit was met: nothing more goes through */
     struct sl_arena *arena;   /* borrow */
     struct stream_memo *memo; /* own (of the arena) */
+    struct told *told;        /* borrow; NULL: nobody wants to know. Set right after init */
     struct sse_scanner sse;
     struct sl_buf held; /* own: bytes of this feed's output that are not in the slice */
     struct iovec *v;    /* output of the running feed; in the arena, reused */

@@ -16,7 +16,7 @@ static void keep_error(struct relay_state *s, struct sl_arena *a, const struct n
 }
 
 /* What the exchange wants to know of any event, whoever writes it. */
-static void note(struct relay_state *s, struct sl_arena *a, const struct neutral_event *e)
+static void note(struct relay_state *s, struct sl_arena *a, const struct neutral_event *e, bool shown)
 {
     switch (e->kind) {
     case NE_START:
@@ -33,7 +33,7 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
     case NE_CALL_BEGIN:
     case NE_REDACTED:
     case NE_MEDIA:
-        s->saw_content = true;
+        s->saw_content |= shown;
         s->content_events++;
         s->unreported++;
         s->output_bytes += e->text.n + e->name.n;
@@ -53,14 +53,28 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
     }
 }
 
+static void to_writer(void *owner, const struct neutral_event *e)
+{
+    struct relay_translate *r = owner;
+    if (r->told != NULL)
+        told_neutral(r->told, e);
+    r->t->face->codec->stream_write(r->writer, e);
+}
+
 static void put(void *owner, const struct neutral_event *e)
 {
     struct relay_translate *r = owner;
     if (r->state.saw_error || r->state.saw_done)
         return;
-    note(&r->state, r->t->a, e);
-    if (e->kind != NE_ERROR && e->kind != NE_DONE)
-        r->t->face->codec->stream_write(r->writer, e);
+    note(&r->state, r->t->a, e, r->resume == NULL || r->resume->begun);
+    if (e->kind == NE_ERROR || e->kind == NE_DONE)
+        return;
+    if (r->resume == NULL) {
+        to_writer(r, e);
+        return;
+    }
+    resume_put(r->resume, e, &(struct neutral_sink){.put = to_writer, .owner = r});
+    r->state.saw_content |= r->resume->begun;
 }
 
 /* An answer cannot have cost no tokens: such a report is none (try_ledger.c books it in the same way). */
@@ -87,6 +101,36 @@ void relay_translate_init(struct relay_translate *r, struct translation *t, size
     r->writer = t->face->codec->stream_write_begin(t, &r->out);
 }
 
+bool relay_translate_keep(struct relay_translate *r, struct translation *t, const struct told *told, size_t max_event)
+{
+    void *writer = r->writer;
+    *r = (struct relay_translate){.t = t, .writer = writer};
+    sl_buf_init(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES));
+    sse_scanner_init(&r->sse, max_event);
+    if (r->writer == NULL && t->face->codec->stream_write_resume != NULL)
+        r->writer = t->face->codec->stream_write_resume(t, &r->out, told);
+    return r->writer != NULL;
+}
+
+void relay_translate_begin_again(struct relay_translate *r, struct translation *up, struct resume *resume,
+                                 size_t max_event)
+{
+    r->t = up;
+    r->resume = resume;
+    r->state = (struct relay_state){.events = 0};
+    r->over = false;
+    sl_buf_reset(&r->out);
+    sse_scanner_done(&r->sse);
+    sse_scanner_init(&r->sse, max_event);
+    r->reader = up->up->codec->stream_read_begin(up);
+}
+
+void relay_translate_pause(struct relay_translate *r)
+{
+    sse_scanner_done(&r->sse);
+    sse_scanner_init(&r->sse, 0);
+}
+
 void relay_translate_done(struct relay_translate *r)
 {
     sse_scanner_done(&r->sse);
@@ -108,6 +152,8 @@ static enum relay_feed take_piece(struct relay_translate *r, const struct sse_pi
     r->state.events += r->out.n > before;
     if (r->out.over)
         return RELAY_LIMIT;
+    if (r->resume != NULL && r->resume->restarted)
+        return RELAY_BROKEN;
     return r->state.saw_done || r->state.saw_error ? RELAY_DONE : RELAY_MORE;
 }
 
@@ -141,7 +187,9 @@ bool relay_translate_end(struct relay_translate *r)
     bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) && (said_done || sse_rest(&r->sse).n == 0);
     r->over = true;
     r->state.saw_done = said_done;
-    if (!whole || r->state.saw_error)
+    if (r->resume != NULL && whole && !r->state.saw_error)
+        resume_flush(r->resume, &(struct neutral_sink){.put = to_writer, .owner = r});
+    if (!whole || r->state.saw_error || (r->resume != NULL && r->resume->restarted))
         return false;
     if (r->t->estimate_output != NULL && is_unreported(&r->state)) {
         const struct neutral_event e = estimate(r->t, &r->state);
@@ -175,7 +223,7 @@ struct answer_taps {
 static void tap(void *owner, const struct neutral_event *e)
 {
     struct answer_taps *taps = owner;
-    note(taps->state, taps->a, e);
+    note(taps->state, taps->a, e, true);
     neutral_put(&taps->to, e);
 }
 

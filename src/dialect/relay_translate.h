@@ -9,11 +9,14 @@
 
 #include "dialect/codec.h"
 #include "dialect/relay_same.h"
+#include "dialect/resume.h"
 
 struct relay_translate {
     struct relay_state state; /* saw_done: nothing more is read; terminal: set by relay_translate_end */
     struct translation *t;    /* borrow */
     void *reader, *writer;    /* of t->a */
+    struct told *told;        /* borrow; NULL: nobody wants to know. Set right after init */
+    struct resume *resume;    /* borrow; NULL: it is the first provider that answers */
     struct sse_scanner sse;
     struct sl_buf out; /* own: output of the running feed */
     struct iovec v;
@@ -23,6 +26,15 @@ struct relay_translate {
 /* t: lives longer than r. max_event: the largest event, 0: the scanner's default. */
 void relay_translate_init(struct relay_translate *r, struct translation *t, size_t max_event);
 void relay_translate_done(struct relay_translate *r);
+
+/* Going on with another provider. First, once: the writer that the client's stream goes on with, of the relay that ran, or a new one
+ * from what was told in the provider's own events; r is made anew, and its output stays where the writer expects it. False: it
+ * cannot be taken up. Then, for each provider that is tried: begin ... pause. At last relay_translate_done. t: of the client's
+ * side; lives as long as r. */
+bool relay_translate_keep(struct relay_translate *r, struct translation *t, const struct told *told, size_t max_event);
+void relay_translate_begin_again(struct relay_translate *r, struct translation *up, struct resume *resume,
+                                 size_t max_event);
+void relay_translate_pause(struct relay_translate *r);
 
 /* As relay_same_feed. RELAY_DONE: the provider's terminal event was seen. RELAY_BROKEN: it breaks its format. Nothing is read
  * after either. */

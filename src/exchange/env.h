@@ -20,6 +20,7 @@
 #include "telemetry/counters.h"
 #include "upstream/attempt.h"
 #include "upstream/retry.h"
+#include "upstream/settings.h"
 #include "upstream/upstream.h"
 
 struct key_table;
@@ -62,6 +63,7 @@ struct exchange_policy {
     int64_t hold_start_ns;       /* of a stream that has not said anything yet */
     int64_t first_token_ns, thinking_ns, between_tokens_ns; /* patience.c; 0: none */
     int64_t queue_ns, write_ns, settle_ns;
+    enum rescue_policy rescue;
     unsigned unsupported; /* enum on_unsupported (dialect/codec.h) */
     bool open_synced;     /* nothing goes upstream before the open record is on disk */
     bool close_synced;    /* the client gets the end of its answer when the close record is on disk */

@@ -176,10 +176,13 @@ struct exchange {
     struct relay_state *seen;         /* of whichever is live */
     struct relay_state answer_seen;   /* of a translated answer that is no stream */
     bool out_stream;                  /* what the client gets is a stream */
-    int64_t head_ns;                  /* when the head of the answer came */
-    int64_t last_content_ns;          /* when output of it came last */
-    bool relay_live;                  /* relay must be released */
-    bool relay_bad;                   /* the answer broke its format or a limit, or said an error: bad_outcome */
+    struct told told;                 /* own while told_on: what the client has been told of it */
+    bool told_on;
+    struct rescue *rescue;   /* arena; NULL: nothing broke behind the client's first byte */
+    int64_t head_ns;         /* when the head of the answer came */
+    int64_t last_content_ns; /* when output of it came last */
+    bool relay_live;         /* relay must be released */
+    bool relay_bad;          /* the answer broke its format or a limit, or said an error: bad_outcome */
     enum outcome bad_outcome;
     uint64_t answer_n;          /* bytes of the answer so far */
     struct answer_facts answer; /* of the live attempt, not streamed, decoded when whole */
@@ -251,6 +254,8 @@ void try_drop(struct exchange *x); /* releases the attempt, its head and its are
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model);
 /* Reads x->neutral, once. False: x->refused says what the body lacks. */
 bool translate_read(struct exchange *x);
+struct translation *translate_side(
+    struct exchange *x); /* the client's dialect on both sides, in the exchange's arena */
 /* Sets up, pieces, translation for a candidate, in the attempt's arena. False: x->refused says why it cannot be asked. */
 bool translate_request(struct exchange *x, const struct route_candidate *c);
 /* A request that only counts tokens and that no candidate's provider can take: own_body is set, or (GE_NONE no more)
@@ -319,7 +324,26 @@ void credential_forget(struct exchange *x); /* x waits no more; harmless when it
 bool credential_again(struct exchange *x, const struct try *t);
 void credential_end_all(struct exchange_env *env); /* ends the fetches of this worker */
 
+/* rescue.c: going on with another provider in the middle of a stream */
+enum rescue_next {
+    RESCUE_OVER = 0, /* nobody goes on: the client is told */
+    RESCUE_NEXT,     /* the next target */
+    RESCUE_SAME      /* the same, asked otherwise */
+};
+void rescue_listen(struct exchange *x);                /* a relay was opened: keeps account of what is told */
+bool rescue_can(struct exchange *x, enum outcome o);   /* the stream broke: can somebody else go on? */
+bool rescue_begin(struct exchange *x, enum outcome o); /* closes the try; true: to TRY. False: it cannot be taken up */
+bool rescue_asks(struct exchange *x, struct translation *t);       /* t->req becomes what asks to go on */
+void rescue_open(struct exchange *x);                              /* the answer's head came */
+bool rescue_is_joined(const struct exchange *x);                   /* its first words are the client's */
+struct sl_str rescue_seam(struct exchange *x);                     /* what goes in front of them; empty: nothing */
+enum rescue_next rescue_after(struct exchange *x, enum outcome o); /* a target that was to go on failed */
+enum outcome rescue_broke(const struct exchange *x);
+struct sl_str rescue_error(struct exchange *x, const struct error_facts *f);
+void rescue_drop(struct exchange *x); /* at the end of the exchange; harmless without one */
+
 /* step_relay.c */
+enum step relay_fail(struct exchange *x, const struct error_facts *f); /* in-band: the client has seen a byte */
 extern const struct attempt_owner exchange_attempt_owner;
 void relay_send_head(struct exchange *x, int64_t content_length);
 enum outcome relay_verdict(struct exchange *x); /* the transport says whole: does the format? */

@@ -27,6 +27,8 @@ static int64_t output_due(const struct exchange *x)
     struct try *t = x->tries[x->n_tries - 1];
     if (!x->facts.stream || x->over || !others_left(x) || (x->head != NULL && !x->is_stream))
         return SL_NEVER;
+    if (x->committed && x->state == XS_RELAY && (x->rescue != NULL || !x->told_on || x->told.barred))
+        return SL_NEVER; /* nobody can go on with it: it has the rest of the time */
     if (x->head != NULL && x->seen->saw_content)
         return x->committed && !x->client_full ? after(x->last_content_ns, x->snap->set.between_tokens_ns) : SL_NEVER;
     return after(t->began_ns, may_think(x, t) ? x->snap->set.thinking_ns : x->snap->set.first_token_ns);
@@ -34,7 +36,7 @@ static int64_t output_due(const struct exchange *x)
 
 static int64_t show_due(const struct exchange *x)
 {
-    bool waits = x->state == XS_TRY && x->is_stream && x->held.n > 0 && !x->relay_bad && !x->over;
+    bool waits = x->state == XS_TRY && !x->committed && x->is_stream && x->held.n > 0 && !x->relay_bad && !x->over;
     return waits ? x->head_ns + x->snap->set.hold_start_ns : SL_NEVER;
 }
 

@@ -331,8 +331,10 @@ enum step exchange_client_gone(struct exchange *x)
 
 enum step exchange_refuse_with(struct exchange *x, const struct error_facts *f)
 {
-    x->refusal = *f;
     exchange_ends(x, ACCESS_GATEWAY, gateway_error_row(f->error)->code);
+    if (x->committed) /* in front of another target that was to go on with a stream */
+        return relay_fail(x, f);
+    x->refusal = *f;
     exchange_goto(x, XS_RESPOND);
     return STEP_GO;
 }

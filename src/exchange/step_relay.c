@@ -30,17 +30,24 @@ static void break_off(struct exchange *x, enum outcome o)
 
 static void open_relay(struct exchange *x)
 {
+    if (x->rescue != NULL) {
+        rescue_open(x);
+        return;
+    }
     x->relay_live = true;
     if (x->is_framed)
         aws_stream_init(&x->frames, x->snap->set.event_bytes);
     if (x->translation != NULL) {
         relay_translate_init(&x->foreign, x->translation, x->snap->set.event_bytes);
         x->seen = &x->foreign.state;
+        rescue_listen(x);
         return;
     }
-    relay_same_init(&x->relay, x->dialect, x->usage_asked ? RELAY_HIDE_USAGE : 0, &x->attempt_arena);
+    relay_same_init(&x->relay, x->dialect, RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0),
+                    &x->attempt_arena);
     relay_same_limit(&x->relay, x->snap->set.event_bytes);
     x->seen = &x->relay.state;
+    rescue_listen(x);
 }
 
 static void on_head(void *owner, const struct http_response *head)
@@ -54,7 +61,7 @@ static void on_head(void *owner, const struct http_response *head)
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
-    if (x->is_stream)
+    if (x->is_stream || (x->rescue != NULL && x->answer_ok))
         open_relay(x);
     if (x->answer_ok && !x->is_stream && x->snap->set.answer_bytes > 0 &&
         head->content_length > (int64_t)x->snap->set.answer_bytes)
@@ -319,7 +326,9 @@ void relay_note_usage(struct exchange *x, struct try *t)
 
 void relay_release(struct exchange *x)
 {
-    if (x->relay_live && x->translation != NULL)
+    if (x->relay_live && x->rescue != NULL)
+        relay_translate_pause(&x->foreign);
+    else if (x->relay_live && x->translation != NULL)
         relay_translate_done(&x->foreign);
     else if (x->relay_live)
         relay_same_done(&x->relay);
@@ -393,33 +402,52 @@ static void begin_relay(struct exchange *x)
     }
 }
 
-static struct sl_str broken_off(struct exchange *x, enum outcome o)
+/* The provider's own words where they are in the client's format, else an error in that. */
+static struct sl_str broken_off(struct exchange *x, struct error_facts *f)
 {
     char id[SL_ID_TEXT];
     sl_id_text(x->id, id);
-    const struct error_facts f = {
-        .error = gateway_error_by_code(outcome_row(o)->code),
-        .id = sl_str_c(id),
-        .in_array = x->match.stream_array,
-    };
-    if (x->translation != NULL && x->relay_live && !f.in_array)
-        return relay_translate_error(&x->foreign, &f); /* it knows what has been begun and not ended */
-    return error_event(x->a, x->match.errors, &f);
+    f->id = sl_arena_str(x->a, sl_str_c(id));
+    f->in_array = x->match.stream_array;
+    if (x->rescue != NULL)
+        return rescue_error(x, f);
+    if (x->translation == NULL && x->seen->error_event.n > 0)
+        return x->seen->error_event;
+    if (x->translation != NULL && x->relay_live && !f->in_array)
+        return relay_translate_error(&x->foreign, f); /* it knows what has been begun and not ended */
+    return error_event(x->a, x->match.errors, f);
 }
 
-static enum step relay_ends(struct exchange *x, enum outcome o)
+/* The client has seen a byte and gets no whole answer: it is told so in the stream; or its connection is reset, so that what it has
+ * cannot be taken for all. */
+enum step relay_fail(struct exchange *x, const struct error_facts *f)
+{
+    struct error_facts told = *f;
+    bool stream = x->out_stream || x->rescue != NULL;
+    if (x->rescue != NULL && !rescue_is_joined(x))
+        sl_chunks_clear(&x->held); /* an answer that was none */
+    x->final_kind = stream ? FINAL_ANSWER : FINAL_RESET;
+    if (stream)
+        x->final_text = broken_off(x, &told);
+    exchange_goto(x, XS_SETTLE);
+    return STEP_GO;
+}
+
+/* o: as it is recorded; means: what the provider's words say it was, where there were any. */
+static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome means)
 {
     struct try *t = try_current(x);
+    if (o != OUT_OK && rescue_can(x, means) && rescue_begin(x, o)) {
+        exchange_goto(x, XS_TRY);
+        return STEP_GO;
+    }
     t->outcome = o;
     t->why = o == OUT_OK ? NULL : "the client has seen a byte";
     exchange_ends(x, o == OUT_TOTAL_TIMEOUT ? ACCESS_GATEWAY : ACCESS_PROVIDER, outcome_row(o)->name);
-    bool whole = o == OUT_OK || (!x->is_stream && o == OUT_STREAM_ERROR);     /* with the provider's error in it */
-    bool told = x->is_stream && x->translation == NULL && x->seen->saw_error; /* in the provider's words */
-    x->final_kind = whole || x->is_stream ? FINAL_ANSWER : FINAL_RESET;
-    if (whole)
-        x->final_text = relay_end_text(x);
-    else if (x->is_stream && !told) /* an error in the client's own form, and never the terminator */
-        x->final_text = broken_off(x, o);
+    if (o != OUT_OK && (x->is_stream || o != OUT_STREAM_ERROR))
+        return relay_fail(x, &(struct error_facts){.error = gateway_error_by_code(outcome_row(o)->code)});
+    x->final_kind = FINAL_ANSWER; /* whole, or with the provider's error in it */
+    x->final_text = relay_end_text(x);
     exchange_goto(x, XS_SETTLE);
     return STEP_GO;
 }
@@ -435,9 +463,27 @@ static enum step stream_is_over(struct exchange *x)
         attempt_cancel(x->attempt, o == OUT_OK, &t->result);
         x->over = true;
     }
-    if (o == OUT_STREAM_ERROR)
-        try_judge_inner(x, &x->seen->error); /* for the record: what was shown stands */
-    return relay_ends(x, o);
+    return relay_ends(x, o, o == OUT_STREAM_ERROR ? try_judge_inner(x, &x->seen->error) : o);
+}
+
+/* The attempt is ended from our side. */
+static enum step cut_off(struct exchange *x, enum outcome o)
+{
+    if (!x->over)
+        attempt_cancel(x->attempt, false, &try_current(x)->result);
+    x->over = true;
+    return relay_ends(x, o, o);
+}
+
+/* Another target goes on: what it said so far follows what the client has. */
+static void go_on(struct exchange *x)
+{
+    struct sl_str seam = rescue_seam(x);
+    if (seam.n > 0)
+        http_stream_send_body(x->stream, &(struct iovec){(void *)(uintptr_t)seam.p, seam.n}, 1, false);
+    send_held(x);
+    if (http_stream_room(x->stream) == 0)
+        hold_attempt(x);
 }
 
 enum step step_relay(struct exchange *x)
@@ -446,6 +492,8 @@ enum step step_relay(struct exchange *x)
         return exchange_client_gone(x);
     if (!x->committed)
         begin_relay(x);
+    else if (x->held.n > 0)
+        go_on(x);
     if (exchange_take(x, EV_ROOM) && x->client_full && !x->over) {
         x->client_full = false;
         attempt_read(x->attempt, true);
@@ -454,14 +502,15 @@ enum step step_relay(struct exchange *x)
         return stream_is_over(x);
     if (exchange_take(x, EV_OVER)) {
         enum outcome o = try_current(x)->result.outcome;
-        return relay_ends(x, o == OUT_OK ? relay_verdict(x) : o);
+        o = o == OUT_OK ? relay_verdict(x) : o;
+        return relay_ends(x, o, o);
     }
-    if (x->timed_out) {
-        if (!x->over)
-            attempt_cancel(x->attempt, false, &try_current(x)->result);
-        x->over = true;
-        return relay_ends(x, OUT_TOTAL_TIMEOUT);
-    }
+    if (x->timed_out)
+        return cut_off(x, OUT_TOTAL_TIMEOUT);
+    enum patience late = patience_of(x);
+    if (late == PATIENCE_STALLED || late == PATIENCE_NO_TOKEN)
+        return cut_off(x, late == PATIENCE_STALLED ? OUT_STALLED : OUT_FIRST_TOKEN_TIMEOUT);
     exchange_take(x, EV_HEAD | EV_HELD | EV_DEADLINE | EV_STREAM_END);
+    patience_set(x);
     return STEP_WAIT;
 }

@@ -84,6 +84,7 @@ enum step step_settle(struct exchange *x)
     finish_client(x);
     exchange_record(x);
     try_drop(x);
+    rescue_drop(x);
     x->settled = true;
     exchange_goto(x, XS_DONE);
     return STEP_GO;

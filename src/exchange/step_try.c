@@ -353,8 +353,36 @@ static enum step give_up(struct exchange *x, struct try *t)
                                    });
 }
 
+static enum step go_to(struct exchange *x, struct try *t, enum retry_next next, int64_t delay_ns)
+{
+    relay_note_usage(x, t);
+    try_close(x, t);
+    try_drop(x);
+    if (next == RETRY_NEXT_TARGET) {
+        x->at_candidate++;
+        x->tries_here = 0;
+    }
+    t->pause_ns = x->pause_ns = delay_ns;
+    exchange_goto(x, delay_ns > 0 ? XS_PAUSE : XS_TRY);
+    return STEP_GO;
+}
+
+/* A target that was to go on with a broken stream failed before the client saw a word of it. */
+static enum step next_rescue(struct exchange *x, struct try *t)
+{
+    enum rescue_next next = rescue_after(x, t->outcome);
+    t->why = next == RESCUE_OVER ? "nobody is left to go on" : next == RESCUE_SAME ? "asked otherwise" : "next target";
+    if (next != RESCUE_OVER)
+        return go_to(x, t, next == RESCUE_SAME ? RETRY_SAME_TARGET : RETRY_NEXT_TARGET, 0);
+    const struct outcome_row *row = outcome_row(rescue_broke(x));
+    exchange_ends(x, ACCESS_PROVIDER, row->name);
+    return relay_fail(x, &(struct error_facts){.error = gateway_error_by_code(row->code)});
+}
+
 static enum step next_try(struct exchange *x, struct try *t)
 {
+    if (x->rescue != NULL)
+        return next_rescue(x, t);
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here,
@@ -377,18 +405,7 @@ static enum step next_try(struct exchange *x, struct try *t)
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);
-    relay_note_usage(x, t);
-    try_close(x, t);
-    try_drop(x);
-    if (v.next == RETRY_NEXT_TARGET) {
-        x->at_candidate++;
-        x->tries_here = 0;
-        exchange_goto(x, XS_TRY);
-        return STEP_GO;
-    }
-    t->pause_ns = x->pause_ns = v.delay_ns;
-    exchange_goto(x, v.delay_ns > 0 ? XS_PAUSE : XS_TRY);
-    return STEP_GO;
+    return go_to(x, t, v.next, v.delay_ns);
 }
 
 static enum step attempt_is_over(struct exchange *x)
@@ -436,6 +453,10 @@ enum step step_try(struct exchange *x)
         return begin_try(x);
     bool enough = (x->events & (EV_HELD | EV_STREAM_END)) != 0;
     bool over = (x->events & EV_OVER) != 0;
+    if (rescue_is_joined(x)) { /* its first words are the client's: whatever came behind them is RELAY's to see */
+        exchange_goto(x, XS_RELAY);
+        return STEP_GO;
+    }
     x->events = 0;
     if (over)
         return attempt_is_over(x);

@@ -49,9 +49,8 @@ static bool shows_reasoning(const struct exchange *x)
 }
 
 static struct translation *new_translation(struct exchange *x, const struct dialect *up, const struct provider *p,
-                                           struct sl_str model)
+                                           struct sl_str model, struct sl_arena *a)
 {
-    struct sl_arena *a = &x->attempt_arena;
     struct translation *t = SL_ARENA_NEW(a, struct translation);
     char *id = sl_arena_alloc(a, SL_ID_TEXT);
     sl_id_text(x->id, id);
@@ -77,6 +76,12 @@ static struct translation *new_translation(struct exchange *x, const struct dial
     };
     t->notes->a = a;
     return t;
+}
+
+struct translation *translate_side(struct exchange *x)
+{
+    const struct route_candidate *c = try_current(x)->candidate;
+    return new_translation(x, x->dialect, &x->snap->providers[c->provider_index].provider, x->facts.model, x->a);
 }
 
 /* What the client is told of the translation; outlives the attempt. */
@@ -203,14 +208,15 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         };
         return false;
     }
-    if (x->up == x->dialect && passes_as_it_is(x, p)) {
+    if (x->up == x->dialect && passes_as_it_is(x, p) && x->rescue == NULL) {
         if (!write_same(x, p, c->model))
             return false;
     } else {
         if (!translate_read(x))
             return false;
-        struct translation *t = new_translation(x, x->up, p, c->model);
+        struct translation *t = new_translation(x, x->up, p, c->model, &x->attempt_arena);
         stored_hide(x);
+        (void)rescue_asks(x, t);
         if (!write_foreign(x, t, &x->pieces))
             return false;
         if (t->wishes != NULL && t->wishes->n > 0) {

@@ -44,6 +44,8 @@ enum tel_kind {
     X(CLIENT_BYTES_OUT, "sluice_client_sent_bytes_total", COUNTER, ONE, "Bytes sent to clients.")                      \
     X(EVENTS, "sluice_stream_events_total", COUNTER, ONE, "Stream events relayed to clients.")                         \
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
+    X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
+      "Streams that broke behind their first byte and were given to another target.")                                  \
     X(ATTEMPTS_LIVE, "sluice_attempts_in_flight", GAUGE, ONE, "Attempts that are live now.")                           \
     X(MEDIA_FETCHED, "sluice_media_fetched_total", COUNTER, ONE,                                                       \
       "Images and files fetched by URL for providers that do not do that.")                                            \

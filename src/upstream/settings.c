@@ -98,8 +98,19 @@ static const struct cfg_section DEADLINE = {
              "official SDKs wait."},
         CFG_END}};
 
+static const struct cfg_word RESCUE[] = {
+    {"continue", RESCUE_CONTINUE,
+     "the next target is asked to go on from the text that was sent; a repetition at the seam is taken off"},
+    {"restart", RESCUE_RESTART, "the next target answers anew, behind what was sent"},
+    {"error", RESCUE_ERROR, "the client gets an error in its own format"},
+    {NULL, 0, NULL}};
+
 const struct cfg_section resilience_settings_section = {
     .settings = (const struct cfg_setting[]){
+        {"rescue", CFG_ENUM_AT(struct resilience_settings, rescue, RESCUE), .preset = "continue",
+         .text = "What happens to a stream that breaks off or stalls when the client has seen output of it. Once for a "
+                 "request, and only for text: never inside of a tool call or structured output; those get the error. A "
+                 "broken stream never ends as if it were whole."},
         {"retry", CFG_SECTION_AT(struct resilience_settings, retry, &RETRY), .text = "Trying again."},
         {"deadline", CFG_SECTION_AT(struct resilience_settings, deadline, &DEADLINE),
          .text = "How long a provider may take. `off`: no deadline of its own."},

@@ -40,7 +40,14 @@ struct deadline_settings { /* ns; 0: none */
     int64_t first_token_ns, thinking_ns, between_tokens_ns; /* of streams, while another target is left */
 };
 
+enum rescue_policy { /* of a stream that breaks once the client has seen of it */
+    RESCUE_CONTINUE = 0,
+    RESCUE_RESTART,
+    RESCUE_ERROR
+};
+
 struct resilience_settings {
+    enum rescue_policy rescue;
     struct retry_settings retry;
     struct deadline_settings deadline;
 };

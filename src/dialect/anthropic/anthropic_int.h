@@ -298,6 +298,7 @@ bool anthropic_stream_read(void *state, struct sl_str event, struct sl_str data,
 bool anthropic_stream_read_end(void *state, const struct neutral_sink *to);
 void anthropic_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
 void *anthropic_stream_write_begin(struct translation *t, struct sl_buf *out);
+void *anthropic_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told);
 void anthropic_stream_write(void *state, const struct neutral_event *e);
 void anthropic_stream_write_end(void *state);
 

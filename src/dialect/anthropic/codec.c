@@ -10,6 +10,7 @@ const struct dialect_codec anthropic_codec = {
     .stream_read_end = anthropic_stream_read_end,
     .answer_write = anthropic_answer_write,
     .stream_write_begin = anthropic_stream_write_begin,
+    .stream_write_resume = anthropic_stream_write_resume,
     .stream_write = anthropic_stream_write,
     .stream_write_end = anthropic_stream_write_end,
     .count_write = anthropic_count_answer_write,

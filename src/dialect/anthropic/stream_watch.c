@@ -54,6 +54,20 @@ static bool watch_message(struct watching *w, struct json_peek *outer)
     return json_peek_leave(outer, &k) && good;
 }
 
+static void note_says(struct watching *w, const struct json_peek *k)
+{
+    struct stream_event *e = w->e;
+    enum stream_says says = KEY_IS(k, "text")                            ? SAYS_TEXT
+                            : KEY_IS(k, "thinking") || KEY_IS(k, "data") ? SAYS_THOUGHT
+                                                                         : SAYS_MORE;
+    if (says == SAYS_TEXT && e->says == SAYS_TEXT)
+        says = SAYS_MORE;
+    if (says == SAYS_TEXT)
+        e->text = w->text;
+    if (says > e->says)
+        e->says = says;
+}
+
 /* Texts in a delta or in the start of a block are model output, but for its type, and names of what follows. */
 static bool watch_output(struct watching *w, struct json_peek *outer, bool starts)
 {
@@ -72,8 +86,10 @@ static bool watch_output(struct watching *w, struct json_peek *outer, bool start
             w->e->output_bytes += (uint32_t)(value.n - 2);
             w->texts++;
             w->text = sl_str_of(value.p + 1, value.n - 2);
-        } else if (starts && value.p[0] == '{' && value.n > 2) {
-            w->e->output_bytes += (uint32_t)value.n;
+            note_says(w, &k);
+        } else if (value.p[0] == '{' || (value.p[0] == '[' && value.n > 2)) {
+            w->e->says = SAYS_MORE; /* the input of a call, a citation */
+            w->e->output_bytes += starts && value.p[0] == '{' && value.n > 2 ? (uint32_t)value.n : 0;
         }
     }
     return json_peek_leave(outer, &k) && good;
@@ -137,6 +153,7 @@ static enum stream_kind kind_of(struct watching *w)
             kind = rows[i].kind;
     if (kind == SK_ROLE && sl_str_eq(w->type, SL_STR("message_delta"))) {
         w->e->output_bytes = 0;
+        w->e->says = SAYS_NOTHING;
         return w->e->finish ? SK_FINISH : SK_ROLE;
     }
     w->e->finish = w->e->finish && sl_str_eq(w->type, SL_STR("message_start")); /* of a resumed container */
@@ -162,6 +179,8 @@ static bool recall(const struct stream_memo *m, struct sl_str data, struct strea
         memcmp(rest, m->bytes + FRAME_AT + m->head, m->middle) != 0)
         return false;
     out->kind = SK_CONTENT;
+    out->says = (enum stream_says)m->says;
+    out->text = sl_str_of(text, (size_t)(rest - text));
     out->output_bytes = (uint32_t)(rest - text);
     return true;
 }
@@ -172,6 +191,7 @@ static void remember(struct stream_memo *m, const struct watching *w, struct sl_
     if (w->texts != 1 || w->text.p == NULL || w->e->has_usage || data.n > STREAM_MEMO_BYTES - FRAME_AT)
         return;
     const char *rest = w->text.p + w->text.n;
+    m->says = (uint8_t)w->e->says;
     m->middle = (uint16_t)(data.p + data.n - rest);
     m->head = (uint16_t)(w->text.p - data.p);
     memcpy(m->bytes + FRAME_AT, data.p, m->head);

@@ -10,6 +10,8 @@
  * 4; translate-openai-anthropic.md 7, 11; translate-gemini.md 14.3 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "dialect/json_peek.h"
+
 #define GATHERED_MAX (64u * 1024u * 1024u)
 #define REFUSAL_MAX 4096u
 #define BYTES_OF_A_TOKEN 4u
@@ -545,4 +547,65 @@ void anthropic_stream_write_end(void *state)
     send(s, &w);
     struct json_writer stop = event(s, SL_STR("message_stop"));
     send(s, &stop);
+}
+
+/* -- Going on ------------------------------------------------------------------------------------------------------------------ */
+
+struct last_event {
+    struct sl_str type, inner; /* inside: of the event; of its delta or block */
+    uint64_t index;
+};
+
+static void look_inside(struct json_peek *outer, struct last_event *l)
+{
+    struct json_peek k = json_peek_enter(outer);
+    struct sl_str value;
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
+        if (sl_str_eq(k.key, SL_STR("type")) && value.n > 2)
+            l->inner = sl_str_of(value.p + 1, value.n - 2);
+    (void)json_peek_leave(outer, &k);
+}
+
+static struct last_event look_at(struct sl_str data)
+{
+    struct last_event l = {.index = 0};
+    struct json_peek k = json_peek_at(data);
+    struct sl_str value;
+    while (json_peek_key(&k)) {
+        if ((sl_str_eq(k.key, SL_STR("delta")) || sl_str_eq(k.key, SL_STR("content_block"))) &&
+            json_peek_opens(&k, '{')) {
+            look_inside(&k, &l);
+        } else if (json_peek_value(&k, &value)) {
+            if (sl_str_eq(k.key, SL_STR("type")) && value.n > 2)
+                l.type = sl_str_of(value.p + 1, value.n - 2);
+            else if (sl_str_eq(k.key, SL_STR("index")))
+                (void)sl_str_to_u64(value, &l.index);
+        } else {
+            break;
+        }
+    }
+    return l;
+}
+
+/* The message was begun; a block may be open: a text that goes on, or a thought that the next block ends. */
+void *anthropic_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told)
+{
+    if (told->last.n == 0 || told->last.p[0] != '{')
+        return NULL;
+    struct streaming *s = anthropic_stream_write_begin(t, out);
+    const struct last_event l = look_at(sl_buf_str(&told->last));
+    s->started = true;
+    if (sl_str_eq(l.type, SL_STR("message_start")))
+        return s;
+    if (sl_str_eq(l.type, SL_STR("content_block_stop"))) {
+        s->index = (uint32_t)l.index + 1;
+        return s;
+    }
+    if (!sl_str_starts(l.type, SL_STR("content_block_")))
+        return NULL;
+    bool text = sl_str_starts(l.inner, SL_STR("text"));
+    struct out_block *b = add_block(s, text ? BK_TEXT : BK_THINKING, &(struct neutral_event){.block = told->block});
+    b->streams = b->given = true;
+    s->index = (uint32_t)l.index;
+    return s;
 }

@@ -10,6 +10,7 @@ const struct dialect_codec gemini_codec = {
     .stream_read_end = gemini_stream_read_end,
     .answer_write = gemini_answer_write,
     .stream_write_begin = gemini_stream_write_begin,
+    .stream_write_resume = gemini_stream_write_resume,
     .stream_write = gemini_stream_write,
     .stream_write_end = gemini_stream_write_end,
     .count_write = gemini_count_write,

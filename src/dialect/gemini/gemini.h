@@ -43,6 +43,7 @@ bool gemini_stream_read(void *state, struct sl_str event, struct sl_str data, co
 bool gemini_stream_read_end(void *state, const struct neutral_sink *to);
 void gemini_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
 void *gemini_stream_write_begin(struct translation *t, struct sl_buf *out);
+void *gemini_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told);
 void gemini_stream_write(void *state, const struct neutral_event *e);
 void gemini_stream_write_end(void *state);
 void gemini_count_write(uint64_t tokens, struct sl_buf *out);

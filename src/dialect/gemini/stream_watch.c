@@ -26,19 +26,35 @@ static bool is_text(struct sl_str v)
     return v.n > 2 && v.p[0] == '"';
 }
 
+static void note_says(struct stream_event *e, enum stream_says says, struct sl_str text)
+{
+    if (says == SAYS_TEXT && e->says == SAYS_TEXT)
+        says = SAYS_MORE;
+    if (says == SAYS_TEXT)
+        e->text = text;
+    if (says > e->says)
+        e->says = says;
+}
+
 /* Output is what stands in a part, but its signature and whether it is a thought. */
 static bool watch_part(struct watching *w, struct json_peek *outer)
 {
     struct json_peek k = json_peek_enter(outer);
-    struct sl_str v;
+    struct sl_str v, text = SL_STR_NONE;
+    bool thought = false, more = false;
     while (json_peek_key(&k) && json_peek_value(&k, &v)) {
+        thought |= KEY_IS(&k, "thought") && v.p[0] == 't';
         if (KEY_IS(&k, "thoughtSignature") || KEY_IS(&k, "thought"))
             continue;
-        if (is_text(v))
+        more |= (is_text(v) && !KEY_IS(&k, "text")) || v.p[0] == '{';
+        if (is_text(v)) {
             w->e->output_bytes += (uint32_t)(v.n - 2);
-        else if (v.p[0] == '{')
+            text = sl_str_of(v.p + 1, v.n - 2);
+        } else if (v.p[0] == '{') {
             w->e->output_bytes += (uint32_t)v.n;
+        }
     }
+    note_says(w->e, more ? SAYS_MORE : text.n == 0 ? SAYS_NOTHING : thought ? SAYS_THOUGHT : SAYS_TEXT, text);
     return json_peek_leave(outer, &k);
 }
 

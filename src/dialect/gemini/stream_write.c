@@ -5,6 +5,8 @@
  * Text goes out as it comes. A call goes out whole, so from the first open call on parts wait in a queue in their order. The last
  * chunk has what is left, the finish and the usage. */
 #include "dialect/gemini/gemini_int.h"
+#include "dialect/json_peek.h"
+#include "dialect/json_tree.h"
 
 #define CHOICES_MAX 16u
 
@@ -54,6 +56,28 @@ void *gemini_stream_write_begin(struct translation *t, struct sl_buf *out)
     struct gem_stream *s = SL_ARENA_NEW(t->a, struct gem_stream);
     s->t = t;
     s->out = out;
+    return s;
+}
+
+void *gemini_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told)
+{
+    struct sl_str value;
+    if (told->last.n == 0 || told->last.p[0] != '{')
+        return NULL;
+    struct gem_stream *s = gemini_stream_write_begin(t, out);
+    struct neutral_request *named = SL_ARENA_NEW(t->a, struct neutral_request);
+    struct json_peek k = json_peek_at(sl_buf_str(&told->last));
+    *named = *t->req;
+    while (json_peek_key(&k) && json_peek_value(&k, &value)) {
+        bool text = value.n > 2 && value.p[0] == '"';
+        struct sl_str inside = text ? sl_arena_str(t->a, sl_str_of(value.p + 1, value.n - 2)) : SL_STR_NONE;
+        if (text && sl_str_eq(k.key, SL_STR("modelVersion")))
+            named->model = json_plain(inside, t->a);
+        if (text && sl_str_eq(k.key, SL_STR("responseId")))
+            t->id = json_plain(inside, t->a);
+    }
+    t->req = named; /* nothing else is read from here on */
+    s->begun = true;
     return s;
 }
 

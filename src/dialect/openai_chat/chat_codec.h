@@ -16,6 +16,7 @@ bool chat_stream_read(void *state, struct sl_str event, struct sl_str data, cons
 bool chat_stream_read_end(void *state, const struct neutral_sink *to);
 void chat_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
 void *chat_stream_write_begin(struct translation *t, struct sl_buf *out);
+void *chat_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told);
 void chat_stream_write(void *state, const struct neutral_event *e);
 void chat_stream_write_end(void *state);
 

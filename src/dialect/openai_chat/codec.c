@@ -10,6 +10,7 @@ const struct dialect_codec openai_chat_codec = {
     .stream_read_end = chat_stream_read_end,
     .answer_write = chat_answer_write,
     .stream_write_begin = chat_stream_write_begin,
+    .stream_write_resume = chat_stream_write_resume,
     .stream_write = chat_stream_write,
     .stream_write_end = chat_stream_write_end,
     .caps = chat_caps,

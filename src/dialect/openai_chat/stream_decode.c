@@ -26,7 +26,7 @@ static bool watch_chunk(struct watching *w);
 static bool watch_choices(struct watching *w, struct json_peek *outer);
 static bool watch_choice(struct watching *w, struct json_peek *outer);
 static bool watch_delta(struct watching *w, struct json_peek *outer);
-static bool watch_output(struct watching *w, struct json_peek *k);
+static bool watch_output(struct watching *w, struct json_peek *k, enum stream_says says);
 static bool watch_usage(struct watching *w, struct json_peek *k);
 static bool watch_error(struct watching *w, struct json_peek *k);
 static bool watch_filler(struct watching *w, struct json_peek *k);
@@ -122,7 +122,10 @@ static bool watch_choice(struct watching *w, struct json_peek *outer)
         if (KEY_IS(&k, "delta") && json_peek_opens(&k, '{')) {
             good = watch_delta(w, &k);
         } else if (KEY_IS(&k, "text")) {
-            good = watch_output(w, &k);
+            good = watch_output(w, &k, SAYS_MORE); /* of completions: there is no conversation to go on with */
+        } else if (KEY_IS(&k, "logprobs") && json_peek_opens(&k, '{')) {
+            w->e->says = SAYS_MORE;
+            good = skip(&k);
         } else if (KEY_IS(&k, "finish_reason")) {
             w->e->finish |= json_peek_opens(&k, '"');
             good = skip(&k);
@@ -133,6 +136,13 @@ static bool watch_choice(struct watching *w, struct json_peek *outer)
     return json_peek_leave(outer, &k) && good;
 }
 
+static enum stream_says says_of(const struct json_peek *k)
+{
+    if (KEY_IS(k, "content"))
+        return SAYS_TEXT;
+    return k->key.n >= 9 && memcmp(k->key.p, "reasoning", 9) == 0 ? SAYS_THOUGHT : SAYS_MORE;
+}
+
 /* Everything in a delta is model output, whatever its name (content, refusal, reasoning_content, tool_calls, audio, ...), but
  * the role. */
 static bool watch_delta(struct watching *w, struct json_peek *outer)
@@ -140,11 +150,22 @@ static bool watch_delta(struct watching *w, struct json_peek *outer)
     struct json_peek k = json_peek_enter(outer);
     bool good = true;
     while (good && json_peek_key(&k))
-        good = KEY_IS(&k, "role") ? skip(&k) : watch_output(w, &k);
+        good = KEY_IS(&k, "role") ? skip(&k) : watch_output(w, &k, says_of(&k));
     return json_peek_leave(outer, &k) && good;
 }
 
-static bool watch_output(struct watching *w, struct json_peek *k)
+static void note_says(struct watching *w, enum stream_says says, struct sl_str text)
+{
+    struct stream_event *e = w->e;
+    if (says == SAYS_TEXT && (text.p == NULL || e->says == SAYS_TEXT)) /* in parts, or of two answers */
+        says = SAYS_MORE;
+    if (says == SAYS_TEXT)
+        e->text = text;
+    if (says > e->says)
+        e->says = says;
+}
+
+static bool watch_output(struct watching *w, struct json_peek *k, enum stream_says says)
 {
     struct sl_str value;
     if (!json_peek_value(k, &value))
@@ -160,6 +181,7 @@ static bool watch_output(struct watching *w, struct json_peek *k)
     w->e->output_bytes += bytes;
     w->texts++;
     w->text = plain ? sl_str_of(value.p + 1, value.n - 2) : SL_STR_NONE;
+    note_says(w, says, w->text);
     return true;
 }
 
@@ -264,6 +286,8 @@ static bool recall(const struct stream_memo *m, struct sl_str data, struct strea
         return false;
     const char *const parts[] = {head, middle, last};
     out->kind = SK_CONTENT;
+    out->says = (enum stream_says)m->says;
+    out->text = sl_str_of(text, (size_t)(middle - text));
     out->output_bytes = (uint32_t)(middle - text);
     out->cut_from = (size_t)(parts[m->cut_in] + m->cut_from - head);
     out->cut_to = out->cut_from + m->cut_n;
@@ -280,6 +304,7 @@ static void remember(struct stream_memo *m, const struct watching *w)
     bool filler = w->filler.p != NULL && w->filler.p > middle;
     const char *stop = filler ? w->filler.p : end, *last = filler ? w->filler.p + w->filler.n : end;
     m->filler = filler;
+    m->says = (uint8_t)e->says;
     m->head = (uint16_t)(w->text.p - w->data.p);
     m->middle = (uint16_t)(stop - middle);
     m->tail = (uint16_t)(end - last);

@@ -1,5 +1,6 @@
 /* Neutral events as a stream of chat chunks, exactly as OpenAI sends them: openai.md 6.7; translate-openai-anthropic.md 4;
  * translate-gemini.md 9 (November 2026). Each chunk is the same frame around a delta. */
+#include "dialect/json_peek.h"
 #include "dialect/openai_chat/chat_render.h"
 
 #define CHAT_CHOICES 128u
@@ -35,6 +36,8 @@ struct chat_stream_writer {
     bool asked; /* for usage */
 };
 
+static struct out_choice *choice_at(struct chat_stream_writer *s, uint32_t at);
+
 static void make_head(struct chat_stream_writer *s)
 {
     struct sl_buf b;
@@ -53,6 +56,41 @@ void *chat_stream_write_begin(struct translation *t, struct sl_buf *out)
     s->out = out;
     s->asked = t->req->include_usage == SAID_YES;
     make_head(s);
+    return s;
+}
+
+/* What the provider's chunks have around their choices, and what stands in one of its own. */
+static struct sl_str head_again(struct sl_str chunk, struct sl_arena *a)
+{
+    static const struct sl_str own[] = {SL_STR_INIT("choices"), SL_STR_INIT("usage"), SL_STR_INIT("obfuscation"),
+                                        SL_STR_INIT("error")};
+    struct json_peek k = json_peek_at(chunk);
+    struct sl_str value;
+    struct sl_buf b;
+    sl_buf_init(&b, chunk.n + 16);
+    while (json_peek_key(&k) && json_peek_value(&k, &value)) {
+        bool skipped = false;
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+            skipped |= sl_str_eq(k.key, own[i]);
+        if (!skipped)
+            (void)sl_buf_addf(&b, "%s\"" SL_STR_FMT "\":" SL_STR_FMT, b.n == 0 ? "{" : ",", SL_STR_ARG(k.key),
+                              SL_STR_ARG(value));
+    }
+    struct sl_str head = k.closed && b.n > 0 ? sl_arena_str(a, sl_buf_str(&b)) : SL_STR_NONE;
+    sl_buf_done(&b);
+    return head;
+}
+
+void *chat_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told)
+{
+    if (told->last.n == 0 || told->last.p[0] != '{')
+        return NULL;
+    struct chat_stream_writer *s = chat_stream_write_begin(t, out);
+    s->head = head_again(sl_buf_str(&told->last), t->a);
+    if (s->head.n == 0)
+        return NULL;
+    (void)choice_at(s, 0); /* its role was told */
+    sl_buf_reset(out);
     return s;
 }
 

@@ -10,6 +10,7 @@ const struct dialect_codec openai_responses_codec = {
     .stream_read_end = responses_stream_read_end,
     .answer_write = responses_answer_write,
     .stream_write_begin = responses_stream_write_begin,
+    .stream_write_resume = responses_stream_write_resume,
     .stream_write = responses_stream_write,
     .stream_write_end = responses_stream_write_end,
     .stream_write_error = responses_stream_write_error,

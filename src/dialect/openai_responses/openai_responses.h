@@ -38,6 +38,7 @@ bool responses_stream_read(void *state, struct sl_str event, struct sl_str data,
 bool responses_stream_read_end(void *state, const struct neutral_sink *to);
 void responses_answer_write(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
 void *responses_stream_write_begin(struct translation *t, struct sl_buf *out);
+void *responses_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told);
 void responses_stream_write(void *state, const struct neutral_event *e);
 void responses_stream_write_end(void *state);
 /* Instead of stream_write_end, at any time: response.failed, which is how clients of this format learn of it. */

@@ -5,7 +5,7 @@
 #include "dialect/openai_responses/openai_responses.h"
 
 struct watching {
-    struct sl_str type, delta, error, response, code, message, param;
+    struct sl_str type, delta, error, response, code, message, param, item;
 };
 
 static struct sl_str inside_of(struct sl_str value)
@@ -21,7 +21,7 @@ static bool look(struct sl_str data, struct watching *w)
     } const rows[] = {
         {SL_STR("type"), &w->type},         {SL_STR("delta"), &w->delta}, {SL_STR("error"), &w->error},
         {SL_STR("response"), &w->response}, {SL_STR("code"), &w->code},   {SL_STR("message"), &w->message},
-        {SL_STR("param"), &w->param},
+        {SL_STR("param"), &w->param},       {SL_STR("item"), &w->item},
     };
     struct json_peek k = json_peek_at(data);
     struct sl_str value;
@@ -81,6 +81,36 @@ static const struct sl_str early[] = {SL_STR_INIT("response.created"), SL_STR_IN
 static const struct sl_str last[] = {SL_STR_INIT("response.completed"), SL_STR_INIT("response.incomplete")};
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
+static bool item_is_plain(struct sl_str item)
+{
+    struct sl_str value;
+    if (item.n == 0 || item.p[0] != '{')
+        return false;
+    struct json_peek k = json_peek_at(item);
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
+        if (sl_str_eq(k.key, SL_STR("type")))
+            return sl_str_eq(value, SL_STR("\"message\"")) || sl_str_eq(value, SL_STR("\"reasoning\""));
+    return false;
+}
+
+/* Calls are announced before their first delta; texts and thoughts have frames. */
+static enum stream_says says_of(const struct watching *w, struct sl_str type, struct stream_event *out)
+{
+    static const struct sl_str frames[] = {
+        SL_STR_INIT("response.content_part.added"), SL_STR_INIT("response.reasoning_summary_part.added"),
+        SL_STR_INIT("response.reasoning_summary_part.done"), SL_STR_INIT("response.reasoning_summary_text.done"),
+        SL_STR_INIT("response.reasoning_text.done")};
+    if (sl_str_eq(type, SL_STR("response.output_text.delta"))) {
+        out->text = inside_of(w->delta);
+        return SAYS_TEXT;
+    }
+    if (sl_str_starts(type, SL_STR("response.reasoning")) && sl_str_ends(type, SL_STR(".delta")))
+        return SAYS_THOUGHT;
+    bool item = sl_str_eq(type, SL_STR("response.output_item.added")) ||
+                sl_str_eq(type, SL_STR("response.output_item.done"));
+    return is_one_of(type, frames, COUNT(frames)) || (item && item_is_plain(w->item)) ? SAYS_KNOWN : SAYS_MORE;
+}
+
 static void judge(const struct watching *w, struct sl_str type, struct stream_event *out)
 {
     if (sl_str_eq(type, SL_STR("error")) || is_said(w->error)) {
@@ -98,6 +128,9 @@ static void judge(const struct watching *w, struct sl_str type, struct stream_ev
     } else if (sl_str_ends(type, SL_STR(".delta"))) {
         out->kind = SK_CONTENT;
         out->output_bytes = (uint32_t)(w->delta.n > 2 && w->delta.p[0] == '"' ? w->delta.n - 2 : w->delta.n);
+        out->says = says_of(w, type, out);
+    } else {
+        out->says = says_of(w, type, out);
     }
 }
 

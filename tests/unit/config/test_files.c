@@ -57,7 +57,8 @@ static void findings(void **state)
         {SIM "listen:\n  tls: {cert: good.pem, key: client.key}\n",
          "dir/s.yaml:3:30: listen.tls.key: 'dir/client.key' does not belong to the certificate. Put the key there that this "
          "certificate was made with\n"},
-        {SIM "listen:\n  tls:\n    cert: none.pem\n    key: ca.pem\n    client_ca: good.key\n    client_certificate: optional\n",
+        {SIM
+         "listen:\n  tls:\n    cert: none.pem\n    key: ca.pem\n    client_ca: good.key\n    client_certificate: optional\n",
          "dir/s.yaml:4:11: listen.tls.cert: 'dir/none.pem' cannot be opened: No such file or directory. Correct the path, or "
          "let the gateway's user read it\n"
          "dir/s.yaml:5:10: listen.tls.key: 'dir/ca.pem' is not usable: no PEM block of the right kind in it. It must be a "

@@ -276,7 +276,7 @@ static void test_error_event_in_stream(void **state)
              "data: {\"error\":{\"message\":\"their words\",\"type\":\"server_error\",\"code\":\"x\"}}\n\n" EV_B
                  EV_DONE)},
         {.act = FAKE_HANG}};
-    kit_open(&k, NULL);
+    kit_open(&k, &(struct core_options){.set = {.rescue = RESCUE_ERROR}});
     fake_script(&k.one, steps);
     client_chat(&c, &k.core, STREAM);
     kit_run(&k, SL_SEC);

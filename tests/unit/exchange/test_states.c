@@ -23,7 +23,7 @@ static void test_table(void **state)
         {XS_TRY, {XS_TRY, XS_MEDIA, XS_PAUSE, XS_RELAY, XS_RESPOND, XS_SETTLE}, 6},
         {XS_MEDIA, {XS_TRY, XS_RESPOND, XS_SETTLE}, 3},
         {XS_PAUSE, {XS_TRY, XS_RESPOND, XS_SETTLE}, 3},
-        {XS_RELAY, {XS_SETTLE}, 1},
+        {XS_RELAY, {XS_TRY, XS_SETTLE}, 2},
         {XS_RESPOND, {XS_SETTLE}, 1},
         {XS_SETTLE, {XS_DONE}, 1},
         {XS_DONE, {0}, 0},

@@ -1,0 +1,236 @@
+/* A provider fails in the middle of a stream that the client sees: another one goes on with it, or the client is told that it
+ * broke off; never a clean ending. docs/internals/never-down.md.
+ *
+ *   RELAY ── broken ──► rescue_begin ──► TRY (the next target, asked to go on) ──► RELAY, joined by dialect/resume.h
+ *                            │               └─ none goes on ──► SETTLE, the error of the first break in the client's form
+ *                            └─ cannot be taken up ──► SETTLE, the same
+ *
+ * Once per exchange. Text only: not inside of a call, of structured output, or of one of several answers. */
+#include "dialect/json_tree.h"
+#include "dialect/relay_translate.h"
+#include "exchange/exchange_int.h"
+
+struct rescue {
+    struct resume resume;
+    struct sl_arena kept; /* of the first attempt, when the client's writer lives in it */
+    bool has_kept;
+    struct translation *side; /* the client's side: what the writer was made with */
+    enum outcome broke;       /* why the first one ended */
+    struct sl_str words;      /* its error event, in the client's format; empty: none */
+    enum resume_how how;
+    bool by_prefill; /* the live attempt was asked to go on by a prefill */
+    bool told_client;
+};
+
+/* ---- whether ---- */
+
+void rescue_listen(struct exchange *x)
+{
+    bool wanted = x->snap->set.rescue != RESCUE_ERROR && x->is_stream && x->out_stream && x->op->generates &&
+                  x->dialect->codec != NULL && x->facts.n <= 1 && x->rescue == NULL &&
+                  !(x->match.stream_array && x->translation == NULL);
+    if (!wanted)
+        return;
+    if (x->told_on)
+        told_done(&x->told);
+    told_init(&x->told);
+    x->told_on = true;
+    if (x->translation != NULL)
+        x->foreign.told = &x->told;
+    else
+        x->relay.told = &x->told;
+}
+
+static bool is_rescuable(enum outcome o)
+{
+    switch (o) {
+    case OUT_OVERLOADED:
+    case OUT_SERVER_ERROR:
+    case OUT_RATE_LIMITED:
+    case OUT_BETWEEN_TIMEOUT:
+    case OUT_FIRST_TOKEN_TIMEOUT:
+    case OUT_STALLED:
+    case OUT_RESET:
+    case OUT_TRUNCATED:
+    case OUT_MALFORMED:
+    case OUT_STREAM_ERROR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_plain_text(const struct exchange *x)
+{
+    const struct neutral_request *n = x->neutral;
+    return n->n <= 1 && n->format <= NF_TEXT && n->logprobs != SAID_YES && !n->wants_audio && !n->wants_image &&
+           !n->background;
+}
+
+bool rescue_can(struct exchange *x, enum outcome o)
+{
+    bool may = x->told_on && x->committed && x->rescue == NULL && !x->timed_out && !x->gone && is_rescuable(o) &&
+               !x->told.barred && !x->told.finished && x->n_tries < x->snap->retry.attempts;
+    return may && translate_read(x) && is_plain_text(x);
+}
+
+/* ---- beginning ---- */
+
+static struct token_counts counts_of(const struct usage *u)
+{
+    const uint64_t *c = u->by_class;
+    return (struct token_counts){
+        .found = true,
+        .prompt = c[TC_INPUT] + c[TC_CACHE_READ] + c[TC_CACHE_WRITE],
+        .completion = c[TC_OUTPUT] + c[TC_REASONING],
+        .cached = c[TC_CACHE_READ],
+        .cache_write = c[TC_CACHE_WRITE],
+        .reasoning = c[TC_REASONING],
+    };
+}
+
+/* The writer that the client's stream goes on with, and what it was made with. False: there is none. */
+static bool keep_writer(struct exchange *x, struct rescue *r)
+{
+    size_t max = x->snap->set.event_bytes;
+    if (x->translation != NULL) {
+        r->side = x->translation;
+        relay_translate_done(&x->foreign);
+        x->relay_live = false;
+        if (x->is_framed)
+            aws_stream_done(&x->frames);
+        r->kept = x->attempt_arena;
+        r->has_kept = true;
+        sl_arena_init(&x->attempt_arena, x->env->arenas);
+        return relay_translate_keep(&x->foreign, r->side, &x->told, max);
+    }
+    relay_release(x);
+    r->side = translate_side(x);
+    x->foreign.writer = NULL;
+    return relay_translate_keep(&x->foreign, r->side, &x->told, max);
+}
+
+bool rescue_begin(struct exchange *x, enum outcome o)
+{
+    struct try *t = try_current(x);
+    struct rescue *r = SL_ARENA_NEW(x->a, struct rescue);
+    t->outcome = o;
+    t->why = "another target goes on";
+    if (!x->over)
+        attempt_cancel(x->attempt, false, &t->result);
+    x->over = true;
+    relay_note_usage(x, t);
+    try_close(x, t);
+    r->broke = o;
+    r->words = x->translation == NULL ? sl_arena_str(x->a, x->seen->error_event) : SL_STR_NONE;
+    bool can = keep_writer(x, r);
+    x->rescue = r;
+    resume_init(&r->resume, x->a, json_plain(sl_buf_str(&x->told.text), x->a));
+    r->resume.block = x->told.block;
+    r->resume.past = counts_of(&t->settled.usage);
+    if (!can)
+        return false;
+    try_drop(x);
+    if (x->at_candidate + 1 < x->plan.n) {
+        x->at_candidate++;
+        x->tries_here = 0;
+    }
+    tel_add(x->env->tel, TEL_RESCUES, 1);
+    return true;
+}
+
+/* ---- under way ---- */
+
+bool rescue_asks(struct exchange *x, struct translation *t)
+{
+    struct rescue *r = x->rescue;
+    if (r == NULL || r->resume.told.n == 0 || x->snap->set.rescue == RESCUE_RESTART)
+        return false;
+    t->req = resume_request(x->neutral, t->caps, r->how, r->resume.told, t->a);
+    r->by_prefill = resume_is_prefill(t->req);
+    return true;
+}
+
+void rescue_open(struct exchange *x)
+{
+    struct rescue *r = x->rescue;
+    if (!x->is_stream) { /* it was to go on as a stream */
+        x->relay_bad = true;
+        x->bad_outcome = OUT_MALFORMED;
+        exchange_wake(x, EV_STREAM_END);
+        return;
+    }
+    struct token_counts past = r->resume.past;
+    struct sl_str told = r->resume.told;
+    resume_done(&r->resume);
+    resume_init(&r->resume, x->a, told);
+    r->resume.block = x->told.block;
+    r->resume.past = past;
+    r->resume.anew = x->snap->set.rescue == RESCUE_RESTART;
+    relay_translate_begin_again(&x->foreign, x->translation, &r->resume, x->snap->set.event_bytes);
+    x->seen = &x->foreign.state;
+    x->relay_live = true;
+}
+
+bool rescue_is_joined(const struct exchange *x)
+{
+    return x->rescue != NULL && x->rescue->resume.begun;
+}
+
+/* What the client is told where the seam is: a comment, which no decoder shows. Gemini's clients choke on comments. */
+struct sl_str rescue_seam(struct exchange *x)
+{
+    struct rescue *r = x->rescue;
+    if (r->told_client || x->match.errors == ERRORS_GEMINI)
+        return SL_STR_NONE;
+    r->told_client = true;
+    const struct route_candidate *c = try_current(x)->candidate;
+    return sl_arena_printf(x->a, ": sluice: " SL_STR_FMT "/" SL_STR_FMT " %s\n\n", SL_STR_ARG(c->provider),
+                           SL_STR_ARG(c->model),
+                           x->snap->set.rescue == RESCUE_RESTART ? "begins the answer anew" : "goes on");
+}
+
+enum rescue_next rescue_after(struct exchange *x, enum outcome o)
+{
+    struct rescue *r = x->rescue;
+    if (x->n_tries >= x->snap->retry.attempts)
+        return RESCUE_OVER;
+    if (o == OUT_CLIENT_FAULT && r->by_prefill && r->how == RESUME_BY_MODEL) {
+        r->how = RESUME_BY_WORDS;
+        return RESCUE_SAME;
+    }
+    return x->at_candidate + 1 < x->plan.n ? RESCUE_NEXT : RESCUE_OVER;
+}
+
+/* ---- ending ---- */
+
+enum outcome rescue_broke(const struct exchange *x)
+{
+    return x->rescue->broke;
+}
+
+struct sl_str rescue_error(struct exchange *x, const struct error_facts *f)
+{
+    struct rescue *r = x->rescue;
+    if (r->words.n > 0)
+        return r->words;
+    if (x->foreign.writer == NULL || f->in_array)
+        return error_event(x->a, x->match.errors, f);
+    x->foreign.t = r->side;
+    return sl_arena_str(x->a, relay_translate_error(&x->foreign, f));
+}
+
+void rescue_drop(struct exchange *x)
+{
+    struct rescue *r = x->rescue;
+    if (x->told_on)
+        told_done(&x->told);
+    x->told_on = false;
+    if (r == NULL)
+        return;
+    relay_translate_done(&x->foreign);
+    resume_done(&r->resume);
+    if (r->has_kept)
+        sl_arena_done(&r->kept);
+    x->rescue = NULL;
+}
