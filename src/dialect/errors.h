@@ -37,6 +37,8 @@ enum error_retry {
     X(NOT_SERVED, 404, "invalid_request_error", "not_served", RETRY_NO, "This API is not served by this gateway.")     \
     X(METHOD_NOT_ALLOWED, 405, "invalid_request_error", "method_not_allowed", RETRY_NO,                                \
       "This path does not take this method.")                                                                          \
+    X(UPGRADE, 426, "invalid_request_error", "upgrade_not_served", RETRY_NO,                                           \
+      "WebSocket is not served here. Send the request by POST.")                                                       \
     X(BODY_MISSING, 400, "invalid_request_error", "missing_body", RETRY_NO, "The request needs a JSON body.")          \
     X(BODY_INVALID, 400, "invalid_request_error", "invalid_json", RETRY_NO, "The body is not valid JSON.")             \
     X(BODY_NOT_OBJECT, 400, "invalid_request_error", "invalid_type", RETRY_NO, "The body must be a JSON object.")      \

@@ -4,11 +4,18 @@
 #include "dialect/models.h"
 #include "exchange/exchange_int.h"
 
+/* Codex asks for a WebSocket first: 426 makes it use POST at once, any other answer after seven tries (clients.md 2.2). */
+static bool wants_websocket(const struct exchange *x)
+{
+    const struct http_header *h = http_headers_find(&x->req->headers, HN_UPGRADE);
+    return h != NULL && sl_str_eq_nocase(h->value, SL_STR("websocket"));
+}
+
 static enum step refuse_path(struct exchange *x)
 {
     struct error_facts f = {.error = GE_PATH_UNKNOWN};
     if (x->match.op == OP_WRONG_METHOD) {
-        f.error = GE_METHOD_NOT_ALLOWED;
+        f.error = wants_websocket(x) ? GE_UPGRADE : GE_METHOD_NOT_ALLOWED;
         f.allow = x->match.allow;
     } else if (x->match.op == OP_NOT_SERVED) {
         f.error = GE_NOT_SERVED;
