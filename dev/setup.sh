@@ -250,6 +250,21 @@ install_node() {
     mark node "$sum"
 }
 
+# Coding agents for the end-to-end tests: 460 MB to load, 1.2 GB on the disk, about a minute. All of them are optional: one that the
+# registry does not have, or not for this machine, is left out, and its tests say so. Nothing of theirs is run by the installation.
+install_agents() {
+    local where=tests/e2e/agents sum
+    [ -e $where/package-lock.json ] && command -v npm >/dev/null || return 0
+    sum=$(cksum <$where/package-lock.json)
+    [ -d $where/node_modules ] && fresh agents "$sum" && return 0
+    say "installing the coding agents of $where (460 MB to load, 1.2 GB on the disk; SLUICE_NO_AGENTS=1 leaves them out)"
+    if (cd $where && npm ci --silent --ignore-scripts --no-audit --no-fund); then
+        mark agents "$sum"
+    else
+        say "npm ci failed in $where: the tests with agents will be skipped"
+    fi
+}
+
 # dev/h2spec/go.mod pins it; a go that is there already counts.
 install_h2spec() {
     local sum
@@ -313,6 +328,7 @@ setup_test() {
     install_clang_runtime
     install_python
     install_node
+    [ -n "${SLUICE_NO_AGENTS:-}" ] || install_agents
     install_h2spec
 }
 setup_bench() {

@@ -10,19 +10,25 @@
 
 #define SCRIPT_BYTES 262144u
 
-static const struct sl_str mark = SL_STR_INIT("[[sim ");
+/* What stands behind "[[sim"; p NULL: the text has none. */
+static struct sl_str script_of(struct sl_str text)
+{
+    static const struct sl_str mark = SL_STR_INIT("[[sim");
+    ptrdiff_t at = sl_str_find_str(text, mark);
+    struct sl_str s = at >= 0 ? sl_str_from(text, (size_t)at + mark.n) : SL_STR_NONE;
+    return s.n > 0 && (s.p[0] == '[' || s.p[0] == ' ') ? s : SL_STR_NONE;
+}
 
 bool sim_script_is(struct sl_str text)
 {
-    return sl_str_find_str(text, mark) >= 0;
+    return script_of(text).p != NULL;
 }
 
 static yyjson_doc *read_turns(struct sl_str text)
 {
-    ptrdiff_t at = sl_str_find_str(text, mark);
-    if (at < 0)
+    struct sl_str s = sl_str_head(script_of(text), SCRIPT_BYTES);
+    if (s.n == 0)
         return NULL;
-    struct sl_str s = sl_str_head(sl_str_from(text, (size_t)at + mark.n), SCRIPT_BYTES);
     yyjson_doc *doc = yyjson_read_opts((char *)(uintptr_t)s.p, s.n, YYJSON_READ_STOP_WHEN_DONE, &sim_json_alc, NULL);
     if (doc != NULL && yyjson_is_arr(yyjson_doc_get_root(doc)))
         return doc;
