@@ -160,17 +160,7 @@ void stored_request(struct exchange *x, const struct provider *p, struct sl_str 
     r->n_body = 0;
 }
 
-/* ---- RELAY ---- */
-
-/* An answer that passes as it comes is seen whole by nobody: its id is all that is remembered of it, unless its last event says
- * more. */
-void stored_begun(struct exchange *x)
-{
-    if (x->stored.keep && x->translation == NULL && x->answer_ok)
-        x->stored.begun_id = sl_arena_str(x->a, responses_id_peek(sl_chunks_flat(&x->held)));
-}
-
-/* ---- SETTLE ---- */
+/* ---- what the store is given ---- */
 
 struct response_job *stored_put(struct exchange *x, enum store_response_state state, struct sl_str id,
                                 struct sl_str model)
@@ -210,20 +200,22 @@ static struct sl_str said_at_end(struct exchange *x)
     return sl_chunks_flat(&x->held);
 }
 
-static struct response_job *pin_job(struct exchange *x, const struct try *t)
+static struct response_job *pin_of(struct exchange *x, const struct try *t, const struct responses_kept *k)
 {
-    struct responses_kept k;
-    if (t->outcome != OUT_OK)
-        return NULL;
-    if (!responses_kept_read(said_at_end(x), x->a, &k))
-        k = (struct responses_kept){.id = x->stored.begun_id, .stored = true};
-    if (!k.stored || !responses_id_is(k.id))
-        return NULL;
-    struct response_job *j = stored_put(x, STORE_RESPONSE_PIN, k.id, t->candidate->model);
+    struct response_job *j = stored_put(x, STORE_RESPONSE_PIN, k->id, t->candidate->model);
     j->put.r.provider = sl_arena_str(&j->a, t->candidate->provider);
     digest_of(x, &t->at->provider, t->credential, j->put.r.credential);
-    put_items(j, &k);
+    put_items(j, k);
     return j;
+}
+
+static struct response_job *pin_job(struct exchange *x, const struct try *t)
+{
+    struct responses_kept k = {.stored = false};
+    bool whole = t->outcome == OUT_OK && x->final_kind == FINAL_ANSWER;
+    if (!whole || !responses_kept_read(said_at_end(x), x->a, &k))
+        k = (struct responses_kept){.id = x->stored.begun_id, .stored = true};
+    return k.stored && responses_id_is(k.id) ? pin_of(x, t, &k) : NULL;
 }
 
 static struct response_job *own_job(struct exchange *x, const struct try *t)
@@ -252,6 +244,29 @@ static struct response_job *own_job(struct exchange *x, const struct try *t)
     return j;
 }
 
+/* ---- RELAY ---- */
+
+/* Gives the job away; whoever asks waits for no answer. */
+static void send_off(struct exchange *x, struct response_job *j)
+{
+    if (!x->env->stored_ask(x->env->owner, j))
+        response_job_free(j);
+}
+
+/* The provider has made it from here on, however this ends; and an answer that passes as it comes is seen whole by nobody. What
+ * runs in the background over there goes on without this client, and may be asked for at once. */
+void stored_begun(struct exchange *x)
+{
+    const struct try *t = try_current(x);
+    if (!x->stored.keep || x->translation != NULL || !x->answer_ok)
+        return;
+    x->stored.begun_id = sl_arena_str(x->a, responses_id_peek(sl_chunks_flat(&x->held)));
+    if (x->stored.begun_id.n > 0 && x->facts.at[RM_BACKGROUND].kind == JSON_TRUE)
+        send_off(x, pin_of(x, t, &(struct responses_kept){.id = x->stored.begun_id}));
+}
+
+/* ---- SETTLE ---- */
+
 /* What was deleted there is not to be asked for again. */
 static struct response_job *drop_job(struct exchange *x, const struct try *t)
 {
@@ -268,13 +283,15 @@ static struct response_job *drop_job(struct exchange *x, const struct try *t)
 static struct response_job *answer_job(struct exchange *x)
 {
     const struct try *t = try_current(x);
-    if (t == NULL || !x->answer_ok || x->final_kind != FINAL_ANSWER)
+    if (t == NULL || !x->answer_ok)
         return NULL;
     if (x->op->stored)
         return drop_job(x, t);
     if (!x->stored.keep)
         return NULL;
-    return x->translation != NULL ? own_job(x, t) : pin_job(x, t);
+    if (x->translation == NULL)
+        return pin_job(x, t);
+    return x->final_kind == FINAL_ANSWER ? own_job(x, t) : NULL;
 }
 
 bool stored_keep(struct exchange *x)

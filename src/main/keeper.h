@@ -2,8 +2,8 @@
  * the access-log file. It has its own loop.
  *
  * Workers give it work in three ways: by appending to their journal writer (it reads behind them), by a message
- * (keeper_post, keeper_sync, keeper_lines), and by nothing else. It gives them: ready journal segments, key tables
- * (on_keys), answers to keeper_sync.
+ * (keeper_post, keeper_sync, keeper_response, keeper_lines), and by nothing else. It gives them: ready journal segments, key tables
+ * (on_keys), answers to keeper_sync and keeper_response.
  *
  * While there is news it looks every KEEPER_BUSY_MS; idle it wakes once a second.
  *

@@ -3,13 +3,16 @@ speak other formats (stored by the gateway). docs/internals/stored-responses.md.
 
 import contextlib
 import json
+import pathlib
+import shutil
+import subprocess
 
 import openai
 import pytest
 
 from conftest import Makers
 from lib.client import fetch
-from lib.proc import create_key
+from lib.proc import clean_environment, create_key
 from lib.wait import LONG, wait_for
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -442,3 +445,20 @@ def test_a_run_that_fails(make):
             assert info.value.body["param"] == param and code_of(info) == "unsupported_parameter"
         with pytest.raises(openai.NotFoundError):
             client.responses.create(model="m-nowhere", input="x", background=True)
+
+
+@pytest.mark.parametrize("name", list(UPSTREAMS))
+def test_the_node_sdk(served, name):
+    node = pathlib.Path(__file__).parent / "node"
+    if not shutil.which("node") or not (node / "node_modules/openai").exists():
+        pytest.skip("node or its packages are missing: dev/setup.sh test installs them")
+    done = subprocess.run(["node", "stored.mjs"], cwd=node, capture_output=True, text=True, timeout=LONG,
+                          env=clean_environment({"SLUICE_URL": served.url, "SLUICE_KEY": served.key.text, "MODEL": "m-" + name}))
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["same"] and said["previous"] and said["tokens"] > 0
+    assert said["gone"][:2] == ["NotFoundError", 404]
+    assert said["goneOn"] == ["BadRequestError", 400, "previous_response_not_found"]
+    assert said["notCancelled"][:2] == ["BadRequestError", 400]
+    if name in OWN:
+        assert said["items"][0] == "message" and len(said["items"]) >= 3

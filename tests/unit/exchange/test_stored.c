@@ -365,6 +365,37 @@ static void test_a_large_answer_is_pinned(void **state)
     close_with(&k);
 }
 
+#define BEGUN                                                                                                          \
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":"        \
+    "\"resp_up\",\"object\":\"response\",\"status\":\"queued\",\"output\":[]}}\n\n"
+#define DELTA                                                                                                          \
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,"         \
+    "\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"x\"}\n\n"
+
+/* A stream that its client leaves: the provider has the response all the same. */
+static void test_what_was_left_is_pinned(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"{\"model\":\"solo\",\"stream\":true,\"input\":\"x\",\"background\":true}",
+                                         ASK_STREAM};
+    static const char *const events[] = {BEGUN, DELTA};
+    for (size_t i = 0; i < 2; i++) {
+        struct kit k;
+        struct client c;
+        open_with(&k, "openai");
+        fake_stream(&k.one, events, 2, SL_MS, false, FAKE_HANG);
+        post(&c, &k, bodies[i]);
+        kit_run(&k, SL_SEC);
+        assert_int_equal(store.puts, i == 0);
+        client_leave(&c, HTTP_GONE_CLOSED);
+        kit_run(&k, SL_SEC);
+        client_done(&c);
+        fake_answer(&k.one, 200, NULL, NATIVE);
+        assert_int_equal(get_status(&k, SL_STR("resp_up")), 200);
+        close_with(&k);
+    }
+}
+
 /* ---- without a client ---- */
 
 #define APART "{\"model\":\"solo\",\"input\":\"hello\",\"background\":true}"
@@ -425,10 +456,15 @@ static void test_a_run_is_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_made_and_asked_for),       cmocka_unit_test(test_a_stream_is_stored_before_its_end),
-        cmocka_unit_test(test_a_store_that_fails),       cmocka_unit_test(test_a_store_that_says_nothing),
-        cmocka_unit_test(test_a_client_that_leaves),     cmocka_unit_test(test_a_pin_holds),
-        cmocka_unit_test(test_a_large_answer_is_pinned), cmocka_unit_test(test_a_run),
+        cmocka_unit_test(test_made_and_asked_for),
+        cmocka_unit_test(test_a_stream_is_stored_before_its_end),
+        cmocka_unit_test(test_a_store_that_fails),
+        cmocka_unit_test(test_a_store_that_says_nothing),
+        cmocka_unit_test(test_a_client_that_leaves),
+        cmocka_unit_test(test_a_pin_holds),
+        cmocka_unit_test(test_a_large_answer_is_pinned),
+        cmocka_unit_test(test_what_was_left_is_pinned),
+        cmocka_unit_test(test_a_run),
         cmocka_unit_test(test_a_run_is_cancelled),
     };
     return cmocka_run_group_tests_name("exchange stored", tests, NULL, NULL);

@@ -223,7 +223,7 @@ static void hostile_ids_are_only_ids(void **state)
 static void a_chain_is_its_turns(void **state)
 {
     struct world *t = *state;
-    char id[16], body[40];
+    char id[32], body[40];
     int64_t row = 0;
     for (int i = 0; i < 40; i++) {
         (void)snprintf(id, sizeof id, "resp_%d", i);
@@ -319,7 +319,7 @@ static void what_has_expired_is_not_there(void **state)
     struct world *t = *state;
     struct sl_fail fail;
     uint64_t n = 0;
-    char id[16];
+    char id[32];
     for (int i = 0; i < 50; i++) {
         (void)snprintf(id, sizeof id, "resp_%d", i);
         put(t, id, one, "{}", 0);
@@ -341,7 +341,7 @@ static void what_has_expired_is_not_there(void **state)
 static void the_oldest_make_room(void **state)
 {
     struct world *t = *state;
-    char id[16], body[2048];
+    char id[32], body[2048];
     memset(body, 'x', sizeof body - 1);
     body[sizeof body - 1] = 0;
     put(t, "resp_other", two, body, 0);
