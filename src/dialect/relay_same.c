@@ -6,6 +6,7 @@
 #include "dialect/relay_same.h"
 
 #include "base/check.h"
+#include "dialect/json_tree.h"
 
 #define FIRST_SLICES 16
 
@@ -182,6 +183,47 @@ enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const
     if (!r->over)
         return RELAY_MORE;
     return r->state.saw_done ? RELAY_DONE : RELAY_LIMIT;
+}
+
+bool relay_is_whole_data(struct sl_str data)
+{
+    return sl_str_eq(data, SL_STR("[DONE]")) || json_is(data, JSON_OBJECT);
+}
+
+bool relay_is_part_of_done(struct sl_str data)
+{
+    return data.n > 0 && sl_str_starts(SL_STR("[DONE]"), data);
+}
+
+/* The event that the scanner kept, as if its blank line had come. */
+static void take_last(struct relay_same *r)
+{
+    struct sl_str in = SL_STR("\n\n");
+    struct sse_piece piece;
+    struct stream_event e;
+    if (sse_next(&r->sse, &in, &piece) != SSE_PIECE || piece.kind != SSE_EVENT)
+        return;
+    if (!relay_is_whole_data(piece.data)) {
+        r->rest_is_lost = !relay_is_part_of_done(piece.data);
+        return;
+    }
+    r->dialect->stream_watch(r->memo, piece.name, piece.data, &e);
+    bool ends = e.kind == SK_DONE || (e.finish && e.kind != SK_ERROR) || (e.kind == SK_USAGE && r->state.saw_finish);
+    r->rest_is_lost = !ends; /* and what comes next did not come */
+    if (!ends)
+        return;
+    count(r, &e);
+    r->state.saw_done |= e.kind == SK_DONE;
+    if (e.kind != SK_USAGE || !r->hide_usage)
+        r->state.terminal = sl_arena_str(r->arena, piece.raw);
+}
+
+bool relay_same_end(struct relay_same *r)
+{
+    if (!r->over && !r->state.saw_error && sse_rest(&r->sse).n > 0)
+        take_last(r);
+    r->over = true;
+    return !r->state.saw_error && !r->rest_is_lost && (r->state.saw_done || r->state.saw_finish);
 }
 
 bool relay_same_complete(const struct relay_same *r)

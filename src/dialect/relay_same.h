@@ -10,7 +10,7 @@
  *     All clients measured take that, while comments break some (clients.md 0.2), comment blocks and events without data
  *     others (openai.md 4.4);
  *   - what comes behind the terminal event is dropped.
- * A last event without its blank line is not passed on: decoders disagree about it (openai.md 4.4); it counts as truncated. */
+ * A last event without its blank line is not passed on as it is, since decoders disagree about it (openai.md 4.4): relay_same_end. */
 #ifndef SLUICE_DIALECT_RELAY_SAME_H
 #define SLUICE_DIALECT_RELAY_SAME_H
 
@@ -45,6 +45,7 @@ struct relay_same {
     bool hide_usage;
     bool hold_errors;
     bool skip_lf;             /* a CR LF was cut behind something that was not passed on */
+    bool rest_is_lost;        /* relay_same_end could make nothing of an event that was cut */
     bool over;                /* the terminal event or a limit was met: nothing more goes through */
     struct sl_arena *arena;   /* borrow */
     struct stream_memo *memo; /* own (of the arena) */
@@ -74,5 +75,15 @@ enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const
 /* Whether the stream may end here: terminal event seen, or (servers that send none) a finish_reason seen and nothing half
  * read. Otherwise it was truncated. */
 bool relay_same_complete(const struct relay_same *r);
+
+/* The provider's bytes are over. A whole last event that lacks its blank line counts ([DONE], a finish, usage: some servers just
+ * close): it is completed and put into state.terminal, so that the client gets it when the ledger has the close. Then the same
+ * answer as relay_same_complete. What is cut inside an event stays cut. */
+bool relay_same_end(struct relay_same *r);
+
+/* Both relays' own, of an event that was not ended: whether its data are whole; whether they are the beginning of "[DONE]", which
+ * is no loss. */
+bool relay_is_whole_data(struct sl_str data);
+bool relay_is_part_of_done(struct sl_str data);
 
 #endif

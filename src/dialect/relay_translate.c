@@ -176,6 +176,20 @@ enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str sl
     return result;
 }
 
+/* The event that the scanner kept, as if its blank line had come: some servers just close behind it. */
+static bool take_last(struct relay_translate *r)
+{
+    struct sl_str in = SL_STR("\n\n");
+    struct sse_piece piece;
+    if (r->over || sse_next(&r->sse, &in, &piece) != SSE_PIECE)
+        return false;
+    if (piece.kind != SSE_EVENT || !piece.has_data)
+        return false;
+    if (relay_is_part_of_done(piece.data) && r->state.saw_finish)
+        return true;
+    return relay_is_whole_data(piece.data) && take_piece(r, &piece) != RELAY_BROKEN;
+}
+
 bool relay_translate_end(struct relay_translate *r)
 {
     const struct neutral_sink sink = {.put = put, .owner = r};
@@ -184,7 +198,12 @@ bool relay_translate_end(struct relay_translate *r)
     bool said_done = r->state.saw_done;
     r->state.saw_done = false; /* what the reader kept back still goes through */
     sl_buf_reset(&r->out);
-    bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) && (said_done || sse_rest(&r->sse).n == 0);
+    bool rest_is_whole = said_done || sse_rest(&r->sse).n == 0 || take_last(r);
+    if (r->state.saw_error)
+        return false;
+    said_done = said_done || r->state.saw_done;
+    r->state.saw_done = false;
+    bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) && rest_is_whole;
     r->over = true;
     r->state.saw_done = said_done;
     if (r->resume != NULL && whole && !r->state.saw_error)

@@ -279,7 +279,7 @@ static bool stream_is_whole(struct exchange *x)
 {
     if (x->is_framed && !x->seen->saw_done && aws_frames_rest(&x->frames.frames) > 0)
         return false; /* in the middle of a frame */
-    return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_complete(&x->relay);
+    return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_end(&x->relay);
 }
 
 enum outcome relay_verdict(struct exchange *x)
