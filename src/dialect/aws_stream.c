@@ -54,7 +54,7 @@ static bool decode_bytes(struct aws_stream *s, struct sl_str doc, const struct j
 static bool is_event_name(struct sl_str name)
 {
     for (size_t i = 0; i < name.n; i++)
-        if (!(name.p[i] >= 'a' && name.p[i] <= 'z') && name.p[i] != '_')
+        if (!(sl_lower(name.p[i]) >= 'a' && sl_lower(name.p[i]) <= 'z') && name.p[i] != '_')
             return false;
     return name.n > 0 && name.n <= 64;
 }
@@ -117,24 +117,43 @@ static struct sl_str anthropic_name(struct sl_str exception)
 
 static void add_failure(struct aws_stream *s, const struct aws_frame *f)
 {
+    bool named = f->name.n > 0 && is_event_name(f->name);
     static const struct json_watch message = {SL_STR_INIT("message"), -1};
     struct json_member m;
     struct json_info info;
     bool found = json_scan(f->payload, &message, 1, &m, &info) == JSON_OK && m.kind == JSON_STRING;
-    sl_buf_adds(&s->out, SL_STR("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\""));
-    sl_buf_adds(&s->out, anthropic_name(f->name));
+    sl_buf_adds(&s->out, s->plain ? SL_STR("event: error\ndata: {\"type\":\"")
+                                  : SL_STR("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\""));
+    if (s->plain)
+        sl_buf_adds(&s->out, named ? f->name : SL_STR("internalServerException"));
+    else
+        sl_buf_adds(&s->out, anthropic_name(f->name));
     sl_buf_adds(&s->out, SL_STR("\",\"message\":"));
     if (found) /* checked: a string without raw controls */
         sl_buf_adds(&s->out, json_raw(f->payload, &m));
     else
         sl_buf_add_json(&s->out, f->message.n > 0 ? f->message : f->name);
-    sl_buf_adds(&s->out, SL_STR("}}\n\n"));
+    sl_buf_adds(&s->out, s->plain ? SL_STR("}\n\n") : SL_STR("}}\n\n"));
 }
 
 /* -- Frames ---------------------------------------------------------------------------------------------------------- */
 
+static bool add_event(struct aws_stream *s, const struct aws_frame *f)
+{
+    if (f->payload.n == 0 || !is_event_name(f->name))
+        return true; /* of a kind that may come any day */
+    sl_buf_adds(&s->out, SL_STR("event: "));
+    sl_buf_adds(&s->out, f->name);
+    sl_buf_adds(&s->out, SL_STR("\ndata: "));
+    add_line(&s->out, f->payload);
+    sl_buf_adds(&s->out, SL_STR("\n\n"));
+    return true;
+}
+
 static bool add_frame(struct aws_stream *s, const struct aws_frame *f)
 {
+    if (f->kind == AWS_EVENT && s->plain)
+        return add_event(s, f);
     if (f->kind == AWS_EVENT) /* other events may be added to the service any day */
         return !sl_str_eq(f->name, SL_STR("chunk")) || add_chunk(s, f->payload);
     add_failure(s, f);

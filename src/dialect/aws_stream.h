@@ -1,6 +1,7 @@
-/* Claude's stream as Bedrock gives it, turned into the stream of server-sent events that Anthropic itself gives: a filter in
- * front of relay_same_feed and relay_translate_feed. Each frame "chunk" holds one event's JSON in base64; an exception becomes an
- * error event in Anthropic's words. Sources: bedrock.md sections 4.2, 5 and 8, anthropic.md section 4. */
+/* Streams of Bedrock turned into server-sent events: a filter in front of relay_same_feed and relay_translate_feed. Claude's become
+ * those that Anthropic itself gives: each frame "chunk" holds one event's JSON in base64, an exception becomes an error event in
+ * Anthropic's words. Converse's frames are events themselves: the frame's name and payload; an exception is the event "error" with
+ * {"type": its name, "message"}. Sources: bedrock.md sections 4.2, 5, 6.3 and 8, anthropic.md section 4. */
 #ifndef SLUICE_DIALECT_AWS_STREAM_H
 #define SLUICE_DIALECT_AWS_STREAM_H
 
@@ -10,6 +11,7 @@
 /* Embedded by value; fields belong to aws_stream.c. */
 struct aws_stream {
     struct aws_frames frames;
+    bool plain;                    /* the frames are the events: dialect.frames. Set behind init */
     struct sl_buf text, json, out; /* own: of the running frame, of it decoded, what this feed gives */
 };
 

@@ -180,6 +180,7 @@ struct dialect_codec;
 
 struct dialect {
     struct sl_str name;        /* "openai" */
+    bool frames;               /* it streams in AWS' frames, each an event of its own (aws_stream.h) */
     struct sl_str stream_done; /* the terminal event, written by SETTLE: "data: [DONE]\n\n"; empty: none */
     enum error_format errors;
     /* Reads a body. False: *out_refusal says why; *out_facts is then not to be used. */

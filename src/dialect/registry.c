@@ -2,6 +2,7 @@
 #include "dialect/dialect.h"
 
 #include "dialect/anthropic/anthropic.h"
+#include "dialect/bedrock_converse/bedrock_converse.h"
 #include "dialect/codec.h"
 #include "dialect/gemini/gemini.h"
 #include "dialect/openai_chat/openai_chat.h"
@@ -23,7 +24,7 @@ const struct dialect openai_chat_dialect = {
 };
 
 static const struct dialect *const dialects[] = {&openai_chat_dialect, &anthropic_dialect, &openai_responses_dialect,
-                                                 &gemini_dialect};
+                                                 &gemini_dialect, &bedrock_converse_dialect};
 
 const struct dialect *dialect_find(struct sl_str name)
 {

@@ -35,8 +35,10 @@ static void open_relay(struct exchange *x)
         return;
     }
     x->relay_live = true;
-    if (x->is_framed)
+    if (x->is_framed) {
         aws_stream_init(&x->frames, x->snap->set.event_bytes);
+        x->frames.plain = x->up->frames;
+    }
     if (x->translation != NULL) {
         relay_translate_init(&x->foreign, x->translation, x->snap->set.event_bytes);
         x->seen = &x->foreign.state;
@@ -56,7 +58,7 @@ static void on_head(void *owner, const struct http_response *head)
     x->head = head;
     x->answer_ok = head->status >= 200 && head->status < 300;
     struct sl_str type = http_headers_get(&head->headers, HN_CONTENT_TYPE);
-    x->is_framed = x->answer_ok && x->up->errors == ERRORS_ANTHROPIC && aws_stream_is(type);
+    x->is_framed = x->answer_ok && (x->up->errors == ERRORS_ANTHROPIC || x->up->frames) && aws_stream_is(type);
     x->is_stream = x->answer_ok && (x->is_framed || is_event_stream(type));
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;

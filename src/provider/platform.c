@@ -72,9 +72,13 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
 {
     if (sl_str_eq(p->kind->platform, SL_STR("vertex")))
         return vertex_path(p, dialect, model, counts, stream, a);
-    bool bedrock = sl_str_eq(p->kind->platform, SL_STR("bedrock")) && sl_str_eq(dialect, SL_STR("anthropic"));
-    if (!bedrock || counts)
+    bool bedrock = sl_str_eq(p->kind->platform, SL_STR("bedrock")),
+         converse = sl_str_eq(dialect, SL_STR("bedrock-converse"));
+    if (!bedrock || counts || (!converse && !sl_str_eq(dialect, SL_STR("anthropic"))))
         return SL_STR_NONE;
+    if (converse)
+        return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/converse%s", SL_STR_ARG(p->base_path),
+                               SL_STR_ARG(one_segment(model, 0, a)), stream ? "-stream" : "");
     return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/invoke%s", SL_STR_ARG(p->base_path),
                            SL_STR_ARG(one_segment(model, 0, a)), stream ? "-with-response-stream" : "");
 }

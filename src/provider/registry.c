@@ -91,12 +91,20 @@ bool provider_own_errors(const struct provider *p, struct sl_str dialect)
     return p->kind->own_errors || (google && !sl_str_eq(dialect, SL_STR("gemini")));
 }
 
+/* By the model's name, as Bedrock has it; what hides its family behind an ARN is spoken to in the format that all families know. */
+static bool is_claude(struct sl_str model)
+{
+    return sl_str_find_str(model, SL_STR("anthropic.")) >= 0 || sl_str_find_str(model, SL_STR("claude")) >= 0;
+}
+
 /* Messages clients reach OpenAI's own models by Responses: it carries encrypted reasoning, files, and images in tool results
  * (translate-openai-anthropic.md section 10). */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model)
 {
     if (sl_str_eq(p->kind->platform, SL_STR("vertex")))
         return vertex_dialect(model);
+    if (sl_str_eq(p->kind->platform, SL_STR("bedrock")) && !is_claude(model))
+        return SL_STR("bedrock-converse");
     bool also = p->kind->also.n > 0 && (sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
     return also ? p->kind->also : p->kind->dialect;
 }

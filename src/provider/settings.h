@@ -14,7 +14,7 @@
     X(GEMINI, "gemini", "Google's Gemini API")                                                                         \
     X(VERTEX, "vertex",                                                                                                \
       "Google's Vertex AI: Gemini, Claude, and open models; set region to the location, as in europe-west4 or global") \
-    X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                    \
+    X(BEDROCK, "bedrock", "Amazon Bedrock; set region to the AWS region")                                              \
     X(VLLM, "vllm", "a vLLM server; set base_url when it is not on this machine")                                      \
     X(OLLAMA, "ollama", "an Ollama server")                                                                            \
     X(LLAMACPP, "llamacpp", "a llama.cpp server")                                                                      \

@@ -12,7 +12,8 @@
 #define TLS_SHA256_BYTES 32u
 
 void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES]);
-void tls_sha256_pieces(const struct iovec *v, int n, uint8_t out[TLS_SHA256_BYTES]); /* of n pieces, one behind the other */
+void tls_sha256_pieces(const struct iovec *v, int n,
+                       uint8_t out[TLS_SHA256_BYTES]); /* of n pieces, one behind the other */
 
 /* A key with its first block already hashed for both passes: a message of up to 55 bytes costs two more blocks. */
 struct tls_hmac {

@@ -32,6 +32,10 @@ void anthropic_stream_watch(struct stream_memo *memo, struct sl_str event, struc
  * refuses. platform: "bedrock", "vertex", else no change. */
 uint32_t anthropic_flags(const struct model_caps *caps, struct sl_str model, struct sl_str platform);
 
+/* The input schema of a tool; an empty one means an object without members. *out_wrapped: it is {"value": schema} now. What Bedrock's
+ * Converse asks of schemas is the same. */
+struct sl_str anthropic_schema_of_tool(struct sl_str schema, bool google, struct sl_arena *a, bool *out_wrapped);
+
 /* -- Usage -- */
 
 /* A report as Anthropic makes it: counts that do not overlap. Pieces of a stream are merged, what a later one says counts. */

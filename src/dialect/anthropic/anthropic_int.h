@@ -63,9 +63,6 @@ void anthropic_change_tools(struct anthropic_reading *r, const struct json_node 
  * nothing had to be done. */
 bool anthropic_schema_of_answer(struct sl_str schema, bool google, struct sl_arena *a, struct sl_str *out,
                                 bool *out_changed);
-/* The input schema of a tool; an empty one means an object without members. *out_wrapped: it is {"value": schema} now. */
-struct sl_str anthropic_schema_of_tool(struct sl_str schema, bool google, struct sl_arena *a, bool *out_wrapped);
-
 /* -- Writing requests (request_write.c, write_*.c) -- */
 
 enum anthropic_block_kind {
