@@ -280,6 +280,16 @@ static bool read_thinking(struct converse_reader *r, yyjson_val *thinking)
     return true;
 }
 
+/* Nova 2: {"type": "enabled", "maxReasoningEffort": "low"}. */
+static bool read_nova(struct converse_reader *r, yyjson_val *config)
+{
+    if (!yyjson_is_obj(config))
+        return false;
+    r->a->show = SHOW_TEXT;
+    r->a->think = yyjson_equals_str(yyjson_obj_get(config, "type"), "enabled") ? THINK_ON : THINK_OFF;
+    return true;
+}
+
 static bool read_additional(struct converse_reader *r, yyjson_val *more)
 {
     static const char *const claude[] = {
@@ -295,6 +305,8 @@ static bool read_additional(struct converse_reader *r, yyjson_val *more)
         r->a->choice = CHOICE_NONE;
     r->a->single = yyjson_get_bool(yyjson_obj_get(choice, "disable_parallel_tool_use"));
     yyjson_val *thinking = yyjson_obj_get(more, "thinking");
+    if (read_nova(r, yyjson_obj_get(more, "reasoningConfig")))
+        return true;
     return read_thinking(r, thinking != NULL ? thinking : yyjson_obj_get(more, "reasoning_config")); /* an older name */
 }
 

@@ -22,7 +22,7 @@ static bool prepare(struct converse_writing *w, const struct neutral_tool *from,
     struct converse_tool *to = &w->tools[w->n_tools];
     struct sl_str what = term_tool(w->req, index, w->a);
     if (from->kind == NT_WEB_SEARCH || from->kind == NT_HOSTED)
-        return !converse_refuses(w, true, what, "no such tool there");
+        return !converse_refuses(w, false, what, "no such tool there"); /* an answer comes all the same */
     *to = (struct converse_tool){.tool = from, .name = names_out(&w->t->names, &names_openai, from->name, w->a)};
     if (from->kind == NT_CUSTOM) {
         to->schema = SL_STR(CUSTOM_SCHEMA);

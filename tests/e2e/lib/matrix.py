@@ -42,8 +42,10 @@ UPSTREAMS = {
     "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash", {"gemini"}, {"logprobs", "marks", "n"}),
     "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash", {"gemini"}, {"marks", "n"}),
     "vertex-claude": Upstream("vertex", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
-    "bedrock": Upstream("bedrock", "", "us.anthropic.claude-opus-4-6-v1:0", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
-    "bedrock-nova": Upstream("bedrock", "", "us.amazon.nova-lite-v1:0", (), {"audio", "logprobs", "n", "search", "think", "unasked-cache"}),
+    "bedrock": Upstream("bedrock", "", "us.anthropic.claude-opus-4-6-v1:0", {"messages"},
+                        {"audio", "logprobs", "n", "search", "unasked-cache"}),
+    "bedrock-nova": Upstream("bedrock", "", "us.amazon.nova-2-lite-v1:0", (),
+                             {"audio", "logprobs", "n", "search", "unasked-cache"}),
 }
 
 
