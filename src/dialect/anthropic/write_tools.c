@@ -52,7 +52,8 @@ static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool 
     *to = (struct anthropic_tool){.tool = from, .index = index, .cache = from->cache};
     if (from->kind == NT_WEB_SEARCH || from->kind == NT_HOSTED) {
         if (!is_hosted_here(w, from))
-            return !anthropic_refuses(w, !can_be_spared(w), term_tool(w->req, index, w->a), "no such tool there");
+            return !anthropic_refuses(w, from->kind == NT_HOSTED && !can_be_spared(w), term_tool(w->req, index, w->a),
+                                      "no such tool there");
         w->n_tools++;
         return true;
     }
