@@ -238,6 +238,19 @@ install_python() {
     mark python "$sum"
 }
 
+# Packages that do not go together with those of build/venv, in a folder within it.
+install_langchain() {
+    local list=tests/e2e/requirements-langchain.txt where=build/venv/langchain sum
+    sum=$(cksum <$list)
+    [ -d $where ] && fresh langchain "$sum" && return 0
+    say "installing the Python packages of $list into $where"
+    rm -rf $where.new
+    build/venv/bin/python -m pip install -q --disable-pip-version-check --no-input --target $where.new -r $list ||
+        die "pip could not install the packages of $list"
+    rm -rf $where && mv $where.new $where
+    mark langchain "$sum"
+}
+
 install_node() {
     local where=tests/e2e/node sum
     # A node that is there already counts, wherever it came from.
@@ -327,6 +340,7 @@ setup_test() {
     install_tokens
     install_clang_runtime
     install_python
+    install_langchain
     install_node
     [ -n "${SLUICE_NO_AGENTS:-}" ] || install_agents
     install_h2spec

@@ -12,17 +12,24 @@ import itertools
 import json
 import re
 import struct
+import sys
 import zlib
 
 import pytest
 
 from conftest import Makers
 from lib import sdk_python
-from lib.matrix import UPSTREAMS, Here, Served
+from lib.matrix import UPSTREAMS, Elsewhere, Here, Served
+from lib.proc import ROOT
 
 FACES = ("chat", "responses", "messages", "gemini")
-PYTHON = [f"python {face}" for face in sdk_python.FACES]
-SDKS = PYTHON
+PYTHON = [f"python {face}" for face in FACES]
+LANGCHAIN = [f"langchain {face}" for face in FACES]
+NODE = [f"node {face}" for face in FACES]
+VERCEL = [f"vercel {face}" for face in FACES]
+VENDORS = [*PYTHON, *NODE]
+SDKS = [*VENDORS, *LANGCHAIN, *VERCEL]
+vendors_only = pytest.mark.parametrize("sdk", VENDORS, indirect=True)  # what frameworks do not change
 
 
 def png():
@@ -54,11 +61,29 @@ def served():
     makers.end()
 
 
+def langchain(url, key):
+    packages = ROOT / "build/venv/langchain"
+    if not packages.exists():
+        pytest.skip("LangChain is missing: dev/setup.sh test installs it")
+    return Elsewhere([sys.executable, ROOT / "tests/e2e/lib/sdk_langchain.py"], url, key, {"PYTHONPATH": str(packages)})
+
+
+def node(script, url, key):
+    """The packages bring a Node of their own: the SDKs want a newer one than distributions have."""
+    where = ROOT / "tests/e2e/node"
+    program = where / "node_modules/.bin/node"
+    if not program.exists():
+        pytest.skip("the Node packages, or a Node for this machine, are missing: dev/setup.sh test installs them")
+    return Elsewhere([program, where / script], url, key)
+
+
 @pytest.fixture(scope="module")
 def drivers(served):
     """Each is started when its first case comes."""
     started = {}
-    make = {"python": lambda: Here(sdk_python.FACES, served.url, served.key.text)}
+    here = (served.url, served.key.text)
+    make = {"python": lambda: Here(sdk_python.FACES, *here), "langchain": lambda: langchain(*here),
+            "node": lambda: node("vendors.mjs", *here), "vercel": lambda: node("vercel.mjs", *here)}
 
     def driver(name):
         if name not in started:
@@ -206,8 +231,9 @@ def test_pdf(asker):
     assert "application/pdf" in text and str(len(PDF)) in text, text
 
 
+@vendors_only
 def test_audio(asker):
-    if asker.lacks("audio"):
+    if "audio" in asker.target.lacks:  # known of the model, so it is not even sent
         asker.refuses(text="listen", audio=b64(wav()))
         return
     text = asker.both(text="listen", audio=b64(wav()))["text"]
@@ -215,7 +241,9 @@ def test_audio(asker):
 
 
 def test_structured(asker):
-    value = json.loads(asker.both(text="plan", schema=True)["text"])
+    # Vercel asks Anthropic's models it does not know by a forced tool, alone; Gemini has no word for that last.
+    lone = asker.sdk == "vercel messages" and "lone-calls" in asker.target.lacks
+    value = json.loads(asker.both(text="plan", schema=True, dropped=["tool_choice.disable_parallel_tool_use"] if lone else ())["text"])
     assert isinstance(value["city"], str) and isinstance(value["days"], int)
 
 
@@ -228,12 +256,14 @@ def test_thinking_and_its_return(asker):
     whole, streamed = (asker.run("loop", text=THINK, think=True, stream=s, dropped=dropped) for s in (False, True))
     for first, second in (whole, streamed):
         check_loop(first, second)
-        if (asker.upstream, asker.face) not in (("openai", "chat"), ("openai", "gemini")):  # OpenAI's chat keeps its thoughts
+        hidden = asker.upstream == "openai" and asker.face in ("chat", "gemini")  # OpenAI's chat keeps its thoughts
+        if not hidden and asker.sdk not in ("langchain chat", "vercel chat"):  # which do not look for them
             assert first["thought"] or first["signed"], first
     for answer, again in zip(whole, streamed):
         asker.same(answer, again)
 
 
+@vendors_only
 def test_thinking_goes_to_another(asker):
     """The second turn is another provider's: it must take it, without the first one's thoughts."""
     names = list(UPSTREAMS)
@@ -244,11 +274,13 @@ def test_thinking_goes_to_another(asker):
         check_loop(first, second)
 
 
+@vendors_only
 def test_stop_sequence(asker):
     answer = asker.both(text="hello", stop="fox")
     assert answer["text"] and "fox" not in answer["text"] and answer["finish"] == "stop"
 
 
+@vendors_only
 def test_n(asker):
     answer = asker.ask(n=2)
     if "error" in answer:  # until one request becomes several
@@ -257,6 +289,7 @@ def test_n(asker):
         assert len(answer["texts"]) == 2 and all(answer["texts"])
 
 
+@vendors_only
 def test_log_probabilities(asker):
     if asker.lacks("logprobs"):
         asker.refuses(logprobs=True)
@@ -264,12 +297,14 @@ def test_log_probabilities(asker):
         assert asker.ask(logprobs=True)["finish"] == "stop"
 
 
+@vendors_only
 def test_web_search(asker):
     """Where there is none its name is in x-sluice-dropped; the answer comes all the same."""
     none = asker.lacks("search") or (asker.face, asker.upstream) == ("gemini", "openai")  # chat is spoken there, for Gemini's clients
     assert asker.both(search=True, dropped=asker.words_for("search") if none else ())["finish"] == "stop"
 
 
+@vendors_only
 def test_cached_tokens(asker):
     """Told in the face's own convention; checked against the account in every case, here with something to tell."""
     text = f"{asker.sdk} {asker.upstream} " + "long words " * 600
@@ -281,11 +316,13 @@ def test_cached_tokens(asker):
         assert answer["cached"] >= 1024, answer
 
 
+@vendors_only
 def test_count_tokens(asker):
     (answer,) = asker.run("count", text="hello world " * 100)
     assert 150 <= answer["tokens"] <= 350, answer
 
 
+@vendors_only
 def test_models(asker):
     (answer,) = asker.run("models")
     assert answer["one"] == asker.model and asker.model in answer["ids"]
@@ -316,7 +353,7 @@ def test_error(asker, fault):
     for stream in (False, True):
         error = asker.fails(model=f"f-{asker.upstream}-{fault}", stream=stream)
         assert error["status"] in (wrong.status if isinstance(wrong.status, tuple) else (wrong.status,)), error
-        assert error["kind"] in asker.driver.kinds(asker.face, error["status"]), error
+        assert asker.driver.kinds(asker.face, error["status"]) & set(error["kinds"]), error
         assert re.search(wrong.words, error["message"]), error
         hint = None if asker.target.kind == "bedrock" else wrong.retry_after  # AWS gives none
         assert asker.http[0].get("retry-after") == hint, asker.http
@@ -329,6 +366,7 @@ def test_error(asker, fault):
             assert error["code"] == "context_length_exceeded"
 
 
+@vendors_only
 def test_error_in_mid_stream(asker):
     """Text has come; the provider then tells of an error: an exception of the SDK, never a short answer."""
     error = asker.fails(model=f"f-{asker.upstream}-late", stream=True)
@@ -339,16 +377,18 @@ def test_error_in_mid_stream(asker):
 
 def test_wrong_key(asker):
     error = asker.fails(key="sk-sluice-nobody", retries=2)
-    assert error["status"] in (401, 400) and error["kind"] in asker.driver.kinds(asker.face, error["status"]), error
+    assert error["status"] in (401, 400) and asker.driver.kinds(asker.face, error["status"]) & set(error["kinds"]), error
     assert len(asker.http) == 1, asker.http
 
 
+@vendors_only
 def test_unknown_model(asker):
     error = asker.fails(model="nobody-has-this", retries=2)
     assert error["status"] == 404 and "nobody-has-this" in error["message"], error
     assert len(asker.http) == 1, asker.http
 
 
+@vendors_only
 def test_failures_are_not_multiplied(asker):
     """With the SDK's own retries on: x-should-retry stops those that know it (clients.md 3.6)."""
     asker.fails(model=f"f-{asker.upstream}-500", retries=2)

@@ -93,14 +93,20 @@ static enum said said_of(const struct json_node *v)
     return v->kind == JSON_TRUE ? SAID_YES : SAID_NO;
 }
 
+/* Empty ones say nothing, and LangChain always sends them: nobody is told that they were left out. */
+static struct sl_str said_raw(const struct gem_reader *r, const struct json_node *v)
+{
+    return v->children > 0 ? json_raw_of(&r->t, v) : SL_STR_NONE;
+}
+
 /* Members that the neutral form takes as they are. False: it is another one. */
 static bool take_plain(struct gem_reader *r, const struct json_node *v)
 {
     struct neutral_request *out = r->out;
     if (gem_key_is(&r->t, v, SL_STR("safetySettings")) && v->kind == JSON_ARRAY)
-        out->safety_settings = json_raw_of(&r->t, v);
+        out->safety_settings = said_raw(r, v);
     else if (gem_key_is(&r->t, v, SL_STR("labels")) && v->kind == JSON_OBJECT)
-        out->metadata = json_raw_of(&r->t, v);
+        out->metadata = said_raw(r, v);
     else if (gem_key_is(&r->t, v, SL_STR("store")) && is_bool(v))
         out->store = said_of(v);
     else if (gem_key_is(&r->t, v, SL_STR("serviceTier")) && v->kind == JSON_STRING)

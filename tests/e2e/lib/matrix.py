@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 from . import seen
+from .cases import run
 from .client import fetch
 from .proc import ROOT, clean_environment
 from .wait import LONG, wait_for
@@ -27,7 +28,7 @@ class Upstream:
         self.model = model              # as the provider calls it
         self.native = frozenset(native)  # faces of the same format: their bytes pass, so whatever they ask for does
         self.lacks = frozenset(lacks)   # what models there cannot: "pdf", "audio", "think", "n", "logprobs", "search", "marks" (of
-                                        # prompt caches), "unasked-cache"
+                                        # prompt caches), "unasked-cache", "lone-calls" (one at a time)
         self.settings = settings or {}  # of the provider, besides kind, base_url and keys
         self.probe = probe              # (path, body) that the simulator must not answer with 404 or 405; None: sure to speak it
 
@@ -39,8 +40,8 @@ UPSTREAMS = {
     "chat": Upstream("openai-compatible", "/v1", "sim-chat", {"chat"}, {"pdf", "think", "search", "marks"}),
     "openai": Upstream("openai", "/v1", "gpt-5.2", {"chat", "responses"}, {"audio", "logprobs"}),
     "anthropic": Upstream("anthropic", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
-    "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash", {"gemini"}, {"logprobs", "marks", "n"}),
-    "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash", {"gemini"}, {"marks", "n"}),
+    "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash", {"gemini"}, {"logprobs", "marks", "n", "lone-calls"}),
+    "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash", {"gemini"}, {"marks", "n", "lone-calls"}),
     "vertex-claude": Upstream("vertex", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
     "bedrock": Upstream("bedrock", "", "us.anthropic.claude-opus-4-6-v1:0", {"messages"},
                         {"audio", "logprobs", "n", "search", "unasked-cache"}),
@@ -101,11 +102,12 @@ class Sdks:
     """What is known of an SDK besides its answers."""
 
     def kinds(self, face, status):
-        """Names of the exceptions that it may raise for a status."""
+        """Names of the exceptions that say a status: OpenAI's and Anthropic's have one for each, Google's for Python two, Google's
+        for Node and Vercel's one."""
         if face == "gemini":
-            return {"ClientError"} if status < 500 else {"ServerError"}
-        return {400: {"BadRequestError"}, 401: {"AuthenticationError"}, 404: {"NotFoundError"},
-                429: {"RateLimitError"}}.get(status, {"InternalServerError", "OverloadedError"})
+            return {"ApiError", "AI_APICallError", "ClientError" if status < 500 else "ServerError"}
+        return {"AI_APICallError", {400: "BadRequestError", 401: "AuthenticationError", 404: "NotFoundError",
+                                    429: "RateLimitError"}.get(status, "InternalServerError")}
 
     def tries(self, face):
         """The most requests for one call when the answer is a 500."""
@@ -125,19 +127,6 @@ class Here(Sdks):
     def close(self):
         for face in self.faces.values():
             face.close()
-
-
-def run(face, spec):
-    """One case by one face: its answers, and what was seen below the SDK."""
-    seen.take()
-    try:
-        answers = getattr(face, spec["op"])(spec)
-    except face.errors as error:
-        answers = {"error": face.failure(error)}
-    except face.lacks as lack:
-        return {"lacks": str(lack)}
-    answers = list(answers) if isinstance(answers, tuple) else [answers]
-    return {"answers": [{k: v for k, v in a.items() if k != "message"} for a in answers], "http": seen.take()}
 
 
 class Elsewhere(Sdks):

@@ -6,7 +6,7 @@ loop(spec): the same with two tools and then, in a second request, with their re
 count(spec), models(name).
 
 An answer is a dictionary: text, calls [[id, name, arguments]], finish, in, out, cached, thought, texts (n of them), signed (a
-signature came). A failure: {"error": {kind, status, message, request_id}}.
+signature came). A failure: {"error": {kinds, status, message, code, request_id}}.
 """
 
 import base64
@@ -18,15 +18,7 @@ from google import genai
 from google.genai import errors as genai_errors
 from google.genai import types
 
-MAX = 4000
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-          "required": ["city", "days"], "additionalProperties": False}
-TOOLS = ("weather", "news")
-
-
-class Lacks(Exception):
-    """The face has no word for what the case wants."""
-
+from .cases import MAX, SCHEMA, TOOLS, Lacks, failure
 
 def data_url(kind, data):
     return f"data:{kind};base64,{data}"
@@ -47,8 +39,7 @@ class Face:
         self.c.close()
 
     def failure(self, error):
-        return {"kind": type(error).__name__, "status": getattr(error, "status_code", None), "message": str(error),
-                "code": getattr(error, "code", None), "request_id": getattr(error, "request_id", None)}
+        return failure(error)
 
     def client(self, spec):
         changed = {k: spec[n] for k, n in (("api_key", "key"), ("max_retries", "retries")) if n in spec}
@@ -193,7 +184,7 @@ class Responses(Chat):
                 for event in s:
                     if event.type == "response.failed":  # the SDK leaves it to its caller to look at it
                         e = event.response.error
-                        return {"error": {"kind": "failed", "status": None, "message": e.message, "code": e.code, "request_id": None}}
+                        return {"error": {"kinds": ["failed"], "status": None, "message": e.message, "code": e.code, "request_id": None}}
                 answer = s.get_final_response()
         return self.read(answer)
 
@@ -306,9 +297,6 @@ class Gemini(Face):
         self.other = genai.Client(api_key=spec.get("key", self.key), http_options=types.HttpOptions(
             base_url=self.url, api_version="v1beta", timeout=60000, **({"retry_options": retry} if retry else {})))
         return self.other  # kept: a client that nobody holds closes itself
-
-    def failure(self, error):
-        return {"kind": type(error).__name__, "status": error.code, "message": str(error), "code": error.status, "request_id": None}
 
     def read(self, answers):
         parts, finish = [], None

@@ -438,6 +438,7 @@ static void reads_both_spellings(void **state)
     assert_non_null(req);
     assert_true(req->stream && sl_str_eq(req->model, SL_STR("mine")));
     assert_int_equal(req->max_output, 7);
+    assert_int_equal(req->safety_settings.n, 0);
     assert_int_equal(req->reasoning.budget, -2);
     assert_int_equal(req->reasoning.visible, SAID_YES);
     assert_int_equal(req->choice.mode, NCH_NAMED);
