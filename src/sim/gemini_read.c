@@ -125,13 +125,13 @@ static bool check_signature(struct turn *t, yyjson_val *part, struct sl_str boun
 static bool read_call(struct turn *t, yyjson_val *part, yyjson_val *call, bool first)
 {
     struct sl_str name = sim_str(gemini_get(call, "name"));
-    struct sl_str bound = sl_arena_printf(t->r->c->s->arena, "call:" SL_STR_FMT, SL_STR_ARG(name));
     bool is_signed;
     if (name.n == 0)
         return sim_say_no(t->r->c,
                           "* GenerateContentRequest.contents[%llu].parts[0].function_call.name: Name cannot be "
                           "empty.\n",
                           (unsigned long long)t->index);
+    struct sl_str bound = sl_arena_printf(t->r->c->s->arena, "call:" SL_STR_FMT, SL_STR_ARG(name));
     if (!check_signature(t, part, bound, &is_signed))
         return false;
     if (first && !is_signed && !t->unsigned_now) {

@@ -327,6 +327,20 @@ def test_claude(vertex):
     assert seen.json()["model"] == "claude-opus-4-6"
 
 
+def test_a_client_of_the_gemini_api(vertex):
+    """Its own bytes, without what Vertex refuses, and told so."""
+    body = (b'{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[{"functionCall":{"id":"c1","name":"f","args":{}}}]},'
+            b'{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{}}}]}],"serviceTier":"flex"}')
+    answer = fetch(vertex.address, "POST", "/v1beta/models/m:generateContent", body, [("content-type", "application/json")], vertex.key)
+    assert answer.status == 200 and answer.json() == GEMINI_ANSWER and answer.get("x-sluice-dropped") == "serviceTier"
+    assert vertex.up.requests[0].body == body.replace(b'"id":"c1",', b"").replace(b',"serviceTier":"flex"', b"")
+    counted = b'{"generateContentRequest":{"model":"models/m","contents":[{"parts":[{"text":"hi"}]}]}}'
+    vertex.up.answer = json_answer({"totalTokens": 4})
+    answer = fetch(vertex.address, "POST", "/v1beta/models/m:countTokens", counted, [("content-type", "application/json")], vertex.key)
+    assert answer.json() == {"totalTokens": 4}
+    assert vertex.up.requests[1].body == b'{"contents":[{"parts":[{"text":"hi"}]}]}'
+
+
 def test_other_models_by_the_openai_path(vertex):
     vertex.up.answer = json_answer(completion())
     assert ask(vertex, "o").status == 200

@@ -85,6 +85,21 @@ void gem_error_look(struct sl_str value, struct answer_error *out);
 
 #define GEM_BYPASS SL_STR("skip_thought_signature_validator") /* gemini.md 6.3 */
 
+/* What is different in a body that passes as it is (request_encode.c): in its order, none within another but those that are left out. */
+struct gem_edit {
+    size_t from, to;
+    struct sl_str text;
+};
+struct gem_edits {
+    struct gem_edit *v;
+    size_t n, cap;
+    struct sl_arena *a;
+};
+void gem_add_edit(struct gem_edits *e, size_t from, size_t to, struct sl_str text);
+/* Everything that Vertex AI has no place for, and the gateway's own members. Gives what is lost by it; never NULL. */
+struct neutral_notes *gem_edit_for_vertex(struct gem_edits *e, const struct request_facts *f, struct sl_str body,
+                                          bool counts);
+
 #define GEM_ENVELOPE_MARK SL_STR("eyJjc2lnMSI6") /* how an envelope (below) begins */
 
 /* The signature that may go to Google's model t->up_model, plain; empty: none that fits. signature: inside, as in a neutral_part.

@@ -1,34 +1,23 @@
 /* The same request for another Google endpoint: the body as it came, in slices. Two things are taken out: the gateway's own members,
  * and what another vendor's model thought (signature.c), which Google would refuse: the value that stands for a lost signature goes in
- * its place. The model is in the path. */
+ * its place. The model is in the path. For Vertex AI more is taken out: vertex.c. */
 #include "dialect/gemini/gemini_int.h"
 
-struct edit { /* of the body, in its order */
-    size_t from, to;
-    struct sl_str text;
-};
-
-struct edits {
-    struct edit *v;
-    size_t n, cap;
-    struct sl_arena *a;
-};
-
-static void add_edit(struct edits *e, size_t from, size_t to, struct sl_str text)
+void gem_add_edit(struct gem_edits *e, size_t from, size_t to, struct sl_str text)
 {
     if (e->n == e->cap) {
         size_t cap = e->cap == 0 ? 8 : 2 * e->cap;
-        struct edit *v = sl_arena_alloc(e->a, cap * sizeof *v);
+        struct gem_edit *v = sl_arena_alloc(e->a, cap * sizeof *v);
         if (e->n > 0)
             memcpy(v, e->v, e->n * sizeof *v);
         e->v = v;
         e->cap = cap;
     }
-    e->v[e->n++] = (struct edit){.from = from, .to = to, .text = text};
+    e->v[e->n++] = (struct gem_edit){.from = from, .to = to, .text = text};
 }
 
 /* Cutting a member takes one comma with it: the one before when a member that stays is before it, else the one behind. */
-static void cut_ours(struct edits *e, const struct request_facts *f)
+static void cut_ours(struct gem_edits *e, const struct request_facts *f)
 {
     const struct json_member *ours[RM_OURS];
     uint32_t n = 0;
@@ -42,7 +31,7 @@ static void cut_ours(struct edits *e, const struct request_facts *f)
     }
     for (uint32_t i = 0; i < n; i++) {
         bool first = ours[i]->index == i; /* only cut members before it */
-        add_edit(e, first ? ours[i]->key : ours[i]->prev_end, first ? ours[i]->next_key : ours[i]->to, SL_STR_NONE);
+        gem_add_edit(e, first ? ours[i]->key : ours[i]->prev_end, first ? ours[i]->next_key : ours[i]->to, SL_STR_NONE);
     }
 }
 
@@ -65,7 +54,7 @@ static bool is_signature(struct sl_str body, size_t at)
     return sl_str_ends(before, SL_STR("\"thoughtSignature\"")) || sl_str_ends(before, SL_STR("\"thought_signature\""));
 }
 
-static void replace_envelopes(struct edits *e, struct sl_str body)
+static void replace_envelopes(struct gem_edits *e, struct sl_str body)
 {
     size_t at = 0;
     for (;;) {
@@ -75,7 +64,7 @@ static void replace_envelopes(struct edits *e, struct sl_str body)
         at += (size_t)found;
         ptrdiff_t end = sl_str_find(sl_str_from(body, at), '"');
         if (end > 0 && is_signature(body, at))
-            add_edit(e, at, at + (size_t)end, GEM_BYPASS);
+            gem_add_edit(e, at, at + (size_t)end, GEM_BYPASS);
         at += GEM_ENVELOPE_MARK.n;
     }
 }
@@ -91,16 +80,19 @@ static void add_piece(struct iovec *v, struct body_pieces *out, const char *p, s
 void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out)
 {
-    (void)change;
-    struct edits ours = {.a = a}, envelopes = {.a = a};
-    cut_ours(&ours, f);
+    struct gem_edits ours = {.a = a}, envelopes = {.a = a};
+    *out = (struct body_pieces){.v = NULL};
+    if (sl_str_eq(change->platform, SL_STR("vertex")))
+        out->notes = gem_edit_for_vertex(&ours, f, body, change->counts);
+    else
+        cut_ours(&ours, f);
     replace_envelopes(&envelopes, body);
     struct iovec *v = sl_arena_alloc(a, (2 * (ours.n + envelopes.n) + 1) * sizeof *v);
     size_t at = 0, i = 0, k = 0;
-    *out = (struct body_pieces){.v = v};
+    out->v = v;
     while (i < ours.n || k < envelopes.n) {
         bool first = k == envelopes.n || (i < ours.n && ours.v[i].from < envelopes.v[k].from);
-        const struct edit *e = first ? &ours.v[i++] : &envelopes.v[k++];
+        const struct gem_edit *e = first ? &ours.v[i++] : &envelopes.v[k++];
         if (e->from < at) /* within a member that is cut */
             continue;
         add_piece(v, out, body.p + at, e->from - at);

@@ -49,7 +49,8 @@ static void try_request(struct sl_str body, unsigned how)
     struct request_refusal refusal = {.at = 0};
     struct request_facts facts = {.model = SL_STR("m")};
     struct body_pieces pieces;
-    const struct request_change change = {.ask_usage = true};
+    const struct request_change change = {
+        .ask_usage = true, .platform = (how & 32) != 0 ? SL_STR("vertex") : SL_STR_NONE, .counts = (how & 64) != 0};
     if (gemini_request_decode(OP_GENERATE, body, &arena, &facts, &refusal)) {
         struct sl_buf same;
         sl_buf_init(&same, body.n + 4096);
