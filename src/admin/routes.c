@@ -10,26 +10,48 @@ enum admin_role {
     ROLE_VIEWER
 };
 
+struct admin_route;
+
+/* A request whose body is waited for. In the stream's arena. */
+struct admin_call {
+    uint32_t magic;
+    struct admin *admin;
+    struct http_stream *stream;
+    const struct http_request *request;
+    const struct admin_route *row; /* borrow, static */
+    struct sl_buf body;            /* own; released at the end of the arena */
+    bool over;                     /* answered, or the client is gone: released */
+};
+#define CALL_MAGIC 0x41434c4cu
+
 typedef void admin_handler_f(struct admin *m, struct http_stream *s);
+typedef void admin_body_f(struct admin_call *c);
 
 struct admin_route {
     enum http_method method;
     struct sl_str path;
     enum admin_role role;
-    admin_handler_f *handler;
+    admin_handler_f *handler; /* answers at once; NULL: on_body */
+    admin_body_f *on_body;    /* answers when the body is whole */
 };
 
 static admin_handler_f get_livez, get_readyz, get_metrics;
+static admin_body_f post_explain;
 
 #define ROUTE(m, p, r, h)                                                                                              \
     {                                                                                                                  \
         .method = (m), .path = SL_STR_INIT(p), .role = (r), .handler = (h)                                             \
+    }
+#define ROUTE_BODY(m, p, r, h)                                                                                         \
+    {                                                                                                                  \
+        .method = (m), .path = SL_STR_INIT(p), .role = (r), .on_body = (h)                                             \
     }
 
 static const struct admin_route routes[] = {
     ROUTE(HTTP_GET, "/livez", ROLE_ANYONE, get_livez),
     ROUTE(HTTP_GET, "/readyz", ROLE_ANYONE, get_readyz),
     ROUTE(HTTP_GET, "/metrics", ROLE_VIEWER, get_metrics),
+    ROUTE_BODY(HTTP_POST, "/api/explain", ROLE_VIEWER, post_explain),
 };
 
 /* ---- answers ---- */
@@ -77,6 +99,33 @@ static void get_metrics(struct admin *m, struct http_stream *s)
     sl_buf_done(&b);
 }
 
+/* ?path=/v1/messages&key=NAME; the body is the request's. */
+static bool query_text(struct admin_call *c, const char *name, struct sl_str *out)
+{
+    struct sl_str raw;
+    size_t n;
+    if (!url_query_find(c->request->query, sl_str_c(name), &raw))
+        return true;
+    char *text = sl_arena_alloc(c->stream->arena, raw.n + 1);
+    bool good = url_decode(raw, text, &n);
+    *out = sl_str_of(text, n);
+    return good;
+}
+
+static void post_explain(struct admin_call *c)
+{
+    struct admin_explain ask = {.body = sl_buf_str(&c->body), .headers = &c->request->headers};
+    struct sl_buf out;
+    if (!query_text(c, "path", &ask.path) || !query_text(c, "key", &ask.key)) {
+        answer_text(c->stream, 400, "the query is not well encoded\n");
+        return;
+    }
+    sl_buf_init(&out, METRICS_MAX);
+    int status = c->admin->source.explain(c->admin->source.owner, &ask, c->stream->arena, &out);
+    answer(c->stream, status, SL_STR("application/json"), sl_buf_str(&out));
+    sl_buf_done(&out);
+}
+
 /* ---- who may ---- */
 
 static bool host_is_safe(struct sl_str authority)
@@ -109,12 +158,29 @@ static bool is_allowed(const struct admin *m, const struct http_stream *s, const
     return has_token(m, r);
 }
 
-static void route(struct admin *m, struct http_stream *s, const struct http_request *r)
+static void drop_body(void *call)
+{
+    sl_buf_done(&((struct admin_call *)call)->body);
+}
+
+static void *wait_for_body(struct admin *m, struct http_stream *s, const struct http_request *r,
+                           const struct admin_route *row)
+{
+    struct admin_call *c = SL_ARENA_NEW(s->arena, struct admin_call);
+    *c = (struct admin_call){.magic = CALL_MAGIC, .admin = m, .stream = s, .request = r, .row = row};
+    sl_buf_init(&c->body, ADMIN_BODY_MAX);
+    sl_arena_on_drop(s->arena, drop_body, c);
+    http_stream_read(s, true);
+    return c;
+}
+
+/* Gives the call that waits for its body; NULL: it was answered. */
+static void *route(struct admin *m, struct http_stream *s, const struct http_request *r)
 {
     bool known = false;
     if (!host_is_safe(r->authority)) {
         answer_text(s, 403, "use an IP address or localhost as the host\n");
-        return;
+        return NULL;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         const struct admin_route *row = &routes[i];
@@ -123,30 +189,57 @@ static void route(struct admin *m, struct http_stream *s, const struct http_requ
         known = true;
         if (row->method != r->method && !(row->method == HTTP_GET && r->method == HTTP_HEAD))
             continue;
-        if (is_allowed(m, s, r, row->role))
-            row->handler(m, s);
-        else
+        if (!is_allowed(m, s, r, row->role)) {
             answer_text(s, 401, "a token is needed: Authorization: Bearer TOKEN\n");
-        return;
+            return NULL;
+        }
+        if (row->handler == NULL)
+            return wait_for_body(m, s, r, row);
+        row->handler(m, s);
+        return NULL;
     }
     answer_text(s, known ? 405 : 404,
                 known ? "this path does not take this method\n" : "there is nothing at this path\n");
+    return NULL;
 }
 
-/* ---- the app: every answer is made at once, so a request needs no object of its own ---- */
+/* ---- the app: most answers are made at once, and such a request needs no object of its own ---- */
 
 static void *on_request(void *app, struct http_stream *s, const struct http_request *r)
 {
-    route(app, s, r);
+    void *call = route(app, s, r);
+    if (call != NULL)
+        return call;
     http_stream_release(s);
     return app;
 }
 
+/* The call, if it is one that still waits. */
+static struct admin_call *call_of(void *x)
+{
+    struct admin_call *c = x;
+    return *(const uint32_t *)x == CALL_MAGIC && !c->over ? c : NULL;
+}
+
+static void end_call(struct admin_call *c)
+{
+    c->over = true;
+    http_stream_release(c->stream);
+}
+
 static void on_body(void *x, struct sl_str bytes, bool last)
 {
-    (void)x;
-    (void)bytes;
-    (void)last;
+    struct admin_call *c = call_of(x);
+    if (c == NULL)
+        return;
+    sl_buf_adds(&c->body, bytes);
+    if (!last && !c->body.over)
+        return;
+    if (c->body.over)
+        answer_text(c->stream, 413, "the body is too large\n");
+    else
+        c->row->on_body(c);
+    end_call(c);
 }
 
 static void on_room(void *x)
@@ -156,8 +249,10 @@ static void on_room(void *x)
 
 static void on_gone(void *x, enum http_gone why)
 {
-    (void)x;
+    struct admin_call *c = call_of(x);
     (void)why;
+    if (c != NULL)
+        end_call(c);
 }
 
 const struct http_app admin_app = {

@@ -78,6 +78,8 @@ struct key_table *key_table_build(const struct key_row *rows, size_t n, grant_op
 struct key_table *key_table_ref(struct key_table *t); /* any thread */
 void key_table_unref(struct key_table *t);            /* any thread; NULL accepted */
 size_t key_table_count(const struct key_table *t);
+/* By name, for explanations: one that still works, else any; NULL: none. Looks at all of them. */
+const struct auth_key *key_table_named(const struct key_table *t, struct sl_str name, int64_t now_wall_ns);
 
 /* now: wall ns. t NULL: nobody is known. */
 struct auth_result auth_check(const struct key_table *t, const unsigned char digest[KEY_DIGEST_BYTES],

@@ -148,3 +148,17 @@ const char *auth_reason_text(enum auth_reason r)
         [AUTH_FINE] = "ok", [AUTH_NO_SUCH_KEY] = "no_such_key", [AUTH_EXPIRED] = "expired", [AUTH_REVOKED] = "revoked"};
     return texts[r];
 }
+
+const struct auth_key *key_table_named(const struct key_table *t, struct sl_str name, int64_t now_wall_ns)
+{
+    const struct auth_key *found = NULL;
+    for (size_t i = 0; t != NULL && i < t->n; i++) {
+        const struct auth_key *k = &t->keys[i];
+        if (!sl_str_eq(k->name, name))
+            continue;
+        found = k;
+        if (k->revoked_ns == 0 && (k->expires_ns == 0 || k->expires_ns > now_wall_ns))
+            return k;
+    }
+    return found;
+}

@@ -1,32 +1,54 @@
 /* See asking.h. */
 #include "exchange/asking.h"
 
+#include <stdio.h>
+
+#include "base/hash.h"
 #include "dialect/request_look.h"
 
-static bool granted_model(const void *grant, struct sl_str model)
+/* -- Questions of the plan: each is answered, and the answer kept ---------------------------------------------------- */
+
+static bool granted(const void *arg, struct sl_str model)
 {
-    return grant_allows_model(grant, model);
+    const struct asking *q = arg;
+    if (q->from.key == NULL || grant_allows_model(&q->from.key->grant, model))
+        return true;
+    if (q->seen != NULL && q->seen->n_denied < ASKING_SEEN)
+        q->seen->denied[q->seen->n_denied++] = model;
+    return false;
 }
 
-static bool granted_all(const void *grant, struct sl_str model)
+static struct sl_str header_of(const void *arg, struct sl_str name)
 {
-    (void)grant;
-    (void)model;
+    const struct asking *q = arg;
+    const struct http_header *h = http_headers_find_name(q->from.headers, name);
+    if (h == NULL)
+        return SL_STR_NONE;
+    for (uint32_t i = 0; i < q->seen->n_headers; i++)
+        if (sl_str_eq(q->seen->headers[i].name, name))
+            return h->value;
+    if (q->seen->n_headers < ASKING_SEEN)
+        q->seen->headers[q->seen->n_headers++] = (struct route_tag){name, h->value};
+    return h->value;
+}
+
+static bool see(const void *arg, uint32_t target_index, struct route_target_view *out)
+{
+    const struct asking *q = arg;
+    if (!q->from.view(q->from.view_arg, target_index, out))
+        return false;
+    for (uint32_t i = 0; i < q->seen->n_views; i++)
+        if (q->seen->views[i].target == target_index)
+            return true;
+    if (q->seen->n_views < ASKING_SEEN)
+        q->seen->views[q->seen->n_views++] = (struct asking_view){target_index, *out};
     return true;
 }
 
-static struct sl_str header_of(const void *headers, struct sl_str name)
+static int64_t price_for(const struct asking *q, uint32_t provider_index, struct sl_str model)
 {
-    const struct http_header *h = http_headers_find_name(headers, name);
-    return h != NULL ? h->value : SL_STR_NONE;
-}
-
-static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider_index, struct sl_str model)
-{
-    const struct asking *q = arg;
-    (void)target_index;
     const struct price *p =
-        price_lookup(q->from->prices, q->from->snap->providers[provider_index].price_provider, model, NULL);
+        price_lookup(q->from.prices, q->from.snap->providers[provider_index].price_provider, model, NULL);
     if (p == NULL)
         return -1;
     const struct usage u = {
@@ -34,6 +56,18 @@ static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider
     struct cost c = price_of(p, &u, NULL);
     return (c.flags & COST_UNPRICED) != 0 ? -1 : c.cost_p;
 }
+
+static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider_index, struct sl_str model)
+{
+    const struct asking *q = arg;
+    (void)target_index;
+    int64_t cost = price_for(q, provider_index, model);
+    if (cost >= 0 && q->seen != NULL && q->seen->n_costs < ASKING_SEEN)
+        q->seen->costs[q->seen->n_costs++] = (struct asking_cost){provider_index, model, cost};
+    return cost;
+}
+
+/* -- Facts ------------------------------------------------------------------------------------------------------------- */
 
 /* The first value counts: the header's goes before the body's. */
 static struct sl_str tag_named(const struct route_facts *f, struct sl_str name)
@@ -95,8 +129,6 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
         .modalities = ROUTE_MODE_TEXT,
         .flags = flags_of(r),
         .needs = r->has_tools ? ROUTE_NEED_TOOLS : 0u,
-        .header = from->headers != NULL ? header_of : NULL,
-        .headers = from->headers,
     };
     if ((r->modalities & MODALITY_AUDIO_OUT) != 0) {
         f->needs |= ROUTE_NEED_AUDIO_OUT;
@@ -106,26 +138,177 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
         gather_tags(from, a, f);
     if ((wants & ROUTE_WANTS_MEDIA) != 0)
         gather_media(from, f);
-    if ((wants & ROUTE_WANTS_CONVERSATION) != 0)
-        f->conversation = request_look_conversation(r, from->body);
+}
+
+/* Digest of the first user's message, so that nothing of it gets into a record; the same in every process. */
+static void gather_conversation(struct asking *q)
+{
+    static const struct sl_hash_key key = {UINT64_C(0x736c756963650001), UINT64_C(0x74616c6b00000001)};
+    struct sl_str text = request_look_conversation(q->from.facts, q->from.body);
+    if (text.n == 0)
+        return;
+    snprintf(q->conversation, sizeof q->conversation, "%016llx", (unsigned long long)sl_hash(key, text));
+    q->facts.conversation = sl_str_of(q->conversation, 16);
 }
 
 void asking_gather(const struct asking_from *from, struct sl_arena *a, struct asking *out)
 {
     const struct request_hints *h = &from->facts->hints;
-    out->from = from;
+    bool has_rules = route_policy_has_rules(from->snap->policy);
+    out->from = *from;
+    out->seen = NULL;
+    if (has_rules || from->view != NULL) {
+        out->seen = sl_arena_alloc(a, sizeof *out->seen);
+        out->seen->n_views = out->seen->n_costs = out->seen->n_headers = out->seen->n_denied = 0;
+    }
     gather_facts(from, a, &out->facts);
+    if (out->seen != NULL && from->headers != NULL) {
+        out->facts.header = header_of;
+        out->facts.headers = out;
+    }
+    if ((route_policy_wants(from->snap->policy) & ROUTE_WANTS_CONVERSATION) != 0)
+        gather_conversation(out);
     out->ask = (struct route_ask){
         .model = from->facts->model,
         .models = h->models,
         .n_models = h->n_models,
         .route = h->route,
         .fallback = h->fallback == SAID_NO ? ROUTE_FIRST_ONLY : ROUTE_ALL,
-        .granted = from->key != NULL ? granted_model : granted_all,
-        .grant = from->key != NULL ? &from->key->grant : NULL,
+        .granted = granted,
+        .grant = out,
         .seed = from->seed,
         .facts = &out->facts,
+        .view = from->view != NULL ? see : NULL,
+        .view_arg = out,
         .cost = from->prices != NULL ? cost_of : NULL,
         .cost_arg = out,
+        .script = from->script,
+        .script_arg = from->script_arg,
     };
+}
+
+/* -- For the record ---------------------------------------------------------------------------------------------------- */
+
+#define TEXT_MAX 128u /* bytes of a tag or header that is kept; a longer one is cut, and then the replay may differ */
+
+static void add_name(struct sl_buf *out, const char *name)
+{
+    sl_buf_addf(out, ",\"%s\":", name);
+}
+
+static void add_text(struct sl_buf *out, const char *name, struct sl_str text)
+{
+    if (text.n == 0)
+        return;
+    add_name(out, name);
+    sl_buf_add_json(out, sl_str_head(text, TEXT_MAX));
+}
+
+static void add_number(struct sl_buf *out, const char *name, uint64_t v)
+{
+    if (v == 0)
+        return;
+    add_name(out, name);
+    sl_buf_add_u64(out, v);
+}
+
+static void add_pairs(struct sl_buf *out, const char *name, const struct route_tag *v, uint32_t n)
+{
+    if (n == 0)
+        return;
+    add_name(out, name);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_buf_addc(out, i == 0 ? '[' : ',');
+        sl_buf_addc(out, '[');
+        sl_buf_add_json(out, sl_str_head(v[i].name, TEXT_MAX));
+        sl_buf_addc(out, ',');
+        sl_buf_add_json(out, sl_str_head(v[i].value, TEXT_MAX));
+        sl_buf_addc(out, ']');
+    }
+    sl_buf_addc(out, ']');
+}
+
+static void add_names(struct sl_buf *out, const char *name, const struct sl_str *v, uint32_t n)
+{
+    if (n == 0)
+        return;
+    add_name(out, name);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_buf_addc(out, i == 0 ? '[' : ',');
+        sl_buf_add_json(out, v[i]);
+    }
+    sl_buf_addc(out, ']');
+}
+
+static void add_target(struct sl_buf *out, const struct asking *q, uint32_t provider, struct sl_str model)
+{
+    struct sl_str name = q->from.snap->providers[provider].provider.name;
+    sl_buf_addf(out, "[\"" SL_STR_FMT "\",", SL_STR_ARG(name)); /* letters, digits, '.', '_', '-' */
+    sl_buf_add_json(out, model);
+}
+
+static void add_views(struct sl_buf *out, const struct asking *q)
+{
+    if (q->seen->n_views == 0)
+        return;
+    add_name(out, "views");
+    for (uint32_t i = 0; i < q->seen->n_views; i++) {
+        const struct route_target_view *v = &q->seen->views[i].view;
+        struct sl_str model;
+        uint32_t provider;
+        route_policy_target(q->from.snap->policy, q->seen->views[i].target, &provider, &model);
+        sl_buf_addc(out, i == 0 ? '[' : ',');
+        add_target(out, q, provider, model);
+        sl_buf_addf(out, ",%u,%u,%u,%u,%u,%u,%u,%u,%llu]", v->state, v->health_q16, v->ttft_q50_us, v->ttft_q99_us,
+                    v->itl_q50_us, v->room_q16, v->in_flight, v->limit, (unsigned long long)v->pending_tokens);
+    }
+    sl_buf_addc(out, ']');
+}
+
+static void add_costs(struct sl_buf *out, const struct asking *q)
+{
+    if (q->seen->n_costs == 0)
+        return;
+    add_name(out, "costs");
+    for (uint32_t i = 0; i < q->seen->n_costs; i++) {
+        sl_buf_addc(out, i == 0 ? '[' : ',');
+        add_target(out, q, q->seen->costs[i].provider, q->seen->costs[i].model);
+        sl_buf_addf(out, ",%lld]", (long long)q->seen->costs[i].cost_p);
+    }
+    sl_buf_addc(out, ']');
+}
+
+bool asking_matters(const struct asking *q)
+{
+    bool matters = route_policy_has_rules(q->from.snap->policy);
+    for (uint32_t i = 0; q->seen != NULL && i < q->seen->n_views && !matters; i++)
+        matters = q->seen->views[i].view.state != ROUTE_UP;
+    return matters;
+}
+
+void asking_write(const struct asking *q, struct sl_buf *out)
+{
+    const struct route_facts *f = &q->facts;
+    sl_buf_addf(out, "{\"seed\":\"%016llx\"", (unsigned long long)q->ask.seed);
+    add_names(out, "models", q->ask.models, q->ask.n_models);
+    add_text(out, "route", q->ask.route);
+    if (q->ask.fallback == ROUTE_FIRST_ONLY)
+        sl_buf_adds(out, SL_STR(",\"fallback\":false"));
+    add_text(out, "task", f->task);
+    add_number(out, "in", f->input_tokens);
+    add_number(out, "out", f->output_tokens);
+    add_number(out, "at", f->wall_ns);
+    add_number(out, "modes", f->modalities);
+    add_number(out, "flags", f->flags);
+    add_number(out, "needs", f->needs);
+    add_text(out, "region", f->region);
+    add_text(out, "talk", f->conversation);
+    add_pairs(out, "tags", f->tags, f->n_tags);
+    if (q->seen != NULL) {
+        add_pairs(out, "headers", q->seen->headers, q->seen->n_headers);
+        add_names(out, "denied", q->seen->denied, q->seen->n_denied);
+        add_views(out, q);
+        add_costs(out, q);
+    }
+    sl_buf_addc(out, '}');
 }

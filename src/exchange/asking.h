@@ -17,16 +17,48 @@ struct asking_from { /* all borrowed until the plan is made */
     struct sl_str body;
     const struct http_headers *headers;
     uint64_t estimate_input; /* tokens */
+    route_view_f *view;      /* NULL: nothing is known of the targets */
+    const void *view_arg;
+    route_script_f *script; /* NULL: scripts are passed over */
+    void *script_arg;
     int64_t wall_ns;
     uint64_t seed;
+};
+
+#define ASKING_SEEN 32u /* answers of each kind that are kept; a plan has no more candidates */
+
+struct asking_view {
+    uint32_t target;
+    struct route_target_view view;
+};
+struct asking_cost {
+    uint32_t provider;
+    struct sl_str model;
+    int64_t cost_p;
+};
+/* What was answered while the plan was made: with it, the same plan can be made again (asking_write, main/explain_replay.c). */
+struct asking_seen {
+    struct asking_view views[ASKING_SEEN];
+    struct asking_cost costs[ASKING_SEEN];
+    struct route_tag headers[ASKING_SEEN];
+    struct sl_str denied[ASKING_SEEN];
+    uint32_t n_views, n_costs, n_headers, n_denied;
 };
 
 struct asking { /* holds what `ask` points into: not to be moved */
     struct route_ask ask;
     struct route_facts facts;
-    const struct asking_from *from;
+    struct asking_from from;
+    struct asking_seen *seen; /* arena; NULL: there is nothing worth keeping */
+    char conversation[17];
 };
 
+/* Views of `from` are borrowed until the plan is made, and until asking_write where that follows. */
 void asking_gather(const struct asking_from *from, struct sl_arena *a, struct asking *out);
+
+/* Whether the record needs them: there are rules, or the state of a target mattered. */
+bool asking_matters(const struct asking *q);
+/* The facts and what was answered, as a JSON object without any text of the prompt: member `routing` of the access record. */
+void asking_write(const struct asking *q, struct sl_buf *out);
 
 #endif

@@ -146,6 +146,7 @@ struct exchange {
 
     /* PLAN */
     struct route_plan plan; /* arena */
+    struct asking *asking;  /* arena: what it was made from; NULL: not planned yet */
     unsigned at_candidate;  /* index of the one that is tried */
     unsigned tries_here;    /* on this candidate */
 

@@ -1,4 +1,5 @@
 /* What is told about an exchange: headers of its answer, its access record, its counters. */
+#include "exchange/asking.h"
 #include "exchange/exchange_int.h"
 
 #include "ledger/money.h"
@@ -129,19 +130,53 @@ static void fill_attempt(const struct exchange *x, const struct try *t, struct a
     };
 }
 
+static struct access_candidate place_of(const struct route_candidate *c, bool excluded)
+{
+    struct access_candidate out = {.provider = c->provider,
+                                   .model = c->provider.n > 0 ? c->model : c->asked, /* a name that leads nowhere */
+                                   .why = sl_str_c(c->why),
+                                   .tier = c->tier,
+                                   .last_resort = c->last_resort,
+                                   .excluded = excluded};
+    if (c->state != ROUTE_UP)
+        out.state = sl_str_c(route_state_name(c->state));
+    if (c->rule != NULL) {
+        out.route = c->rule->route;
+        out.rule = c->rule->number;
+    }
+    if (c->terms != NULL) {
+        out.has_terms = true;
+        out.cost_p = c->terms->cost;
+        out.time_p = c->terms->time;
+        out.fail_p = c->terms->fail;
+        out.sum_p = c->terms->sum;
+    }
+    return out;
+}
+
 static uint32_t fill_plan(const struct exchange *x, struct access_candidate *out)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < x->plan.n && n < ACCESS_PLAN_MAX; i++, n++)
-        out[n] = (struct access_candidate){.provider = x->plan.candidates[i].provider,
-                                           .model = x->plan.candidates[i].model,
-                                           .why = sl_str_c(x->plan.candidates[i].why)};
+        out[n] = place_of(&x->plan.candidates[i], false);
     for (uint32_t i = 0; i < x->plan.n_excluded && n < ACCESS_PLAN_MAX; i++, n++)
-        out[n] = (struct access_candidate){.provider = x->plan.excluded[i].provider,
-                                           .model = x->plan.excluded[i].model,
-                                           .why = sl_str_c(x->plan.excluded[i].why),
-                                           .excluded = true};
+        out[n] = place_of(&x->plan.excluded[i], true);
     return n;
+}
+
+#define ROUTING_MAX 8192u /* bytes; requests with more tags than that cannot be replayed, and say so */
+
+/* What the plan was made from, where that says more than the plan. */
+static struct sl_str routing_of(const struct exchange *x)
+{
+    struct sl_buf out;
+    if (x->asking == NULL || !asking_matters(x->asking))
+        return SL_STR_NONE;
+    sl_buf_init(&out, ROUTING_MAX);
+    asking_write(x->asking, &out);
+    struct sl_str text = out.over ? SL_STR("{\"cut\":true}") : sl_arena_str(x->a, sl_buf_str(&out));
+    sl_buf_done(&out);
+    return text;
 }
 
 /* Own time: everything but waiting for the client's body, the provider and a back-off. */
@@ -201,6 +236,7 @@ static void write_line(struct exchange *x, int64_t total_ns)
         .ended_why = x->ended_why,
         .plan = plan,
         .n_plan = fill_plan(x, plan),
+        .routing = routing_of(x),
         .attempts = attempts,
         .n_attempts = x->n_tries,
         .times = times,

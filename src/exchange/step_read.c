@@ -146,10 +146,11 @@ enum step step_plan(struct exchange *x)
         .wall_ns = x->wall_ns,
         .seed = x->id.lo,
     };
-    struct asking q;
-    asking_gather(&from, x->a, &q);
+    struct asking *q = sl_arena_alloc(x->a, sizeof *q);
+    x->asking = q;
+    asking_gather(&from, x->a, q);
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
-    switch (route_plan(x->snap->policy, &q.ask, x->a, &x->plan)) {
+    switch (route_plan(x->snap->policy, &q->ask, x->a, &x->plan)) {
     case ROUTE_OK:
         if (!stored_fits_plan(x))
             return exchange_refuse_with(x, &x->refused);

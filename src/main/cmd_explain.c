@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "main/explain_offline.h"
 #include "main/options.h"
 #include "main/settings.h"
 
@@ -42,21 +43,36 @@ int cmd_explain(int argc, char **argv)
 {
     const char *config = NULL;
     bool is_json = false;
+    struct explain_options plan = {0};
     const struct option options[] = {
         {"config", 'c', OPTION_TEXT, &config, "FILE", "where the current value comes from; else what serve would take"},
         {"json", 'j', OPTION_FLAG, &is_json, NULL, "print JSON"},
+        {"request", 'r', OPTION_TEXT, &plan.request, "FILE", "a request's body (- is standard input): show its plan"},
+        {"path", 'p', OPTION_TEXT, &plan.path, "PATH", "what it calls, if not /v1/chat/completions"},
+        {"header", 'H', OPTION_MANY, &plan.headers, "LINE", "a header of it, as 'name: value'; may be repeated"},
+        {"key", 'k', OPTION_TEXT, &plan.key, "NAME", "the key it comes with; else one that may everything"},
+        {"id", 'i', OPTION_TEXT, &plan.id, "ID", "an exchange (x-sluice-id): make its plan again from its record"},
+        {"log", 'l', OPTION_TEXT, &plan.log, "FILE", "the access log to look in; else the configuration's"},
+        {"state", 's', OPTION_TEXT, &plan.state, "DIR", "the state directory, for --key"},
         {0}};
     struct command_line c = {.name = "explain",
                              .operands = "[SETTING]",
-                             .summary = "Explain a setting: what it does, its type, default, bounds and current value. "
-                                        "Without one, list all.",
+                             .summary =
+                                 "Explain a setting: what it does, its type, default, bounds and current value. "
+                                 "Without one, list all. Or explain how a request is routed, without sending it.",
                              .more = "For example: sluice explain listen.address\n"
-                                     "             sluice explain 'providers.*.keys'\n",
+                                     "             sluice explain 'providers.*.keys'\n"
+                                     "             sluice explain --request body.json --key ci\n",
                              .options = options,
                              .max_operands = 1};
     enum options_result o = options_read(&c, argc, argv);
     if (o != OPTIONS_GO)
         return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+    if (plan.request != NULL || plan.id != NULL) {
+        plan.config = config;
+        plan.is_json = is_json;
+        return explain_offline(&plan);
+    }
     if (c.n_operands == 0)
         return list_all();
     struct cfg_report report;

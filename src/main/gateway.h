@@ -168,5 +168,7 @@ void server_tls_file_changed(struct gateway *g);                  /* a watch saw
 /* metrics.c */
 enum sl_err gateway_metrics(void *gateway, struct sl_buf *out);
 bool gateway_ready(void *gateway, const char **out_why);
+/* explain_live.c: struct admin_source.explain. Takes the lock. */
+int gateway_explain(void *gateway, const struct admin_explain *ask, struct sl_arena *a, struct sl_buf *out);
 
 #endif

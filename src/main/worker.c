@@ -193,7 +193,11 @@ static const struct http_app *app_of(struct worker *w, void **out_arg)
 {
     switch (w->role) {
     case WORKER_ADMIN:
-        w->admin = (struct admin){.source = {.metrics = gateway_metrics, .ready = gateway_ready, .owner = w->gateway},
+        w->admin = (struct admin){.magic = ADMIN_MAGIC,
+                                  .source = {.metrics = gateway_metrics,
+                                             .ready = gateway_ready,
+                                             .explain = gateway_explain,
+                                             .owner = w->gateway},
                                   .token = &w->gateway->settings->admin.token};
         *out_arg = &w->admin;
         return &admin_app;

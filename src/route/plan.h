@@ -94,6 +94,8 @@ enum route_wants {
     ROUTE_WANTS_MEDIA = 1 << 2
 };
 unsigned route_policy_wants(const struct route_policy *p);
+/* False: all names lead to plain lists of targets, so that plans depend on names and health alone. */
+bool route_policy_has_rules(const struct route_policy *p);
 
 /* Tokens that an answer is expected to have, of which at most `asked` (0: any number) may come. */
 uint64_t route_expected_output(uint64_t asked);

@@ -94,6 +94,11 @@ unsigned route_policy_wants(const struct route_policy *p)
     return p->wants;
 }
 
+bool route_policy_has_rules(const struct route_policy *p)
+{
+    return p->has_rules;
+}
+
 uint32_t route_policy_scripts(const struct route_policy *p)
 {
     return p->n_scripts;
@@ -256,6 +261,7 @@ static enum sl_err fill_group(struct building *b, const struct route_group_spec 
             to->reserve_tier = (uint16_t)(to->entries[i].tier + 1);
     }
     to->plain = is_plain(to);
+    b->p->has_rules |= !to->plain;
     return SL_OK;
 }
 
@@ -461,6 +467,7 @@ static enum sl_err build(struct building *b)
         e = fill_routes(b);
     if (e != SL_OK)
         return e;
+    b->p->has_rules |= b->spec->n_routes > 0;
     add_catch_alls(b);
     make_list(b);
     return SL_OK;

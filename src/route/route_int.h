@@ -85,6 +85,7 @@ struct route_policy {
     struct sl_str *scripts; /* paths by index */
     uint32_t n_scripts;
     unsigned wants; /* enum route_wants */
+    bool has_rules;
     route_caps_f *caps;
     const void *caps_arg;
 };

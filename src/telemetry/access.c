@@ -19,7 +19,7 @@
 /* Names of members, numbers (20 digits each), times, ids: the sums below, rounded up generously. */
 #define LINE_FIXED 2048u
 #define ATTEMPT_FIXED 1024u
-#define CANDIDATE_FIXED 64u
+#define CANDIDATE_FIXED 320u
 
 /* The place to write at. Stored bytes may alias anything, so `at` stays in a register only while no call that is not
  * inlined sees it: parts that write it are INLINE, what is too long for that takes and gives the place. */
@@ -63,10 +63,11 @@ static size_t line_bound(const struct access_record *r)
         n += text_bound(texts[i], ACCESS_TEXT_MAX);
     for (uint32_t i = 0; i < at_most(r->n_plan, ACCESS_PLAN_MAX); i++)
         n += CANDIDATE_FIXED + text_bound(r->plan[i].provider, ACCESS_TEXT_MAX) +
-             text_bound(r->plan[i].model, ACCESS_TEXT_MAX) + text_bound(r->plan[i].why, ACCESS_TEXT_MAX);
+             text_bound(r->plan[i].model, ACCESS_TEXT_MAX) + text_bound(r->plan[i].why, ACCESS_TEXT_MAX) +
+             text_bound(r->plan[i].route, ACCESS_TEXT_MAX) + text_bound(r->plan[i].state, ACCESS_TEXT_MAX);
     for (uint32_t i = 0; i < at_most(r->n_attempts, ACCESS_ATTEMPTS_MAX); i++)
         n += attempt_bound(&r->attempts[i]);
-    return n + (size_t)at_most(r->n_times, ACCESS_TIMES_MAX) * TIME_BYTES;
+    return n + r->routing.n + (size_t)at_most(r->n_times, ACCESS_TIMES_MAX) * TIME_BYTES;
 }
 
 /* ---- storing ---- */
@@ -362,6 +363,39 @@ INLINE void put_usage(struct line *l, const struct access_usage *u)
         PUT(l, ",\"unpriced\":true");
 }
 
+INLINE void put_terms(struct line *l, const struct access_candidate *c)
+{
+    PUT(l, ",\"terms_p\":{\"cost\":");
+    put_i64(l, c->cost_p);
+    PUT(l, ",\"time\":");
+    put_i64(l, c->time_p);
+    PUT(l, ",\"fail\":");
+    put_i64(l, c->fail_p);
+    PUT(l, ",\"sum\":");
+    put_i64(l, c->sum_p);
+    *l->at++ = '}';
+}
+
+INLINE void put_place(struct line *l, const struct access_candidate *c)
+{
+    if (c->route.n > 0) {
+        PUT_TEXT(l, ",\"route\":", c->route);
+        PUT(l, ",\"rule\":");
+        put_u64(l, c->rule);
+    }
+    if (c->tier > 0) {
+        PUT(l, ",\"tier\":");
+        put_u64(l, c->tier);
+    }
+    PUT_TEXT(l, ",\"state\":", c->state);
+    if (c->last_resort)
+        PUT(l, ",\"last_resort\":true");
+    if (c->has_terms)
+        put_terms(l, c);
+    if (c->excluded)
+        PUT(l, ",\"excluded\":true");
+}
+
 INLINE void put_plan(struct line *l, const struct access_record *r)
 {
     PUT(l, ",\"plan\":[");
@@ -374,11 +408,14 @@ INLINE void put_plan(struct line *l, const struct access_record *r)
         PUT(l, ",\"model\":");
         put_string(l, c->model, ACCESS_TEXT_MAX);
         PUT_TEXT(l, ",\"why\":", c->why);
-        if (c->excluded)
-            PUT(l, ",\"excluded\":true");
+        put_place(l, c);
         *l->at++ = '}';
     }
     *l->at++ = ']';
+    if (r->routing.n > 0) {
+        PUT(l, ",\"routing\":");
+        put(l, r->routing.p, r->routing.n);
+    }
 }
 
 /* Texts that the provider chose are cleaned of keys here, so that no caller can forget it. */

@@ -50,8 +50,13 @@ struct access_usage {
 
 struct access_candidate { /* a place in the plan */
     struct sl_str provider, model;
-    struct sl_str why; /* reason for the place, or for the exclusion */
-    bool excluded;
+    struct sl_str why;   /* reason for the place, or for the exclusion */
+    struct sl_str route; /* whose rule gave it; empty: none */
+    uint32_t rule;       /* number of the rule in it */
+    uint32_t tier;       /* left out when 0 */
+    struct sl_str state; /* of the target as it was seen; empty: up, or not known */
+    bool excluded, last_resort, has_terms;
+    int64_t cost_p, time_p, fail_p, sum_p; /* has_terms: 10^-12 USD, what it was ordered by */
 };
 
 struct access_attempt {
@@ -98,6 +103,7 @@ struct access_record { /* all views are borrowed for the call */
     struct sl_str ended_why;             /* outcome name or stable error code; "ok" */
     const struct access_candidate *plan; /* borrow */
     uint32_t n_plan;
+    struct sl_str routing;                 /* a JSON object: what the plan was made from; empty: left out */
     const struct access_attempt *attempts; /* borrow; oldest first */
     uint32_t n_attempts;
     const struct access_time *times; /* borrow; time in each state */

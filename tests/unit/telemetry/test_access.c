@@ -234,7 +234,20 @@ static void test_random_records(void **state)
         for (size_t i = 0; i < 40; i++)
             many[i] = (struct access_time){"a_state_with_a_long_name", (int64_t)sl_rand_next(&rand)};
         for (size_t i = 0; i < 20; i++) {
-            plan[i] = (struct access_candidate){TEXT(), TEXT(), TEXT(), i % 2};
+            plan[i] = (struct access_candidate){.provider = TEXT(),
+                                                .model = TEXT(),
+                                                .why = TEXT(),
+                                                .excluded = i % 2,
+                                                .route = TEXT(),
+                                                .rule = UINT32_MAX,
+                                                .tier = UINT32_MAX,
+                                                .state = TEXT(),
+                                                .last_resort = true,
+                                                .has_terms = true,
+                                                .cost_p = INT64_MIN,
+                                                .time_p = INT64_MAX,
+                                                .fail_p = INT64_MIN,
+                                                .sum_p = INT64_MIN};
             attempts[i] = (struct access_attempt){.id = {sl_rand_next(&rand), sl_rand_next(&rand)},
                                                   .provider = TEXT(),
                                                   .model = TEXT(),
