@@ -15,6 +15,7 @@ void relay_same_init(struct relay_same *r, const struct dialect *d, unsigned opt
     *r = (struct relay_same){.dialect = d,
                              .hide_usage = (options & RELAY_HIDE_USAGE) != 0,
                              .hold_errors = (options & RELAY_HOLD_ERRORS) != 0,
+                             .array = (options & RELAY_ARRAY) != 0,
                              .arena = a};
     r->memo = SL_ARENA_NEW(a, struct stream_memo);
     sse_scanner_init(&r->sse, 0);
@@ -69,6 +70,32 @@ static void send_cut(struct relay_same *r, const struct sse_piece *piece, struct
     send(r, sl_str_from(raw, at + to));
 }
 
+/* What stands before the next element of a client's array. */
+static struct sl_str array_lead(struct relay_same *r)
+{
+    struct sl_str lead = r->in_array ? SL_STR(",\r\n") : SL_STR("[");
+    r->in_array = true;
+    return lead;
+}
+
+/* The data where they stay until the next feed; raw is where the piece's bytes do. */
+static struct sl_str data_of(struct relay_same *r, const struct sse_piece *piece, struct sl_str raw)
+{
+    bool inside = piece->data.p >= piece->raw.p && piece->data.p + piece->data.n <= piece->raw.p + piece->raw.n;
+    if (!inside) /* of several lines */
+        return sl_arena_str(r->arena, piece->data);
+    return sl_str_of(raw.p + (piece->data.p - piece->raw.p), piece->data.n);
+}
+
+/* An event as the client's framing has it, to be sent later. */
+static struct sl_str kept_event(struct relay_same *r, const struct sse_piece *piece, struct sl_str raw, const char *end)
+{
+    if (!r->array)
+        return sl_arena_str(r->arena, raw);
+    struct sl_str lead = array_lead(r);
+    return sl_arena_printf(r->arena, SL_STR_FMT SL_STR_FMT "%s", SL_STR_ARG(lead), SL_STR_ARG(piece->data), end);
+}
+
 /* Error texts outlive the slice: what is kept of one is bounded by what is worth recording. */
 static void keep_error(struct relay_same *r, const struct answer_error *e)
 {
@@ -121,7 +148,7 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
     if (r->told != NULL)
         told_event(r->told, &e, piece->data);
     if (e.kind == SK_ERROR && r->hold_errors && r->state.error_event.n == 0)
-        r->state.error_event = sl_arena_str(r->arena, raw);
+        r->state.error_event = kept_event(r, piece, raw, "]");
     if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
         r->skip_lf = sl_str_ends(raw, SL_STR("\r"));
         return true;
@@ -129,6 +156,11 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
     r->state.events++;
     /* What we do not understand may be output, too: the client has seen something that we cannot take back. */
     r->state.saw_content |= e.kind == SK_CONTENT || e.kind == SK_FINISH || e.kind == SK_OTHER;
+    if (r->array) {
+        send(r, array_lead(r));
+        send(r, data_of(r, piece, raw));
+        return true;
+    }
     send_cut(r, piece, raw, e.cut_from, r->hide_usage ? e.cut_to : e.cut_from);
     return true;
 }
@@ -215,7 +247,7 @@ static void take_last(struct relay_same *r)
     count(r, &e);
     r->state.saw_done |= e.kind == SK_DONE;
     if (e.kind != SK_USAGE || !r->hide_usage)
-        r->state.terminal = sl_arena_str(r->arena, piece.raw);
+        r->state.terminal = kept_event(r, &piece, piece.raw, "");
 }
 
 bool relay_same_end(struct relay_same *r)
@@ -223,7 +255,10 @@ bool relay_same_end(struct relay_same *r)
     if (!r->over && !r->state.saw_error && sse_rest(&r->sse).n > 0)
         take_last(r);
     r->over = true;
-    return !r->state.saw_error && !r->rest_is_lost && (r->state.saw_done || r->state.saw_finish);
+    bool whole = !r->state.saw_error && !r->rest_is_lost && (r->state.saw_done || r->state.saw_finish);
+    if (whole && r->array)
+        r->state.terminal = sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");
+    return whole;
 }
 
 bool relay_same_complete(const struct relay_same *r)

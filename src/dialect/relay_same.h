@@ -44,6 +44,8 @@ struct relay_same {
     const struct dialect *dialect; /* borrow */
     bool hide_usage;
     bool hold_errors;
+    bool array;               /* the client gets one JSON array */
+    bool in_array;            /* ... which has begun */
     bool skip_lf;             /* a CR LF was cut behind something that was not passed on */
     bool rest_is_lost;        /* relay_same_end could make nothing of an event that was cut */
     bool over;                /* the terminal event or a limit was met: nothing more goes through */
@@ -59,6 +61,7 @@ struct relay_same {
 /* Options that are decided before the first byte. */
 enum relay_option {
     RELAY_HIDE_USAGE = 1 << 0, /* body_pieces.usage_asked */
+    RELAY_ARRAY = 1 << 2,      /* a Gemini client without alt=sse: events become the elements of an array (gemini.md 8.2) */
     RELAY_HOLD_ERRORS = 1 << 1 /* error events are not passed on: the exchange writes its own */
 };
 

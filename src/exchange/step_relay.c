@@ -45,7 +45,8 @@ static void open_relay(struct exchange *x)
         rescue_listen(x);
         return;
     }
-    relay_same_init(&x->relay, x->dialect, RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0),
+    relay_same_init(&x->relay, x->dialect,
+                    RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0) | (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
     relay_same_limit(&x->relay, x->snap->set.event_bytes);
     x->seen = &x->relay.state;
@@ -346,12 +347,12 @@ struct sl_str relay_end_text(const struct exchange *x)
 
 /* ---- towards the client ---- */
 
-/* The frames were taken off: the head is to say so. */
-static void name_events(struct http_headers *h)
+/* The framing is another one than the provider's: the head is to say so. */
+static void name_type(struct http_headers *h, struct sl_str type)
 {
     for (uint32_t i = 0; i < h->n; i++)
         if (h->v[i].id == HN_CONTENT_TYPE)
-            h->v[i].value = SL_STR("text/event-stream; charset=utf-8");
+            h->v[i].value = type;
 }
 
 /* The only place where a provider's answer's head leaves; `committed` flips here and nowhere else. */
@@ -365,7 +366,9 @@ void relay_send_head(struct exchange *x, int64_t content_length)
     else
         provider_response_headers(&x->head->headers, x->a, &r.headers);
     if (x->is_framed)
-        name_events(&r.headers);
+        name_type(&r.headers, SL_STR("text/event-stream; charset=utf-8"));
+    else if (x->translation == NULL && x->is_stream && x->match.stream_array)
+        name_type(&r.headers, SL_STR("application/json; charset=UTF-8"));
     exchange_headers(x, &r.headers);
     x->committed = true;
     x->status_sent = r.status;

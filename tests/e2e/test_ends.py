@@ -96,3 +96,39 @@ def test_a_stream_that_says_done_without_its_line(make):
     up.answer = closing(b"".join(chat_events()) + b"data: [DO")
     answer, _ = ask(g, "chat")
     assert g.record(answer.id)["ended"]["why"] == "ok"  # the finish was there: all of the answer is, too
+
+
+def test_an_array_for_googles_clients(make):
+    """Without alt=sse Google's clients get one array: the elements are the provider's bytes."""
+    up, g = pair(make, "gemini")
+    events = gemini_events()
+    path, body = "/v1beta/models/m:streamGenerateContent", json.dumps(FACES["gemini"][1]).encode()
+    elements = [e.strip().removeprefix(b"data: ") for e in events]
+    for data in (b"".join(events), b"".join(events)[:-2], b"".join(events)[:-4]):
+        up.answer = closing(data)
+        answer = fetch(g.address, "POST", path, body, key=g.key)
+        assert answer.status == 200 and answer.get("content-type").startswith("application/json"), answer
+        assert answer.body == b"[" + b",\r\n".join(elements) + b"]", answer.body
+        assert [c["candidates"][0]["content"]["parts"][0]["text"] for c in answer.json()] == ["Hello", " there"]
+    assert "alt=sse" in up.last().target
+    assert g.record(answer.id)["usage"] == {"input": 9, "output": 3}
+    # byte by byte, with a life sign between
+    up.answer = Answer(head_bytes(200, [("content-type", "text/event-stream"), ("connection", "close")]),
+                       *[bytes([b]) for b in events[0] + b": ping\r\n\r\n" + events[1]], "fin")
+    answer = fetch(g.address, "POST", path, body, key=g.key)
+    assert answer.json() == [json.loads(e) for e in elements]
+
+
+def test_an_array_that_breaks_off(make):
+    """What was begun is closed, with an error as its last element; never without one."""
+    up, g = pair(make, "gemini")
+    path, body = "/v1beta/models/m:streamGenerateContent", json.dumps(FACES["gemini"][1]).encode()
+    events = gemini_events()
+    error = b'data: {"error":{"code":503,"message":"The model is overloaded.","status":"UNAVAILABLE"}}\r\n\r\n'
+    for data in (events[0] + events[1][:-20], events[0] + error):
+        up.answer = Answer(head_bytes(200, [("content-type", "text/event-stream"), ("connection", "close")]) + events[0], 0.3,
+                           data[len(events[0]):], "fin")
+        answer = fetch(g.address, "POST", path, body, key=g.key)
+        value = answer.json()
+        last = value[-1] if isinstance(value, list) else value
+        assert last["error"]["code"] >= 500 and "finishReason" not in answer.body.decode(), answer.body
