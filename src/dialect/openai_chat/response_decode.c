@@ -2,6 +2,7 @@
 #include "dialect/openai_chat/openai_chat.h"
 
 #include "dialect/json_peek.h"
+#include "dialect/openai_chat/chat_codec.h"
 
 enum answer_member {
     AM_MODEL = 0,
@@ -9,17 +10,26 @@ enum answer_member {
     AM_CHOICES,
     AM_DATA,
     AM_ERROR,
+    AM_OBJECT,
+    AM_GROQ,
+    AM_GROQ_ERROR,
     AM_COUNT
 };
 
 static const struct json_watch watches[AM_COUNT] = {
     [AM_MODEL] = {SL_STR_INIT("model"), -1},     [AM_USAGE] = {SL_STR_INIT("usage"), -1},
     [AM_CHOICES] = {SL_STR_INIT("choices"), -1}, [AM_DATA] = {SL_STR_INIT("data"), -1},
-    [AM_ERROR] = {SL_STR_INIT("error"), -1},
+    [AM_ERROR] = {SL_STR_INIT("error"), -1},     [AM_OBJECT] = {SL_STR_INIT("object"), -1},
+    [AM_GROQ] = {SL_STR_INIT("x_groq"), -1},     [AM_GROQ_ERROR] = {SL_STR_INIT("error"), AM_GROQ},
 };
 
-static struct sl_str finish_of(struct sl_str choices);
+static void read_choices(struct sl_str choices, struct answer_facts *out);
 static struct sl_str word_of(struct sl_str value);
+
+static bool is_said(const struct json_member *m)
+{
+    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
+}
 
 void openai_answer_decode(struct sl_str body, struct answer_facts *out)
 {
@@ -33,10 +43,13 @@ void openai_answer_decode(struct sl_str body, struct answer_facts *out)
         out->model = json_inside(body, &at[AM_MODEL]);
     if (at[AM_USAGE].kind == JSON_OBJECT)
         openai_usage_read(json_raw(body, &at[AM_USAGE]), &out->usage);
-    if (at[AM_ERROR].kind != JSON_ABSENT && at[AM_ERROR].kind != JSON_NULL)
-        openai_error_read(json_raw(body, &at[AM_ERROR]), &out->error);
+    const struct json_member *error = is_said(&at[AM_ERROR]) ? &at[AM_ERROR] : &at[AM_GROQ_ERROR];
+    if (is_said(error))
+        openai_error_read(json_raw(body, error), &out->error);
+    else if (at[AM_OBJECT].kind == JSON_STRING && sl_str_eq(json_inside(body, &at[AM_OBJECT]), SL_STR("error")))
+        openai_error_read(body, &out->error);
     if (at[AM_CHOICES].kind == JSON_ARRAY)
-        out->finish = finish_of(json_raw(body, &at[AM_CHOICES]));
+        read_choices(json_raw(body, &at[AM_CHOICES]), out);
     out->content_bytes = at[AM_CHOICES].to - at[AM_CHOICES].from;
 }
 
@@ -81,17 +94,34 @@ void openai_answer_watch_done(const void *watch, struct answer_facts *out)
 
 /* -- Parts ------------------------------------------------------------------------------------------------------------ */
 
-static struct sl_str finish_of(struct sl_str choices)
+/* The first one's reason; and whether any says that it failed, beside its text or as its reason (words.c). */
+static void read_choice(struct json_peek *k, bool first, struct answer_facts *out)
+{
+    struct sl_str value;
+    bool failed = false;
+    while (json_peek_key(k) && json_peek_value(k, &value)) {
+        if (sl_str_eq(k->key, SL_STR("error")) && !json_peek_is_null(value) && (!out->error.found || failed))
+            openai_error_read(value, &out->error);
+        if (!sl_str_eq(k->key, SL_STR("finish_reason")) || value.n < 2 || value.p[0] != '"')
+            continue;
+        value = sl_str_of(value.p + 1, value.n - 2);
+        if (first)
+            out->finish = value;
+        chat_finish_of(value, false, &failed);
+        if (failed && !out->error.found)
+            out->error = (struct answer_error){.found = true, .type = value};
+    }
+}
+
+static void read_choices(struct sl_str choices, struct answer_facts *out)
 {
     struct json_peek items = json_peek_at(choices);
-    if (!json_peek_item(&items) || !json_peek_opens(&items, '{'))
-        return SL_STR_NONE;
-    struct json_peek k = json_peek_enter(&items);
-    struct sl_str value;
-    while (json_peek_key(&k) && json_peek_value(&k, &value))
-        if (sl_str_eq(k.key, SL_STR("finish_reason")) && value.n >= 2 && value.p[0] == '"')
-            return sl_str_of(value.p + 1, value.n - 2);
-    return SL_STR_NONE;
+    for (bool first = true; json_peek_item(&items) && json_peek_opens(&items, '{'); first = false) {
+        struct json_peek k = json_peek_enter(&items);
+        read_choice(&k, first, out);
+        if (!json_peek_leave(&items, &k))
+            return;
+    }
 }
 
 /* A string's inside, a number's digits; anything else says nothing. */

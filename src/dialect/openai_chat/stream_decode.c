@@ -9,6 +9,7 @@
 #include "dialect/openai_chat/openai_chat.h"
 
 #include "dialect/json_peek.h"
+#include "dialect/openai_chat/chat_codec.h"
 
 struct watching {
     struct stream_event *e;
@@ -29,6 +30,9 @@ static bool watch_delta(struct watching *w, struct json_peek *outer);
 static bool watch_output(struct watching *w, struct json_peek *k, enum stream_says says);
 static bool watch_usage(struct watching *w, struct json_peek *k);
 static bool watch_error(struct watching *w, struct json_peek *k);
+static bool watch_finish(struct watching *w, struct json_peek *k);
+static bool watch_groq(struct watching *w, struct json_peek *outer);
+static bool watch_object(struct watching *w, struct json_peek *k);
 static bool watch_filler(struct watching *w, struct json_peek *k);
 static enum stream_kind kind_of(const struct watching *w);
 static uint32_t text_bytes(struct sl_str value);
@@ -94,12 +98,39 @@ static bool watch_chunk(struct watching *w)
             good = watch_usage(w, &k);
         else if (KEY_IS(&k, "error"))
             good = watch_error(w, &k);
+        else if (KEY_IS(&k, "x_groq") && json_peek_opens(&k, '{'))
+            good = watch_groq(w, &k);
+        else if (KEY_IS(&k, "object"))
+            good = watch_object(w, &k);
         else if (KEY_IS(&k, "obfuscation"))
             good = watch_filler(w, &k);
         else
             good = skip(&k);
     }
     return good && k.closed;
+}
+
+/* Groq's own member: an error that ends the stream. */
+static bool watch_groq(struct watching *w, struct json_peek *outer)
+{
+    struct json_peek k = json_peek_enter(outer);
+    bool good = true;
+    while (good && json_peek_key(&k))
+        good = KEY_IS(&k, "error") ? watch_error(w, &k) : skip(&k);
+    return json_peek_leave(outer, &k) && good;
+}
+
+/* Mistral's errors, and those of old vLLM: what is elsewhere inside of "error" stands beside it. */
+static bool watch_object(struct watching *w, struct json_peek *k)
+{
+    struct sl_str value;
+    if (!json_peek_value(k, &value))
+        return false;
+    if (!sl_str_eq(value, SL_STR("\"error\"")))
+        return true;
+    w->error = true;
+    openai_error_read(w->data, &w->e->error);
+    return true;
 }
 
 static bool watch_choices(struct watching *w, struct json_peek *outer)
@@ -112,6 +143,26 @@ static bool watch_choices(struct watching *w, struct json_peek *outer)
         good = json_peek_opens(&k, '{') ? watch_choice(w, &k) : skip(&k);
     }
     return json_peek_leave(outer, &k) && good;
+}
+
+/* Some servers say in the reason that they failed (words.c); an error that says more goes before it. */
+static bool watch_finish(struct watching *w, struct json_peek *k)
+{
+    struct sl_str value;
+    bool failed = false;
+    if (!json_peek_value(k, &value))
+        return false;
+    if (value.n < 2 || value.p[0] != '"')
+        return true;
+    w->e->finish = true;
+    value = sl_str_of(value.p + 1, value.n - 2);
+    if (value.n >= 5 && value.n != 6) /* not "stop", "length": the usual ones */
+        chat_finish_of(value, false, &failed);
+    if (failed && !w->error) {
+        w->error = true;
+        w->e->error = (struct answer_error){.found = true, .type = value};
+    }
+    return true;
 }
 
 static bool watch_choice(struct watching *w, struct json_peek *outer)
@@ -127,8 +178,9 @@ static bool watch_choice(struct watching *w, struct json_peek *outer)
             w->e->says = SAYS_MORE;
             good = skip(&k);
         } else if (KEY_IS(&k, "finish_reason")) {
-            w->e->finish |= json_peek_opens(&k, '"');
-            good = skip(&k);
+            good = watch_finish(w, &k);
+        } else if (KEY_IS(&k, "error")) {
+            good = watch_error(w, &k);
         } else {
             good = skip(&k);
         }
