@@ -536,7 +536,8 @@ static void take_media(struct answer_writing *s, const struct neutral_event *e)
 static void take_finish(struct answer_writing *s, const struct neutral_event *e)
 {
     s->finish = e->finish;
-    if (e->finish == FINISH_CONTENT_FILTER && s->first == NULL) /* all that there is to say */
+    bool explained = sl_str_find(e->text, ' ') > 0;                          /* else it is the provider's one word */
+    if (e->finish == FINISH_CONTENT_FILTER && s->first == NULL && explained) /* all that there is to say */
         take_text(s, e->text, true);
 }
 
