@@ -228,8 +228,9 @@ struct neutral_request {
     struct neutral_message *messages; /* instructions and system prompts are SYSTEM messages in front */
     struct neutral_tool *tools;
     struct neutral_choice choice;
-    bool legacy_functions; /* asked with `functions`: calls are answered in that form */
-    uint64_t max_output;   /* tokens; 0: not said */
+    uint32_t search_options; /* of chat: 1 + the place in tools of what web_search_options asks for; 0: nothing */
+    bool legacy_functions;   /* asked with `functions`: calls are answered in that form */
+    uint64_t max_output;     /* tokens; 0: not said */
     struct sl_str temperature, top_p, top_k, seed, presence_penalty,
         frequency_penalty;      /* raw numbers; empty: not said */
     uint32_t n;                 /* answers; at least 1 */

@@ -49,5 +49,7 @@ struct sl_str term_media(const struct neutral_request *req, enum neutral_part_ki
 
 struct sl_str term_tool(const struct neutral_request *req, unsigned index, struct sl_arena *a)
 {
+    if (req->search_options == index + 1)
+        return SL_STR("web_search_options");
     return sl_arena_printf(a, SL_STR_FMT "[%u]", SL_STR_ARG(term_of(req, TERM_TOOLS)), index);
 }

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "dialect/carrier.h"
 #include "dialect/effort.h"
+#include "dialect/openai_responses/openai_responses.h"
 #include "dialect/terms.h"
 
 #define USER_MAX 256u
@@ -275,6 +276,10 @@ static bool note_rest(struct anthropic_writing *w)
         {!is_zero(req->frequency_penalty), false, TERM_FREQUENCY},
         {req->verbosity.n > 0 && !sl_str_eq(req->verbosity, SL_STR("medium")), false, TERM_VERBOSITY},
         {req->safety_settings.n > 0, false, TERM_SAFETY},
+        {req->metadata.n > 0, false, TERM_METADATA},
+        {req->prompt_cache_key.n > 0, false, TERM_CACHE_KEY},
+        {req->max_tool_calls > 0, false, TERM_MAX_CALLS},
+        {req->store == SAID_YES && req->from != &openai_responses_dialect, false, TERM_STORE}, /* theirs we keep */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].said && anthropic_refuses(w, rows[i].harmful, term(w, rows[i].what), ""))

@@ -100,6 +100,8 @@ void chat_read_search(struct chat_read *r, const struct json_node *v)
         return;
     struct neutral_tool *tool = add_tool(r, NT_WEB_SEARCH, json_raw_of(r->t, v));
     tool->type = SL_STR("web_search_options");
+    for (const struct neutral_tool *t = r->req->tools; t != NULL; t = t->next)
+        r->req->search_options++;
 }
 
 /* -- The choice -------------------------------------------------------------------------------------------------------- */

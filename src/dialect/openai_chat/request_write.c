@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "dialect/effort.h"
+#include "dialect/openai_responses/openai_responses.h"
 
 #define STOPS_OPENAI 4u /* openai.md 6.2 */
 #define KEY_MAX 64u     /* prompt_cache_key, safety_identifier */
@@ -211,7 +212,9 @@ static bool write_ids(struct chat_write *cw)
 static bool write_keeping(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
-    bool own = cw->openai && q->from == &openai_chat_dialect;
+    bool own = cw->openai && q->from == &openai_chat_dialect, ours = q->from == &openai_responses_dialect;
+    if (q->store == SAID_YES && !own && !ours && chat_refuses_term(cw, false, TERM_STORE, ""))
+        return false;
     if (own && q->store != SAID_NOTHING)
         jw_member_bool(&cw->w, SL_STR("store"), q->store == SAID_YES);
     if (q->metadata.n == 0)

@@ -41,10 +41,14 @@ static struct sl_rand chance;
 static unsigned the_case; /* and the formats that it is about, for messages of failures */
 static enum format the_up, the_face;
 
+/* Not by cmocka's own printing, which cuts texts off. */
 #define FAIL_CASE(...)                                                                                                 \
     do {                                                                                                               \
-        print_error("case %u, %s behind %s: ", the_case, formats[the_up].name, formats[the_face].name);                \
-        fail_msg(__VA_ARGS__);                                                                                         \
+        printf("\ncase %u, %s behind %s: ", the_case, formats[the_up].name, formats[the_face].name);                   \
+        printf(__VA_ARGS__);                                                                                           \
+        printf("\n");                                                                                                  \
+        fflush(stdout);                                                                                                \
+        fail();                                                                                                        \
     } while (0)
 
 static inline unsigned below(unsigned n)
@@ -76,6 +80,7 @@ static inline struct translation *translation(enum format face, enum format up, 
                               .up = dialect_find(sl_str_c(formats[up].dialect)),
                               .req = req,
                               .up_model = sl_str_c(formats[up].model),
+                              .platform = up == CHAT ? SL_STR("compatible") : SL_STR_NONE,
                               .a = &arena,
                               .notes = notes,
                               .id = SL_STR("x1"),
@@ -113,6 +118,22 @@ static inline int tear_down(void **state)
     sl_arena_done(&arena);
     sl_arena_cache_done(&arena_cache);
     return 0;
+}
+
+struct pair {
+    enum format up, face;
+};
+static double cpu_of_pairs;
+
+/* A test for each pair, so that all of them tell what they find. */
+static inline void each_pair(struct pair *pairs, struct CMUnitTest *tests, CMUnitTestFunction test)
+{
+    static char names[FORMATS * FORMATS][64];
+    for (unsigned i = 0; i < FORMATS * FORMATS; i++) {
+        pairs[i] = (struct pair){(enum format)(i / FORMATS), (enum format)(i % FORMATS)};
+        snprintf(names[i], sizeof names[i], "%s behind %s", formats[pairs[i].up].name, formats[pairs[i].face].name);
+        tests[i] = (struct CMUnitTest){.name = names[i], .test_func = test, .initial_state = &pairs[i]};
+    }
 }
 
 /* How many cases each pair gets: an argument of the test, for longer runs. */
