@@ -243,8 +243,9 @@ enum step exchange_client_gone(struct exchange *x);
 void exchange_on_body(void *x, struct sl_str bytes, bool last); /* http_app.on_body */
 
 /* step_try.c */
-struct try *try_current(struct exchange *x); /* NULL before the first */
-void try_abandon(struct exchange *x);        /* ends the current try from our side, names its outcome if it has none */
+struct try *try_current(struct exchange *x);           /* NULL before the first */
+void try_note_head(struct exchange *x, struct try *t); /* what the answer's head says for the record */
+void try_abandon(struct exchange *x); /* ends the current try from our side, names its outcome if it has none */
 
 /* What an error inside an answer of 200 means; notes it in the current try. Never OUT_OK. */
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);

@@ -119,6 +119,7 @@ bool rescue_begin(struct exchange *x, enum outcome o)
     if (!x->over)
         attempt_cancel(x->attempt, false, &t->result);
     x->over = true;
+    try_note_head(x, t);
     relay_note_usage(x, t);
     try_close(x, t);
     r->broke = o;

@@ -189,7 +189,7 @@ void try_drop(struct exchange *x)
     sl_arena_done(&x->attempt_arena); /* also of a try that ended while its open record went to the disk */
 }
 
-static void note_head(struct exchange *x, struct try *t)
+void try_note_head(struct exchange *x, struct try *t)
 {
     if (x->head == NULL)
         return;
@@ -266,7 +266,7 @@ enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)
 /* The attempt is over by itself: names the outcome. */
 static void name_outcome(struct exchange *x, struct try *t)
 {
-    note_head(x, t);
+    try_note_head(x, t);
     if (t->result.outcome != OUT_OK)
         t->outcome = t->result.outcome;
     else if (!x->answer_ok)
@@ -305,7 +305,7 @@ void try_abandon(struct exchange *x)
     } else if (t->outcome == OUT_CANCELLED) {
         name_outcome(x, t);
     }
-    note_head(x, t);
+    try_note_head(x, t);
     relay_note_usage(x, t);
 }
 
@@ -427,7 +427,7 @@ static enum step cut_short(struct exchange *x, enum outcome o)
     struct try *t = try_current(x);
     attempt_cancel(x->attempt, false, &t->result);
     x->over = true;
-    note_head(x, t);
+    try_note_head(x, t);
     t->outcome = o != OUT_OK ? o : relay_verdict(x);
     return next_try(x, t);
 }

@@ -28,7 +28,7 @@ def trio():
                       "dead": {**kind, "base_url": f"http://127.0.0.1:{dead}/v1"}, "up": None},
         "models": {"both": {"targets": ["one/a", "two/b"]}, "m": {"targets": ["one/a"]},
                    "dead": {"targets": ["dead/x", "two/b"]}, "only-dead": {"targets": ["dead/x"]}},
-        "resilience": {"retry": {"attempts": 3, "backoff": {"base": "20ms", "cap": "100ms"}, "wait_cap": "2s"},
+        "resilience": {"rescue": "error", "retry": {"attempts": 3, "backoff": {"base": "20ms", "cap": "100ms"}, "wait_cap": "2s"},
                        "deadline": {"first_byte": "1500ms", "answer": "1500ms", "between_bytes": "1500ms", "total": "60s"}}}))
     g.one, g.two = one, two
     yield g

@@ -678,7 +678,7 @@ static struct last_event look_at(struct sl_str data)
 /* The id that the provider gave: "resp_" and what our writers put behind it. */
 static struct sl_str id_of(struct sl_str first)
 {
-    const struct sl_str mark = SL_STR("\"id\":\"resp_");
+    const struct sl_str mark = SL_STR("\"resp_");
     struct sl_str id = SL_STR_NONE;
     for (size_t i = 0; i + mark.n < first.n && id.n == 0; i++)
         if (sl_str_starts(sl_str_from(first, i), mark))
