@@ -6,6 +6,7 @@
 #include "dialect/openai_responses/openai_responses.h"
 #include "exchange/exchange_int.h"
 #include "http/url.h"
+#include "tokens/estimate.h"
 
 #define CONVERSATION_FACTOR 10u /* a conversation may be so many times a response's most */
 #define LISTED_BYTES ((size_t)1 << 30)
@@ -277,6 +278,7 @@ static enum step use_body(struct exchange *x, struct sl_str body)
         return exchange_refuse_with(x, &refusal.error);
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, &hint_error))
         return exchange_refuse_with(x, &hint_error);
+    x->estimate_input = tokens_estimate_input(x->facts.payload_bytes, x->facts.messages);
     exchange_goto(x, XS_PLAN);
     return STEP_GO;
 }

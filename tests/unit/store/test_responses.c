@@ -539,6 +539,30 @@ static void half_a_batch_is_none(void **state)
     assert_int_equal(number(t, "SELECT count(*) FROM response_room"), 0);
 }
 
+static void run_sql(struct world *t, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(t->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* A database as version 1 left it. */
+static void an_older_database_gets_the_tables(void **state)
+{
+    struct world *t = *state;
+    add_key(t, one, (struct sl_id){0, 0});
+    store_close(t->s);
+    run_sql(t,
+            "DROP TABLE responses; DROP TABLE response_contents; DROP TABLE response_items; DROP TABLE response_room;"
+            "DELETE FROM schema_version WHERE version > 1");
+    open_store(t);
+    assert_int_equal(number(t, "SELECT max(version) FROM schema_version"), 2);
+    assert_int_equal(number(t, "SELECT count(*) FROM keys"), 1);
+    assert_int_equal(put(t, "resp_a", one, "{}", 0), RF_OK);
+    expect_body(t, "resp_a", one, "{}");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -558,6 +582,7 @@ int main(void)
         T(what_was_committed_survives_a_kill),
         T(deleted_bytes_are_gone),
         T(half_a_batch_is_none),
+        T(an_older_database_gets_the_tables),
     };
     return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
 }
