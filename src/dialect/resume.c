@@ -194,19 +194,18 @@ static struct neutral_message *text_message(enum neutral_role role, struct sl_st
     return m;
 }
 
-/* Nodes of the list are the client's request's, which others read again: copied. */
-static struct neutral_message *copy_messages(const struct neutral_message *from, struct sl_arena *a,
-                                             struct neutral_message ***out_end)
+/* Nodes of the list are the client's request's, which others read again: copied to *to. Gives where the next one goes. */
+static struct neutral_message **copy_messages(const struct neutral_message *from, struct neutral_message **to,
+                                              struct sl_arena *a)
 {
-    struct neutral_message *first = NULL, **end = &first;
+    *to = NULL;
     for (; from != NULL; from = from->next) {
-        *end = SL_ARENA_NEW(a, struct neutral_message);
-        **end = *from;
-        (*end)->next = NULL;
-        end = &(*end)->next;
+        *to = SL_ARENA_NEW(a, struct neutral_message);
+        **to = *from;
+        (*to)->next = NULL;
+        to = &(*to)->next;
     }
-    *out_end = end;
-    return first;
+    return to;
 }
 
 /* A model that is to think first cannot begin with words that are given. */
@@ -229,12 +228,11 @@ struct neutral_request *resume_request(const struct neutral_request *req, const 
                                        enum resume_how how, struct sl_str told, struct sl_arena *a)
 {
     struct neutral_request *again = SL_ARENA_NEW(a, struct neutral_request);
-    struct neutral_message **end;
     struct sl_str shown = told;
     *again = *req;
     while (shown.n > 0 && is_blank(shown.p[shown.n - 1]))
         shown.n--;
-    again->messages = copy_messages(req->messages, a, &end);
+    struct neutral_message **end = copy_messages(req->messages, &again->messages, a);
     *end = text_message(NR_ASSISTANT, shown.n > 0 ? shown : told, a);
     if (how == RESUME_BY_WORDS || !goes_on_by_itself(req, caps))
         (*end)->next =
