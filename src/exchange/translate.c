@@ -165,26 +165,16 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
 
 /* A conversation that was at another provider before holds what that one's model thought, sealed by this gateway: the format is
  * the same, but this provider would refuse it. So it is read and written anew. (Responses and Gemini take it out of the
- * bytes themselves: request_encode_same.) */
+ * bytes themselves: request_encode_same; Gemini also what Vertex AI does not take.) */
 static bool holds_sealed(const struct exchange *x)
 {
     return (x->dialect->errors == ERRORS_ANTHROPIC || x->dialect->errors == ERRORS_OPENAI) &&
            carrier_is_in(x->body_text);
 }
 
-/* Vertex AI knows no ids of calls (gemini.md 2), and Google's own clients send them: those of the Gemini API, or their own. */
-static bool holds_call_ids(const struct exchange *x, const struct provider *p)
+static bool passes_as_it_is(const struct exchange *x)
 {
-    struct sl_str body = x->body_text;
-    return x->dialect->errors == ERRORS_GEMINI && sl_str_eq(p->kind->platform, SL_STR("vertex")) &&
-           sl_str_find_str(body, SL_STR("\"id\"")) >= 0 &&
-           (sl_str_find_str(body, SL_STR("\"functionCall\"")) >= 0 ||
-            sl_str_find_str(body, SL_STR("\"function_call\"")) >= 0);
-}
-
-static bool passes_as_it_is(const struct exchange *x, const struct provider *p)
-{
-    return !x->op->generates || x->dialect->codec == NULL || (!holds_sealed(x) && !holds_call_ids(x, p));
+    return !x->op->generates || x->dialect->codec == NULL || !holds_sealed(x);
 }
 
 bool translate_request(struct exchange *x, const struct route_candidate *c)
@@ -208,7 +198,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         };
         return false;
     }
-    if (x->up == x->dialect && passes_as_it_is(x, p) && x->rescue == NULL) {
+    if (x->up == x->dialect && passes_as_it_is(x) && x->rescue == NULL) {
         if (!write_same(x, p, c->model))
             return false;
     } else {

@@ -40,6 +40,11 @@ static struct sl_str bare_id(struct sl_str model)
     return last.n > 0 ? last : model;
 }
 
+struct sl_str provider_plain_model(const struct provider *p, struct sl_str model)
+{
+    return sl_str_eq(p->kind->platform, SL_STR("vertex")) ? bare_id(model) : model;
+}
+
 static struct sl_str vertex_base(const struct provider *p, struct sl_arena *a)
 {
     if (p->project.n == 0) /* express mode: a key says whose it is */

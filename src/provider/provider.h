@@ -139,6 +139,9 @@ struct sl_str provider_path(const struct provider *p, struct sl_str operation_pa
 struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
                                   bool stream, struct sl_arena *a);
 
+/* The model's name as price lists have it: on Vertex AI without what stands before the id ("publishers/google/models/gemini-x"). A view. */
+struct sl_str provider_plain_model(const struct provider *p, struct sl_str model);
+
 /* Where the API of a kind begins that has an address for each region; in the arena. Empty: the kind has none, or the region's
  * name is none ([a-z0-9-], not at the ends). Sources: bedrock.md sections 1 and 11.1, gemini.md 1.1. */
 bool provider_region_is(struct sl_str name);

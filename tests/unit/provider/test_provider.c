@@ -313,6 +313,8 @@ static void vertex(void **state)
                 fail_msg("%s: " SL_STR_FMT, rows[i].model, SL_STR_ARG(path));
         }
     }
+    assert_true(sl_str_eq(provider_plain_model(&v, SL_STR("google/gemini-x")), SL_STR("gemini-x")));
+    assert_true(sl_str_eq(provider_plain_model(&provider, SL_STR("google/gemini-x")), SL_STR("google/gemini-x")));
     v.project = SL_STR_NONE; /* express mode */
     assert_true(sl_str_eq(provider_model_path(&v, SL_STR("gemini"), SL_STR("g"), false, false, &arena),
                           SL_STR("/v1/publishers/google/models/g:generateContent")));
