@@ -15,14 +15,14 @@ from .proc import ROOT, clean_environment
 from .wait import LONG, wait_for
 
 # Of the simulator, each on every upstream.
-FAULTS = ("400", "401", "404", "429", "500", "context")
+FAULTS = ("400", "401", "404", "429", "500", "context", "content-policy")
 LONG_MODEL = "sim-long-1500"  # so long that a client has seen much of it when its error comes
 
 
 class Upstream:
     """One column: a provider that the simulator plays, and the model that is asked there."""
 
-    def __init__(self, kind, path, model, native, lacks=(), settings=None, probe=None):
+    def __init__(self, kind, path, model, native=(), lacks=(), settings=None, probe=None):
         self.kind = kind                # the provider's `kind` in the settings
         self.path = path                # behind the simulator's address: base_url
         self.model = model              # as the provider calls it
@@ -46,7 +46,7 @@ UPSTREAMS = {
     "bedrock": Upstream("bedrock", "", "us.anthropic.claude-opus-4-6-v1:0", {"messages"},
                         {"audio", "logprobs", "n", "search", "unasked-cache"}),
     "bedrock-nova": Upstream("bedrock", "", "us.amazon.nova-2-lite-v1:0", (),
-                             {"audio", "logprobs", "n", "search", "unasked-cache"}),
+                             {"audio", "logprobs", "n", "search", "unasked-cache", "lone-calls"}),
 }
 
 

@@ -1,7 +1,8 @@
 """The vendors' SDKs for Python, driven by the cases of test_matrix.py. One class per face; all do the same:
 
 ask(spec): one request. spec: model, text, and of stream, system, image, pdf, audio (base64), schema, stop, n, logprobs, search,
-           think, cache, key, retries (the SDK's own) those that the case wants.
+           think, cache, key, retries (the SDK's own), max (tokens), tools, choice (a tool's name or "none"), history ([role, text]
+           before the text) those that the case wants.
 loop(spec): the same with two tools and then, in a second request, with their results; spec's `second` is the model of the second.
 count(spec), models(name).
 
@@ -22,6 +23,10 @@ from .cases import MAX, SCHEMA, TOOLS, Lacks, failure
 
 def data_url(kind, data):
     return f"data:{kind};base64,{data}"
+
+
+def said(spec):
+    return [{"role": role, "content": text} for role, text in spec.get("history", ())]
 
 
 def plain(value, *without):
@@ -78,6 +83,9 @@ class Chat(Face):
             more["reasoning_effort"] = "low"
         if spec.get("tools"):
             more["tools"] = [{"type": "function", "function": {"name": n, "description": "d", "parameters": SCHEMA}} for n in TOOLS]
+        if "choice" in spec:
+            named = {"type": "function", "function": {"name": spec["choice"]}}
+            more["tool_choice"] = "none" if spec["choice"] == "none" else named
         return more
 
     def content(self, spec):
@@ -91,18 +99,21 @@ class Chat(Face):
         return parts if len(parts) > 1 else spec["text"]
 
     def messages(self, spec):
-        return ([{"role": "system", "content": spec["system"]}] if "system" in spec else []) + \
+        return ([{"role": "system", "content": spec["system"]}] if "system" in spec else []) + said(spec) + \
             [{"role": "user", "content": self.content(spec)}]
 
     def send(self, spec, messages):
-        asked = dict(model=spec["model"], messages=messages, max_completion_tokens=MAX, **self.more(spec))
+        asked = dict(model=spec["model"], messages=messages, max_completion_tokens=spec.get("max", MAX), **self.more(spec))
         chat = self.client(spec).chat.completions
         if not spec.get("stream"):
             return self.read(chat.create(**asked))
         with chat.stream(stream_options={"include_usage": True}, **asked) as s:
-            for _ in s:
-                pass
-            return self.read(s.get_final_completion())
+            try:
+                for _ in s:
+                    pass
+                return self.read(s.get_final_completion())
+            except openai.LengthFinishReasonError as cut:
+                return self.read(cut.completion)
 
     def ask(self, spec):
         return self.send(spec, self.messages(spec))
@@ -135,9 +146,15 @@ class Responses(Chat):
         calls = [[i.call_id, i.name, json.loads(i.arguments)] for i in answer.output if i.type == "function_call"]
         thoughts = [i for i in answer.output if i.type == "reasoning"]
         return {"text": answer.output_text, "texts": [answer.output_text], "calls": calls, "finish": "tool_calls" if calls else
-                {"completed": "stop", "incomplete": "length"}[answer.status], "in": u.input_tokens, "out": u.output_tokens,
+                self.finish(answer), "in": u.input_tokens, "out": u.output_tokens,
                 "cached": u.input_tokens_details.cached_tokens, "thought": "".join(s.text for i in thoughts for s in i.summary),
                 "signed": any(i.encrypted_content for i in thoughts), "message": answer}
+
+    @staticmethod
+    def finish(answer):
+        if answer.status == "incomplete":
+            return "length" if answer.incomplete_details.reason == "max_output_tokens" else "content_filter"
+        return {"completed": "stop"}[answer.status]
 
     def more(self, spec):
         more = {"store": False, "include": []}
@@ -157,6 +174,8 @@ class Responses(Chat):
         if spec.get("tools"):
             tools += [{"type": "function", "name": n, "description": "d", "parameters": SCHEMA, "strict": False} for n in TOOLS]
             more["include"].append("reasoning.encrypted_content")
+        if "choice" in spec:
+            more["tool_choice"] = "none" if spec["choice"] == "none" else {"type": "function", "name": spec["choice"]}
         if "system" in spec:
             more["instructions"] = spec["system"]
         return {**{k: v for k, v in more.items() if v != []}, **({"tools": tools} if tools else {})}
@@ -172,17 +191,19 @@ class Responses(Chat):
         return parts if len(parts) > 1 else spec["text"]
 
     def messages(self, spec):
-        return [{"role": "user", "content": self.content(spec)}]
+        return said(spec) + [{"role": "user", "content": self.content(spec)}]
 
     def send(self, spec, items):
-        asked = dict(model=spec["model"], input=items, max_output_tokens=MAX, **self.more(spec))
+        asked = dict(model=spec["model"], input=items, max_output_tokens=spec.get("max", MAX), **self.more(spec))
         responses = self.client(spec).responses
         if not spec.get("stream"):
             answer = responses.create(**asked)
         else:
             with responses.stream(**asked) as s:
                 for event in s:
-                    if event.type == "response.failed":  # the SDK leaves it to its caller to look at it
+                    if event.type == "response.incomplete":  # this and the next the SDK leaves to its caller
+                        return self.read(event.response)
+                    if event.type == "response.failed":
                         e = event.response.error
                         return {"error": {"kinds": ["failed"], "status": None, "message": e.message, "code": e.code, "request_id": None}}
                 answer = s.get_final_response()
@@ -220,7 +241,7 @@ class Messages(Face):
                 "signed": any(b.type == "thinking" and b.signature or b.type == "redacted_thinking" for b in m.content), "message": m}
 
     def more(self, spec):
-        more = {"max_tokens": MAX}
+        more = {"max_tokens": spec.get("max", MAX)}
         tools = []
         if "n" in spec or spec.get("logprobs"):
             raise Lacks("n, logprobs")
@@ -234,6 +255,8 @@ class Messages(Face):
             more["thinking"] = {"type": "adaptive", "display": "summarized"}
         if spec.get("tools"):
             tools += [{"name": n, "description": "d", "input_schema": SCHEMA} for n in TOOLS]
+        if "choice" in spec:
+            more["tool_choice"] = {"type": "none"} if spec["choice"] == "none" else {"type": "tool", "name": spec["choice"]}
         if "system" in spec:
             more["system"] = spec["system"]
             if spec.get("cache"):
@@ -248,7 +271,7 @@ class Messages(Face):
             parts.append({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": spec["pdf"]}})
         if "audio" in spec:
             raise Lacks("audio")
-        return [{"role": "user", "content": parts if len(parts) > 1 else spec["text"]}]
+        return said(spec) + [{"role": "user", "content": parts if len(parts) > 1 else spec["text"]}]
 
     def send(self, spec, messages):
         asked = dict(model=spec["model"], messages=messages, **self.more(spec))
@@ -300,6 +323,8 @@ class Gemini(Face):
 
     def read(self, answers):
         parts, finish = [], None
+        if any(a.prompt_feedback and a.prompt_feedback.block_reason for a in answers):
+            return {"text": "", "finish": "content_filter"}
         for a in answers:
             candidate = a.candidates[0]
             parts += (candidate.content.parts or []) if candidate.content else []
@@ -312,7 +337,7 @@ class Gemini(Face):
                 texts[c.index or 0] = texts.get(c.index or 0, "") + "".join(
                     p.text or "" for p in (c.content and c.content.parts) or [] if not p.thought)
         return {"text": texts.get(0, ""), "texts": list(texts.values()), "calls": calls,
-                "finish": "tool_calls" if calls else {"STOP": "stop", "MAX_TOKENS": "length"}[finish.value],
+                "finish": "tool_calls" if calls else {"STOP": "stop", "MAX_TOKENS": "length"}.get(finish.value, "content_filter"),
                 "in": u.prompt_token_count, "out": (u.candidates_token_count or 0) + (u.thoughts_token_count or 0),
                 "cached": u.cached_content_token_count or 0, "thought": "".join(p.text or "" for p in parts if p.thought),
                 "signed": any(p.thought_signature for p in parts), "message": parts}
@@ -334,9 +359,12 @@ class Gemini(Face):
         if spec.get("tools"):
             tools.append(types.Tool(function_declarations=[
                 types.FunctionDeclaration(name=n, description="d", parameters_json_schema=SCHEMA) for n in TOOLS]))
+        if "choice" in spec:
+            mode = {"mode": "NONE"} if spec["choice"] == "none" else {"mode": "ANY", "allowed_function_names": [spec["choice"]]}
+            more["tool_config"] = types.ToolConfig(function_calling_config=types.FunctionCallingConfig(**mode))
         if "system" in spec:
             more["system_instruction"] = spec["system"]
-        return types.GenerateContentConfig(max_output_tokens=MAX, **more, **({"tools": tools} if tools else {}),
+        return types.GenerateContentConfig(max_output_tokens=spec.get("max", MAX), **more, **({"tools": tools} if tools else {}),
                                            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True))
 
     def contents(self, spec):
@@ -344,7 +372,9 @@ class Gemini(Face):
         for name, kind in (("image", "image/png"), ("pdf", "application/pdf"), ("audio", "audio/wav")):
             if name in spec:
                 parts.append(types.Part(inline_data=types.Blob(data=base64.b64decode(spec[name]), mime_type=kind)))
-        return [types.Content(role="user", parts=parts)]
+        before = [types.Content(role={"assistant": "model"}.get(role, role), parts=[types.Part(text=text)])
+                  for role, text in spec.get("history", ())]
+        return before + [types.Content(role="user", parts=parts)]
 
     def send(self, spec, contents):
         asked = dict(model=spec["model"], contents=contents, config=self.config(spec))

@@ -6,6 +6,7 @@ import OpenAI from 'openai-7';
 
 const [url, key] = process.argv.slice(2);
 const changed = (spec) => ({ maxRetries: spec.retries ?? 0, ...(spec.key ? { apiKey: spec.key } : {}) });
+const said = (spec) => (spec.history ?? []).map(([role, content]) => ({ role, content }));
 const text = (content) => content.filter((b) => b.type === 'text').map((b) => b.text).join('');
 
 // What the SDK does not know it does not join, either: of each such member it keeps the last piece alone.
@@ -49,6 +50,8 @@ class Chat {
     if (spec.think) more.reasoning_effort = 'low';
     if (spec.tools)
       more.tools = TOOLS.map((name) => ({ type: 'function', function: { name, description: 'd', parameters: SCHEMA } }));
+    if (spec.choice)
+      more.tool_choice = spec.choice === 'none' ? 'none' : { type: 'function', function: { name: spec.choice } };
     return more;
   }
 
@@ -59,11 +62,11 @@ class Chat {
       parts.push({ type: 'file', file: { filename: 'a.pdf', file_data: dataUrl('application/pdf', spec.pdf) } });
     if (spec.audio) parts.push({ type: 'input_audio', input_audio: { data: spec.audio, format: 'wav' } });
     const user = { role: 'user', content: parts.length > 1 ? parts : spec.text };
-    return spec.system ? [{ role: 'system', content: spec.system }, user] : [user];
+    return [...(spec.system ? [{ role: 'system', content: spec.system }] : []), ...said(spec), user];
   }
 
   async send(spec, messages) {
-    const asked = { model: spec.model, messages, max_completion_tokens: MAX, ...this.more(spec) };
+    const asked = { model: spec.model, messages, max_completion_tokens: spec.max ?? MAX, ...this.more(spec) };
     const chat = this.c.withOptions(changed(spec)).chat.completions;
     if (!spec.stream) return this.read(await chat.create(asked));
     const stream = chat.stream({ ...asked, stream_options: { include_usage: true } });
@@ -108,7 +111,8 @@ class Responses extends Chat {
     const thoughts = answer.output.filter((i) => i.type === 'reasoning');
     return {
       text: answer.output_text, texts: [answer.output_text], calls,
-      finish: calls.length ? 'tool_calls' : { completed: 'stop', incomplete: 'length' }[answer.status],
+      finish: calls.length ? 'tool_calls' :
+        { completed: 'stop', max_output_tokens: 'length' }[answer.incomplete_details?.reason ?? answer.status] ?? 'content_filter',
       in: u.input_tokens, out: u.output_tokens, cached: u.input_tokens_details.cached_tokens,
       thought: thoughts.flatMap((i) => i.summary).map((s) => s.text).join(''),
       signed: thoughts.some((i) => i.encrypted_content), message: answer,
@@ -126,6 +130,7 @@ class Responses extends Chat {
     if (spec.think || spec.tools) more.include = ['reasoning.encrypted_content'];
     if (spec.tools)
       for (const name of TOOLS) tools.push({ type: 'function', name, description: 'd', parameters: SCHEMA, strict: false });
+    if (spec.choice) more.tool_choice = spec.choice === 'none' ? 'none' : { type: 'function', name: spec.choice };
     if (spec.system) more.instructions = spec.system;
     return tools.length ? { ...more, tools } : more;
   }
@@ -137,11 +142,11 @@ class Responses extends Chat {
     if (spec.pdf)
       parts.push({ type: 'input_file', filename: 'a.pdf', file_data: dataUrl('application/pdf', spec.pdf) });
     if (spec.audio) throw new Lacks('audio');
-    return [{ role: 'user', content: parts.length > 1 ? parts : spec.text }];
+    return [...said(spec), { role: 'user', content: parts.length > 1 ? parts : spec.text }];
   }
 
   async send(spec, input) {
-    const asked = { model: spec.model, input, max_output_tokens: MAX, ...this.more(spec) };
+    const asked = { model: spec.model, input, max_output_tokens: spec.max ?? MAX, ...this.more(spec) };
     const responses = this.c.withOptions(changed(spec)).responses;
     if (!spec.stream) return this.read(await responses.create(asked));
     const stream = responses.stream(asked);
@@ -188,7 +193,7 @@ class Messages {
   }
 
   more(spec) {
-    const more = { max_tokens: MAX };
+    const more = { max_tokens: spec.max ?? MAX };
     const tools = [];
     if (spec.n || spec.logprobs) throw new Lacks('n, logprobs');
     if (spec.schema) more.output_config = { format: { type: 'json_schema', schema: SCHEMA } };
@@ -196,6 +201,7 @@ class Messages {
     if (spec.search) tools.push({ type: 'web_search_20250305', name: 'web_search' });
     if (spec.think) more.thinking = { type: 'adaptive', display: 'summarized' };
     if (spec.tools) for (const name of TOOLS) tools.push({ name, description: 'd', input_schema: SCHEMA });
+    if (spec.choice) more.tool_choice = spec.choice === 'none' ? { type: 'none' } : { type: 'tool', name: spec.choice };
     if (spec.system)
       more.system = spec.cache ? [{ type: 'text', text: spec.system, cache_control: { type: 'ephemeral' } }] : spec.system;
     return tools.length ? { ...more, tools } : more;
@@ -208,7 +214,7 @@ class Messages {
     if (spec.pdf)
       parts.push({ type: 'document', source: { type: 'base64', media_type: 'application/pdf', data: spec.pdf } });
     if (spec.audio) throw new Lacks('audio');
-    return [{ role: 'user', content: parts.length > 1 ? parts : spec.text }];
+    return [...said(spec), { role: 'user', content: parts.length > 1 ? parts : spec.text }];
   }
 
   async send(spec, messages) {
@@ -256,6 +262,7 @@ class Gemini {
   }
 
   read(answers) {
+    if (answers.some((a) => a.promptFeedback?.blockReason)) return { text: '', finish: 'content_filter' };
     const parts = answers.flatMap((a) => a.candidates?.[0]?.content?.parts ?? []);
     const finish = answers.map((a) => a.candidates?.[0]?.finishReason).filter(Boolean).at(-1);
     const u = answers.map((a) => a.usageMetadata).filter(Boolean).at(-1);
@@ -266,7 +273,7 @@ class Gemini {
       texts[c.index ?? 0] = (texts[c.index ?? 0] ?? '') +
         (c.content?.parts ?? []).filter((p) => !p.thought).map((p) => p.text ?? '').join('');
     return {
-      text: texts[0] ?? '', texts, calls, finish: calls.length ? 'tool_calls' : { STOP: 'stop', MAX_TOKENS: 'length' }[finish],
+      text: texts[0] ?? '', texts, calls, finish: calls.length ? 'tool_calls' : { STOP: 'stop', MAX_TOKENS: 'length' }[finish] ?? 'content_filter',
       in: u.promptTokenCount, out: (u.candidatesTokenCount ?? 0) + (u.thoughtsTokenCount ?? 0),
       cached: u.cachedContentTokenCount ?? 0, thought: parts.filter((p) => p.thought).map((p) => p.text ?? '').join(''),
       signed: parts.some((p) => p.thoughtSignature), message: parts,
@@ -274,7 +281,7 @@ class Gemini {
   }
 
   config(spec) {
-    const config = { maxOutputTokens: MAX };
+    const config = { maxOutputTokens: spec.max ?? MAX };
     const tools = [];
     if (spec.schema) Object.assign(config, { responseMimeType: 'application/json', responseJsonSchema: SCHEMA });
     if (spec.stop) config.stopSequences = [spec.stop];
@@ -284,6 +291,10 @@ class Gemini {
     if (spec.think) config.thinkingConfig = { includeThoughts: true, thinkingBudget: 1024 };
     if (spec.tools)
       tools.push({ functionDeclarations: TOOLS.map((name) => ({ name, description: 'd', parametersJsonSchema: SCHEMA })) });
+    if (spec.choice) {
+      const wanted = spec.choice === 'none' ? { mode: 'NONE' } : { mode: 'ANY', allowedFunctionNames: [spec.choice] };
+      config.toolConfig = { functionCallingConfig: wanted };
+    }
     if (spec.system) config.systemInstruction = spec.system;
     return tools.length ? { ...config, tools } : config;
   }
@@ -292,7 +303,9 @@ class Gemini {
     const parts = [{ text: spec.text }];
     for (const [name, mimeType] of [['image', 'image/png'], ['pdf', 'application/pdf'], ['audio', 'audio/wav']])
       if (spec[name]) parts.push({ inlineData: { data: spec[name], mimeType } });
-    return [{ role: 'user', parts }];
+    const before = (spec.history ?? []).map(([role, words]) =>
+      ({ role: role === 'assistant' ? 'model' : role, parts: [{ text: words }] }));
+    return [...before, { role: 'user', parts }];
   }
 
   async send(spec, contents) {
