@@ -281,3 +281,66 @@ bool relay_translate_answer(struct translation *t, struct sl_str body, bool stre
         t->face->codec->answer_write(t, answer, out);
     return !out->over;
 }
+
+struct joining {
+    struct answer_taps taps;
+    unsigned choice;
+    struct token_counts *usage; /* of the body that is read */
+};
+
+static void join(void *owner, const struct neutral_event *e)
+{
+    struct joining *j = owner;
+    struct neutral_event mine = *e;
+    if (e->usage.found)
+        *j->usage = e->usage;
+    if (e->choice > 0 || e->kind == NE_USAGE || (e->kind == NE_START && j->choice > 0))
+        return;
+    mine.choice = j->choice;
+    tap(&j->taps, &mine);
+}
+
+static void add_counts(struct token_counts *to, const struct token_counts *c)
+{
+    to->found = to->found || c->found;
+    to->estimated = to->estimated || c->estimated;
+    to->prompt += c->prompt;
+    to->completion += c->completion;
+    to->total += c->total;
+    to->cached += c->cached;
+    to->cache_write += c->cache_write;
+    to->cache_write_1h += c->cache_write_1h;
+    to->audio_prompt += c->audio_prompt;
+    to->image_prompt += c->image_prompt;
+    to->reasoning += c->reasoning;
+    to->audio_completion += c->audio_completion;
+    to->image_completion += c->image_completion;
+}
+
+bool relay_translate_answers(struct translation *t, const struct sl_str *bodies, unsigned n, bool stream,
+                             struct sl_buf *out, struct relay_state *out_state)
+{
+    struct neutral_collector *c = neutral_collector_new(t->a);
+    struct token_counts sum = {.found = false};
+    *out_state = (struct relay_state){.events = 0};
+    for (unsigned i = 0; i < n; i++) {
+        struct relay_state one = {.events = 0};
+        struct joining j = {
+            .taps = {.state = &one, .a = t->a, .to = neutral_collector_sink(c)}, .choice = i, .usage = &one.usage};
+        const struct neutral_sink sink = {.put = join, .owner = &j};
+        if (!t->up->codec->answer_read(t, bodies[i], &sink) || one.saw_error)
+            return false;
+        if (t->estimate_output != NULL && is_unreported(&one))
+            one.usage = estimate(t, &one).usage;
+        add_counts(&sum, &one.usage);
+    }
+    const struct neutral_event usage = {.kind = NE_USAGE, .usage = sum};
+    const struct neutral_sink to = neutral_collector_sink(c);
+    neutral_put(&to, &usage);
+    const struct neutral_answer *answer = neutral_collected(c);
+    if (stream)
+        write_as_stream(t, answer, out);
+    else
+        t->face->codec->answer_write(t, answer, out);
+    return !out->over;
+}

@@ -162,6 +162,7 @@ struct exchange {
     struct error_facts refused;       /* why a candidate cannot take the request */
     struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
     struct exchange_media *media;     /* what is fetched for it by URL; NULL: nothing was; media.c */
+    struct exchange_fan *fan;         /* several answers, one after the other; NULL: not so; fan.c */
     bool without_reasoning;           /* a provider did not believe a signature: reasoning.c */
     struct sl_str dropped;            /* what the translation could not say */
     const struct http_response *head; /* borrow (of attempt); NULL until it came */
@@ -302,6 +303,21 @@ enum patience {
 };
 void patience_set(struct exchange *x);               /* x->soft_due_ns, before a wait of TRY or RELAY */
 enum patience patience_of(const struct exchange *x); /* what is due now */
+/* fan.c: several answers from a target that gives one */
+void fan_prepare(struct exchange *x); /* x->neutral says what this candidate is to be asked */
+/* The candidate cannot be asked for n answers, and the settings allow to ask it n times: the request is changed, write it again. */
+bool fan_begin(struct exchange *x, const struct translation *t, bool written);
+bool fan_is_on(const struct exchange *x);        /* for the present candidate */
+unsigned fan_answered(const struct exchange *x); /* attempts of this candidate that gave one of the answers */
+/* One more whole answer; *out has all of them when it is the last. False: it breaks its format, as relay_translate_answer. */
+bool fan_answer(struct exchange *x, struct sl_str body, struct sl_buf *out);
+bool fan_wants_more(const struct exchange *x);
+/* What the provider is asked for, whatever the client gets. */
+static inline bool exchange_asks_stream(const struct exchange *x)
+{
+    return x->facts.stream && !fan_is_on(x);
+}
+
 /* reasoning.c */
 /* A refusal that one more try at the same target without earlier reasoning may heal: says so in t, and the request is without it. */
 bool reasoning_again(struct exchange *x, struct try *t);

@@ -25,7 +25,7 @@ static int64_t after(int64_t from_ns, int64_t wait_ns)
 static int64_t output_due(const struct exchange *x)
 {
     struct try *t = x->tries[x->n_tries - 1];
-    if (!x->facts.stream || x->over || !others_left(x) || (x->head != NULL && !x->is_stream))
+    if (!exchange_asks_stream(x) || x->over || !others_left(x) || (x->head != NULL && !x->is_stream))
         return SL_NEVER;
     if (x->committed && x->state == XS_RELAY && (x->rescue != NULL || !x->told_on || x->told.barred))
         return SL_NEVER; /* nobody can go on with it: it has the rest of the time */

@@ -35,6 +35,10 @@ const struct cfg_section exchange_settings_section = {
          .text =
              "What happens to a member of a request that the provider's format or model has no word for. Only where "
              "client and provider speak different formats; else requests pass as they are."},
+        {"fan_out", CFG_INT_AT(struct exchange_settings, fan_out), .preset = "1", .min = 1, .max = 8,
+         .text =
+             "A request for several answers (`n`) is sent so many times, one after the other, where the provider's format gives "
+             "one answer only. Each time is paid, prompt included, so that it is refused unless this says more than 1."},
         CFG_END}};
 
 /* Compared byte by byte with what a URL says, which is made lower case. */

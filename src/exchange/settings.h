@@ -16,6 +16,7 @@ struct exchange_settings {
     uint32_t client_queue_bytes; /* waiting for a slow client before the provider is held */
     uint32_t sse_event_bytes;    /* largest single event */
     enum unsupported_setting on_unsupported;
+    uint32_t fan_out;
 };
 
 struct media_settings { /* docs/internals/media.md */

@@ -46,7 +46,8 @@ static void open_relay(struct exchange *x)
         return;
     }
     relay_same_init(&x->relay, x->dialect,
-                    RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0) | (x->match.stream_array ? RELAY_ARRAY : 0),
+                    RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0) |
+                        (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
     relay_same_limit(&x->relay, x->snap->set.event_bytes);
     x->seen = &x->relay.state;
@@ -267,7 +268,9 @@ static enum outcome verdict_foreign(struct exchange *x)
     struct sl_buf out;
     sl_buf_init(&out, FOREIGN_ANSWER_BYTES);
     x->seen = &x->answer_seen;
-    bool ok = relay_translate_answer(x->translation, sl_chunks_flat(&x->held), x->facts.stream, &out, &x->answer_seen);
+    struct sl_str body = sl_chunks_flat(&x->held);
+    bool ok = fan_is_on(x) ? fan_answer(x, body, &out)
+                           : relay_translate_answer(x->translation, body, x->facts.stream, &out, &x->answer_seen);
     if (ok) {
         sl_chunks_clear(&x->held);
         SL_CHECK(sl_chunks_add(&x->held, out.p, out.n) == SL_OK);

@@ -30,7 +30,7 @@ static struct try *new_try(struct exchange *x)
         .price = t->price,
         .input_tokens = x->estimate_input,
         .max_output = x->facts.max_output,
-        .answers = x->facts.n,
+        .answers = fan_is_on(x) ? 1 : x->facts.n,
         .no_output = x->match.op == OP_EMBEDDINGS,
     });
     x->tries[x->n_tries++] = t;
@@ -57,11 +57,11 @@ static void start_attempt(struct exchange *x, struct try *t)
         .foreign = x->translation != NULL,
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
-    struct sl_str path =
-        provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts, x->facts.stream, a);
+    struct sl_str path = provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts,
+                                             exchange_asks_stream(x), a);
     if (path.n == 0)
         path = provider_path(&t->at->provider,
-                             dialect_upstream_path(x->up, x->match.op, t->candidate->model, x->facts.stream, a),
+                             dialect_upstream_path(x->up, x->match.op, t->candidate->model, exchange_asks_stream(x), a),
                              t->candidate->model, a);
     provider_sign(&t->at->provider,
                   &(struct provider_signing){
@@ -86,7 +86,7 @@ static void start_attempt(struct exchange *x, struct try *t)
     if (x->op->stored)
         stored_request(x, &t->at->provider, t->candidate->model, r);
     r->deadlines.total_due_ns = x->total_due_ns;
-    if (!x->facts.stream)
+    if (!exchange_asks_stream(x))
         r->deadlines.first_byte_ns = x->snap->set.answer_ns;
     x->attempt = attempt_start(x->env->upstream, a, r, &exchange_attempt_owner, x);
     tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, 1);
@@ -387,7 +387,7 @@ static enum step next_try(struct exchange *x, struct try *t)
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here,
-        .tries_total = x->n_tries,
+        .tries_total = x->n_tries - fan_answered(x),
         .now_ns = sl_loop_now(x->env->loop),
         .total_due_ns = x->total_due_ns,
         .committed = x->committed,
@@ -415,6 +415,14 @@ static enum step attempt_is_over(struct exchange *x)
     name_outcome(x, t);
     if (t->outcome != OUT_OK)
         return next_try(x, t);
+    if (fan_wants_more(x)) {
+        t->why = "one of several answers";
+        relay_note_usage(x, t);
+        try_close(x, t);
+        try_drop(x);
+        exchange_goto(x, XS_TRY);
+        return STEP_GO;
+    }
     exchange_ends(x, ACCESS_PROVIDER, SL_STR("ok"));
     x->final_kind = FINAL_ANSWER; /* the whole answer is here: SETTLE gives it to the client in one piece */
     x->final_text = relay_end_text(x);

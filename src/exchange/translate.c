@@ -204,10 +204,16 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     } else {
         if (!translate_read(x))
             return false;
+        fan_prepare(x);
         struct translation *t = new_translation(x, x->up, p, c->model, &x->attempt_arena);
         stored_hide(x);
         (void)rescue_asks(x, t);
-        if (!write_foreign(x, t, &x->pieces))
+        bool written = write_foreign(x, t, &x->pieces);
+        if (fan_begin(x, t, written)) {
+            t = new_translation(x, x->up, p, c->model, &x->attempt_arena);
+            written = write_foreign(x, t, &x->pieces);
+        }
+        if (!written)
             return false;
         if (t->wishes != NULL && t->wishes->n > 0) {
             media_ask(x, t->wishes);

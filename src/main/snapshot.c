@@ -325,6 +325,7 @@ static void fill_plain(struct full_snapshot *f)
         .decoded_body_bytes = s->listen.limits.decoded_body_bytes,
         .answer_bytes = s->upstream.answer_bytes,
         .event_bytes = s->relay.sse_event_bytes,
+        .fan_out = s->relay.fan_out,
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
