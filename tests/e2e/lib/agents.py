@@ -6,11 +6,13 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import time
+import zlib
 
 from . import proc
-from .tap import Tap
+from .tap import Nowhere, Tap
 
 HERE = proc.ROOT / "tests/e2e/agents"
 PAGE = proc.ROOT / "docs/reference/clients.md"
@@ -31,6 +33,17 @@ UPSTREAMS = {  # kind, behind the simulator's address, model, format in the simu
 }
 SECONDS = 240 * proc.PATIENCE  # an agent that is stuck; they need 1 to 6 s, and 20 on a busy machine
 
+def png(pixels):
+    """A grey square."""
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    rows = zlib.compress(b"".join(b"\0" + b"\x80" * pixels for _ in range(pixels)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", pixels, pixels, 8, 0, 0, 0, 0)) + chunk(b"IDAT", rows) + chunk(
+        b"IEND", b"")
+
+
+DOT = png(64)
 Guide = collections.namedtuple("Guide", "version files script")
 
 
@@ -72,7 +85,9 @@ class Run:
         self.agent, self.upstream, self.home, self.work = agent, upstream, directory / "home", directory / "work"
         self.work.mkdir(parents=True)
         (self.work / "greeting.txt").write_text("hello old world\n")
+        (self.work / "dot.png").write_bytes(DOT)
         kind, path, up_model, self.format = UPSTREAMS[upstream]
+        self.elsewhere = Nowhere()
         sim = gateway = up_tap = tap = None
         try:
             sim = proc.Sim()
@@ -89,7 +104,7 @@ class Run:
             self.records = gateway.wait_records(len(self.exchanges)) if self.exchanges else []
             self.served = sim.count()
         finally:
-            for thing in (tap, up_tap):
+            for thing in (tap, up_tap, self.elsewhere):
                 if thing is not None:
                     thing.close()
             for process in (gateway, sim):
@@ -115,13 +130,12 @@ class Run:
         self.home.mkdir(exist_ok=True)
         env = {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": str(self.home), "TMPDIR": str(directory), "LANG": "C.UTF-8",
                "TERM": "xterm-256color", "SLUICE_KEY": self.key, "TASK": task(self.agent, *turns(self.work)),
-               # nobody but the gateway is to be asked; where an agent tries, it fails at once
-               "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost", **more}
+               "HTTPS_PROXY": self.elsewhere.url, "HTTP_PROXY": self.elsewhere.url, "NO_PROXY": "127.0.0.1,localhost", **more}
         began = time.monotonic()
         self.done = subprocess.run(["sh", "-euc", fill(how.script)], cwd=self.work, env=env, stdin=subprocess.DEVNULL,
                                    capture_output=True, text=True, timeout=SECONDS)
         self.seconds = time.monotonic() - began
-        self.files = {p.name: p.read_text() for p in self.work.iterdir() if p.is_file()}
+        self.files = {p.name: p.read_text(errors="replace") for p in self.work.iterdir() if p.is_file()}
 
     def __str__(self):
         asked = "\n".join(f"{x.method} {x.target} {x.status} {x.answer[:300] if x.status != 200 else ''}" for x in self.exchanges)

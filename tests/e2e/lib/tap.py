@@ -26,6 +26,36 @@ class Replay:
         pass
 
 
+class Nowhere:
+    """A proxy that leads nowhere and keeps what it was asked for."""
+
+    def __init__(self):
+        self.asked = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._refuse, args=(client,), daemon=True).start()
+
+    def _refuse(self, client):
+        with client:
+            try:
+                client.settimeout(30)
+                self.asked.append(client.recv(1 << 16).split(b"\r\n")[0].decode("latin-1"))
+                client.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            except OSError:
+                pass
+
+    def close(self):
+        self._listener.close()
+
+
 class Tap:
     def __init__(self, address):
         self.target = address
