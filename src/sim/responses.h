@@ -16,6 +16,8 @@ struct responses_kept { /* for previous_response_id, and to be asked for */
     uint32_t tokens;                    /* of the conversation so far */
     struct sl_str calls[SIM_TOOLS_MAX]; /* ids of calls that wait for results: views of body */
     unsigned n_calls;
+    bool background;
+    bool runs; /* as far as one knows who asks for the first time: openai.md 7.7 */
 };
 
 struct responses_store;
@@ -26,7 +28,7 @@ struct responses_more {
     struct sl_str instructions, metadata, previous, effort, summary, format, verbosity, choice, tools, temperature,
         top_p, most, parallel, user, cache_key;
     struct sl_str items; /* the input as a list */
-    bool store, single;
+    bool store, single, background;
     struct sl_str order; /* of the user, for what comes next */
     unsigned rounds;
 };

@@ -829,8 +829,7 @@ static bool read_small(struct reader *r, yyjson_val *root)
     if (is_there(instructions) && !yyjson_is_str(instructions))
         return sim_openai_no(r->c, "invalid_type", "instructions",
                              "Invalid type for 'instructions': expected a string.");
-    if (yyjson_get_bool(yyjson_obj_get(root, "background")))
-        return sim_openai_no(r->c, "unsupported_parameter", "background", "The simulator has no background mode.");
+    r->more->background = yyjson_get_bool(yyjson_obj_get(root, "background"));
     if (!is_there(instructions))
         return true;
     sim_ask_message(r->a, ROLE_SYSTEM);

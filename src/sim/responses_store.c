@@ -59,6 +59,8 @@ void responses_keep(struct sim_call *c, struct sl_str body)
     sl_buf_adds(&k->body, body);
     sl_buf_adds(&k->items, m->items);
     sl_buf_adds(&k->order, m->order);
+    k->background = m->background;
+    k->runs = m->background && !c->stream;
     k->rounds = m->rounds;
     k->tokens = c->prompt + c->tokens;
     for (unsigned i = 0; i < c->n_tools; i++) {
@@ -99,6 +101,62 @@ static bool refuse_unknown(struct sim_call *c, struct sl_str id)
     return true;
 }
 
+/* The body with another status. */
+static void set_status(struct responses_kept *k, struct sl_str status, struct sl_buf *out)
+{
+    struct sl_str rest = sl_buf_str(&k->body), name = SL_STR("\"status\":\"");
+    ptrdiff_t at = sl_str_find_str(rest, name);
+    if (at < 0)
+        return;
+    sl_buf_adds(out, sl_str_head(rest, (size_t)at + name.n));
+    rest = sl_str_from(rest, (size_t)at + name.n);
+    sl_str_cut(&rest, '"');
+    sl_buf_adds(out, status);
+    sl_buf_addc(out, '"');
+    sl_buf_adds(out, rest);
+}
+
+static void answer_get(struct sim_call *c, struct responses_kept *k)
+{
+    struct sl_buf b;
+    sl_buf_init(&b, SIM_ANSWER_MAX);
+    if (sl_str_find_str(c->r->query, SL_STR("stream=true")) >= 0 && k->background) {
+        sl_buf_adds(&b,
+                    SL_STR("event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":9,"
+                           "\"response\":"));
+        sl_buf_adds(&b, sl_buf_str(&k->body));
+        sl_buf_adds(&b, SL_STR("}\n\n"));
+        sim_answer(c, 200, SL_STR("text/event-stream; charset=utf-8"), sl_buf_str(&b));
+    } else if (k->runs) {
+        set_status(k, SL_STR("in_progress"), &b);
+        k->runs = false;
+        sim_answer(c, 200, SIM_JSON, sl_buf_str(&b));
+    } else {
+        sim_answer(c, 200, SIM_JSON, sl_buf_str(&k->body));
+    }
+    sl_buf_done(&b);
+}
+
+static void answer_cancel(struct sim_call *c, struct responses_kept *k)
+{
+    struct sl_buf b;
+    if (!k->background) {
+        sim_refuse(c, &(struct sim_error){.status = 400,
+                                          .type = "invalid_request_error",
+                                          .message = "Cannot cancel a synchronous response."});
+        return;
+    }
+    if (k->runs) {
+        sl_buf_init(&b, SIM_ANSWER_MAX);
+        set_status(k, SL_STR("cancelled"), &b);
+        sl_buf_done(&k->body);
+        k->body = b;
+        k->n_calls = 0; /* views of the old body */
+    }
+    k->runs = false;
+    sim_answer(c, 200, SIM_JSON, sl_buf_str(&k->body));
+}
+
 bool responses_serve(struct sim_call *c)
 {
     struct sl_str path = c->r->path;
@@ -118,16 +176,14 @@ bool responses_serve(struct sim_call *c)
     if (!bare && method == HTTP_GET) {
         answer_items(c, k);
     } else if (!bare) {
-        sim_refuse(c, &(struct sim_error){.status = 400,
-                                          .type = "invalid_request_error",
-                                          .message = "Cannot cancel a synchronous response."});
+        answer_cancel(c, k);
     } else if (method == HTTP_DELETE) {
         clear(k);
         struct sl_str said = sl_arena_printf(
             c->s->arena, "{\"id\":\"" SL_STR_FMT "\",\"object\":\"response\",\"deleted\":true}", SL_STR_ARG(id));
         sim_answer(c, 200, SIM_JSON, said);
     } else {
-        sim_answer(c, 200, SIM_JSON, sl_buf_str(&k->body));
+        answer_get(c, k);
     }
     return true;
 }

@@ -162,9 +162,10 @@ static void add_request(const struct sim_call *c, struct sl_buf *b)
 
 static void add_object(struct sim_call *c, struct sl_buf *b, const char *status)
 {
-    bool over = status[0] != 'i' || status[2] == 'c'; /* not "in_progress" */
-    sl_buf_addf(b, "{\"id\":\"%s\",\"object\":\"response\",\"created_at\":%lld,\"status\":\"%s\",\"background\":false,",
-                c->id, (long long)c->created, status);
+    const struct responses_more *m = c->more;
+    bool over = status[0] != 'q' && (status[0] != 'i' || status[2] == 'c'); /* not "queued", "in_progress" */
+    sl_buf_addf(b, "{\"id\":\"%s\",\"object\":\"response\",\"created_at\":%lld,\"status\":\"%s\",\"background\":%s,",
+                c->id, (long long)c->created, status, m->background ? "true" : "false");
     if (over && !is_cut(c))
         sl_buf_addf(b, "\"completed_at\":%lld,", (long long)c->created);
     else
@@ -196,6 +197,11 @@ static void write_whole(struct sim_call *c, struct sl_buf *b)
     add_object(c, b, is_cut(c) ? "incomplete" : "completed");
     if (!b->over)
         responses_keep(c, sl_str_of(b->p + from, b->n - from));
+    const struct responses_more *m = c->more;
+    if (!m->background)
+        return;
+    b->n = from; /* told when it is asked for */
+    add_object(c, b, "queued");
 }
 
 /* ---- stream ---- */

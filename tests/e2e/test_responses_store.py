@@ -462,3 +462,38 @@ def test_the_node_sdk(served, name):
     assert said["notCancelled"][:2] == ["BadRequestError", 400]
     if name in OWN:
         assert said["items"][0] == "message" and len(said["items"]) >= 3
+
+
+@pytest.mark.parametrize("first", ["chat/sim-fault-cut-4", "openai/sim-fault-cut-6"])
+def test_a_rescued_stream_is_stored_whole(make, first):
+    c = config(make.sim())
+    c["models"]["m-rescued"] = {"targets": [first, "anthropic/claude-opus-4-6"]}
+    c["resilience"]["retry"] = {"attempts": 3}
+    g = make.gateway(c)
+    with client_of(g) as client:
+        made = create(client, stream=True, model="m-rescued", input="tell me more")
+        record = g.wait_records(1)[-1]
+        assert record["attempts_n"] == 2, record
+        read = client.responses.retrieve(made.id)
+        assert read.status == made.status == "completed" and read.output_text == made.output_text
+        assert create(client, model="m-anthropic", input="and on", previous_response_id=made.id).output_text
+
+
+def test_in_the_background_at_the_provider(client, other):
+    """Bytes pass: the provider runs it, tells of it, replays its stream and cancels it; nobody else may."""
+    made = client.responses.create(model="m-openai", input="over there", background=True)
+    assert made.status == "queued" and made.background is True
+    assert client.responses.retrieve(made.id).status == "in_progress"
+    done = client.responses.retrieve(made.id)
+    assert done.status == "completed" and done.output_text
+    with client.responses.retrieve(made.id, stream=True, starting_after=3) as events:
+        assert [e.type for e in events] == ["response.completed"]
+    gone = client.responses.create(model="m-openai", input="over there", background=True)
+    with pytest.raises(openai.NotFoundError):
+        other.responses.cancel(gone.id)
+    assert client.responses.cancel(gone.id).status == "cancelled"
+    assert client.responses.retrieve(gone.id).status == "cancelled"
+    # its stream is left behind: it was known from its first event on
+    with client.responses.create(model="m-openai", input="left", background=True, stream=True) as events:
+        id = next(iter(events)).response.id
+    assert wait_for(lambda: client.responses.retrieve(id), "the response").id == id
