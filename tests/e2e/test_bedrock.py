@@ -1,4 +1,4 @@
-"""Claude on Amazon Bedrock: the path, the body and the key that go there, and its frames as the events that clients know."""
+"""Amazon Bedrock: the paths, bodies and credentials that go there; frames of Claude and of Converse as the events that clients know."""
 
 import base64
 import http.client
@@ -54,7 +54,7 @@ def exception_frame(name, message):
 
 def frames_answer(data, slices=0):
     """Sent in chunks of so many bytes each; 0: as one."""
-    step = slices or len(data)
+    step = slices or len(data) or 1
     parts = [chunk(data[i:i + step]) for i in range(0, len(data), step)]
     return Answer(head_bytes(200, [*FRAMES, ("x-amzn-requestid", "aws-1")]), *parts, b"0\r\n\r\n")
 
@@ -286,3 +286,163 @@ def test_tokens_are_counted_here(bedrock):
     assert answer.status == 200, answer
     assert json.loads(answer.body)["input_tokens"] > 40
     assert not bedrock.up.requests
+
+
+# ---- Converse ----
+
+NOVA = "us.amazon.nova-lite-v1:0"
+CONVERSE = "/model/us.amazon.nova-lite-v1%3A0/converse"
+TOLD = {"inputTokens": 9, "outputTokens": 3, "totalTokens": 12, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 0}
+CONVERSE_EVENTS = [
+    ("messageStart", {"role": "assistant", "p": "abc"}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hello"}}),
+    ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": " th\u00e9re."}}),
+    ("contentBlockStop", {"contentBlockIndex": 0}),
+    ("contentBlockStart", {"contentBlockIndex": 1, "start": {"toolUse": {"toolUseId": "tooluse_1", "name": "f"}}}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": '{"x": 1.0'}}}),
+    ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"toolUse": {"input": "}"}}}),
+    ("contentBlockStop", {"contentBlockIndex": 1}),
+    ("messageStop", {"stopReason": "tool_use"}),
+    ("metadata", {"usage": TOLD, "metrics": {"latencyMs": 3}}),
+]
+CONVERSE_ANSWER = {"output": {"message": {"role": "assistant", "content": [
+    {"text": "Hello th\u00e9re."}, {"toolUse": {"toolUseId": "tooluse_1", "name": "f", "input": {"x": 1.0}}}]}},
+    "stopReason": "tool_use", "usage": TOLD, "metrics": {"latencyMs": 3}}
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
+
+
+def converse_frame(event):
+    return frame({":event-type": event[0], ":content-type": "application/json", ":message-type": "event"}, json.dumps(event[1]).encode())
+
+
+def converse_frames(events=None):
+    return b"".join(map(converse_frame, CONVERSE_EVENTS if events is None else events))
+
+
+@pytest.fixture
+def nova(make):
+    up = make.upstream()
+    g = make.gateway({
+        "providers": {"aws": {"kind": "bedrock", "base_url": up.url.removesuffix("/v1"), "keys": ["bedrock-api-key-abc"]}},
+        "models": {"m": "aws/" + NOVA},
+        "resilience": {"retry": {"attempts": 1}},
+    })
+    g.up = up
+    return g
+
+
+def chat(g, stream):
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "tools": TOOLS, "stream": stream,
+            **({"stream_options": {"include_usage": True}} if stream else {})}
+    return fetch(g.address, "POST", "/v1/chat/completions", json.dumps(body).encode(), [("content-type", "application/json")],
+                 key=g.key.text)
+
+
+def assembled(body):
+    """Text, arguments, finish and usage of a stream of chat completions; None where it did not end as one ends."""
+    text, arguments, finish, usage, done = "", "", None, None, False
+    for line in body.decode().split("\n"):
+        if line == "data: [DONE]":
+            done = True
+        elif line.startswith("data: "):
+            event = json.loads(line[6:])
+            usage = event.get("usage") or usage
+            for choice in event.get("choices", []):
+                text += choice["delta"].get("content") or ""
+                for call in choice["delta"].get("tool_calls") or []:
+                    arguments += call["function"].get("arguments") or ""
+                finish = choice["finish_reason"] or finish
+    return (text, arguments, finish, usage["prompt_tokens"], usage["completion_tokens"]) if done else None
+
+
+RIGHT = ("Hello th\u00e9re.", '{"x": 1.0}', "tool_calls", 13, 3)
+
+
+def test_converse_plain(nova):
+    nova.up.answer = json_answer(CONVERSE_ANSWER)
+    answer = chat(nova, False)
+    assert answer.status == 200, answer
+    told = json.loads(answer.body)
+    message = told["choices"][0]["message"]
+    assert (message["content"], message["tool_calls"][0]["function"]["arguments"], told["choices"][0]["finish_reason"],
+            told["usage"]["prompt_tokens"], told["usage"]["completion_tokens"]) == RIGHT
+    seen = nova.up.last()
+    assert seen.target == CONVERSE and seen.get("authorization") == "Bearer bedrock-api-key-abc"
+    assert seen.json() == {"messages": [{"role": "user", "content": [{"text": "hi"}]}],
+                           "toolConfig": {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": TOOLS[0]["function"]["parameters"]}}}]}}
+
+
+@pytest.mark.parametrize("slices", [0, 1, 13, 150])
+def test_converse_streamed(nova, slices):
+    nova.up.answer = frames_answer(converse_frames(), slices)
+    answer = chat(nova, True)
+    assert answer.status == 200, answer
+    assert assembled(answer.body) == RIGHT
+    assert nova.up.last().target == CONVERSE + "-stream"
+    wait_for(lambda: nova.records(), "the access record")
+    usage = nova.records()[-1]["attempts"][-1]["usage"]
+    assert (usage["input"], usage["cache_read"], usage["output"]) == (9, 4, 3)
+
+
+def test_converse_cut_anywhere(nova):
+    """A part of the frames is never an answer: not cut between frames, not within one."""
+    whole = converse_frames()
+    ends = [len(converse_frames(CONVERSE_EVENTS[:i])) for i in range(len(CONVERSE_EVENTS) - 1)]
+    for cut in sorted({*ends, *(e + d for e in ends for d in (1, 11, 13, 40)), len(whole) - 1}):
+        nova.up.answer = frames_answer(whole[:cut])
+        answer = chat(nova, True)
+        assert answer.status != 200 or assembled(answer.body) is None, (cut, answer)
+
+
+def test_converse_damaged(nova):
+    """One bit anywhere in a frame: both checksums see it."""
+    whole, at = bytearray(converse_frames()), len(converse_frames(CONVERSE_EVENTS[:5]))
+    for place in (at, at + 4, at + 9, at + 14, at + 60, len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        nova.up.answer = frames_answer(bytes(damaged))
+        answer = chat(nova, True)
+        assert answer.status != 200 or (assembled(answer.body) is None and b'"error"' in answer.body), (place, answer)
+
+
+@pytest.mark.parametrize("name,status", [("throttlingException", 429), ("validationException", 400), ("serviceUnavailableException", 503),
+                                         ("internalServerException", 502), ("modelStreamErrorException", 502)])
+def test_converse_exception_first(nova, name, status):
+    """Behind a 200, before anything was shown: a refusal like any other."""
+    nova.up.answer = frames_answer(converse_frames(CONVERSE_EVENTS[:1]) + exception_frame(name, "told by AWS"))
+    answer = chat(nova, True)
+    assert answer.status == status, answer
+    assert b"[DONE]" not in answer.body
+
+
+def test_converse_exception_in_the_middle(nova):
+    seen = threading.Event()
+    nova.up.answer = Answer(head_bytes(200, FRAMES), chunk(converse_frames(CONVERSE_EVENTS[:3])), seen,
+                            chunk(exception_frame("modelStreamErrorException", "gone")), b"0\r\n\r\n")
+    c = http.client.HTTPConnection(*nova.address, timeout=60)
+    try:
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        c.request("POST", "/v1/chat/completions", json.dumps(body),
+                  {"content-type": "application/json", "authorization": "Bearer " + nova.key.text})
+        answer = c.getresponse()
+        assert answer.status == 200
+        got = b""
+        while b"Hello" not in got:
+            got += answer.read1()
+        seen.set()
+        got += answer.read()
+    finally:
+        seen.set()
+        c.close()
+    assert b'"error"' in got and b"[DONE]" not in got
+    wait_for(lambda: nova.records(), "the access record")
+    assert nova.records()[-1]["attempts"][-1]["outcome"] == "stream_error"
+
+
+def test_converse_errors(nova):
+    nova.up.answer = json_answer({"message": "The text field is blank."}, 400,
+                                 headers=[("x-amzn-errortype", "ValidationException:http://internal.amazon.com/x/")])
+    answer = chat(nova, False)
+    assert answer.status == 400 and "The text field is blank." in json.loads(answer.body)["error"]["message"], answer
+    nova.up.answer = json_answer({"message": "Too many requests"}, 429, headers=[("x-amzn-errortype", "ThrottlingException")])
+    assert chat(nova, False).status == 429
