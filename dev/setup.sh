@@ -17,6 +17,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 RUN="gcc make meson ninja-build pkg-config libuv1-dev libnghttp2-dev libllhttp-dev libyyjson-dev
      libssl-dev libsqlite3-dev libyaml-dev zlib1g-dev libbrotli-dev libzstd-dev
+     liblua5.4-dev
      python3 python3-venv"
 TEST="libcmocka-dev clang llvm pmccabe curl openssl
       ca-certificates git nghttp2-client"

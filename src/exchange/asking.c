@@ -67,6 +67,23 @@ static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider
     return cost;
 }
 
+static int ask_script(void *arg, uint32_t script, const struct route_ask *ask, struct sl_arena *a,
+                      struct sl_str *out_names, unsigned max, const char **out_why)
+{
+    const struct asking *q = arg;
+    struct asking_seen *seen = q->seen;
+    int n = q->from.script(q->from.script_arg, script, ask, a, out_names, max, out_why);
+    if (seen == NULL || seen->n_calls == ASKING_CALLS)
+        return n;
+    struct asking_call *c = &seen->calls[seen->n_calls++];
+    *c = (struct asking_call){.n = n, .why = *out_why};
+    if (n > 0) {
+        c->names = sl_arena_alloc(q->a, (size_t)n * sizeof *c->names);
+        memcpy(c->names, out_names, (size_t)n * sizeof *c->names);
+    }
+    return n;
+}
+
 /* -- Facts ------------------------------------------------------------------------------------------------------------- */
 
 /* The first value counts: the header's goes before the body's. */
@@ -156,10 +173,12 @@ void asking_gather(const struct asking_from *from, struct sl_arena *a, struct as
     const struct request_hints *h = &from->facts->hints;
     bool has_rules = route_policy_has_rules(from->snap->policy);
     out->from = *from;
+    out->a = a;
     out->seen = NULL;
     if (has_rules || from->view != NULL) {
         out->seen = sl_arena_alloc(a, sizeof *out->seen);
         out->seen->n_views = out->seen->n_costs = out->seen->n_headers = out->seen->n_denied = 0;
+        out->seen->n_calls = 0;
     }
     gather_facts(from, a, &out->facts);
     if (out->seen != NULL && from->headers != NULL) {
@@ -182,8 +201,9 @@ void asking_gather(const struct asking_from *from, struct sl_arena *a, struct as
         .view_arg = out,
         .cost = from->prices != NULL ? cost_of : NULL,
         .cost_arg = out,
-        .script = from->script,
-        .script_arg = from->script_arg,
+        .script = from->script != NULL ? ask_script : NULL,
+        .script_arg = out,
+        .policy = from->snap->policy,
     };
 }
 
@@ -278,6 +298,27 @@ static void add_costs(struct sl_buf *out, const struct asking *q)
     sl_buf_addc(out, ']');
 }
 
+/* "scripts":[["a/b","c/d"],"the script failed"] */
+static void add_calls(struct sl_buf *out, const struct asking_seen *seen)
+{
+    if (seen->n_calls == 0)
+        return;
+    add_name(out, "scripts");
+    for (uint32_t i = 0; i < seen->n_calls; i++) {
+        const struct asking_call *c = &seen->calls[i];
+        sl_buf_addc(out, i == 0 ? '[' : ',');
+        for (int k = 0; k < c->n; k++) {
+            sl_buf_addc(out, k == 0 ? '[' : ',');
+            sl_buf_add_json(out, c->names[k]);
+        }
+        if (c->n < 0)
+            sl_buf_add_json(out, sl_str_c(c->why));
+        else
+            sl_buf_addc(out, ']');
+    }
+    sl_buf_addc(out, ']');
+}
+
 bool asking_matters(const struct asking *q)
 {
     bool matters = route_policy_has_rules(q->from.snap->policy);
@@ -309,6 +350,7 @@ void asking_write(const struct asking *q, struct sl_buf *out)
         add_names(out, "denied", q->seen->denied, q->seen->n_denied);
         add_views(out, q);
         add_costs(out, q);
+        add_calls(out, q->seen);
     }
     sl_buf_addc(out, '}');
 }

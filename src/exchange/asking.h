@@ -36,12 +36,20 @@ struct asking_cost {
     struct sl_str model;
     int64_t cost_p;
 };
+#define ASKING_CALLS 4u
+struct asking_call {      /* of a script */
+    struct sl_str *names; /* arena */
+    int n;                /* -1: `why` */
+    const char *why;
+};
 /* What was answered while the plan was made: with it, the same plan can be made again (asking_write, main/explain_replay.c). */
 struct asking_seen {
     struct asking_view views[ASKING_SEEN];
     struct asking_cost costs[ASKING_SEEN];
     struct route_tag headers[ASKING_SEEN];
     struct sl_str denied[ASKING_SEEN];
+    struct asking_call calls[ASKING_CALLS];
+    uint32_t n_calls;
     uint32_t n_views, n_costs, n_headers, n_denied;
 };
 
@@ -49,6 +57,7 @@ struct asking { /* holds what `ask` points into: not to be moved */
     struct route_ask ask;
     struct route_facts facts;
     struct asking_from from;
+    struct sl_arena *a;
     struct asking_seen *seen; /* arena; NULL: there is nothing worth keeping */
     char conversation[17];
 };

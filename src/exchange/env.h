@@ -16,6 +16,7 @@
 #include "provider/provider.h"
 #include "provider/token.h"
 #include "route/plan.h"
+#include "route/script.h"
 #include "store/journal.h"
 #include "telemetry/counters.h"
 #include "upstream/attempt.h"
@@ -85,6 +86,8 @@ struct snapshot {
     struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
     struct snapshot_provider *providers; /* own; index = route's provider index */
     size_t n_providers;
+    const struct route_script_text *scripts; /* own: of the rules that are scripts, by the policy's index */
+    uint32_t n_scripts;
     void (*free_it)(struct snapshot *s); /* main's: releases the rest */
 };
 
@@ -119,10 +122,12 @@ static inline void snapshot_unref(struct snapshot *s)
  * atomics. A new epoch is made when any of the three is replaced. */
 struct epoch {
     unsigned refs;
-    struct snapshot *snapshot;    /* ref */
-    struct key_table *keys;       /* ref */
-    struct price_catalog *prices; /* ref */
+    struct snapshot *snapshot;     /* ref */
+    struct key_table *keys;        /* ref */
+    struct price_catalog *prices;  /* ref */
+    struct route_scripts *scripts; /* own: the snapshot's, compiled when first asked; NULL: not yet */
 };
+struct route_scripts *epoch_scripts(struct epoch *e); /* NULL: the snapshot has none */
 struct epoch *epoch_new(struct snapshot *s, struct key_table *k, struct price_catalog *p); /* takes all three */
 void epoch_unref(struct epoch *e);
 

@@ -30,7 +30,19 @@ void epoch_unref(struct epoch *e)
     snapshot_unref(e->snapshot);
     key_table_unref(e->keys);
     price_catalog_unref(e->prices);
+    route_scripts_free(e->scripts);
     sl_free(e);
+}
+
+struct route_scripts *epoch_scripts(struct epoch *e)
+{
+    const struct snapshot *s = e->snapshot;
+    if (e->scripts == NULL && s->n_scripts > 0) {
+        struct sl_fail fail = {0};
+        enum sl_err err = route_scripts_new(s->scripts, s->n_scripts, &e->scripts, &fail);
+        SL_CHECK(err == SL_OK); /* it was compiled when the snapshot was built */
+    }
+    return e->scripts;
 }
 
 void exchange_env_init(struct exchange_env *e, struct sl_loop *l)

@@ -116,6 +116,16 @@ enum step step_queue(struct exchange *x)
     return exchange_refuse(x, GE_OVERLOADED);
 }
 
+/* The user's function; what goes wrong in it is counted. */
+static int ask_script(void *arg, uint32_t script, const struct route_ask *ask, struct sl_arena *a,
+                      struct sl_str *out_names, unsigned max, const char **out_why)
+{
+    struct exchange *x = arg;
+    int n = route_scripts_ask(epoch_scripts(x->epoch), script, ask, a, out_names, max, out_why);
+    tel_add(x->env->tel, n < 0 ? TEL_SCRIPTS_FAILED : TEL_SCRIPTS, 1);
+    return n;
+}
+
 /* The names lead to targets, but none may or can serve this request. */
 static struct error_facts none_fits(const struct exchange *x)
 {
@@ -145,6 +155,8 @@ enum step step_plan(struct exchange *x)
         .estimate_input = x->estimate_input,
         .wall_ns = x->wall_ns,
         .seed = x->id.lo,
+        .script = x->snap->n_scripts > 0 ? ask_script : NULL,
+        .script_arg = x,
     };
     struct asking *q = sl_arena_alloc(x->a, sizeof *q);
     x->asking = q;

@@ -31,11 +31,16 @@ static int refuse(struct sl_buf *out, int status, struct sl_str why)
 static int explain(const struct current *c, const struct admin_explain *ask, struct sl_arena *a, struct sl_buf *out)
 {
     struct sl_str why = SL_STR_NONE;
+    struct route_scripts *scripts = NULL;
+    struct sl_fail fail = {0};
     uint64_t seed;
     int64_t now = sl_clock_wall_ns();
     const struct auth_key *key = ask->key.n > 0 ? key_table_named(c->keys, ask->key, now) : NULL;
     if (ask->key.n > 0 && key == NULL)
         return refuse(out, 404, SL_STR("there is no key of that name"));
+    if (c->snapshot->n_scripts > 0 &&
+        route_scripts_new(c->snapshot->scripts, c->snapshot->n_scripts, &scripts, &fail) != SL_OK)
+        return refuse(out, 500, sl_str_c(fail.text));
     sl_random_bytes(&seed, sizeof seed);
     const struct explain_from from = {
         .snap = c->snapshot,
@@ -45,9 +50,13 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         .headers = ask->headers,
         .wall_ns = now,
         .seed = seed,
+        .script = scripts != NULL ? route_scripts_ask : NULL,
+        .script_arg = scripts,
     };
     struct explained *e = SL_ARENA_NEW(a, struct explained);
-    if (!explain_request(&from, ask->body, a, e, &why))
+    bool good = explain_request(&from, ask->body, a, e, &why);
+    route_scripts_free(scripts);
+    if (!good)
         return refuse(out, 400, why);
     explain_json(e, out);
     return 200;

@@ -18,6 +18,7 @@ struct offline {
     struct snapshot *snap;
     struct price_catalog *prices;
     struct key_table *keys;
+    struct route_scripts *scripts;
     struct sl_arena arena;
     struct http_headers headers;
 };
@@ -58,9 +59,12 @@ static bool open_config(struct offline *f)
     enum sl_err e = load_prices(f, s, &fail);
     if (e == SL_OK)
         e = snapshot_build(s, &sim, &f->snap, &fail);
+    if (e != SL_OK)
+        settings_free(s);
+    else if (f->snap->n_scripts > 0)
+        e = route_scripts_new(f->snap->scripts, f->snap->n_scripts, &f->scripts, &fail);
     if (e == SL_OK)
         return true;
-    settings_free(s);
     complain(fail.place, fail.text);
     return false;
 }
@@ -138,6 +142,8 @@ static int explain_it(struct offline *f, const struct explain_from *from, struct
     else
         explain_table(e, &out);
     print(&out);
+    if (f->scripts != NULL && route_scripts_trouble(f->scripts).n > 0)
+        fprintf(stderr, "sluice explain: " SL_STR_FMT "\n", SL_STR_ARG(route_scripts_trouble(f->scripts)));
     return e->verdict == ROUTE_OK ? EXIT_OK : EXIT_FAILED;
 }
 
@@ -255,6 +261,8 @@ static int run(struct offline *f)
         .headers = &f->headers,
         .wall_ns = sl_clock_wall_ns(),
         .seed = 1,
+        .script = f->scripts != NULL ? route_scripts_ask : NULL,
+        .script_arg = f->scripts,
     };
     return f->o->id != NULL ? replay(f, &from) : explain_file(f, &from);
 }
@@ -265,6 +273,7 @@ int explain_offline(const struct explain_options *o)
     cfg_report_init(&f.report);
     sl_arena_init(&f.arena, NULL);
     int code = run(&f);
+    route_scripts_free(f.scripts);
     key_table_unref(f.keys);
     price_catalog_unref(f.prices);
     snapshot_unref(f.snap);

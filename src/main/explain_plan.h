@@ -45,7 +45,7 @@ struct replayed {
     struct sl_buf differences;     /* one a line; the caller's: sl_buf_done */
     struct sl_str model;
 };
-/* record: one line. False: it cannot be replayed (*out_why). Rules that are scripts are asked again. */
+/* record: one line. False: it cannot be replayed (*out_why). Scripts are not run: what they gave then is in the record. */
 bool explain_replay(const struct explain_from *from, struct sl_str record, struct sl_arena *a, struct replayed *out,
                     struct sl_str *out_why);
 /* The plan alone, in the form of explain_table. */

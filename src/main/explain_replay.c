@@ -14,7 +14,7 @@ struct replay {
     struct route_ask ask;
     struct route_tag tags[NAMES_MAX], headers[NAMES_MAX];
     struct sl_str models[NAMES_MAX], denied[NAMES_MAX];
-    uint32_t n_headers, n_denied;
+    uint32_t n_headers, n_denied, n_calls;
 };
 
 static struct sl_str text_of(struct replay *r, const struct json_node *of, const char *name)
@@ -119,6 +119,28 @@ static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider
     return (int64_t)cost;
 }
 
+/* The names that the script gave then, or why it gave none. */
+static int recall_script(void *arg, uint32_t script, const struct route_ask *ask, struct sl_arena *a,
+                         struct sl_str *out_names, unsigned max, const char **out_why)
+{
+    struct replay *r = arg;
+    const struct json_node *call = json_child(json_get(&r->t, r->routing, SL_STR("scripts")));
+    int n = 0;
+    (void)script;
+    (void)ask;
+    for (uint32_t i = 0; i < r->n_calls && call != NULL; i++)
+        call = json_sibling(&r->t, call);
+    r->n_calls++;
+    *out_why = call == NULL ? "the record has no answer of the script"
+                            : sl_arena_cstr(a, json_plain_of(&r->t, call, a));
+    if (json_kind_of(call) != JSON_ARRAY)
+        return -1;
+    for (JSON_EACH(&r->t, call, it))
+        if ((unsigned)n < max)
+            out_names[n++] = json_plain_of(&r->t, it, a);
+    return n;
+}
+
 /* -- Reading the record ------------------------------------------------------------------------------------------------ */
 
 static uint64_t hex_of(struct sl_str s)
@@ -176,8 +198,8 @@ static void read_facts(struct replay *r)
         .view_arg = r,
         .cost = cost_of,
         .cost_arg = r,
-        .script = r->from->script,
-        .script_arg = r->from->script_arg,
+        .script = recall_script,
+        .script_arg = r,
     };
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "main/settings_int.h"
+#include "route/script.h"
 #include "tls/check.h"
 
 struct named { /* files beside each other; by enum tls_file */
@@ -40,6 +41,36 @@ static void check_provider(struct provider_settings *p, struct cfg *c, int64_t n
     struct named n = {.cfg = c, .files = {[TLS_FILE_CA] = &p->tls.ca}};
     if (p->base_url.tls && p->tls.ca.n != 0)
         tls_check_authorities(p->tls.ca, now, on_finding, &n);
+}
+
+/* The script of a rule: "script: 'route.lua': route.lua:3: ..." */
+static void check_script(const struct rule_settings *r, struct cfg *c)
+{
+    struct sl_fail fail = {0};
+    struct sl_buf text;
+    struct route_scripts *compiled;
+    sl_buf_init(&text, SCRIPT_TEXT_MAX);
+    const char *path = sl_arena_cstr(cfg_arena(c), r->script);
+    enum sl_err e = cfg_read_file(path, SCRIPT_TEXT_MAX, &text, &fail);
+    if (e == SL_OK) {
+        const struct route_script_text one = {sl_str_c(path), sl_buf_str(&text)};
+        e = route_scripts_new(&one, 1, &compiled, &fail);
+        if (e == SL_OK)
+            route_scripts_free(compiled);
+    }
+    sl_buf_done(&text);
+    if (e != SL_OK && cfg_is_literal(c, &r->script))
+        cfg_error_at(c, &r->script, NULL, "%s", fail.text);
+    else if (e != SL_OK)
+        cfg_error_at(c, &r->script, NULL, "the script cannot be read or compiled");
+}
+
+static void check_scripts(const struct settings *s, struct cfg *c)
+{
+    for (size_t i = 0; i < s->routes.n; i++)
+        for (size_t k = 0; k < s->routes.v[i].rules.n; k++)
+            if (s->routes.v[i].rules.v[k].script.n > 0)
+                check_script(&s->routes.v[i].rules.v[k], c);
 }
 
 bool settings_credential(const struct provider_settings *p, struct sl_arena *a, struct credential *out,
@@ -83,6 +114,7 @@ static void check_files(struct settings *s, struct cfg *c)
         check_provider(&s->providers.v[i], c, now);
         check_credential(&s->providers.v[i], c);
     }
+    check_scripts(s, c);
 }
 
 struct settings *settings_load_checked(const char *path, struct cfg_report *report)

@@ -257,6 +257,32 @@ static void caps_of(const void *snapshot, uint32_t provider_index, struct sl_str
             out->can |= rows[i].need;
 }
 
+/* The files of the policy's scripts, read once: what a snapshot runs does not change under it. */
+static enum sl_err load_scripts(struct full_snapshot *f, struct sl_fail *fail)
+{
+    uint32_t n = route_policy_scripts(f->s.policy);
+    struct route_script_text *texts = sl_arena_zalloc(&f->arena, (n + 1) * sizeof *texts);
+    struct route_scripts *compiled;
+    for (uint32_t i = 0; i < n; i++) {
+        struct sl_buf b;
+        const char *path = sl_arena_cstr(&f->arena, route_policy_script(f->s.policy, i));
+        sl_buf_init(&b, SCRIPT_TEXT_MAX);
+        enum sl_err e = cfg_read_file(path, SCRIPT_TEXT_MAX, &b, fail);
+        texts[i] = (struct route_script_text){sl_str_c(path), sl_arena_str(&f->arena, sl_buf_str(&b))};
+        sl_buf_done(&b);
+        if (e != SL_OK)
+            return e;
+    }
+    f->s.scripts = texts;
+    f->s.n_scripts = n;
+    if (n == 0)
+        return SL_OK;
+    enum sl_err e = route_scripts_new(texts, n, &compiled, fail);
+    if (e == SL_OK)
+        route_scripts_free(compiled);
+    return e;
+}
+
 static struct route_route_spec *route_specs(struct full_snapshot *f)
 {
     const struct settings *s = f->settings;
@@ -399,6 +425,8 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2}, &f->s.media_tls, NULL, fail);
     if (e == SL_OK)
         e = build_policy(f, fail);
+    if (e == SL_OK)
+        e = load_scripts(f, fail);
     if (e != SL_OK) {
         f->settings = NULL; /* stays the caller's */
         free_snapshot(&f->s);

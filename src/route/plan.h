@@ -83,6 +83,9 @@ void route_policy_target(const struct route_policy *p, uint32_t i, uint32_t *out
 /* The index of a model at a provider: its own, or the provider's catch-all. */
 uint32_t route_policy_target_of(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 
+/* Of "provider/model"; ROUTE_TARGET_NONE: no such provider. */
+uint32_t route_policy_target_named(const struct route_policy *p, struct sl_str name);
+
 /* The files of the rules that are scripts, by the index that a plan asks them with. */
 uint32_t route_policy_scripts(const struct route_policy *p);
 struct sl_str route_policy_script(const struct route_policy *p, uint32_t i);
@@ -138,6 +141,7 @@ struct route_ask {
     const void *cost_arg;
     route_script_f *script; /* NULL: scripts are passed over */
     void *script_arg;
+    const struct route_policy *policy; /* for scripts that ask about targets; NULL: they cannot */
 };
 
 /* The sum by which `scored` orders, in 10^-12 USD (routing by one unit): sum = cost + time + fail - saving. */

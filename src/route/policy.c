@@ -99,6 +99,12 @@ bool route_policy_has_rules(const struct route_policy *p)
     return p->has_rules;
 }
 
+uint32_t route_policy_target_named(const struct route_policy *p, struct sl_str name)
+{
+    struct route_target t;
+    return route_split(p, name, &t) ? t.index : ROUTE_TARGET_NONE;
+}
+
 uint32_t route_policy_scripts(const struct route_policy *p)
 {
     return p->n_scripts;

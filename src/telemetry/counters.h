@@ -46,6 +46,9 @@ enum tel_kind {
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
       "Streams that broke behind their first byte and were given to another target.")                                  \
+    X(SCRIPTS, "sluice_route_scripts_total", COUNTER, ONE, "Calls of routing scripts that named targets.")             \
+    X(SCRIPTS_FAILED, "sluice_route_scripts_failed_total", COUNTER, ONE,                                               \
+      "Calls of routing scripts that failed, ran over a limit or named no target.")                                    \
     X(ATTEMPTS_LIVE, "sluice_attempts_in_flight", GAUGE, ONE, "Attempts that are live now.")                           \
     X(MEDIA_FETCHED, "sluice_media_fetched_total", COUNTER, ONE,                                                       \
       "Images and files fetched by URL for providers that do not do that.")                                            \

@@ -90,6 +90,37 @@ def test_who_gets_it(r, body, headers, want):
     assert not {"task", "route", "models", "fallback"} & set(sent)
 
 
+def test_a_script(make, tmp_path):
+    """The user's own function: asked, replayed, reloaded; a broken one is refused with its place and the running one stays."""
+    script = tmp_path / "route.lua"
+    script.write_text("function route(r) if r.tags.who == 'me' then return {'c/mine'} end\n"
+                      "if r.task == 'code' then while true do end end end\n")
+    up = make.upstream()
+    provider = {**KIND, "base_url": up.url}
+    g = make.gateway({"providers": {"o": provider, "c": provider}, "models": {"m": {"route": "r"}},
+                      "routes": {"r": [{"script": str(script)}, {"use": ["o/rest"]}]}})
+    assert target(chat(g, chat_body("m"))) == "o/rest"
+    mine = chat(g, chat_body("m", metadata={"who": "me"}))
+    assert target(mine) == "c/mine"
+    looped = chat(g, chat_body("m", task="code"))
+    assert target(looped) == "o/rest"
+    record = g.record(looped.get("x-sluice-id"))
+    assert "the script ran too long" in [p["why"] for p in record["plan"]]
+    g.wait_metric("sluice_route_scripts_failed_total", 2)
+    for answer in (mine, looped):
+        g.record(answer.get("x-sluice-id"))
+        done = run_sluice("explain", "-c", g.config_path, "--id", answer.get("x-sluice-id"), "--json")
+        assert json.loads(done.stdout)["same"], done.stdout
+    script.write_text("function route(r)\n return {'c/x'\nend\n")
+    checked = run_sluice("check", "-c", g.config_path)
+    assert checked.returncode == 1 and "route.lua:3: '}' expected" in checked.stderr, checked
+    g.reload(expect="config.refused")
+    assert target(chat(g, chat_body("m", metadata={"who": "me"}))) == "c/mine"
+    script.write_text("function route(r) return {'o/new'} end\n")
+    g.reload()
+    assert target(chat(g, chat_body("m"))) == "o/new"
+
+
 def test_refusals(r):
     def code(**body):
         answer = chat(r, chat_body("assistant") | body)
