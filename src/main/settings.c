@@ -145,6 +145,23 @@ static void check_vertex(struct cfg *c, const struct provider_settings *p)
         cfg_error_at(c, &p->project, "Set project to the Google Cloud project", "an access token needs a project");
 }
 
+static void check_entra(struct cfg *c, const struct provider_settings *p)
+{
+    const struct provider_entra_settings *e = &p->entra;
+    if (e->tenant.n == 0 && e->client_id.n == 0 && e->client_secret.n == 0 && e->authority.text.n == 0)
+        return;
+    if (p->kind != PROVIDER_AZURE)
+        cfg_error_at(c, &e->client_id, "Remove it", "only kind azure logs in at Entra ID");
+    else if (e->tenant.n == 0)
+        cfg_error_at(c, &e->tenant, "Write the tenant's id or domain", "the tenant is missing");
+    else if (e->client_id.n == 0)
+        cfg_error_at(c, &e->client_id, "Write the application's id", "the application is missing");
+    else if (e->client_secret.n == 0)
+        cfg_error_at(c, &e->client_secret, "Write \"${AZURE_CLIENT_SECRET}\"", "the application's secret is missing");
+    else if (p->keys.n > 0)
+        cfg_error_at(c, &p->keys, "Keep one of the two", "an API key, and an application under entra");
+}
+
 static void resolve_provider(struct settings *s, struct cfg *c, struct provider_settings *p)
 {
     sl_map_put(&s->provider_by_name, p->name, p);
@@ -160,7 +177,9 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     check_aws(c, p);
-    if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0 && p->aws.access_key_id.n == 0) {
+    check_entra(c, p);
+    if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0 && p->aws.access_key_id.n == 0 &&
+        !provider_settings_log_in(p)) {
         struct sl_str todo =
             sl_arena_printf(cfg_arena(c), "Write keys: [\"${" SL_STR_FMT "}\"]", SL_STR_ARG(kind->env_key));
         cfg_error_at(c, &p->keys, sl_arena_cstr(cfg_arena(c), todo), "a provider of kind '%s' needs a key",

@@ -73,16 +73,27 @@ static void check_scripts(const struct settings *s, struct cfg *c)
                 check_script(&s->routes.v[i].rules.v[k], c);
 }
 
+static bool read_entra(const struct provider_settings *p, struct sl_arena *a, struct credential *out,
+                       struct credential_trouble *why)
+{
+    const struct provider_entra_settings *e = &p->entra;
+    struct sl_str authority = e->authority.text.n > 0 ? e->authority.text : SL_STR("https://login.microsoftonline.com");
+    while (sl_str_ends(authority, SL_STR("/")))
+        authority.n--;
+    return credential_client(authority, e->tenant, e->client_id, sl_secret_expose(&e->client_secret), a, out, why);
+}
+
 bool settings_credential(const struct provider_settings *p, struct sl_arena *a, struct credential *out,
                          struct credential_trouble *why)
 {
     struct credential c;
-    if (!credential_read(sl_secret_expose(&p->credentials), a, &c, why))
+    bool azure = p->kind == PROVIDER_AZURE;
+    if (azure ? !read_entra(p, a, &c, why) : !credential_read(sl_secret_expose(&p->credentials), a, &c, why))
         return false;
     why->todo = NULL;
     if (!credential_address_is_fine(&c, p->allow_private == PROVIDER_PRIVATE_YES)) {
-        why->text = "has a token_uri that is not https";
-    } else if (p->project.n == 0 && c.project.n == 0) {
+        why->text = azure ? "is for an authority that is not https" : "has a token_uri that is not https";
+    } else if (!azure && p->project.n == 0 && c.project.n == 0) {
         why->text = "names no project";
         why->todo = "Set project to the Google Cloud project";
     } else {
@@ -98,12 +109,13 @@ static void check_credential(struct provider_settings *p, struct cfg *c)
 {
     struct credential_trouble why = {.text = ""};
     struct credential read;
-    if (p->credentials.n == 0)
+    const void *at = p->kind == PROVIDER_AZURE ? (const void *)&p->entra : &p->credentials;
+    if (!provider_settings_log_in(p))
         return;
     if (settings_credential(p, cfg_arena(c), &read, &why))
         credential_done(&read);
     else
-        cfg_error_at(c, &p->credentials, why.todo, "the credential %s", why.text);
+        cfg_error_at(c, at, why.todo, "the credential %s", why.text);
 }
 
 static void check_files(struct settings *s, struct cfg *c)

@@ -14,7 +14,7 @@ struct settings *settings_load_checked(const char *path, struct cfg_report *repo
 /* What the listeners' context is made from; without a certificate, cert_file is empty. Views into s. */
 struct tls_server_options settings_server_tls(const struct settings *s);
 
-/* What tokens for the provider are fetched with; p->credentials is set. Views of *out are in the arena; the caller ends it with
+/* What tokens for the provider are fetched with; provider_settings_log_in(p) is true. Views of *out are in the arena; the caller ends it with
  * credential_done. False: *why says what the credential lacks. */
 bool settings_credential(const struct provider_settings *p, struct sl_arena *a, struct credential *out,
                          struct credential_trouble *why);

@@ -202,7 +202,7 @@ static enum sl_err fill_login(struct full_snapshot *f, const struct provider_set
 {
     struct credential_trouble why = {.text = ""};
     struct credential c;
-    if (p->credentials.n == 0)
+    if (!provider_settings_log_in(p))
         return SL_OK;
     if (!settings_credential(p, &f->arena, &c, &why))
         return sl_fail_set(fail, SL_EINVAL, "", "provider '" SL_STR_FMT "': the credential %s", SL_STR_ARG(p->name),

@@ -45,6 +45,17 @@ static const struct cfg_section AWS = {
          .text = "Of temporary keys. They end within hours: whoever makes new ones writes them here and reloads."},
         CFG_END}};
 
+static const struct cfg_section ENTRA = {
+    .settings = (const struct cfg_setting[]){
+        {"tenant", CFG_STRING_AT(struct provider_entra_settings, tenant), .text = "The tenant's id or domain."},
+        {"client_id", CFG_STRING_AT(struct provider_entra_settings, client_id),
+         .text = "The application's id. It needs the role `Cognitive Services OpenAI User`."},
+        {"client_secret", CFG_SECRET_AT(struct provider_entra_settings, client_secret),
+         .text = "A secret of the application."},
+        {"authority", CFG_URL_AT(struct provider_entra_settings, authority),
+         .text = "Where tokens are given, when it is not https://login.microsoftonline.com."},
+        CFG_END}};
+
 static bool is_token(struct sl_str name) /* RFC 9110 5.6.2 */
 {
     for (size_t i = 0; i < name.n; i++) {
@@ -132,6 +143,10 @@ const struct cfg_section provider_settings_section = {
         {"aws", CFG_SECTION_AT(struct provider_settings, aws, &AWS),
          .text =
              "Kind bedrock: a pair of AWS to sign requests with (Signature Version 4), instead of keys. Needs region."},
+        {"entra", CFG_SECTION_AT(struct provider_settings, entra, &ENTRA),
+         .text =
+             "Kind azure: an application of Microsoft Entra ID, instead of keys. Its access tokens are fetched and renewed "
+             "by themselves."},
         {"credentials", CFG_SECRET_AT(struct provider_settings, credentials), .flags = CFG_DOCUMENT,
          .text =
              "Kind vertex: what access tokens are fetched with, instead of keys. The JSON of a service account or of `gcloud auth "

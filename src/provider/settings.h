@@ -66,6 +66,12 @@ struct provider_aws_settings { /* kind bedrock: what requests are signed with; a
     struct sl_secret session_token; /* of temporary keys; empty: none */
 };
 
+struct provider_entra_settings { /* kind azure: what tokens are fetched with; client_id empty: keys are sent */
+    struct sl_str tenant, client_id;
+    struct sl_secret client_secret;
+    struct cfg_url authority; /* text empty: the public cloud's */
+};
+
 struct provider_header_settings { /* sent with every request to the provider; values may be secrets */
     struct sl_str name;           /* lower case */
     struct sl_secret value;
@@ -77,6 +83,7 @@ struct provider_settings {
     struct cfg_url base_url; /* always set once read, but for kind sim: empty means the simulator inside the process */
     CFG_LIST_OF(struct sl_secret) keys;
     struct provider_aws_settings aws;
+    struct provider_entra_settings entra;
     struct sl_secret credentials; /* kind vertex: what a token is fetched with; empty: keys */
     struct sl_str api_version;    /* kind azure; empty: its v1 paths */
     struct sl_str region, organization, project;
@@ -95,6 +102,12 @@ struct provider_settings {
 
 extern const struct cfg_section provider_settings_section; /* of one provider */
 extern const struct cfg_section proxy_settings_section;
+
+/* Whether a token is fetched for it. */
+static inline bool provider_settings_log_in(const struct provider_settings *p)
+{
+    return p->credentials.n > 0 || p->entra.client_id.n > 0;
+}
 
 const char *provider_kind_name(enum provider_kind_setting k);
 

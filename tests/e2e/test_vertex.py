@@ -301,6 +301,25 @@ def test_keys_instead(make):
     assert token.get("authorization") == "Bearer ya29.static" and token.get("x-goog-api-key") is None
 
 
+def test_azure_with_entra(make, tokens):
+    """The same machinery, with an application's secret at Microsoft's login."""
+    up = make.upstream()
+    valid = "Bearer ya29.t1"
+    up.answer = lambda seen: json_answer(completion()) if seen.get("authorization") == valid else error_answer(401)
+    g = make.gateway({"providers": {"az": {"kind": "azure", "base_url": up.url.removesuffix("/v1") + "/openai/v1",
+                                           "entra": {"tenant": "contoso.example", "client_id": "app-1", "client_secret": "s/1",
+                                                     "authority": tokens.url}}},
+                      "models": {"m": "az/my-deployment"}})
+    assert ask(g).status == 200
+    assert tokens.seen == [("/contoso.example/oauth2/v2.0/token", {
+        "grant_type": "client_credentials", "client_id": "app-1", "client_secret": "s/1",
+        "scope": "https://cognitiveservices.azure.com/.default"})]
+    assert up.requests[0].path == "/openai/v1/chat/completions" and up.requests[0].get("api-key") is None
+    valid = "Bearer ya29.t2"
+    assert ask(g).status == 200
+    assert [s.get("authorization") for s in up.requests] == ["Bearer ya29.t1", "Bearer ya29.t1", "Bearer ya29.t2"]
+
+
 # ---- what goes there ----
 
 MESSAGE = {"id": "msg_vrtx_1", "type": "message", "role": "assistant", "model": "claude-opus-4-6",

@@ -76,6 +76,13 @@ static void findings(void **state)
          "http://10.0.0.5:8000/v1\n"},
         {"providers: {o: {kind: openai-compatible, base_url: nope}}\n",
          "s.yaml:1:52: providers.o.base_url: not an address that begins with https:// or http://\n"},
+        {"providers: {o: {kind: openai, keys: '${KEY}', entra: {client_id: x}}}\n",
+         "s.yaml:1:66: providers.o.entra.client_id: only kind azure logs in at Entra ID. Remove it\n"},
+        {"providers: {a: {kind: azure, base_url: 'https://x/openai/v1', entra: {tenant: t, client_id: x}}}\n",
+         "s.yaml:1:63: providers.a.entra.client_secret: the application's secret is missing. Write \"${AZURE_CLIENT_SECRET}\"\n"},
+        {"providers: {a: {kind: azure, base_url: 'https://x/openai/v1', keys: '${KEY}', entra: {tenant: t, client_id: x, "
+         "client_secret: '${KEY}'}}}\n",
+         "s.yaml:1:69: providers.a.keys: an API key, and an application under entra. Keep one of the two\n"},
         {"providers: {v: {kind: vertex, region: global}}\n",
          "s.yaml:1:13: providers.v.credentials: a provider of kind 'vertex' needs credentials. Write credentials: file:PATH, of a "
          "service account, or keys: with an API key\n"},
