@@ -162,7 +162,7 @@ class Asker:
     def words_for(self, what):
         """How this face calls it, in x-sluice-dropped."""
         return {"think": {"chat": ["reasoning_effort"], "responses": ["reasoning"], "messages": [],
-                          "gemini": ["generationConfig.thinkingConfig"]}, "search": dict.fromkeys(FACES, ["tools[0]"])}[what][self.face]
+                          "gemini": ["generationConfig.thinkingConfig"]}, "search": {**dict.fromkeys(FACES, ["tools[0]"]), "chat": ["web_search_options"]}}[what][self.face]
 
     def refuses(self, **spec):
         error = self.fails(**spec)

@@ -114,6 +114,8 @@ class Chat(Face):
                 return self.read(s.get_final_completion())
             except openai.LengthFinishReasonError as cut:
                 return self.read(cut.completion)
+            except openai.ContentFilterFinishReasonError:
+                return {"text": "", "finish": "content_filter"}
 
     def ask(self, spec):
         return self.send(spec, self.messages(spec))
