@@ -367,6 +367,14 @@ static void take_apart(struct gateway *g)
     state_dir_close(&g->state);
 }
 
+static size_t count_keys(struct gateway *g) /* the keeper may replace them at any time */
+{
+    pthread_mutex_lock(&g->lock);
+    size_t n = key_table_count(g->keys);
+    pthread_mutex_unlock(&g->lock);
+    return n;
+}
+
 static int serve(const struct serve_options *o)
 {
     static struct gateway gateway;
@@ -397,7 +405,7 @@ static int serve(const struct serve_options *o)
                SL_LI("start_us", (sl_clock_wall_ns() - g->start_wall_ns) / 1000));
         if (o->dev)
             print_banner(g, &at);
-        else if (key_table_count(g->keys) == 0)
+        else if (count_keys(g) == 0)
             SL_LOG(SL_LOG_WARN, "keys.none", SL_LC("todo", "make one: sluice keys create --name NAME"));
         sl_loop_run(&g->loop);
     }
