@@ -497,3 +497,25 @@ def test_in_the_background_at_the_provider(client, other):
     with client.responses.create(model="m-openai", input="left", background=True, stream=True) as events:
         id = next(iter(events)).response.id
     assert wait_for(lambda: client.responses.retrieve(id), "the response").id == id
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", ["anthropic", "gemini"])
+def test_reasoning_goes_home_only(make, name, stream):
+    """What the model thought is stored sealed and goes back to it (the simulator asks for it behind a call); no other gets it."""
+    sim = make.sim()
+    c = config(sim)
+    if name == "gemini":
+        c["models"]["m-gemini"] = "gemini/gemini-3-pro-preview"
+    g = make.gateway(c)
+    with client_of(g) as client:
+        more = {"tools": TOOLS[:1], "max_output_tokens": 8000, "reasoning": {"effort": "high", "summary": "auto"}}
+        first = create(client, stream, model="m-" + name, input="call weather", **more)
+        assert any(i.type == "reasoning" and i.encrypted_content for i in first.output) or name == "gemini", first.output
+        call = [i for i in first.output if i.type == "function_call"][0]
+        result = [{"type": "function_call_output", "call_id": call.call_id, "output": "result-of-weather"}]
+        second = create(client, stream, model="m-" + name, input=result, previous_response_id=first.id, **more)
+        assert "result-of-weather" in second.output_text
+        for other in {"anthropic", "gemini", "chat", "openai"} - {name}:
+            away = create(client, stream, model="m-" + other, input=result, previous_response_id=first.id, **more)
+            assert "result-of-weather" in away.output_text, other
