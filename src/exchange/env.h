@@ -81,8 +81,10 @@ struct snapshot {
     struct sl_str revision_text;
     struct exchange_policy set;
     struct retry_policy retry;
-    struct attempt_deadlines deadlines;  /* total_due_ns holds the duration here */
-    struct route_policy *policy;         /* own */
+    struct attempt_deadlines deadlines; /* total_due_ns holds the duration here */
+    struct route_policy *policy;        /* own */
+    struct health_lane **lanes;         /* own array of borrows, by target index; NULL: no breaker */
+    uint32_t n_lanes;
     struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
     struct snapshot_provider *providers; /* own; index = route's provider index */
     size_t n_providers;

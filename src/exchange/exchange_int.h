@@ -57,6 +57,9 @@ try {
     bool report_is_early;                 /* output came after the last report */
     uint64_t output_bytes, output_events; /* seen */
     struct settlement settled;
+    struct health_lane *lane; /* borrow: until it ended; NULL: nobody keeps account */
+    bool probe;               /* it finds out whether the lane is up again */
+    int64_t learned_ns;       /* how long its first output usually takes at most; 0: not known */
     struct journal_place opened_at;
     bool is_open; /* an open record without its close */
     bool closed;
@@ -293,6 +296,15 @@ struct response_job *stored_run_failed(struct exchange *x); /* SETTLE: there is 
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
+
+/* lanes.c: targets' health */
+bool lanes_view(const void *arg, uint32_t target_index,
+                struct route_target_view *out);                 /* a route_view_f; arg: the exchange */
+bool lanes_choose(struct exchange *x, struct error_facts *out); /* x->at_candidate may be asked; false: all are down */
+uint32_t lanes_left(const struct exchange *x);                  /* candidates behind the current one that are up */
+void lanes_begin(struct exchange *x, struct try *t);
+void lanes_end(struct exchange *x, struct try *t);
+bool lanes_may_repeat(const struct try *t); /* takes from the target's budget */
 
 /* patience.c: how long a live attempt is waited for */
 enum patience {

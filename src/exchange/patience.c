@@ -31,7 +31,8 @@ static int64_t output_due(const struct exchange *x)
         return SL_NEVER; /* nobody can go on with it: it has the rest of the time */
     if (x->head != NULL && x->seen->saw_content)
         return x->committed && !x->client_full ? after(x->last_content_ns, x->snap->set.between_tokens_ns) : SL_NEVER;
-    return after(t->began_ns, may_think(x, t) ? x->snap->set.thinking_ns : x->snap->set.first_token_ns);
+    int64_t most = may_think(x, t) ? x->snap->set.thinking_ns : x->snap->set.first_token_ns;
+    return after(t->began_ns, t->learned_ns > 0 && t->learned_ns < most ? t->learned_ns : most);
 }
 
 static int64_t show_due(const struct exchange *x)

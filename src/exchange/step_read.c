@@ -157,6 +157,8 @@ enum step step_plan(struct exchange *x)
         .seed = x->id.lo,
         .script = x->snap->n_scripts > 0 ? ask_script : NULL,
         .script_arg = x,
+        .view = x->snap->lanes != NULL ? lanes_view : NULL,
+        .view_arg = x,
     };
     struct asking *q = sl_arena_alloc(x->a, sizeof *q);
     x->asking = q;

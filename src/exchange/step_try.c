@@ -88,6 +88,7 @@ static void start_attempt(struct exchange *x, struct try *t)
     r->deadlines.total_due_ns = x->total_due_ns;
     if (!exchange_asks_stream(x))
         r->deadlines.first_byte_ns = x->snap->set.answer_ns;
+    lanes_begin(x, t);
     x->attempt = attempt_start(x->env->upstream, a, r, &exchange_attempt_owner, x);
     tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, 1);
     if (x->n_tries > 1)
@@ -128,6 +129,11 @@ static enum step begin_try(struct exchange *x)
 {
     if (x->n_tries >= EXCHANGE_TRIES_MAX)
         return exchange_refuse(x, GE_NO_TARGET);
+    struct error_facts down;
+    if (!lanes_choose(x, &down)) {
+        tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
+        return exchange_refuse_with(x, &down);
+    }
     if (!find_askable(x)) {
         if (media_is_asked(x)) {
             exchange_goto(x, XS_MEDIA);
@@ -393,7 +399,7 @@ static enum step next_try(struct exchange *x, struct try *t)
         .committed = x->committed,
         .op_repeatable = x->op->repeatable,
         .provider_wait_ns = t->wait_ns,
-        .candidates_left = x->plan.n - x->at_candidate - 1,
+        .candidates_left = lanes_left(x),
         .policy = &x->snap->retry,
         .random = sl_rand_next(&x->env->loop->rand),
         .was_sent = t->result.sent,
@@ -403,6 +409,11 @@ static enum step next_try(struct exchange *x, struct try *t)
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
     else if (reasoning_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
+    else if (v.next == RETRY_SAME_TARGET && !lanes_may_repeat(t))
+        v = f.candidates_left > 0
+                ? (struct retry_verdict){.next = RETRY_NEXT_TARGET,
+                                         .why = "next target: the budget for this one is spent"}
+                : (struct retry_verdict){.next = RETRY_GIVE_UP, .why = "the target's budget for trying again is spent"};
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);

@@ -150,4 +150,5 @@ void try_close(struct exchange *x, struct try *t)
     if (t->is_open)
         append_close(x, t);
     count(x, t);
+    lanes_end(x, t);
 }

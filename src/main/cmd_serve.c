@@ -229,6 +229,8 @@ static enum sl_err assemble(struct gateway *g, struct sl_addr *out_first, struct
     server_tls_use(g, &tls);
     if (snapshot_build(g->settings, &g->sim_addr, &g->snapshot, fail) != SL_OK)
         return fail->code;
+    g->health = health_board_new();
+    snapshot_attach_lanes(g->snapshot, g->health);
     /* the struct settings lives in the snapshot now; this one is kept for the process, others come and go */
     snapshot_ref(g->snapshot);
     g->first_snapshot = g->snapshot;
@@ -350,6 +352,7 @@ static void take_apart(struct gateway *g)
         worker_free(g->workers[i]);
     worker_free(g->admin);
     worker_free(g->sim);
+    health_board_free(g->health);
     upstream_shelf_free(g->shelf);
     tel_export_free(g->exported);
     tel_worker_free(g->main_tel);

@@ -27,6 +27,7 @@
 #include "tls/certs.h"
 #include "tls/digest.h"
 #include "tokens/meter.h"
+#include "upstream/health.h"
 #include "upstream/upstream.h"
 
 #define GATEWAY_WORKERS_MAX 64u
@@ -103,6 +104,7 @@ struct gateway {
     struct worker *sim;   /* own or NULL */
     struct sl_addr sim_addr;
     struct upstream_shelf *shelf; /* own */
+    struct health_board *health;  /* own */
     struct limit_gate gate;
     struct tel_export *exported; /* own; the admin thread's */
     struct tel_worker *main_tel; /* own; the main thread's */
@@ -129,6 +131,8 @@ struct gateway {
 
 /* snapshot.c: the third step of the configuration: settings -> what exchanges look at. Takes s on success; the snapshot
  * frees it. sim_addr: where kind sim without an address is served. Gives one reference. */
+/* What is known of its targets' health goes on from the snapshot before. */
+void snapshot_attach_lanes(struct snapshot *s, struct health_board *board);
 enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,
                            struct sl_fail *fail) SL_MUST_CHECK;
 /* Tokens that are still good go on to the next snapshot, before anybody sees it: where the credential is the same. */

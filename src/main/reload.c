@@ -98,6 +98,8 @@ static bool apply(struct gateway *g, struct settings *s, const char *why)
     }
     settings_compare(g->settings, s, note_restart, NULL);
     snapshot_adopt_tokens(f.snapshot, g->snapshot);
+    health_forgive_accounts(g->health);
+    snapshot_attach_lanes(f.snapshot, g->health);
     publish(g, &f);
     return true;
 }

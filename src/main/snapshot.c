@@ -35,9 +35,24 @@ static void free_snapshot(struct snapshot *s)
     }
     tls_context_unref(s->media_tls);
     route_policy_free(s->policy);
+    sl_free(s->lanes);
     sl_arena_done(&f->arena);
     settings_free(f->settings);
     sl_free(f);
+}
+
+void snapshot_attach_lanes(struct snapshot *s, struct health_board *board)
+{
+    if (!snapshot_settings(s)->resilience.breaker)
+        return;
+    s->n_lanes = route_policy_targets(s->policy);
+    s->lanes = sl_calloc(s->n_lanes, sizeof(struct health_lane *));
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        uint32_t provider;
+        struct sl_str model;
+        route_policy_target(s->policy, i, &provider, &model);
+        s->lanes[i] = health_lane_of(board, s->providers[provider].provider.name, model);
+    }
 }
 
 const struct settings *snapshot_settings(const struct snapshot *s)

@@ -107,6 +107,11 @@ static const struct cfg_word RESCUE[] = {
 
 const struct cfg_section resilience_settings_section = {
     .settings = (const struct cfg_setting[]){
+        {"breaker", CFG_BOOL_AT(struct resilience_settings, breaker), .preset = "true",
+         .text =
+             "Whether targets that fail are passed over for a while: after 3 of 5 failures or more by an exact window with a "
+             "confidence bound, for 5 seconds up to 2 minutes, then one request finds out. A target that asks to wait "
+             "(retry-after), refuses its credentials or has not the model rests, too."},
         {"rescue", CFG_ENUM_AT(struct resilience_settings, rescue, RESCUE), .preset = "continue",
          .text = "What happens to a stream that breaks off or stalls when the client has seen output of it. Once for a "
                  "request, and only for text: never inside of a tool call or structured output; those get the error. A "

@@ -48,6 +48,7 @@ enum rescue_policy { /* of a stream that breaks once the client has seen of it *
 
 struct resilience_settings {
     enum rescue_policy rescue;
+    bool breaker;
     struct retry_settings retry;
     struct deadline_settings deadline;
 };

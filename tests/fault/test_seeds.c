@@ -131,6 +131,7 @@ static struct core_options choose_core(struct run *r)
     o.set.answer_ns = 6 * SL_SEC;
     o.set.settle_ns = SL_SEC;
     o.set.hold_bytes = holds[sl_rand_below(&r->rand, 4)];
+    o.breaker = one_in(r, 2);
     o.set.hold_start_ns = one_in(r, 3) ? 0 : up_to(r, 4 * SL_SEC);
     o.set.first_token_ns = one_in(r, 3) ? 0 : up_to(r, 4 * SL_SEC);
     o.set.between_tokens_ns = one_in(r, 3) ? 0 : up_to(r, 3 * SL_SEC);

@@ -229,6 +229,7 @@ static void free_snapshot(struct snapshot *s)
     for (size_t i = 0; i < s->n_providers; i++)
         provider_release(&s->providers[i].provider);
     route_policy_free(s->policy);
+    sl_free(s->lanes);
     sl_free(s->providers);
     sl_free(s);
 }
@@ -283,6 +284,18 @@ static struct route_policy *make_policy(const struct core_options *o)
 
 #define OR(value, preset) ((value) != 0 ? (value) : (preset))
 
+static void fill_lanes(struct core *c, struct snapshot *s)
+{
+    s->n_lanes = route_policy_targets(s->policy);
+    s->lanes = sl_calloc(s->n_lanes, sizeof(struct health_lane *));
+    for (uint32_t i = 0; i < s->n_lanes; i++) {
+        uint32_t provider;
+        struct sl_str model;
+        route_policy_target(s->policy, i, &provider, &model);
+        s->lanes[i] = health_lane_of(c->health, s->providers[provider].provider.name, model);
+    }
+}
+
 static struct snapshot *make_snapshot(struct core *c)
 {
     const struct core_options *o = &c->o;
@@ -322,6 +335,8 @@ static struct snapshot *make_snapshot(struct core *c)
     for (unsigned i = 0; i < 2; i++)
         fill_provider(c, &s->providers[i], i);
     s->policy = make_policy(o);
+    if (c->health != NULL)
+        fill_lanes(c, s);
     return s;
 }
 
@@ -469,6 +484,7 @@ void core_open(struct core *c, const struct core_options *o)
         SL_CHECK(journal_prepare(c->journal, 1, NULL) == SL_OK);
     c->tel = tel_worker_new(0);
     limit_gate_init(&c->gate, o->max_live);
+    c->health = o->breaker ? health_board_new() : NULL;
     c->snapshot = make_snapshot(c);
     c->upstream = upstream_new(&(struct upstream_parts){
         .loop = &c->loop, .chunks = &c->chunks, .scratch = c->scratch, .scratch_n = CORE_SCRATCH});
@@ -528,6 +544,7 @@ void core_stop(struct core *c)
     journal_writer_finish(c->env.journal);
     exchange_env_done(&c->env);
     snapshot_unref(c->snapshot);
+    health_board_free(c->health);
     journal_close(c->journal);
     if (c->crashed)
         back_to_death(&c->disk);

@@ -14,6 +14,7 @@
 #include "exchange/exchange.h"
 #include "ledger/entry.h"
 #include "lib/vnet.h"
+#include "upstream/health.h"
 
 #define CORE_KEY "sk-core-all"
 #define CORE_KEY_NARROW "sk-core-narrow"
@@ -78,6 +79,7 @@ struct core_options { /* all zero: as the program's own settings are */
     unsigned n_pass;
     int64_t keep_ns; /* the keeper looks after the journal so often; 0: 5 ms */
     int64_t sync_ns; /* a flush takes so long; < 0: it never comes back */
+    bool breaker;    /* targets that fail are passed over */
     bool access;     /* access records are kept in core.lines */
 };
 
@@ -85,7 +87,8 @@ struct core_sync;
 
 struct core {
     struct core_options o;
-    struct vnet *net; /* own */
+    struct vnet *net;            /* own */
+    struct health_board *health; /* own; NULL: no breaker */
     struct sl_loop loop;
     struct sl_arena_cache arenas;
     struct sl_chunk_cache chunks;

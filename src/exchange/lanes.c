@@ -1,0 +1,151 @@
+/* What an exchange tells and asks the board of targets' health (upstream/health.h): the view that a plan is made with, whether a
+ * candidate is asked at all, how long its first output is waited for, and what became of an attempt. Nothing happens where the
+ * snapshot has no lanes (resilience.breaker: off). */
+#include "exchange/exchange_int.h"
+#include "upstream/health.h"
+
+#define LEARNED_SAMPLES 50u
+#define LEARNED_FACTOR 3
+#define LEARNED_LEAST_NS (5 * SL_SEC)
+
+static struct health_lane *lanes_of(const struct snapshot *s, uint32_t target_index)
+{
+    return s->lanes != NULL && target_index < s->n_lanes ? s->lanes[target_index] : NULL;
+}
+
+bool lanes_view(const void *arg, uint32_t target_index, struct route_target_view *out)
+{
+    static const enum route_state states[] = {
+        [HEALTH_UP] = ROUTE_UP,           [HEALTH_DEGRADED] = ROUTE_DEGRADED, [HEALTH_PROBE] = ROUTE_PROBE,
+        [HEALTH_BLOCKED] = ROUTE_BLOCKED, [HEALTH_DOWN] = ROUTE_OPEN,
+    };
+    const struct exchange *x = arg;
+    struct health_lane *l = lanes_of(x->snap, target_index);
+    struct health_view v;
+    if (l == NULL)
+        return false;
+    health_see(l, sl_loop_now(x->env->loop), &v);
+    *out = (struct route_target_view){
+        .state = (uint8_t)states[v.state],
+        .until_ns = v.until_ns,
+        .health_q16 = v.health_q16,
+        .ttft_q50_us = v.first_q50_us,
+        .ttft_q95_us = v.first_q95_us,
+        .ttft_q99_us = v.first_q99_us,
+        .itl_q50_us = v.between_q50_us,
+        .room_q16 = LANE_Q16,
+        .in_flight = v.in_flight,
+    };
+    return true;
+}
+
+/* ---- before an attempt ---- */
+
+static bool is_down(const struct exchange *x, uint32_t candidate, struct health_view *v)
+{
+    struct health_lane *l = lanes_of(x->snap, x->plan.candidates[candidate].target_index);
+    *v = (struct health_view){.state = HEALTH_UP};
+    if (l == NULL)
+        return false;
+    health_see(l, sl_loop_now(x->env->loop), v);
+    return v->state >= HEALTH_BLOCKED;
+}
+
+/* Whether one of the candidates from the current one on is up; *out_soonest: else, which comes back first. */
+static bool any_up(const struct exchange *x, uint32_t *out_soonest, struct health_view *out)
+{
+    int64_t soonest = INT64_MAX;
+    for (uint32_t i = x->at_candidate; i < x->plan.n; i++) {
+        struct health_view v;
+        if (!is_down(x, i, &v))
+            return true;
+        if (v.until_ns < soonest) {
+            soonest = v.until_ns;
+            *out_soonest = i;
+            *out = v;
+        }
+    }
+    return false;
+}
+
+uint32_t lanes_left(const struct exchange *x)
+{
+    uint32_t n = 0;
+    for (uint32_t i = x->at_candidate + 1; i < x->plan.n; i++) {
+        struct health_view v;
+        n += !is_down(x, i, &v);
+    }
+    return n;
+}
+
+/* Those that are down are passed over while another is up. When none is, the one that comes back first is asked, but only once a
+ * second: whoever comes in between is told when to come again. */
+bool lanes_choose(struct exchange *x, struct error_facts *out)
+{
+    struct health_view v = {.state = HEALTH_UP};
+    uint32_t soonest = x->at_candidate;
+    if (x->snap->lanes == NULL || x->tries_here > 0)
+        return true;
+    if (any_up(x, &soonest, &v)) {
+        struct health_view at;
+        while (is_down(x, x->at_candidate, &at))
+            x->at_candidate++;
+        return true;
+    }
+    int64_t now = sl_loop_now(x->env->loop);
+    if (v.state == HEALTH_DOWN && health_try_anyway(lanes_of(x->snap, x->plan.candidates[soonest].target_index), now)) {
+        x->at_candidate = soonest;
+        return true;
+    }
+    *out = (struct error_facts){
+        .error = v.state == HEALTH_BLOCKED ? GE_UP_RATE_LIMITED : GE_NO_TARGET,
+        .retry_after_ns = v.until_ns > now ? v.until_ns - now : SL_SEC,
+    };
+    return false;
+}
+
+void lanes_begin(struct exchange *x, struct try *t)
+{
+    t->lane = lanes_of(x->snap, t->candidate->target_index);
+    if (t->lane == NULL)
+        return;
+    struct health_view v;
+    health_see(t->lane, sl_loop_now(x->env->loop), &v);
+    t->probe = health_begin(t->lane, sl_loop_now(x->env->loop));
+    if (v.samples >= LEARNED_SAMPLES) {
+        int64_t learned = LEARNED_FACTOR * (int64_t)v.first_q99_us * 1000;
+        t->learned_ns = learned > LEARNED_LEAST_NS ? learned : LEARNED_LEAST_NS;
+    }
+}
+
+/* ---- behind it ---- */
+
+bool lanes_may_repeat(const struct try *t)
+{
+    return t->lane == NULL || health_may_repeat(t->lane, t->outcome == OUT_OVERLOADED ? 2 : 1);
+}
+
+static int64_t between_us(const struct exchange *x, const struct try *t)
+{
+    uint64_t tokens = t->settled.usage.by_class[TC_OUTPUT] + t->settled.usage.by_class[TC_REASONING];
+    if (t->first_token_ns < 0 || tokens < 2 || t->outcome != OUT_OK)
+        return -1;
+    int64_t span = x->last_content_ns - t->began_ns - t->first_token_ns;
+    return span > 0 ? span / 1000 / (int64_t)(tokens - 1) : -1;
+}
+
+void lanes_end(struct exchange *x, struct try *t)
+{
+    if (t->lane == NULL)
+        return;
+    const struct lane_sample s = {
+        .outcome = t->outcome,
+        .first_us = t->outcome == OUT_OK && t->first_token_ns >= 0 ? t->first_token_ns / 1000 : -1,
+        .between_us = between_us(x, t),
+        .wait_ns = t->wait_ns,
+        .was_probe = t->probe,
+        .random = sl_rand_next(&x->env->loop->rand),
+    };
+    health_end(t->lane, &s, t->at->provider.n_credentials, sl_loop_now(x->env->loop));
+    t->lane = NULL;
+}

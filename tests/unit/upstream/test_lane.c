@@ -1,0 +1,291 @@
+/* The breaker, its windows and sketches; the board that lanes share. Time is a number. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "upstream/health.h"
+
+#define T0 (1000 * SL_SEC)
+
+static bool ends(struct lane *l, enum outcome o, int64_t now)
+{
+    bool probe = lane_begin(l, now);
+    return lane_end(l,
+                    &(struct lane_sample){.outcome = o,
+                                          .first_us = -1,
+                                          .between_us = -1,
+                                          .wait_ns = -1,
+                                          .was_probe = probe,
+                                          .random = UINT64_MAX / 2},
+                    now);
+}
+
+/* Where it trips: 3/5, 5/10, 8/20, 19/60, 28/100, and not one failure earlier. */
+static void test_bound(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t bad, n;
+    } rows[] = {{3, 5}, {5, 10}, {8, 20}, {19, 60}, {28, 100}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(lane_lower_bound(rows[i].bad, rows[i].n) > 2000);
+        assert_false(lane_lower_bound(rows[i].bad - 1, rows[i].n) > 2000 && rows[i].n > 5);
+        struct lane *l = sl_calloc(1, sizeof *l);
+        int64_t now = T0;
+        for (uint32_t k = 0; k < rows[i].n - rows[i].bad; k++, now += 100 * SL_MS)
+            assert_false(ends(l, OUT_OK, now));
+        uint32_t k = 0;
+        while (k < rows[i].bad && !ends(l, OUT_SERVER_ERROR, now)) {
+            k++;
+            now += 30 * SL_MS;
+        }
+        assert_true(k < rows[i].bad); /* by the minute's rule, or sooner by that of ten seconds */
+        assert_int_equal(lane_state_at(l, now), LANE_OPEN);
+        sl_free(l);
+    }
+}
+
+/* Open for a while, one probe at a time, three good ones close; a bad one opens for twice as long. */
+static void test_half_open(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    int64_t now = T0;
+    while (!ends(l, OUT_CONNECT_REFUSED, now))
+        now += 200 * SL_MS;
+    assert_true(now - T0 <= SL_SEC);
+    int64_t hold = l->open_until_ns - now;
+    assert_true(hold >= 2 * SL_SEC && hold <= 8 * SL_SEC);
+    assert_int_equal(lane_state_at(l, now + hold - 1), LANE_OPEN);
+    now += hold;
+    assert_int_equal(lane_state_at(l, now), LANE_HALF_OPEN);
+    assert_true(lane_begin(l, now));
+    assert_false(lane_begin(l, now)); /* one at a time */
+    assert_true(lane_end(l,
+                         &(struct lane_sample){.outcome = OUT_RESET,
+                                               .was_probe = true,
+                                               .wait_ns = -1,
+                                               .first_us = -1,
+                                               .between_us = -1,
+                                               .random = UINT64_MAX / 2},
+                         now));
+    assert_true(l->open_until_ns - now > hold + hold / 2);
+    now = l->open_until_ns;
+    assert_false(ends(l, OUT_OK, now));
+    assert_false(ends(l, OUT_RATE_LIMITED, now)); /* neither good nor bad */
+    assert_false(ends(l, OUT_OK, now));
+    assert_int_equal(lane_state_at(l, now), LANE_HALF_OPEN);
+    assert_false(ends(l, OUT_OK, now));
+    assert_int_equal(lane_state_at(l, now), LANE_CLOSED);
+    uint32_t weak = lane_health(l, now + SL_SEC), strong = lane_health(l, now + 40 * SL_SEC);
+    assert_true(weak < strong / 5 && strong > LANE_Q16 * 9 / 10);
+    sl_free(l);
+}
+
+/* A probe that never comes back is given up; the wait a provider asked for counts, nonsense does not. */
+static void test_lost_probe_and_waits(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    int64_t now = T0;
+    while (!ends(l, OUT_OVERLOADED, now))
+        now += 200 * SL_MS;
+    now = l->open_until_ns;
+    assert_true(lane_begin(l, now));
+    now += 61 * SL_SEC;
+    assert_int_equal(lane_state_at(l, now), LANE_HALF_OPEN);
+    assert_true(lane_begin(l, now));
+    sl_free(l);
+    l = sl_calloc(1, sizeof *l);
+    lane_begin(l, T0);
+    lane_end(
+        l, &(struct lane_sample){.outcome = OUT_RATE_LIMITED, .wait_ns = 7 * SL_SEC, .first_us = -1, .between_us = -1},
+        T0);
+    assert_true(l->blocked_until_ns == T0 + 7 * SL_SEC);
+    for (int i = 0; i < 20; i++) { /* without a time: drawn, and bounded */
+        lane_begin(l, T0);
+        lane_end(
+            l,
+            &(struct lane_sample){
+                .outcome = OUT_RATE_LIMITED, .wait_ns = -1, .first_us = -1, .between_us = -1, .random = UINT64_MAX},
+            T0);
+    }
+    assert_true(l->blocked_until_ns <= T0 + 61 * SL_SEC);
+    assert_int_equal(lane_state_at(l, T0), LANE_CLOSED);
+    for (int i = 0; i < 1000; i++)
+        assert_false(ends(l, OUT_CLIENT_FAULT, T0)); /* the caller's fault is nobody else's */
+    sl_free(l);
+}
+
+/* Random failures of a healthy target: a day of requests does not open it. A dead one is found within 4 s at 1 request per second. */
+static void test_false_opens(void **state)
+{
+    (void)state;
+    struct sl_rand r;
+    unsigned opens = 0;
+    sl_rand_seed(&r, 7);
+    struct lane *l = sl_calloc(1, sizeof *l);
+    for (int64_t now = T0; now < T0 + 86400 * SL_SEC; now += SL_SEC)
+        opens += ends(l, sl_rand_below(&r, 100) == 0 ? OUT_SERVER_ERROR : OUT_OK, now);
+    assert_int_equal(opens, 0);
+    int64_t now = T0 + 86400 * SL_SEC, began = now;
+    while (!ends(l, OUT_CONNECT_TIMEOUT, now))
+        now += SL_SEC;
+    if (now - began > 10 * SL_SEC)
+        fail_msg("found after %lld ms", (long long)((now - began) / SL_MS));
+    sl_free(l);
+}
+
+static void test_clock_jumps(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    static const int64_t nows[] = {T0, T0 - 100 * SL_SEC, T0 + 1000 * SL_SEC, 5, T0 + 86400 * SL_SEC, T0};
+    for (unsigned round = 0; round < 3; round++)
+        for (size_t i = 0; i < sizeof nows / sizeof nows[0]; i++)
+            assert_false(ends(l, OUT_OK, nows[i]));
+    assert_int_equal(lane_state_at(l, T0), LANE_CLOSED);
+    sl_free(l);
+}
+
+static void test_sketch(void **state)
+{
+    (void)state;
+    struct sketch *s = sl_calloc(1, sizeof *s);
+    assert_int_equal(sketch_quantile(s, 500), 0);
+    for (int i = 1; i <= 1000; i++)
+        sketch_add(s, i * 1000, T0);
+    static const struct {
+        unsigned permille;
+        double want;
+    } rows[] = {{500, 500e3}, {950, 950e3}, {990, 990e3}};
+    for (size_t i = 0; i < 3; i++) {
+        double got = sketch_quantile(s, rows[i].permille);
+        if (got < rows[i].want * 0.97 || got > rows[i].want * 1.03)
+            fail_msg("%u: %.0f", rows[i].permille, got);
+    }
+    sketch_add(s, 0, T0);
+    sketch_add(s, INT64_MAX, T0);
+    sketch_add(s, 1, T0 + 61 * SL_SEC); /* the window turns, and both still count */
+    assert_int_equal(sketch_count(s), 1003);
+    sl_free(s);
+}
+
+/* Twice as slow as usual without failing once: degraded. */
+static void test_degraded(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    int64_t now = T0;
+    for (int i = 0; i < 1400; i++, now += 100 * SL_MS) {
+        lane_begin(l, now);
+        lane_end(l,
+                 &(struct lane_sample){
+                     .outcome = OUT_OK, .first_us = 200000 + i % 50 * 1000, .between_us = 20000, .wait_ns = -1},
+                 now);
+    }
+    assert_false(lane_is_degraded(l, now));
+    for (int i = 0; i < 700; i++, now += 100 * SL_MS) {
+        lane_begin(l, now);
+        lane_end(l, &(struct lane_sample){.outcome = OUT_OK, .first_us = 900000, .between_us = 20000, .wait_ns = -1},
+                 now);
+    }
+    assert_true(lane_is_degraded(l, now));
+    sl_free(l);
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    lane_begin(l, T0);
+    unsigned n = 0;
+    while (lane_may_repeat(l, 1))
+        n++;
+    assert_int_equal(n, 10);
+    for (int i = 0; i < 11; i++)
+        lane_begin(l, T0);
+    assert_true(lane_may_repeat(l, 2));
+    assert_false(lane_may_repeat(l, 1));
+    sl_free(l);
+}
+
+static void board_ends(struct health_lane *l, enum outcome o, int64_t now)
+{
+    bool probe = health_begin(l, now);
+    health_end(l,
+               &(struct lane_sample){.outcome = o,
+                                     .first_us = -1,
+                                     .between_us = -1,
+                                     .wait_ns = -1,
+                                     .was_probe = probe,
+                                     .random = UINT64_MAX / 2},
+               1, now);
+}
+
+static enum health_state state_of(struct health_lane *l, int64_t now)
+{
+    struct health_view v;
+    health_see(l, now, &v);
+    return v.state;
+}
+
+/* Two lanes of one provider go down together: the third rests, too; another provider does not. A refused key rests the account. */
+static void test_board(void **state)
+{
+    (void)state;
+    struct health_board *b = health_board_new();
+    struct health_lane *a = health_lane_of(b, SL_STR("p"), SL_STR("a")),
+                       *c = health_lane_of(b, SL_STR("p"), SL_STR("c"));
+    struct health_lane *d = health_lane_of(b, SL_STR("p"), SL_STR("d")),
+                       *other = health_lane_of(b, SL_STR("q"), SL_STR("a"));
+    struct health_lane *any = health_lane_of(b, SL_STR("q"), SL_STR_NONE);
+    assert_ptr_equal(health_lane_of(b, SL_STR("p"), SL_STR("a")), a);
+    board_ends(d, OUT_OK, T0);
+    board_ends(other, OUT_OK, T0);
+    for (int64_t now = T0; now < T0 + 2 * SL_SEC; now += 200 * SL_MS)
+        board_ends(a, OUT_CONNECT_REFUSED, now);
+    assert_int_equal(state_of(a, T0 + 2 * SL_SEC), HEALTH_DOWN);
+    board_ends(c, OUT_OK, T0);
+    for (int64_t now = T0; now < T0 + 2 * SL_SEC; now += 200 * SL_MS)
+        board_ends(c, OUT_CONNECT_REFUSED, now);
+    assert_int_equal(state_of(d, T0 + 2 * SL_SEC), HEALTH_DOWN);
+    assert_int_equal(state_of(other, T0 + 2 * SL_SEC), HEALTH_UP);
+    assert_true(state_of(d, T0 + 60 * SL_SEC) < HEALTH_BLOCKED); /* not for ever */
+    for (int i = 0; i < 50; i++)
+        board_ends(any, OUT_MODEL_GONE, T0); /* some name that a caller made up */
+    assert_int_equal(state_of(any, T0), HEALTH_UP);
+    board_ends(other, OUT_MODEL_GONE, T0);
+    assert_int_equal(state_of(other, T0), HEALTH_BLOCKED);
+    board_ends(any, OUT_BAD_CREDENTIALS, T0);
+    assert_int_equal(state_of(any, T0), HEALTH_BLOCKED);
+    health_forgive_accounts(b);
+    assert_int_equal(state_of(any, T0), HEALTH_UP);
+    assert_true(health_try_anyway(a, T0));
+    assert_false(health_try_anyway(a, T0 + SL_SEC / 2));
+    assert_true(health_try_anyway(a, T0 + SL_SEC));
+    health_board_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_half_open),
+        cmocka_unit_test(test_lost_probe_and_waits),
+        cmocka_unit_test(test_false_opens),
+        cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_sketch),
+        cmocka_unit_test(test_degraded),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_board),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
