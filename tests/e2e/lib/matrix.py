@@ -49,15 +49,19 @@ UPSTREAMS = {
                              {"audio", "logprobs", "n", "search", "unasked-cache", "lone-calls"}),
 }
 
+# Models that refuse a call of theirs without the thoughts, or the signature, that stood before it.
+STRICT = {"anthropic": "claude-sonnet-4-5", "gemini": "gemini-3-flash-preview"}
+
 
 class Served:
     """A gateway in front of a simulator with all upstreams; the model "m-NAME" is that of upstream NAME, "f-NAME-FAULT" one of
-    the simulator's faults there."""
+    the simulator's faults there, "s-NAME" the strict one."""
 
     def __init__(self, makers):
         self.sim = makers.sim("--seed", "7")
         models = {"m-" + name: f"{name}/{u.model}" for name, u in UPSTREAMS.items()}
         models |= {f"f-{name}-{fault}": f"{name}/sim-fault-{fault}" for name in UPSTREAMS for fault in FAULTS}
+        models |= {"s-" + name: f"{name}/{model}" for name, model in STRICT.items()}
         models |= {f"f-{name}-late": f"{name}/{LONG_MODEL}" for name in UPSTREAMS}
         rule = json.dumps({"fault": "error-event", "arg": 1200, "times": 1000000, "model": LONG_MODEL}).encode()
         answer = fetch(self.sim.address, "POST", "/sim/rules", rule, [("content-type", "application/json")])

@@ -106,7 +106,7 @@ class Chat(Face):
 
 
 class Responses(Face):
-    errors = (openai.APIError,)
+    errors = (openai.APIError, ValueError)  # the latter for a response that failed in mid-stream
 
     def model(self, spec):
         return ChatOpenAI(model=spec["model"], base_url=self.url + "/v1", api_key=spec.get("key", self.key), timeout=60,
@@ -121,7 +121,8 @@ class Messages(Face):
     def model(self, spec):
         return ChatAnthropic(model=spec["model"], base_url=self.url, api_key=spec.get("key", self.key), timeout=60,
                              max_retries=spec.get("retries", 0), max_tokens=MAX,
-                             **({"thinking": {"type": "adaptive", "display": "summarized"}} if spec.get("think") else {}))
+                             **({"thinking": {"type": "enabled", "budget_tokens": 1024} if spec["think"] == "budget" else
+                                 {"type": "adaptive", "display": "summarized"}} if spec.get("think") else {}))
 
 
 class Gemini(Face):

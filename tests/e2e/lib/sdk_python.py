@@ -1,7 +1,7 @@
 """The vendors' SDKs for Python, driven by the cases of test_matrix.py. One class per face; all do the same:
 
 ask(spec): one request. spec: model, text, and of stream, system, image, pdf, audio (base64), schema, stop, n, logprobs, search,
-           think, cache, key, retries (the SDK's own), max (tokens), tools, choice (a tool's name or "none"), history ([role, text]
+           think (True, or "budget": by a number of tokens, where the face has both), cache, key, retries (the SDK's own), max (tokens), tools, choice (a tool's name or "none"), history ([role, text]
            before the text) those that the case wants.
 loop(spec): the same with two tools and then, in a second request, with their results; spec's `second` is the model of the second.
 count(spec), models(name).
@@ -255,6 +255,8 @@ class Messages(Face):
             tools.append({"type": "web_search_20250305", "name": "web_search"})
         if spec.get("think"):
             more["thinking"] = {"type": "adaptive", "display": "summarized"}
+            if spec["think"] == "budget":
+                more["thinking"] = {"type": "enabled", "budget_tokens": 1024}
         if spec.get("tools"):
             tools += [{"name": n, "description": "d", "input_schema": SCHEMA} for n in TOOLS]
         if "choice" in spec:

@@ -200,6 +200,7 @@ class Messages {
     if (spec.stop) more.stop_sequences = [spec.stop];
     if (spec.search) tools.push({ type: 'web_search_20250305', name: 'web_search' });
     if (spec.think) more.thinking = { type: 'adaptive', display: 'summarized' };
+    if (spec.think === 'budget') more.thinking = { type: 'enabled', budget_tokens: 1024 };
     if (spec.tools) for (const name of TOOLS) tools.push({ name, description: 'd', input_schema: SCHEMA });
     if (spec.choice) more.tool_choice = spec.choice === 'none' ? { type: 'none' } : { type: 'tool', name: spec.choice };
     if (spec.system)

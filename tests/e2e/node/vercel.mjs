@@ -26,6 +26,7 @@ const thinking = {
     openai: { ...always.responses.openai, reasoningEffort: 'low', reasoningSummary: 'auto', forceReasoning: true },
   },
   messages: { anthropic: { thinking: { type: 'adaptive', display: 'summarized' } } },
+  'messages by budget': { anthropic: { thinking: { type: 'enabled', budgetTokens: 1024 } } },
   gemini: { google: { thinkingConfig: { includeThoughts: true, thinkingBudget: 1024 } } },
 };
 const FINISH = { stop: 'stop', 'tool-calls': 'tool_calls', length: 'length' };
@@ -57,6 +58,11 @@ class Face {
     };
   }
 
+  options(spec) {
+    if (!spec.think) return always[this.name];
+    return (spec.think === 'budget' && thinking[`${this.name} by budget`]) || thinking[this.name];
+  }
+
   asked(spec) {
     const content = [{ type: 'text', text: spec.text }];
     if (spec.image) content.push({ type: 'file', data: spec.image, mediaType: 'image/png' });
@@ -66,7 +72,7 @@ class Face {
       maxRetries: spec.retries ?? 0, ...(spec.system ? { instructions: spec.system } : {}),
       ...(spec.schema ? { output: Output.object({ schema: jsonSchema(SCHEMA) }) } : {}),
       ...(spec.tools ? { tools, stopWhen: stepCountIs(2) } : {}),
-      providerOptions: spec.think ? thinking[this.name] : always[this.name],
+      providerOptions: this.options(spec),
     };
   }
 
