@@ -1,6 +1,7 @@
 /* TRY's first half: in which dialect the candidate is spoken to, and the body it gets. Same dialect: the client's bytes with the
  * model spliced. Another: the request is read once into the neutral form and written anew for each candidate. */
 #include "dialect/carrier.h"
+#include "dialect/order_check.h"
 #include "dialect/relay_translate.h"
 #include "exchange/exchange_int.h"
 #include "tokens/estimate.h"
@@ -96,7 +97,9 @@ static bool write_foreign(struct exchange *x, struct translation *t, struct body
     struct request_refusal refusal = {0};
     struct sl_buf body;
     sl_buf_init(&body, BODY_BYTES);
-    bool ok = t->up->codec->request_write(t, &body, &refusal) && !body.over;
+    bool orders = t->up->errors == ERRORS_OPENAI || t->up->errors == ERRORS_RESPONSES;
+    bool ok = (!orders || order_check(t->req, t->a, &refusal)) && t->up->codec->request_write(t, &body, &refusal) &&
+              !body.over;
     if (ok) {
         struct iovec *v = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
         struct sl_str kept = sl_arena_str(&x->attempt_arena, sl_buf_str(&body));

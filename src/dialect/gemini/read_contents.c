@@ -286,7 +286,7 @@ static enum part_member sort_members(struct content *c, const struct json_node *
             continue;
         }
         found[m] = it;
-        if (m < PM_THOUGHT)
+        if (m < PM_THOUGHT && !(m == PM_TEXT && it->n == 2 && data != PM_COUNT))
             data = m;
     }
     return data;
@@ -307,6 +307,11 @@ static bool read_part(struct content *c, const struct json_node *v)
     enum part_member data = sort_members(c, v, found);
     struct sl_str signature = json_inside_of(&c->r->t, found[PM_SIGNATURE]);
     bool thought = json_kind_of(found[PM_THOUGHT]) == JSON_TRUE;
+    unsigned kinds = 0;
+    for (unsigned m = PM_TEXT; m < PM_THOUGHT; m++)
+        kinds += found[m] != NULL && !(m == PM_TEXT && found[m]->n == 2); /* an empty text beside it says nothing */
+    if (kinds > 1)
+        return gem_refuse(c->r, GE_MEMBER_VALUE, "has content of several kinds", AT, c->index, c->part);
     switch (data) {
     case PM_TEXT:
         return take_text(c, found[data], thought, signature);

@@ -273,7 +273,7 @@ static bool write_unknown(struct chat_write *cw)
         if (cw->req->from == &openai_chat_dialect) {
             jw_key_inside(&cw->w, m->name);
             jw_raw(&cw->w, m->raw);
-        } else if (chat_refuses(cw, false, json_plain(m->name, cw->t->a), "")) {
+        } else if (chat_refuses(cw, m->harmful, json_plain(m->name, cw->t->a), "")) {
             return false;
         }
     }

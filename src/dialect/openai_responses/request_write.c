@@ -58,7 +58,7 @@ static bool refuses_unsayable(struct writing *w)
         if (rows[i].wanted && writing_refuses(w, rows[i].harmful, term_of(req, rows[i].what), ""))
             return true;
     for (const struct neutral_member *m = w->own ? NULL : req->unknown; m != NULL; m = m->next)
-        if (writing_refuses(w, false, json_plain(m->name, w->t->a), ""))
+        if (writing_refuses(w, m->harmful, json_plain(m->name, w->t->a), ""))
             return true;
     return refuses_stops(w);
 }
