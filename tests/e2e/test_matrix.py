@@ -447,3 +447,11 @@ def test_failures_are_not_multiplied(asker):
     """With the SDK's own retries on: x-should-retry stops those that know it (clients.md 3.6)."""
     asker.fails(model=f"f-{asker.upstream}-500", retries=2)
     assert len(asker.http) <= asker.driver.tries(asker.face), asker.http
+
+
+@pytest.mark.parametrize("sdk", [s for s in VENDORS if not s.endswith("gemini")], indirect=True)
+@pytest.mark.parametrize("upstream", ["openai", "anthropic", "gemini"], indirect=True)
+def test_limits_are_waited_for(asker):
+    """With the SDK's own retries on, a 429 that says when to come again is tried again, as often as the caller allows."""
+    error = asker.fails(model=f"f-{asker.upstream}-429-ms", retries=2)
+    assert error["status"] == 429 and len(asker.http) == 3, asker.http

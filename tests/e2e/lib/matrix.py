@@ -15,7 +15,7 @@ from .proc import ROOT, clean_environment
 from .wait import LONG, wait_for
 
 # Of the simulator, each on every upstream.
-FAULTS = ("400", "401", "404", "429", "500", "context", "content-policy")
+FAULTS = ("400", "401", "404", "429", "429-ms", "500", "context", "content-policy")
 LONG_MODEL = "sim-long-1500"  # so long that a client has seen much of it when its error comes
 
 
