@@ -66,6 +66,7 @@ struct translation {
     uint32_t n_wrapped;
     bool
         json_asked_in_words; /* JSON is only asked for by an instruction: a code fence around the answer is taken off */
+    struct sl_str tier; /* the service tier asked for, where the platform takes it in a header (Vertex); else empty */
     uint32_t stops_kept_back; /* stop sequences that the provider does not take */
 };
 

@@ -101,7 +101,8 @@ struct body_pieces {
     int n;
     size_t bytes;
     const struct neutral_notes *notes; /* what the platform has no place for (notes.h); NULL: nothing */
-    bool usage_asked; /* we asked for usage and the client did not: it is to be withheld from the answer */
+    struct sl_str tier; /* the service tier asked for, where the platform takes it in a header (Vertex); else empty */
+    bool usage_asked;   /* we asked for usage and the client did not: it is to be withheld from the answer */
 };
 
 /* -- Answers ------------------------------------------------------------------------------------------------------ */

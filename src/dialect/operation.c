@@ -233,6 +233,10 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
         at += 4;
     if (segment_is(s, at, SL_STR("publishers")))
         at += 2;
+    else if (segment_is(s, at, SL_STR("endpoints")) && segment_is(s, at + 1, SL_STR("openapi"))) { /* OpenAI's format */
+        *errors = ERRORS_OPENAI;
+        at += 2;
+    }
     return at;
 }
 

@@ -198,6 +198,10 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
         add(&w, HN_OPENAI_ORGANIZATION, p->organization);
         add(&w, HN_OPENAI_PROJECT, p->project);
     }
+    static const struct sl_str tier = SL_STR_INIT("x-vertex-ai-llm-shared-request-type"); /* gemini.md 1.3 */
+    if (c->tier.n > 0 && !is_static(p, tier) &&
+        (c->foreign || c->client == NULL || http_headers_find_name(c->client, tier) == NULL))
+        http_headers_add(out, a, tier, c->tier);
     add(&w, HN_TRACEPARENT, c->traceparent);
     add(&w, HN_TRACESTATE, c->traceparent.n > 0 ? c->tracestate : SL_STR_NONE);
     const struct http_headers *client = c->foreign ? NULL : c->client;

@@ -349,15 +349,19 @@ def test_claude(vertex):
 def test_a_client_of_the_gemini_api(vertex):
     """Its own bytes, without what Vertex refuses, and told so."""
     body = (b'{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"role":"model","parts":[{"functionCall":{"id":"c1","name":"f","args":{}}}]},'
-            b'{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{}}}]}],"serviceTier":"flex"}')
+            b'{"role":"user","parts":[{"functionResponse":{"id":"c1","name":"f","response":{}}}]}],"serviceTier":"flex","store":false}')
     answer = fetch(vertex.address, "POST", "/v1beta/models/m:generateContent", body, [("content-type", "application/json")], vertex.key)
-    assert answer.status == 200 and answer.json() == GEMINI_ANSWER and answer.get("x-sluice-dropped") == "serviceTier"
-    assert vertex.up.requests[0].body == body.replace(b'"id":"c1",', b"").replace(b',"serviceTier":"flex"', b"")
+    assert answer.status == 200 and answer.json() == GEMINI_ANSWER and answer.get("x-sluice-dropped") == "store"
+    assert vertex.up.requests[0].get("x-vertex-ai-llm-shared-request-type") == "flex"
+    assert vertex.up.requests[0].body == body.replace(b'"id":"c1",', b"").replace(b',"serviceTier":"flex","store":false', b"")
     counted = b'{"generateContentRequest":{"model":"models/m","contents":[{"parts":[{"text":"hi"}]}]}}'
     vertex.up.answer = json_answer({"totalTokens": 4})
     answer = fetch(vertex.address, "POST", "/v1beta/models/m:countTokens", counted, [("content-type", "application/json")], vertex.key)
     assert answer.json() == {"totalTokens": 4}
     assert vertex.up.requests[1].body == b'{"contents":[{"parts":[{"text":"hi"}]}]}'
+    vertex.up.answer = json_answer(GEMINI_ANSWER)
+    assert ask(vertex, service_tier="priority").get("x-sluice-dropped") is None
+    assert vertex.up.requests[2].get("x-vertex-ai-llm-shared-request-type") == "priority"
 
 
 def test_other_models_by_the_openai_path(vertex):

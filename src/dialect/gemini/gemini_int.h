@@ -96,9 +96,9 @@ struct gem_edits {
     struct sl_arena *a;
 };
 void gem_add_edit(struct gem_edits *e, size_t from, size_t to, struct sl_str text);
-/* Everything that Vertex AI has no place for, and the gateway's own members. Gives what is lost by it; never NULL. */
-struct neutral_notes *gem_edit_for_vertex(struct gem_edits *e, const struct request_facts *f, struct sl_str body,
-                                          bool counts);
+/* Everything that Vertex AI has no place for, and the gateway's own members. Sets out->notes, to what is lost by it, and out->tier. */
+void gem_edit_for_vertex(struct gem_edits *e, const struct request_facts *f, struct sl_str body, bool counts,
+                         struct body_pieces *out);
 
 #define GEM_ENVELOPE_MARK SL_STR("eyJjc2lnMSI6") /* how an envelope (below) begins */
 

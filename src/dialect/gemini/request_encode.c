@@ -83,7 +83,7 @@ void gemini_request_encode_same(const struct request_facts *f, struct sl_str bod
     struct gem_edits ours = {.a = a}, envelopes = {.a = a};
     *out = (struct body_pieces){.v = NULL};
     if (sl_str_eq(change->platform, SL_STR("vertex")))
-        out->notes = gem_edit_for_vertex(&ours, f, body, change->counts);
+        gem_edit_for_vertex(&ours, f, body, change->counts, out);
     else
         cut_ours(&ours, f);
     replace_envelopes(&envelopes, body);

@@ -78,7 +78,9 @@ static bool write_others(struct gem_writer *g)
         return false;
     struct sl_str tier = gem_tier_from_neutral(req->service_tier);
     bool silent = sl_str_eq(req->service_tier, SL_STR("auto")) || req->service_tier.n == 0;
-    if (tier.n > 0 && !g->vertex)
+    if (g->vertex && (sl_str_eq(tier, SL_STR("flex")) || sl_str_eq(tier, SL_STR("priority"))))
+        g->t->tier = tier; /* a header there (gemini.md 20.2) */
+    else if (tier.n > 0 && !g->vertex)
         jw_member_inside(&g->w, SL_STR("serviceTier"), tier);
     else if (!silent && !sl_str_eq(tier, SL_STR("standard")) &&
              gem_drops(g, false, term_of(req, TERM_SERVICE_TIER), ""))

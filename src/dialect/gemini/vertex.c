@@ -8,6 +8,7 @@ struct cutting {
     const struct json_tree *t;
     const struct request_facts *f;
     struct neutral_notes *notes;
+    struct sl_str tier; /* for a header */
     bool counts;
 };
 
@@ -101,11 +102,28 @@ static bool counts_not(const struct cutting *c, const struct json_node *m)
            !is_named(c, m, "generateContentRequest", "generate_content_request");
 }
 
+/* A header says it there, and none says the usual one. */
+static bool take_tier(struct cutting *c, const struct json_node *m)
+{
+    static const struct sl_str words[] = {SL_STR_INIT("flex"), SL_STR_INIT("priority"), SL_STR_INIT("standard"),
+                                          SL_STR_INIT("unspecified")};
+    struct sl_str said = json_inside_of(c->t, m);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!sl_str_eq_nocase(said, words[i]))
+            continue;
+        c->tier = i < 2 ? words[i] : SL_STR_NONE;
+        return true;
+    }
+    return false;
+}
+
 static bool top_goes(struct cutting *c, const struct json_node *m, const char *path)
 {
     if (is_ours(c, m) || counts_not(c, m))
         return true;
-    return (json_key_is(c->t, m, SL_STR("store")) || is_named(c, m, "serviceTier", "service_tier")) && lost(c, m, path);
+    if (is_named(c, m, "serviceTier", "service_tier"))
+        return take_tier(c, m) || lost(c, m, path);
+    return json_key_is(c->t, m, SL_STR("store")) && lost(c, m, path);
 }
 
 static bool tool_config_goes(struct cutting *c, const struct json_node *m, const char *path)
@@ -142,19 +160,20 @@ static const struct json_node *request_of(struct cutting *c)
     return root;
 }
 
-struct neutral_notes *gem_edit_for_vertex(struct gem_edits *e, const struct request_facts *f, struct sl_str body,
-                                          bool counts)
+void gem_edit_for_vertex(struct gem_edits *e, const struct request_facts *f, struct sl_str body, bool counts,
+                         struct body_pieces *out)
 {
     struct json_tree t;
     struct cutting c = {.e = e, .t = &t, .f = f, .notes = SL_ARENA_NEW(e->a, struct neutral_notes), .counts = counts};
     c.notes->a = e->a;
+    out->notes = c.notes;
     if (!json_tree_read(&t, body, e->a)) /* the decoder has taken it: too large for the tree */
-        return c.notes;
+        return;
     const struct json_node *request = request_of(&c);
     if (request->at > 0)
         gem_add_edit(e, 0, request->at, SL_STR_NONE);
     cut_members(&c, request, "", top_goes, into_top);
     if (request->at + (size_t)request->n < body.n)
         gem_add_edit(e, request->at + (size_t)request->n, body.n, SL_STR_NONE);
-    return c.notes;
+    out->tier = c.tier;
 }

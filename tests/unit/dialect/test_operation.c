@@ -99,6 +99,7 @@ static const struct {
     {HTTP_POST, "/gemini/v1beta/models/gemini-3-pro:countTokens", OP_GENERATE_COUNT, ERRORS_GEMINI},
     {HTTP_POST, "/v1beta1/projects/p/locations/l/publishers/google/models/g:generateContent", OP_GENERATE,
      ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta1/projects/p/locations/l/endpoints/openapi/chat/completions", OP_CHAT, ERRORS_OPENAI},
     {HTTP_POST, "/v1/projects/p/locations/l/publishers/anthropic/models/c@1:rawPredict", OP_MESSAGES, ERRORS_ANTHROPIC},
     {HTTP_POST, "/projects/p/locations/l/publishers/anthropic/models/c:streamRawPredict", OP_MESSAGES,
      ERRORS_ANTHROPIC},

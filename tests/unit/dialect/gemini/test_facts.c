@@ -87,7 +87,8 @@ static void for_vertex(void **state)
         {false, "{ \"contents\": [ 1.0 ] , \"x\":{\"id\":1}}", "{ \"contents\": [ 1.0 ] , \"x\":{\"id\":1}}", ""},
         {false, "{\"task\":\"a\",\"store\":false,\"contents\":[]}", "{\"contents\":[]}", "store"},
         {false, "{\"contents\":[],\"serviceTier\":\"flex\", \"task\":\"a\",\"tools\":[],\"store\":null }",
-         "{\"contents\":[],\"tools\":[] }", "serviceTier"},
+         "{\"contents\":[],\"tools\":[] }", ""},
+        {false, "{\"service_tier\":\"turbo\"}", "{}", "service_tier"},
         {false, "{\"store\":true}", "{}", "store"},
         {false,
          "{\"contents\":[{\"parts\":[{\"functionCall\":{\"id\":\"a\",\"name\":\"f\",\"args\":{\"id\":1.0}}}]},{\"parts\":["
