@@ -28,7 +28,7 @@ LANGCHAIN = [f"langchain {face}" for face in FACES]
 NODE = [f"node {face}" for face in FACES]
 VERCEL = [f"vercel {face}" for face in FACES]
 VENDORS = [*PYTHON, *NODE]
-SDKS = [*VENDORS, *LANGCHAIN, *VERCEL]
+SDKS = [*VENDORS, "python azure", *LANGCHAIN, *VERCEL]
 vendors_only = pytest.mark.parametrize("sdk", VENDORS, indirect=True)  # what frameworks do not change
 
 
@@ -102,14 +102,15 @@ class Asker:
 
     def __init__(self, served, drivers, sdk, upstream):
         self.served, self.sdk, self.upstream = served, sdk, upstream
-        name, self.face = sdk.split(" ", 1)
+        name, self.client = sdk.split(" ", 1)
+        self.face = "chat" if self.client == "azure" else self.client
         self.driver = drivers(name)
         self.model = "m-" + upstream
         self.target = UPSTREAMS[upstream]
 
     def run(self, op, dropped=(), check=True, **spec):
         """The answers; None for `dropped`: whatever is told there. What is seen below the SDK is in self.http."""
-        found = self.driver.run(self.face, {"op": op, "model": self.model, "text": "hello there", **spec})
+        found = self.driver.run(self.client, {"op": op, "model": self.model, "text": "hello there", **spec})
         assert op != "loop" or "lacks" in found or len(found["answers"]) == 2, found
         if "lacks" in found:
             pytest.skip("the SDK has no word for it: " + found["lacks"])

@@ -140,6 +140,13 @@ class Chat(Face):
         return {"ids": [m.id for m in self.c.models.list()], "one": m.id}
 
 
+class Azure(Chat):
+    """The same by the client for Azure, which has the model in its path and the key in a header of its own."""
+
+    def __init__(self, url, key):
+        self.c = openai.AzureOpenAI(azure_endpoint=url, api_key=key, api_version="2024-10-21", max_retries=0, timeout=60)
+
+
 class Responses(Chat):
     """responses by the OpenAI SDK."""
 
@@ -406,4 +413,4 @@ class Gemini(Face):
         return {"ids": [m.name.removeprefix("models/") for m in self.c.models.list()], "one": m.name.removeprefix("models/")}
 
 
-FACES = {"chat": Chat, "responses": Responses, "messages": Messages, "gemini": Gemini}
+FACES = {"chat": Chat, "azure": Azure, "responses": Responses, "messages": Messages, "gemini": Gemini}

@@ -69,7 +69,7 @@ class Face {
     if (spec.pdf) content.push({ type: 'file', data: spec.pdf, mediaType: 'application/pdf', filename: 'a.pdf' });
     return {
       model: models[this.name](spec.key ?? key)(spec.model), messages: [{ role: 'user', content }], maxOutputTokens: MAX,
-      maxRetries: spec.retries ?? 0, ...(spec.system ? { instructions: spec.system } : {}),
+      maxRetries: spec.retries ?? 0, abortSignal: AbortSignal.timeout(60000), ...(spec.system ? { instructions: spec.system } : {}),
       ...(spec.schema ? { output: Output.object({ schema: jsonSchema(SCHEMA) }) } : {}),
       ...(spec.tools ? { tools, stopWhen: stepCountIs(2) } : {}),
       providerOptions: this.options(spec),
