@@ -81,7 +81,7 @@ struct exchange_stored {
     bool restored;                   /* body_text is not what the client sent */
     bool keep;                       /* the answer of the live attempt is to be stored */
     struct sl_str begun_id;          /* of an answer that has only begun */
-    bool run;                        /* this exchange has no client: stored_run.c */
+    bool run;                        /* in the background: goes on without a client (stored_run.c) */
     bool begins_run;                 /* RECALL: the row of one is being written */
     struct sl_id run_id;
 };
@@ -373,6 +373,11 @@ struct sl_str rescue_error(struct exchange *x, const struct error_facts *f);
 void rescue_drop(struct exchange *x); /* at the end of the exchange; harmless without one */
 
 /* step_relay.c */
+/* Whoever has gone is no hindrance to a response that runs on without him. */
+static inline bool relay_is_full(const struct exchange *x)
+{
+    return !x->stream->gone && http_stream_room(x->stream) == 0;
+}
 enum step relay_fail(struct exchange *x, const struct error_facts *f); /* in-band: the client has seen a byte */
 extern const struct attempt_owner exchange_attempt_owner;
 void relay_send_head(struct exchange *x, int64_t content_length);

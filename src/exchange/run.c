@@ -205,6 +205,10 @@ static void on_room(void *arg)
 static void on_gone(void *arg, enum http_gone why)
 {
     struct exchange *x = arg;
+    if (x->stored.run && why != HTTP_GONE_SHUTDOWN && why != HTTP_GONE_BODY_SLOW) {
+        exchange_wake(x, EV_ROOM);
+        return;
+    }
     if (why != HTTP_GONE_BODY_SLOW) {
         x->gone = true;
         x->gone_why = why;

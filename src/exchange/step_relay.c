@@ -84,7 +84,7 @@ static void hold_attempt(struct exchange *x)
 static void to_client(struct exchange *x, const struct iovec *v, int n)
 {
     http_stream_send_body(x->stream, v, n, false);
-    if (http_stream_room(x->stream) == 0)
+    if (relay_is_full(x))
         hold_attempt(x);
 }
 
@@ -199,7 +199,7 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
     }
     if (x->state == XS_RELAY && x->committed) {
         pass_plain(x, bytes);
-        if (http_stream_room(x->stream) == 0)
+        if (relay_is_full(x))
             hold_attempt(x);
         return;
     }
@@ -400,7 +400,7 @@ static void begin_relay(struct exchange *x)
     stored_begun(x);
     relay_send_head(x, x->out_stream ? HTTP_LENGTH_NONE : x->head->content_length);
     send_held(x);
-    bool full = http_stream_room(x->stream) == 0;
+    bool full = relay_is_full(x);
     if (full)
         hold_attempt(x);
     else if (x->client_full) {
@@ -490,7 +490,7 @@ static void go_on(struct exchange *x)
     if (seam.n > 0)
         http_stream_send_body(x->stream, &(struct iovec){(void *)(uintptr_t)seam.p, seam.n}, 1, false);
     send_held(x);
-    if (http_stream_room(x->stream) == 0)
+    if (relay_is_full(x))
         hold_attempt(x);
 }
 

@@ -4,12 +4,14 @@
  *
  *   PLAN ─► background_begin ─► RECALL (the row is written) ─► RESPOND: queued
  *                                   └► run_open: another exchange: IDENTIFY ... TRY ... SETTLE: the row is updated
- */
+ *
+ * A stream in the background is one exchange: the client's, which does not end when the client leaves. */
 #include "base/mem.h"
 #include "dialect/openai_responses/openai_responses.h"
 #include "exchange/exchange_int.h"
 
 #define QUEUED_BYTES ((size_t)1 << 30)
+#define RUNS_THERE "the response would run at the provider"
 
 /* ---- the stream without a client ---- */
 
@@ -189,11 +191,26 @@ bool stored_runs_apart(const struct exchange *x)
     return x->match.op == OP_RESPONSES && x->facts.at[RM_BACKGROUND].kind == JSON_TRUE && x->env->stored_ask != NULL;
 }
 
+/* A stream: the client's exchange is the run itself. It goes on when the client leaves (on_gone in run.c). */
+static enum step run_here(struct exchange *x)
+{
+    x->stored.run_id = x->id;
+    struct response_job *j = row_job(x);
+    if (!x->env->stored_ask(x->env->owner, j)) {
+        response_job_free(j);
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    }
+    x->own_body = SL_STR_NONE;
+    x->stored.run = true;
+    stored_filter(x, is_same, false, RUNS_THERE);
+    exchange_goto(x, XS_TRY);
+    return STEP_GO;
+}
+
 enum step stored_background(struct exchange *x)
 {
     if (x->stored.run || is_same(x, &x->plan.candidates[0])) {
-        stored_filter(x, is_same, !x->stored.run,
-                      x->stored.run ? "the response would run at the provider" : "the response would run here");
+        stored_filter(x, is_same, !x->stored.run, x->stored.run ? RUNS_THERE : "the response would run here");
         if (x->plan.n == 0)
             return exchange_refuse(x, GE_NO_TARGET);
         exchange_goto(x, XS_TRY);
@@ -202,10 +219,10 @@ enum step stored_background(struct exchange *x)
     stored_decide(x, &x->snap->providers[x->plan.candidates[0].provider_index]);
     if (!x->stored.keep)
         return refuse(x, "background", "'background' needs the response to be stored ('store': true).");
-    if (x->facts.stream)
-        return refuse(x, "stream", "A response of this model that runs in the background cannot be streamed.");
     if (!translate_read(x))
         return exchange_refuse_with(x, &x->refused);
+    if (x->facts.stream)
+        return run_here(x);
     x->stored.run_id = sl_id_make(sl_loop_wall(x->env->loop), &x->env->loop->rand);
     struct response_job *j = row_job(x);
     j->asker = x;

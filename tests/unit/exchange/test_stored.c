@@ -430,6 +430,41 @@ static void test_a_run(void **state)
     }
 }
 
+#define APART_STREAM "{\"model\":\"solo\",\"stream\":true,\"input\":\"hello\",\"background\":true}"
+
+/* The client leaves in the middle, having stopped to read before; the run goes on, or is cancelled by another request. */
+static void test_a_stream_runs_on(void **state)
+{
+    (void)state;
+    static const char *const events[] = {EV_ROLE, EV_A, EV_A, EV_A, EV_A, EV_A, EV_A, EV_B, EV_STOP, EV_USAGE, EV_DONE};
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct kit k;
+        struct client c;
+        open_with(&k, "openai-compatible");
+        fake_stream(&k.one, events, 11, 100 * SL_MS, true, FAKE_END);
+        post(&c, &k, APART_STREAM);
+        kit_run(&k, 350 * SL_MS);
+        assert_true(client_has(&c, "response.created") && client_has(&c, "\"background\":true") && !c.last);
+        struct sl_str id = id_of(&c);
+        client_room(&c, 0);
+        kit_run(&k, 200 * SL_MS);
+        client_leave(&c, HTTP_GONE_STALLED);
+        kit_run(&k, 10 * SL_MS);
+        assert_false(c.released);
+        struct client other;
+        assert_int_equal(about(&k, cancelled ? "POST" : "GET", id, cancelled ? "/cancel" : "", &other), 200);
+        assert_true(client_has(&other, cancelled ? "\"status\":\"cancelled\"" : "\"status\":\"in_progress\""));
+        client_done(&other);
+        kit_run(&k, 3 * SL_SEC);
+        client_done(&c);
+        assert_int_equal(about(&k, "GET", id, "", &other), 200);
+        assert_true(client_has(&other, cancelled ? "\"status\":\"cancelled\"" : "\"status\":\"completed\""));
+        assert_int_equal(client_has(&other, "HelloHelloHelloHelloHelloHello world"), !cancelled);
+        client_done(&other);
+        close_with(&k);
+    }
+}
+
 static void test_a_run_is_cancelled(void **state)
 {
     (void)state;
@@ -465,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_a_large_answer_is_pinned),
         cmocka_unit_test(test_what_was_left_is_pinned),
         cmocka_unit_test(test_a_run),
+        cmocka_unit_test(test_a_stream_runs_on),
         cmocka_unit_test(test_a_run_is_cancelled),
     };
     return cmocka_run_group_tests_name("exchange stored", tests, NULL, NULL);
