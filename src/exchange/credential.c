@@ -124,6 +124,7 @@ static void give_failure(struct token_fetch *f, enum outcome o, const char *word
     struct token_waiters w;
     struct exchange_env *env = f->env;
     struct token_cell *cell = f->at->login->cell;
+    tel_add(env->tel, TEL_TOKENS_FAILED, 1);
     SL_LOG(SL_LOG_WARN, "credential.failed", SL_LS("provider", f->at->provider.name),
            SL_LS("outcome", outcome_row(o)->name), SL_LI("status", f->status), SL_LC("error", word),
            SL_LC("detail", f->result.detail));
@@ -136,6 +137,7 @@ static void give_token(struct token_fetch *f, const struct token_answer *a)
     struct token_waiters w;
     struct exchange_env *env = f->env;
     struct token_cell *cell = f->at->login->cell;
+    tel_add(env->tel, TEL_TOKENS_FETCHED, 1);
     SL_LOG(SL_LOG_INFO, "credential.fetched", SL_LS("provider", f->at->provider.name),
            SL_LI("expires_in_s", a->life_ns / SL_SEC));
     token_cell_got(cell, sl_secret_expose(&a->token), a->life_ns, sl_loop_now(env->loop),

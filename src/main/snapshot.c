@@ -212,6 +212,17 @@ static enum sl_err fill_token_origin(struct full_snapshot *f, const struct provi
         fail);
 }
 
+/* One for a credential, whoever uses it: several locations of one account. */
+static struct token_cell *cell_of(const struct full_snapshot *f, uint64_t identity)
+{
+    for (size_t i = 0; i < f->s.n_providers; i++) {
+        const struct provider_login *l = f->s.providers[i].login;
+        if (l != NULL && l->cell != NULL && token_cell_identity(l->cell) == identity)
+            return token_cell_ref(l->cell);
+    }
+    return token_cell_new(identity);
+}
+
 static enum sl_err fill_login(struct full_snapshot *f, const struct provider_settings *p, struct snapshot_provider *out,
                               struct sl_fail *fail)
 {
@@ -225,7 +236,7 @@ static enum sl_err fill_login(struct full_snapshot *f, const struct provider_set
     struct provider_login *l = SL_NEW(struct provider_login);
     out->login = l;
     l->credential = c;
-    l->cell = token_cell_new(c.identity);
+    l->cell = cell_of(f, c.identity);
     if (out->provider.project.n == 0)
         out->provider.project = c.project;
     out->provider.quota_project = c.quota_project;

@@ -81,6 +81,9 @@ enum tel_kind {
     X(RELOADS, "sluice_config_reloads_total", COUNTER, ONE, "Configurations published.")                               \
     X(RELOADS_REFUSED, "sluice_config_reloads_refused_total", COUNTER, ONE,                                            \
       "Configurations refused, the running one was kept.")                                                             \
+    X(TOKENS_FETCHED, "sluice_credential_tokens_total", COUNTER, ONE,                                                  \
+      "Access tokens fetched for providers whose credentials are exchanged for one.")                                  \
+    X(TOKENS_FAILED, "sluice_credential_failures_total", COUNTER, ONE, "Fetches of access tokens that failed.")        \
     X(PRICE_RELOADS, "sluice_price_reloads_total", COUNTER, ONE, "Price catalogues published.")                        \
     X(PRICE_RELOADS_REFUSED, "sluice_price_reloads_refused_total", COUNTER, ONE,                                       \
       "Price catalogues refused, the running one was kept.")                                                           \

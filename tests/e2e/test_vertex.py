@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from google import genai
 from google.genai import types
 
+from lib import metrics
 from lib.client import fetch
 from lib.proc import free_port, run_sluice
 from lib.upstream import body_answer, completion, error_answer, json_answer
@@ -284,6 +285,19 @@ def test_a_person_and_the_metadata_server(make, tokens):
     path, headers = tokens.seen[1]
     assert path == "/computeMetadata/v1/instance/service-accounts/default/token" and headers["metadata-flavor"] == "Google"
     assert up.requests[1].path.startswith("/v1/projects/proj-2/") and up.requests[1].get("x-goog-user-project") is None
+
+
+def test_locations_share_a_token(make, tokens):
+    up = make.upstream()
+    up.answer = json_answer(GEMINI_ANSWER)
+    text = json.dumps(account(tokens.url + "/token"))
+    g = make.gateway({"providers": {"w": provider(up, text), "e": provider(up, text, region="us-east5")},
+                      "models": {"w": "w/gemini-2.5-flash", "e": "e/gemini-2.5-flash"}})
+    assert ask(g, "w").status == 200 and ask(g, "e").status == 200
+    assert [s.path.split("/")[5] for s in up.requests] == ["europe-west4", "us-east5"]
+    assert len(tokens.seen) == 1 and {s.get("authorization") for s in up.requests} == {"Bearer ya29.t1"}
+    page = metrics.parse(fetch(g.admin, "GET", "/metrics").body.decode())
+    assert page.sum("sluice_credential_tokens_total") == 1 and page.sum("sluice_credential_failures_total") == 0
 
 
 def test_keys_instead(make):
