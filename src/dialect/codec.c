@@ -1,6 +1,8 @@
 /* What all codecs share: see codec.h. */
 #include "dialect/codec.h"
 
+#include "base/hash.h"
+#include "dialect/json_tree.h"
 #include "dialect/terms.h"
 
 bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
@@ -57,4 +59,21 @@ struct sl_str translation_name(const struct translation *t, struct sl_str name)
             return row;
     }
     return name;
+}
+
+#define SHORT_ID_MAX 64u
+
+struct sl_str translation_short_id(const struct translation *t, const char *prefix, struct sl_str id)
+{
+    static const struct sl_hash_key one = {0x736c75696365, 0x757365726964}, two = {0x757365726964, 0x736c75696365};
+    struct sl_str plain = json_plain(id, t->a), account = SL_STR_NONE;
+    if (plain.n <= SHORT_ID_MAX && sl_str_find(plain, '{') < 0)
+        return id;
+    struct json_tree tree;
+    if (plain.n > 0 && plain.p[0] == '{' && json_tree_read(&tree, plain, t->a))
+        account = json_get_inside(&tree, json_root(&tree), SL_STR("account_uuid"));
+    if (account.n > 0)
+        plain = account;
+    return sl_arena_printf(t->a, "%s%016llx%016llx", prefix, (unsigned long long)sl_hash(one, plain),
+                           (unsigned long long)sl_hash(two, plain));
 }

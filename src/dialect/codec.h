@@ -83,6 +83,10 @@ bool translation_fetches(struct translation *t, const struct neutral_part *p, st
 bool translation_lacks(const struct translation *t, struct sl_str name);
 struct sl_str translation_name(const struct translation *t, struct sl_str name);
 
+/* An id of a user or a session as OpenAI's formats take it: one that is longer than that, or made of JSON (Claude Code writes its
+ * account and session so), becomes a hash (translate-openai-anthropic.md 5.1). id: inside. */
+struct sl_str translation_short_id(const struct translation *t, const char *prefix, struct sl_str id);
+
 struct dialect_codec {
     /* body: checked by request_decode before, but read here as if it were not. The model is not in the body of every format: *out
      * comes with model and stream set where the path says them. False: *out_refusal (GE_MEMBER_*, param is the member's path). */

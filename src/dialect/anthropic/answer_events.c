@@ -536,6 +536,8 @@ void anthropic_take_stop(struct anthropic_answering *r, const struct json_node *
     if (reason.n == 0)
         return;
     r->finish = anthropic_finish_of(reason);
+    if (r->finish == FINISH_CONTENT_FILTER && explanation.n == 0)
+        explanation = SL_STR("The model refused to answer."); /* translate-openai-anthropic.md 3: a fixed text */
     r->finish_text = keep(r, r->finish == FINISH_CONTENT_FILTER ? explanation : reason);
     r->stop_sequence = keep(r, inside(r, from, "stop_sequence"));
 }

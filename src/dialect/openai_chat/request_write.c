@@ -8,7 +8,6 @@
 #include "dialect/openai_responses/openai_responses.h"
 
 #define STOPS_OPENAI 4u /* openai.md 6.2 */
-#define KEY_MAX 64u     /* prompt_cache_key, safety_identifier */
 
 /* -- Numbers ----------------------------------------------------------------------------------------------------------- */
 
@@ -147,22 +146,6 @@ static bool write_tier(struct chat_write *cw)
     return true;
 }
 
-/* Ids longer than the provider takes, or made of JSON (Claude Code writes its account and session so), as a hash: 5.1. */
-static struct sl_str short_id(struct chat_write *cw, const char *prefix, struct sl_str id)
-{
-    static const struct sl_hash_key one = {0x736c75696365, 0x757365726964}, two = {0x757365726964, 0x736c75696365};
-    struct sl_str plain = json_plain(id, cw->t->a), account = SL_STR_NONE;
-    if (plain.n <= KEY_MAX && sl_str_find(plain, '{') < 0)
-        return id;
-    struct json_tree tree;
-    if (plain.p[0] == '{' && json_tree_read(&tree, plain, cw->t->a))
-        account = json_get_inside(&tree, json_root(&tree), SL_STR("account_uuid"));
-    if (account.n > 0)
-        plain = account;
-    return sl_arena_printf(cw->t->a, "%s%016llx%016llx", prefix, (unsigned long long)sl_hash(one, plain),
-                           (unsigned long long)sl_hash(two, plain));
-}
-
 static bool has_marks(const struct neutral_request *q)
 {
     for (const struct neutral_tool *tool = q->tools; tool != NULL; tool = tool->next)
@@ -195,14 +178,14 @@ static bool write_ids(struct chat_write *cw)
     if (q->user.n > 0 && translation_lacks(cw->t, user))
         neutral_note(cw->t->notes, "", term_of(q, TERM_USER));
     else if (q->user.n > 0)
-        jw_member_inside(&cw->w, translation_name(cw->t, user), short_id(cw, "u_", q->user));
+        jw_member_inside(&cw->w, translation_name(cw->t, user), translation_short_id(cw->t, "u_", q->user));
     bool marks = has_marks(q);
     if (marks && !caps_has(cw->t->caps, CAP_CACHE_MARKS))
         neutral_note(cw->t->notes, "", term_of(q, TERM_CACHE_MARK));
     if (!cw->openai)
         return q->prompt_cache_key.n == 0 || !chat_refuses_term(cw, false, TERM_CACHE_KEY, "");
     if (q->prompt_cache_key.n > 0)
-        jw_member_inside(&cw->w, SL_STR("prompt_cache_key"), short_id(cw, "k_", q->prompt_cache_key));
+        jw_member_inside(&cw->w, SL_STR("prompt_cache_key"), translation_short_id(cw->t, "k_", q->prompt_cache_key));
     else if (marks)
         jw_maybe_inside(&cw->w, SL_STR("prompt_cache_key"), steady_key(cw));
     return true;

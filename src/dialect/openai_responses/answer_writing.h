@@ -79,6 +79,7 @@ struct answer_writing {
     uint64_t chars;
     struct token_counts usage;
     struct sl_str tier, model;
+    bool refused; /* a refusal was written */
     enum neutral_finish finish;
 };
 

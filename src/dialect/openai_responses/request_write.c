@@ -180,7 +180,9 @@ static bool write_tier(struct writing *w)
 static void write_user(struct writing *w)
 {
     const struct neutral_request *req = w->req;
-    struct sl_str user = req->user.n > 0 ? names_fit(&ids_openai, req->user, w->t->a) : SL_STR_NONE;
+    struct sl_str user = SL_STR_NONE;
+    if (req->user.n > 0)
+        user = names_fit(&ids_openai, translation_short_id(w->t, "u_", req->user), w->t->a);
     struct sl_str key = req->prompt_cache_key;
     jw_maybe_inside(&w->w, SL_STR("safety_identifier"), user);
     if (key.n == 0 && !w->from_openai)

@@ -288,6 +288,7 @@ static void take_text(struct answer_writing *s, struct sl_str text, bool refusal
     if (text.n == 0)
         return;
     struct output_part *part = part_for(s, refusal);
+    s->refused = s->refused || refusal;
     grown_add(&part->text, s->t->a, text);
     uint64_t chars = json_chars(text);
     part->chars += chars;
@@ -536,8 +537,8 @@ static void take_media(struct answer_writing *s, const struct neutral_event *e)
 static void take_finish(struct answer_writing *s, const struct neutral_event *e)
 {
     s->finish = e->finish;
-    bool explained = sl_str_find(e->text, ' ') > 0;                          /* else it is the provider's one word */
-    if (e->finish == FINISH_CONTENT_FILTER && s->first == NULL && explained) /* all that there is to say */
+    bool explained = sl_str_find(e->text, ' ') > 0; /* else it is the provider's one word */
+    if (e->finish == FINISH_CONTENT_FILTER && !s->refused && explained)
         take_text(s, e->text, true);
 }
 
