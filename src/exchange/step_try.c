@@ -283,12 +283,14 @@ static void name_outcome(struct exchange *x, struct try *t)
         t->outcome = relay_verdict(x);
 }
 
-/* An error in the client's own form, not a page of some edge server: HTML is never passed on. */
-static bool is_json_object(struct sl_str body)
+/* An error in the client's own form, which has an object `error` in all of them: not a page of some edge server, and not one of the
+ * shapes that servers have that are like OpenAI's (openai-compatible.md section 6). */
+static bool is_own_form(struct sl_str body)
 {
-    while (body.n > 0 && (body.p[0] == ' ' || body.p[0] == '\n' || body.p[0] == '\r' || body.p[0] == '\t'))
-        body = sl_str_from(body, 1);
-    return body.n > 0 && body.p[0] == '{';
+    static const struct json_watch error = {SL_STR_INIT("error"), -1};
+    struct json_member m;
+    struct json_info info;
+    return json_scan(body, &error, 1, &m, &info) == JSON_OK && m.kind == JSON_OBJECT;
 }
 
 /* Why a try ends that did not end by itself. */
@@ -348,7 +350,7 @@ static enum step give_up(struct exchange *x, struct try *t)
     exchange_ends(x, ACCESS_PROVIDER, row->name);
     bool same = x->translation == NULL && !provider_own_errors(&t->at->provider, x->up->name);
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
-        is_json_object(sl_chunks_flat(&x->held))) {
+        is_own_form(sl_chunks_flat(&x->held))) {
         x->pass_error = true;
         exchange_goto(x, XS_RESPOND);
         return STEP_GO;

@@ -44,7 +44,9 @@ bool try_append_open(struct exchange *x, struct try *t)
 static struct usage reported(const struct try *t)
 {
     const struct token_counts *c = &t->counts;
-    bool outside = t->at->provider.kind->reasoning_outside;
+    /* the total tells whether a codec has brought it in already */
+    bool outside = t->at->provider.kind->reasoning_outside &&
+                   (c->total == 0 || c->total >= c->prompt + c->completion + c->reasoning);
     const struct usage_openai o = {
         .prompt = c->prompt,
         .completion = c->completion + (outside ? c->reasoning : 0),

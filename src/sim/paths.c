@@ -7,8 +7,9 @@
  *   /VERSION/[projects/P/locations/L/]publishers/{google,anthropic}/models/MODEL:VERB      Vertex
  *   /VERSION/projects/P/locations/L/endpoints/openapi/chat/completions       Vertex, OpenAI's format
  *   /token, and the metadata server's path: google_token.c
+ *   /as/NAME/v1/chat/completions                                             as that server does: presets.c
  *   /model/MODEL/{invoke,invoke-with-response-stream,converse,converse-stream,count-tokens}   Bedrock */
-#include "sim/sim_int.h"
+#include "sim/presets.h"
 
 struct plain {
     struct sl_str path;
@@ -175,6 +176,13 @@ bool sim_path_find(struct sim_call *c)
         return false;
     if (take(&path, SL_STR("model/")))
         return find_bedrock(c, path);
+    if (take(&path, SL_STR("as/"))) { /* a server that is like OpenAI's: chat only */
+        c->preset = sim_preset_find(sl_str_cut(&path, '/'));
+        if (c->preset == NULL || !sl_str_eq(path, SL_STR("v1/chat/completions")))
+            return false;
+        choose(c, &sim_chat, SIM_CHAT, false);
+        return true;
+    }
     if (!take(&path, SL_STR("anthropic/")))
         take(&path, SL_STR("openai/"));
     if (take(&path, SL_STR("deployments/"))) {

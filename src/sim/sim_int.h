@@ -39,7 +39,8 @@
 #define SIM_TEXT 44u                   /* of names and ids in a record; longer ones are cut */
 
 struct sim_call;
-struct sim_ask; /* ask.h */
+struct sim_ask;    /* ask.h */
+struct sim_preset; /* presets.h */
 
 /* Whose words errors and headers have. */
 enum sim_vendor {
@@ -269,9 +270,10 @@ struct sim_call { /* lives in the stream's arena */
     const struct sim_format *format; /* NULL: no such path */
     enum sim_vendor vendor;          /* whose errors: the carrier's before the format's */
     enum sim_carrier carrier;
-    bool array;        /* Gemini: a stream as one JSON array */
-    bool bedrock_body; /* InvokeModel: the vendor's own body behind AWS' headers */
-    bool count;        /* only the tokens are asked for */
+    const struct sim_preset *preset; /* NULL: OpenAI itself */
+    bool array;                      /* Gemini: a stream as one JSON array */
+    bool bedrock_body;               /* InvokeModel: the vendor's own body behind AWS' headers */
+    bool count;                      /* only the tokens are asked for */
     enum sim_kind kind;
     struct sl_str version;         /* of the API, as the path has it */
     struct sl_str model, snapshot; /* as asked for; as the answer calls it */

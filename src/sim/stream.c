@@ -1,6 +1,6 @@
 /* Streams. Events are numbered from 0, as the format makes them: one at a time as the clock says, or as many as fit when there is no
  * latency. */
-#include "sim/sim_int.h"
+#include "sim/presets.h"
 
 #define BATCH_BYTES 16384u /* without latency: bytes in one write */
 
@@ -15,7 +15,10 @@ enum next {
 
 struct sl_str sim_end_of_event(const struct sim_call *c)
 {
-    return sim_fault_marked(c, MARK_CRLF) != NULL ? SL_STR("\r\n\r\n") : SL_STR("\n\n");
+    bool crlf = sim_has(c, HABIT_CRLF) || sim_fault_marked(c, MARK_CRLF) != NULL;
+    if (sim_has(c, HABIT_PADDED))
+        return crlf ? SL_STR("    \r\n\r\n") : SL_STR("    \n\n");
+    return crlf ? SL_STR("\r\n\r\n") : SL_STR("\n\n");
 }
 
 /* ---- faults between events ---- */

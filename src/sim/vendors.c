@@ -4,7 +4,7 @@
  * Sources: anthropic.md 1.5 and 9, gemini.md 1.3 and 10, bedrock.md 4 and 8, openai.md 1.3 and 3 (November 2026), and recorded
  * answers. If you add a trouble: a row in each table. */
 #include "base/mem.h"
-#include "sim/sim_int.h"
+#include "sim/presets.h"
 
 #define LIMIT_REQUESTS 10000
 #define LIMIT_TOKENS 2000000
@@ -313,7 +313,7 @@ void sim_vendor_error(struct sim_call *c, const struct sim_error *e, struct sim_
                             e->wait_ms == 0; /* the others say it in the body, or not */
     } else if (e->type == NULL) {
         sl_buf_adds(&b, sl_str_c(e->message));
-    } else {
+    } else if (!sim_preset_error(c, e, &b)) {
         write_openai(c, &b, e);
     }
     out->body = sl_arena_str(c->s->arena, sl_buf_str(&b));

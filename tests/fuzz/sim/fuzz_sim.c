@@ -31,6 +31,10 @@ static const char *const more_paths[] = {
     "/model/anthropic.claude-haiku-4-5/count-tokens",
     "/token",
     "/sim/health",
+    "/as/perplexity/v1/chat/completions",
+    "/as/mistral/v1/chat/completions",
+    "/as/ollama/v1/chat/completions",
+    "/as/fireworks/v1/chat/completions",
 };
 
 static void check_json(const struct stub *c)
