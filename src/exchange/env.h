@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "ledger/price.h"
 #include "limit/admit.h"
+#include "loop/timer.h"
 #include "loop/loop.h"
 #include "provider/credential.h"
 #include "provider/provider.h"
@@ -167,6 +168,9 @@ struct exchange_env {
     struct sl_list credential_waits;   /* exchanges that wait for a token */
     struct sl_list credential_fetches; /* tokens that are fetched from here */
     struct sl_list live;
+    struct sl_list waiting;     /* QUEUE: exchanges in the order in which they came */
+    struct sl_timer queue_tick; /* while somebody waits: places that other workers gave back */
+    struct sl_id served;        /* the key that got the last place from the queue */
     unsigned n_live;
     struct exchange *free_list;
     unsigned n_free;

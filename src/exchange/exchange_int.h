@@ -141,7 +141,9 @@ struct exchange {
     bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
 
     /* ADMIT */
-    bool admitted;           /* holds a place */
+    bool admitted; /* holds a place */
+    bool queued;   /* is in env->waiting, by wait_node */
+    struct sl_list wait_node;
     uint64_t estimate_input; /* tokens */
 
     /* RECALL */
@@ -296,6 +298,14 @@ struct response_job *stored_run_failed(struct exchange *x); /* SETTLE: there is 
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
+
+/* queue.c: waiting for a place */
+void queue_init(struct exchange_env *e);
+void queue_done(struct exchange_env *e);
+bool queue_enter(struct exchange *x);      /* false: the queue is full */
+void queue_leave(struct exchange *x);      /* harmless when it is not in it */
+void queue_pump(struct exchange_env *env); /* places may be free: to those who wait, in turn */
+bool queue_is_empty(const struct exchange_env *env);
 
 /* lanes.c: targets' health */
 bool lanes_view(const void *arg, uint32_t target_index,

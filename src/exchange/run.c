@@ -49,6 +49,7 @@ void exchange_env_init(struct exchange_env *e, struct sl_loop *l)
 {
     *e = (struct exchange_env){.loop = l};
     sl_list_init(&e->live);
+    queue_init(e);
     sl_list_init(&e->credential_waits);
     sl_list_init(&e->credential_fetches);
     sl_buf_init(&e->lines, LINES_MAX);
@@ -57,6 +58,7 @@ void exchange_env_init(struct exchange_env *e, struct sl_loop *l)
 void exchange_env_done(struct exchange_env *e)
 {
     SL_CHECK(e->n_live == 0);
+    queue_done(e);
     while (e->free_list != NULL) {
         struct exchange *x = e->free_list;
         e->free_list = (struct exchange *)(void *)x->node.next;

@@ -1,6 +1,6 @@
 /* READ_BODY: we know whose it is and how large it may be. Waits for the whole body (the connection keeps its deadline
  * between bytes), decodes content-encoding as it comes. Leaves to ADMIT with the facts of the request, or RESPOND.
- * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN or RESPOND (QUEUE is for the issue that brings one).
+ * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN, QUEUE or RESPOND. QUEUE: waits for a place (queue.c).
  * PLAN: asks route/ for the ordered candidates. Leaves to TRY or RESPOND. */
 #include "dialect/anthropic/anthropic.h"
 #include "exchange/asking.h"
@@ -97,23 +97,43 @@ enum step step_read_body(struct exchange *x)
     return understand(x);
 }
 
+static enum step refuse_full(struct exchange *x, int64_t retry_after_ns)
+{
+    tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
+    return exchange_refuse_with(x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = retry_after_ns});
+}
+
 enum step step_admit(struct exchange *x)
 {
-    struct limit_result r = limit_admit(x->env->gate, 0, x->id.lo);
-    if (r.verdict != LIMIT_GO) {
-        tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
-        return exchange_refuse_with(x,
-                                    &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = r.retry_after_ns});
+    if (!x->admitted) {
+        struct limit_result r = {.verdict = LIMIT_REFUSE, .retry_after_ns = SL_SEC};
+        if (queue_is_empty(x->env)) /* nobody overtakes those who wait */
+            r = limit_admit(x->env->gate, 0, x->id.lo);
+        x->admitted = r.verdict == LIMIT_GO;
+        if (!x->admitted && !queue_enter(x))
+            return refuse_full(x, r.retry_after_ns);
     }
-    x->admitted = true;
-    exchange_goto(x, stored_recalls(x) ? XS_RECALL : XS_PLAN);
+    exchange_goto(x, !x->admitted ? XS_QUEUE : stored_recalls(x) ? XS_RECALL : XS_PLAN);
     return STEP_GO;
 }
 
-/* No queue yet: admission goes or refuses. The state stands in the table so that its place is known. */
+/* Waits for a place, or for the end of its time. */
 enum step step_queue(struct exchange *x)
 {
-    return exchange_refuse(x, GE_OVERLOADED);
+    if (exchange_take(x, EV_GONE)) {
+        queue_leave(x);
+        return exchange_client_gone(x);
+    }
+    bool late = exchange_take(x, EV_DEADLINE);
+    x->events = 0;
+    if (x->admitted) {
+        exchange_goto(x, XS_ADMIT);
+        return STEP_GO;
+    }
+    if (!late)
+        return STEP_WAIT;
+    queue_leave(x);
+    return refuse_full(x, x->snap->set.queue_ns);
 }
 
 /* The user's function; what goes wrong in it is counted. */

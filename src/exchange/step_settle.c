@@ -55,6 +55,8 @@ static void begin(struct exchange *x)
     if (x->admitted)
         limit_leave(x->env->gate);
     x->admitted = false;
+    if (!queue_is_empty(x->env))
+        queue_pump(x->env);
 }
 
 /* For the close record's disk, for the store of responses. Not for ever, and not for a client that has gone. */

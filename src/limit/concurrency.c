@@ -12,6 +12,8 @@ void limit_gate_init(struct limit_gate *g, uint32_t max)
     atomic_init(&g->live, 0);
     atomic_init(&g->max, max);
     atomic_init(&g->refused, 0);
+    atomic_init(&g->waiting, 0);
+    atomic_init(&g->max_waiting, 0);
 }
 
 void limit_gate_set(struct limit_gate *g, uint32_t max)
@@ -27,13 +29,40 @@ static int64_t hint(int64_t typical_ns, uint64_t seed)
     return wait + (int64_t)(seed % (uint64_t)wait);
 }
 
-struct limit_result limit_admit(struct limit_gate *g, int64_t typical_ns, uint64_t seed)
+static bool take(_Atomic uint32_t *cell, uint32_t max)
+{
+    if (atomic_fetch_add_explicit(cell, 1, memory_order_relaxed) < max)
+        return true;
+    atomic_fetch_sub_explicit(cell, 1, memory_order_relaxed);
+    return false;
+}
+
+bool limit_try(struct limit_gate *g)
 {
     uint32_t max = atomic_load_explicit(&g->max, memory_order_relaxed);
-    uint32_t before = atomic_fetch_add_explicit(&g->live, 1, memory_order_relaxed);
-    if (max == 0 || before < max)
+    return take(&g->live, max == 0 ? UINT32_MAX : max);
+}
+
+void limit_gate_set_waiting(struct limit_gate *g, uint32_t max)
+{
+    atomic_store_explicit(&g->max_waiting, max, memory_order_relaxed);
+}
+
+bool limit_wait(struct limit_gate *g)
+{
+    return take(&g->waiting, atomic_load_explicit(&g->max_waiting, memory_order_relaxed));
+}
+
+void limit_wait_over(struct limit_gate *g)
+{
+    uint32_t before = atomic_fetch_sub_explicit(&g->waiting, 1, memory_order_relaxed);
+    SL_CHECK(before > 0);
+}
+
+struct limit_result limit_admit(struct limit_gate *g, int64_t typical_ns, uint64_t seed)
+{
+    if (limit_try(g))
         return (struct limit_result){.verdict = LIMIT_GO, .why = "admitted"};
-    atomic_fetch_sub_explicit(&g->live, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&g->refused, 1, memory_order_relaxed);
     return (struct limit_result){.verdict = LIMIT_REFUSE,
                                  .retry_after_ns = hint(typical_ns, seed),

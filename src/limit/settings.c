@@ -1,8 +1,16 @@
 #include "limit/settings.h"
 
+#include "base/clock.h"
+
 const struct cfg_section limit_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"exchanges", CFG_INT_AT(struct limit_settings, exchanges), .preset = "0", .min = 0, .max = 1 << 24,
-         .text = "Requests that are served at the same time in the whole process; more are refused at once. 0: "
-                 "no limit but that of connections and memory."},
+         .text =
+             "Requests that are served at the same time in the whole process; more wait (`queue`) or are refused. 0: "
+             "no limit but that of connections and memory."},
+        {"queue", CFG_INT_AT(struct limit_settings, queue), .preset = "256", .min = 0, .max = 1 << 20,
+         .text = "Requests that wait for one of these places, in the order in which they came, but so that a key that "
+                 "sends many does not keep the others waiting. 0: nobody waits."},
+        {"queue_wait", CFG_DURATION_AT(struct limit_settings, queue_ns), .preset = "2s", .min = SL_MS,
+         .max = 600 * SL_SEC, .text = "How long one waits; then it is refused with 503 and a retry-after."},
         CFG_END}};

@@ -396,7 +396,7 @@ static void fill_plain(struct full_snapshot *f)
                   .hosts = s->media.hosts.v,
                   .n_hosts = s->media.hosts.n},
         .open_synced = s->ledger.open == LEDGER_SYNCED,
-        .queue_ns = SL_SEC,
+        .queue_ns = s->limits.queue_ns,
         .write_ns = s->listen.deadlines.write_ns,
         .settle_ns = 2 * SL_SEC,
         .close_synced = s->ledger.close == LEDGER_SYNCED,

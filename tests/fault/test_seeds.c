@@ -144,6 +144,7 @@ static struct core_options choose_core(struct run *r)
     o.names = one_in(r, 2);
     o.http = one_in(r, 4) ? UPSTREAM_HTTP2 : UPSTREAM_HTTP1;
     o.max_live = one_in(r, 12) ? 2 : 0;
+    o.max_waiting = one_in(r, 2) ? 3 : 0;
     o.sync_ns = one_in(r, 20) ? -1 : up_to(r, 20 * SL_MS);
     return o;
 }

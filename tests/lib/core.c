@@ -484,6 +484,7 @@ void core_open(struct core *c, const struct core_options *o)
         SL_CHECK(journal_prepare(c->journal, 1, NULL) == SL_OK);
     c->tel = tel_worker_new(0);
     limit_gate_init(&c->gate, o->max_live);
+    limit_gate_set_waiting(&c->gate, o->max_waiting);
     c->health = o->breaker ? health_board_new() : NULL;
     c->snapshot = make_snapshot(c);
     c->upstream = upstream_new(&(struct upstream_parts){

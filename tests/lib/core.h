@@ -68,7 +68,8 @@ struct core_options { /* all zero: as the program's own settings are */
     bool continue_when_full;    /* the opposite of set.full_refuses, which is the default */
     struct retry_policy retry;
     struct attempt_deadlines deadlines;
-    uint32_t max_live; /* of the gate; 0: no ceiling */
+    uint32_t max_live;    /* of the gate; 0: no ceiling */
+    uint32_t max_waiting; /* 0: nobody waits */
     uint64_t segment_bytes;
     bool no_prepare;  /* no segment is made until the test says so */
     bool open;        /* names that are no model go to both providers */

@@ -1,0 +1,107 @@
+/* More requests than places: they wait in turn, one tenant's flood does not starve another, and nobody waits for ever. */
+#include "kit.h"
+
+#define WAITERS 6u
+#define EMBED "{\"model\":\"solo\",\"input\":\"x\"}"
+
+static void slow_answers(struct fake *f, unsigned n, int64_t ns)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    for (unsigned i = 0; i < n; i++) {
+        struct fake_step *s = sl_arena_zalloc(&f->arena, 3 * sizeof *s);
+        s[0] = (struct fake_step){.act = FAKE_WAIT, .ns = ns};
+        s[1] = (struct fake_step){.act = FAKE_SEND, .bytes = sl_str_c(head)};
+        fake_script(f, s);
+    }
+}
+
+static void embed(struct client *c, struct core *core, const char *key)
+{
+    client_send(c, core, &(struct ask){.method = "POST", .path = "/v1/embeddings", .key = key, .body = EMBED});
+}
+
+static void test_in_turn(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c[WAITERS];
+    kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = 4, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&k.one, WAITERS, SL_SEC);
+    for (unsigned i = 0; i < WAITERS; i++) {
+        embed(&c[i], &k.core, CORE_KEY);
+        kit_run(&k, SL_MS);
+    }
+    assert_int_equal(c[5].status, 503); /* one place, four that wait */
+    assert_true(client_header(&c[5], "retry-after").n > 0);
+    for (unsigned i = 0; i < 5; i++) {
+        kit_run(&k, SL_SEC + 20 * SL_MS);
+        for (unsigned j = 0; j < 5; j++)
+            if ((c[j].status != 0) != (j <= i))
+                fail_msg("after %u: %u has %d", i, j, c[j].status);
+    }
+    assert_int_equal(limit_live(&k.core.gate), 0);
+    assert_int_equal(atomic_load(&k.core.gate.waiting), 0);
+    for (unsigned i = 0; i < WAITERS; i++)
+        client_done(&c[i]);
+    kit_close(&k);
+}
+
+/* Five of one key wait; one of another comes last and is second; when the queue is full it takes the last one's place. */
+static void test_no_tenant_starves(void **state)
+{
+    (void)state;
+    for (unsigned room = 5; room <= 6; room++) {
+        struct kit k;
+        struct client c[WAITERS], other;
+        kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = room, .set = {.queue_ns = 60 * SL_SEC}});
+        slow_answers(&k.one, WAITERS + 1, SL_SEC);
+        for (unsigned i = 0; i < WAITERS; i++)
+            embed(&c[i], &k.core, CORE_KEY);
+        embed(&other, &k.core, CORE_KEY_NARROW);
+        kit_run(&k, 1100 * SL_MS); /* the first is served: the next place is the other's */
+        assert_int_equal(c[WAITERS - 1].status, room == 5 ? 503 : 0);
+        kit_run(&k, 1000 * SL_MS);
+        if (other.status == 0)
+            kit_run(&k, 1000 * SL_MS);
+        assert_int_equal(other.status, 200);
+        assert_int_equal(c[3].status, 0);
+        kit_run(&k, 10 * SL_SEC);
+        for (unsigned i = 0; i < WAITERS; i++)
+            client_done(&c[i]);
+        client_done(&other);
+        kit_close(&k);
+    }
+}
+
+static void test_not_for_ever(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c[3];
+    kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = 4, .set = {.queue_ns = 3 * SL_SEC}});
+    slow_answers(&k.one, 3, 20 * SL_SEC);
+    for (unsigned i = 0; i < 3; i++)
+        embed(&c[i], &k.core, CORE_KEY);
+    kit_run(&k, SL_SEC);
+    client_leave(&c[2], HTTP_GONE_CLOSED);
+    kit_run(&k, SL_SEC);
+    assert_true(c[2].released && c[1].status == 0);
+    kit_run(&k, 2 * SL_SEC);
+    assert_int_equal(c[1].status, 503);
+    kit_run(&k, 30 * SL_SEC);
+    assert_int_equal(c[0].status, 200);
+    assert_int_equal(atomic_load(&k.core.gate.waiting), 0);
+    for (unsigned i = 0; i < 3; i++)
+        client_done(&c[i]);
+    kit_close(&k);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_in_turn),
+        cmocka_unit_test(test_no_tenant_starves),
+        cmocka_unit_test(test_not_for_ever),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
