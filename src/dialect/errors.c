@@ -227,7 +227,7 @@ static char *put_failed_response(char *to, const struct error_facts *f)
                         "\"response\":{\"id\":\"resp_"));
     to = put(to, f->id); /* digits and letters */
     to = put(to, SL_STR("\",\"object\":\"response\",\"status\":\"failed\",\"output\":[],\"error\":{\"code\":"));
-    to = put_json(to, gateway_error_row(f->error)->code);
+    to = put_json(to, f->code.n > 0 ? f->code : gateway_error_row(f->error)->code);
     to = put(to, SL_STR(",\"message\":"));
     to = put_json(to, message_of(f));
     return put(to, SL_STR("}}}"));

@@ -130,6 +130,7 @@ enum gateway_error gateway_error_by_code(
 struct error_facts {
     enum gateway_error error;
     struct sl_str message; /* instead of the row's; text of ours, names of the caller's: escaped here */
+    struct sl_str code;    /* error_event of Responses: instead of the row's */
     struct sl_str param;   /* the member it is about: "messages"; empty: null */
     struct sl_str id; /* the exchange's id: request_id of Anthropic bodies (others have x-sluice-id); empty: none */
     int64_t retry_after_ns; /* > 0: retry-after (whole seconds, at least 1, rounded up) and retry-after-ms */

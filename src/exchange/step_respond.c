@@ -11,12 +11,37 @@ static void send_own(struct exchange *x, int status, struct http_headers *h, str
     http_stream_send_body(x->stream, &v, 1, true);
 }
 
+/* After a status of 500 or above Codex asks thirty times, after a stream that ends in response.failed six times, and once when
+ * that says server_is_overloaded (measured with 0.169.0). What makes sense to try again was tried here. */
+static bool takes_event(const struct exchange *x)
+{
+    const struct http_header *who = http_headers_find_name(&x->req->headers, SL_STR("originator"));
+    const struct http_header *accept = http_headers_find(&x->req->headers, HN_ACCEPT);
+    return x->match.errors == ERRORS_RESPONSES && error_status(ERRORS_RESPONSES, &x->refusal) >= 500 && who != NULL &&
+           sl_str_starts(who->value, SL_STR("codex")) && accept != NULL &&
+           sl_str_find_str(accept->value, SL_STR("text/event-stream")) >= 0;
+}
+
+static void send_event(struct exchange *x)
+{
+    struct http_headers h = {0};
+    bool busy = error_status(ERRORS_RESPONSES, &x->refusal) == 503;
+    x->refusal.code = busy ? SL_STR("server_is_overloaded") : SL_STR("server_error");
+    http_headers_add_id(&h, x->a, HN_CONTENT_TYPE, SL_STR("text/event-stream"));
+    exchange_headers(x, &h);
+    send_own(x, 200, &h, error_event(x->a, ERRORS_RESPONSES, &x->refusal));
+}
+
 static void send_refusal(struct exchange *x)
 {
     char id[SL_ID_TEXT];
     struct http_headers h = {0};
     sl_id_text(x->id, id);
     x->refusal.id = sl_arena_str(x->a, sl_str_c(id));
+    if (takes_event(x)) {
+        send_event(x);
+        return;
+    }
     error_headers(x->a, &x->refusal, &h);
     exchange_headers(x, &h);
     send_own(x, error_status(x->match.errors, &x->refusal), &h, error_body(x->a, x->match.errors, &x->refusal));

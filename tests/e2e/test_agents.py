@@ -183,3 +183,11 @@ def test_codex_by_its_own_provider(tmp_path):
     assert run.done.returncode == 0 and run.files["greeting.txt"] == "hello new world\n", str(run)
     assert [(x.method, x.status) for x in run.exchanges] == [("GET", 426), ("POST", 200), ("POST", 200)], str(run)
     assert told(run)[0].startswith("[simulated] all done"), str(run)
+
+
+def test_codex_is_stopped_by_an_error(tmp_path):
+    """A provider that stays overloaded is asked as often as the gateway wants, not thirty times as often."""
+    run = run_now("codex", "anthropic", TURNS["codex"], tmp_path, rules=[{"fault": "529", "times": 1000}])
+    assert run.done.returncode == 1 and run.asked()["POST /v1/responses"] == 1, str(run)
+    assert 1 <= len(run.sent) <= 4, run.sent
+    assert run.calls()[0]["ended"]["why"] == "overloaded", run.records

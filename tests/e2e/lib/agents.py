@@ -12,6 +12,7 @@ import time
 import zlib
 
 from . import proc
+from .client import fetch
 from .tap import Nowhere, Tap
 
 HERE = proc.ROOT / "tests/e2e/agents"
@@ -81,16 +82,19 @@ def task(agent, *turns):
 class Run:
     """One task done by one agent; all that can be asked about it afterwards."""
 
-    def __init__(self, agent, upstream, turns, directory, model="my-model", models=(), change=lambda text: text, env=None):
+    def __init__(self, agent, upstream, turns, directory, model="my-model", models=(), change=lambda text: text, env=None,
+                 rules=(), sim=()):
         self.agent, self.upstream, self.home, self.work = agent, upstream, directory / "home", directory / "work"
         self.work.mkdir(parents=True)
         (self.work / "greeting.txt").write_text("hello old world\n")
         (self.work / "dot.png").write_bytes(DOT)
         kind, path, up_model, self.format = UPSTREAMS[upstream]
         self.elsewhere = Nowhere()
-        sim = gateway = up_tap = tap = None
+        sim_args, sim, gateway, up_tap, tap = sim, None, None, None, None
         try:
-            sim = proc.Sim()
+            sim = proc.Sim(*sim_args)
+            for rule in rules:  # faults (docs/reference/simulator.md)
+                assert fetch(sim.address, "POST", "/sim/rules", json.dumps(rule).encode()).status < 300
             up_tap = Tap(sim.address)
             gateway = proc.Gateway({
                 "providers": {"up": {"kind": kind, "base_url": up_tap.url + path, "keys": ["key-of-the-gateway"], "direct": True}},

@@ -93,6 +93,35 @@ static void test_refusals(void **state)
     }
 }
 
+/* Codex multiplies requests after a 5xx; an event at the end of a stream stops it. Others get the status. */
+static void test_codex_is_stopped(void **state)
+{
+    (void)state;
+    for (unsigned codex = 0; codex < 2; codex++) {
+        struct kit k;
+        struct client c;
+        kit_open(&k, NULL);
+        for (unsigned i = 0; i < 10; i++)
+            fake_answer(&k.one, 503, "", "busy"); /* a provider's JSON of the same format is passed on */
+        client_send(&c, &k.core,
+                    &(struct ask){.method = "POST",
+                                  .path = "/v1/responses",
+                                  .key = CORE_KEY,
+                                  .headers = HEADERS(codex ? "originator: codex_exec" : "originator: me",
+                                                     "accept: text/event-stream"),
+                                  .body = "{\"model\":\"solo\",\"stream\":true,\"input\":\"hello\"}"});
+        kit_run(&k, 60 * SL_SEC);
+        assert_true(c.last && c.released);
+        assert_int_equal(c.status, codex ? 200 : 503);
+        assert_int_equal(client_has(&c, "event: response.failed\ndata: {"), codex);
+        assert_int_equal(client_has(&c, "\"code\":\"server_is_overloaded\""), codex);
+        expect_str(client_header(&c, "content-type"), codex ? "text/event-stream" : "application/json");
+        expect_str(record_member(&k, 0, "why"), "overloaded");
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
 /* Every key that is refused gets the same answer, byte for byte but the id. */
 static void test_wrong_keys_look_the_same(void **state)
 {
@@ -328,10 +357,15 @@ static void test_what_goes_upstream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_wrong_keys_look_the_same),
-        cmocka_unit_test(test_hello_and_models), cmocka_unit_test(test_body_is_read_late),
-        cmocka_unit_test(test_body_limit),       cmocka_unit_test(test_decoded_limit),
-        cmocka_unit_test(test_ceiling),          cmocka_unit_test(test_what_goes_upstream),
+        cmocka_unit_test(test_codex_is_stopped),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_wrong_keys_look_the_same),
+        cmocka_unit_test(test_hello_and_models),
+        cmocka_unit_test(test_body_is_read_late),
+        cmocka_unit_test(test_body_limit),
+        cmocka_unit_test(test_decoded_limit),
+        cmocka_unit_test(test_ceiling),
+        cmocka_unit_test(test_what_goes_upstream),
     };
     return cmocka_run_group_tests_name("exchange requests", tests, NULL, NULL);
 }
