@@ -231,6 +231,7 @@ static struct response_job *own_job(struct exchange *x, const struct try *t)
     struct response_job *j = NULL;
     if (responses_input_items(own, sl_str_c(id), x->a, &input) && !input.over) {
         if (k.object.n + input.n > x->snap->set.stored.max_bytes) {
+            tel_add(x->env->tel, TEL_RESPONSES_NOT_STORED, 1);
             SL_LOG(SL_LOG_WARN, "responses.too_large", SL_LI("bytes", (int64_t)(k.object.n + input.n)));
         } else {
             j = stored_put(x, STORE_RESPONSE_ENDED, k.id, t->candidate->model);

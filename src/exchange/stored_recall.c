@@ -48,6 +48,8 @@ void exchange_stored(struct response_job *j)
         return;
     }
     SL_DCHECK(x->magic == EXCHANGE_MAGIC && x->stored.waiting == j);
+    if (j->kind == RJ_PUT)
+        tel_add(x->env->tel, j->found == RF_FAILED ? TEL_RESPONSES_NOT_STORED : TEL_RESPONSES_STORED, 1);
     x->stored.waiting = NULL;
     x->stored.answer = j;
     sl_arena_on_drop(x->a, drop_job, j);

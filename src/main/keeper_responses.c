@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "main/keeper_int.h"
 
-#define SWEEP_ROWS 1000u /* at a time: the journal is not to wait for it */
+/* The journal is not to wait for a sweep: a few rows at a time, which may be large, and not for long. */
+#define SWEEP_ROWS 100u
+#define SWEEP_NS (100 * SL_MS)
 
 struct keeper_run { /* a response that runs in the background */
     struct sl_list node;
@@ -168,18 +170,31 @@ void keeper_responses_run(struct keeper *k)
 
 /* -- Once a second, at the start, at the end --------------------------------------------------------------------------- */
 
-void keeper_responses_sweep(struct keeper *k)
+/* Gives how many went; 0 also when the database cannot be written now: the next time. */
+static uint64_t sweep_some(struct keeper *k)
 {
     struct store *s = k->store;
     struct sl_fail fail;
     uint64_t n = 0;
     if (s->ops->begin(s, STORE_SOON, &fail) != SL_OK)
-        return; /* somebody else writes: the next time */
+        return 0;
     enum sl_err e = s->ops->sweep_responses(s, sl_loop_wall(&k->loop), SWEEP_ROWS, &n, &fail);
-    if (e != SL_OK || s->ops->commit(s, &fail) != SL_OK)
-        s->ops->rollback(s);
-    else if (n > 0)
-        SL_LOG(SL_LOG_INFO, "responses.expired", SL_LI("n", (int64_t)n));
+    if (e == SL_OK && s->ops->commit(s, &fail) == SL_OK)
+        return n;
+    s->ops->rollback(s);
+    return 0;
+}
+
+void keeper_responses_sweep(struct keeper *k)
+{
+    int64_t until = sl_loop_now_exact(&k->loop) + SWEEP_NS;
+    uint64_t all = 0, n;
+    do {
+        n = sweep_some(k);
+        all += n;
+    } while (n == SWEEP_ROWS && sl_loop_now_exact(&k->loop) < until);
+    if (all > 0)
+        SL_LOG(SL_LOG_INFO, "responses.expired", SL_LI("n", (int64_t)all));
 }
 
 enum sl_err keeper_responses_start(struct keeper *k, struct sl_fail *fail)

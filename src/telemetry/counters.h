@@ -53,6 +53,10 @@ enum tel_kind {
     X(MEDIA_FETCHED, "sluice_media_fetched_total", COUNTER, ONE,                                                       \
       "Images and files fetched by URL for providers that do not do that.")                                            \
     X(MEDIA_FAILED, "sluice_media_failed_total", COUNTER, ONE, "Such URLs that could not be fetched.")                 \
+    X(RESPONSES_STORED, "sluice_responses_stored_total", COUNTER, ONE,                                                 \
+      "Responses stored, or remembered with the provider that has them.")                                              \
+    X(RESPONSES_NOT_STORED, "sluice_responses_not_stored_total", COUNTER, ONE,                                         \
+      "Responses that were to be stored and were not: too large, or the database failed.")                             \
     X(UPSTREAM_BYTES_OUT, "sluice_upstream_sent_bytes_total", COUNTER, ONE, "Bytes sent to providers.")                \
     X(UPSTREAM_BYTES_IN, "sluice_upstream_received_bytes_total", COUNTER, ONE, "Bytes received from providers.")       \
     X(POOL_NEW, "sluice_upstream_connections_opened_total", COUNTER, ONE, "Connections opened to providers.")          \

@@ -1,11 +1,13 @@
 """Stored responses, with OpenAI's SDK as judge: in front of a provider that stores them itself (pinned to it), and of those that
 speak other formats (stored by the gateway). docs/internals/stored-responses.md."""
 
+import concurrent.futures
 import contextlib
 import json
 import pathlib
 import shutil
 import subprocess
+import threading
 
 import openai
 import pytest
@@ -276,6 +278,46 @@ def test_kill_and_restart(make):
             assert create(client, model="m-" + name, input="and on", previous_response_id=id).output_text
 
 
+def test_whatever_end_was_seen_survives_a_kill(make):
+    """Eight clients create without a pause; the process is killed among them. What had ended for a client is there afterwards."""
+    sim = make.sim()
+    g = make.gateway(config(sim))
+    g.exit_code = None
+    ended, enough = [], threading.Event()
+
+    def work(n):
+        name, previous = list(UPSTREAMS)[n % 4], None
+        with client_of(g) as client:
+            while True:
+                try:
+                    made = create(client, n >= 4, model="m-" + name, input=f"turn {n}", max_output_tokens=200,
+                                  **({"previous_response_id": previous} if previous and len(ended) % 3 else {}))
+                except openai.APIConnectionError:
+                    return
+                except Exception:  # broken off in the middle of a stream: no end was seen
+                    if g.running():
+                        raise
+                    return
+                previous = made.id
+                ended.append((made.id, made.output_text))
+                if len(ended) >= 60:
+                    enough.set()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        workers = [pool.submit(work, n) for n in range(8)]
+        assert enough.wait(LONG)
+        g.kill()
+        for w in workers:
+            w.result()
+    again = make.adopt(g.restart())
+    with client_of(again) as client:
+        for id, text in ended:
+            try:
+                assert client.responses.retrieve(id).output_text == text
+            except openai.NotFoundError as e:
+                # the simulator keeps its newest 256 only, and says it in its own words
+                assert "x-sluice-target" in e.response.headers and len(ended) > 256, id
+
+
 def test_nothing_is_kept(make):
     """Switched off for all, or for one tenant: no row, no content, and everybody is told."""
     sim = make.sim()
@@ -347,9 +389,11 @@ def test_the_oldest_make_room(make):
             except openai.NotFoundError:
                 pass
         assert there == ids[-len(there):] and 1 <= len(there) < 8
+        g.wait_metric("sluice_responses_stored_total", 8)
         big = create(client, model="m-chat", input="long " * 40000)
         with pytest.raises(openai.NotFoundError):
             client.responses.retrieve(big.id)
+        g.wait_metric("sluice_responses_not_stored_total", 1)
 
 
 def test_a_tenant_may_share(make):
