@@ -29,6 +29,7 @@ struct relay_state {           /* read by the exchange at any time */
     bool saw_done;             /* the terminal event was seen and kept back */
     struct sl_str terminal;    /* its bytes, to be written by SETTLE; in the arena; empty: none was seen */
     bool saw_finish;           /* a finish_reason was seen (of at least one choice) */
+    bool paused;               /* the provider wants to be asked to go on (pause_turn) */
     bool saw_error;            /* the provider sent an error event; it was passed on unless RELAY_HOLD_ERRORS */
     struct token_counts usage; /* last report seen */
     uint64_t events;           /* events with data passed on */
@@ -61,7 +62,7 @@ struct relay_same {
 /* Options that are decided before the first byte. */
 enum relay_option {
     RELAY_HIDE_USAGE = 1 << 0, /* body_pieces.usage_asked */
-    RELAY_ARRAY = 1 << 2,      /* a Gemini client without alt=sse: events become the elements of an array (gemini.md 8.2) */
+    RELAY_ARRAY = 1 << 2, /* a Gemini client without alt=sse: events become the elements of an array (gemini.md 8.2) */
     RELAY_HOLD_ERRORS = 1 << 1 /* error events are not passed on: the exchange writes its own */
 };
 

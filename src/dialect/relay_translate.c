@@ -40,6 +40,7 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
         break;
     case NE_FINISH:
         s->saw_finish = true;
+        s->paused = e->finish == FINISH_PAUSE;
         break;
     case NE_ERROR:
         if (!s->saw_error)
@@ -285,6 +286,7 @@ bool relay_translate_answer(struct translation *t, struct sl_str body, bool stre
 struct joining {
     struct answer_taps taps;
     unsigned choice;
+    bool first, last;           /* of the turns of that choice */
     struct token_counts *usage; /* of the body that is read */
 };
 
@@ -294,7 +296,8 @@ static void join(void *owner, const struct neutral_event *e)
     struct neutral_event mine = *e;
     if (e->usage.found)
         *j->usage = e->usage;
-    if (e->choice > 0 || e->kind == NE_USAGE || (e->kind == NE_START && j->choice > 0))
+    bool inner = (e->kind == NE_START && (j->choice > 0 || !j->first)) || (e->kind == NE_FINISH && !j->last);
+    if (e->choice > 0 || e->kind == NE_USAGE || inner)
         return;
     mine.choice = j->choice;
     tap(&j->taps, &mine);
@@ -317,16 +320,20 @@ static void add_counts(struct token_counts *to, const struct token_counts *c)
     to->image_completion += c->image_completion;
 }
 
-bool relay_translate_answers(struct translation *t, const struct sl_str *bodies, unsigned n, bool stream,
-                             struct sl_buf *out, struct relay_state *out_state)
+bool relay_translate_answers(struct translation *t, const struct sl_str *bodies, unsigned n, enum relay_join how,
+                             bool stream, struct sl_buf *out, struct relay_state *out_state)
 {
+    bool turns = how == RELAY_JOIN_TURNS;
     struct neutral_collector *c = neutral_collector_new(t->a);
     struct token_counts sum = {.found = false};
     *out_state = (struct relay_state){.events = 0};
     for (unsigned i = 0; i < n; i++) {
         struct relay_state one = {.events = 0};
-        struct joining j = {
-            .taps = {.state = &one, .a = t->a, .to = neutral_collector_sink(c)}, .choice = i, .usage = &one.usage};
+        struct joining j = {.taps = {.state = &one, .a = t->a, .to = neutral_collector_sink(c)},
+                            .choice = turns ? 0 : i,
+                            .first = !turns || i == 0,
+                            .last = !turns || i + 1 == n,
+                            .usage = &one.usage};
         const struct neutral_sink sink = {.put = join, .owner = &j};
         if (!t->up->codec->answer_read(t, bodies[i], &sink) || one.saw_error)
             return false;

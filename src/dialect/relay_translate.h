@@ -53,8 +53,12 @@ struct sl_str relay_translate_error(struct relay_translate *r, const struct erro
 bool relay_translate_answer(struct translation *t, struct sl_str body, bool stream, struct sl_buf *out,
                             struct relay_state *out_state);
 
-/* Several of them as one: the first answer of each body is a choice, usage is the sum. */
-bool relay_translate_answers(struct translation *t, const struct sl_str *bodies, unsigned n, bool stream,
-                             struct sl_buf *out, struct relay_state *out_state);
+/* Several of them as one: the first answer of each body is a choice, or all are turns of one choice; usage is the sum. */
+enum relay_join {
+    RELAY_JOIN_CHOICES = 0,
+    RELAY_JOIN_TURNS
+};
+bool relay_translate_answers(struct translation *t, const struct sl_str *bodies, unsigned n, enum relay_join how,
+                             bool stream, struct sl_buf *out, struct relay_state *out_state);
 
 #endif

@@ -167,6 +167,7 @@ struct exchange {
     struct error_facts refused;       /* why a candidate cannot take the request */
     struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
     struct exchange_media *media;     /* what is fetched for it by URL; NULL: nothing was; media.c */
+    struct exchange_turns *turns;     /* what a provider paused in; NULL: it did not; turns.c */
     struct exchange_fan *fan;         /* several answers, one after the other; NULL: not so; fan.c */
     bool without_reasoning;           /* a provider did not believe a signature: reasoning.c */
     struct sl_str dropped;            /* what the translation could not say */
@@ -339,6 +340,13 @@ static inline bool exchange_asks_stream(const struct exchange *x)
 {
     return x->facts.stream && !fan_is_on(x);
 }
+
+/* turns.c: a provider's turn that paused goes on */
+bool turns_want_more(const struct exchange *x);
+unsigned turns_answered(const struct exchange *x); /* attempts of this candidate that gave a turn */
+/* A whole answer, with the turns before it; *out is empty when another one is to be asked for. As relay_translate_answer. */
+bool turns_answer(struct exchange *x, struct sl_str body, struct sl_buf *out);
+void turns_append(struct exchange *x); /* to the body that was written for the candidate */
 
 /* reasoning.c */
 /* A refusal that one more try at the same target without earlier reasoning may heal: says so in t, and the request is without it. */

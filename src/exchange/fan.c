@@ -78,7 +78,8 @@ bool fan_answer(struct exchange *x, struct sl_str body, struct sl_buf *out)
     if (f->bytes > ANSWERS_BYTES)
         return false;
     f->bodies[f->got++] = sl_arena_str(x->a, body);
-    return f->got < f->n || relay_translate_answers(x->translation, f->bodies, f->n, x->facts.stream, out, &all);
+    return f->got < f->n ||
+           relay_translate_answers(x->translation, f->bodies, f->n, RELAY_JOIN_CHOICES, x->facts.stream, out, &all);
 }
 
 bool fan_wants_more(const struct exchange *x)

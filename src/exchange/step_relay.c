@@ -269,8 +269,7 @@ static enum outcome verdict_foreign(struct exchange *x)
     sl_buf_init(&out, FOREIGN_ANSWER_BYTES);
     x->seen = &x->answer_seen;
     struct sl_str body = sl_chunks_flat(&x->held);
-    bool ok = fan_is_on(x) ? fan_answer(x, body, &out)
-                           : relay_translate_answer(x->translation, body, x->facts.stream, &out, &x->answer_seen);
+    bool ok = fan_is_on(x) ? fan_answer(x, body, &out) : turns_answer(x, body, &out);
     if (ok) {
         sl_chunks_clear(&x->held);
         SL_CHECK(sl_chunks_add(&x->held, out.p, out.n) == SL_OK);

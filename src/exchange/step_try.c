@@ -396,7 +396,7 @@ static enum step next_try(struct exchange *x, struct try *t)
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here,
-        .tries_total = x->n_tries - fan_answered(x),
+        .tries_total = x->n_tries - fan_answered(x) - turns_answered(x),
         .now_ns = sl_loop_now(x->env->loop),
         .total_due_ns = x->total_due_ns,
         .committed = x->committed,
@@ -429,8 +429,8 @@ static enum step attempt_is_over(struct exchange *x)
     name_outcome(x, t);
     if (t->outcome != OUT_OK)
         return next_try(x, t);
-    if (fan_wants_more(x)) {
-        t->why = "one of several answers";
+    if (fan_wants_more(x) || turns_want_more(x)) {
+        t->why = fan_is_on(x) ? "one of several answers" : "the turn goes on";
         relay_note_usage(x, t);
         try_close(x, t);
         try_drop(x);

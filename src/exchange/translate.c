@@ -222,6 +222,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
             media_ask(x, t->wishes);
             return false;
         }
+        turns_append(x);
         stored_tell(x);
         note_losses(x, t);
         x->translation = t;
