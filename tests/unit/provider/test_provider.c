@@ -263,6 +263,15 @@ static void bedrock(void **state)
     assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), false, true, &arena),
                           SL_STR("/p/model/m/invoke-with-response-stream")));
     assert_int_equal(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), true, false, &arena).n, 0);
+    assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("bedrock-converse"), SL_STR("us.amazon.nova-lite-v1:0"),
+                                              false, false, &arena),
+                          SL_STR("/p/model/us.amazon.nova-lite-v1%3A0/converse")));
+    assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("bedrock-converse"), SL_STR("m"), false, true, &arena),
+                          SL_STR("/p/model/m/converse-stream")));
+    assert_true(sl_str_eq(provider_dialect(&provider, SL_STR("openai"), SL_STR("us.anthropic.claude-opus-5")),
+                          SL_STR("anthropic")));
+    assert_true(sl_str_eq(provider_dialect(&provider, SL_STR("anthropic"), SL_STR("us.amazon.nova-lite-v1:0")),
+                          SL_STR("bedrock-converse")));
 
     struct http_headers in = {0}, out = {0}; /* what the client's library says in headers is in the body here */
     http_headers_add(&in, &arena, SL_STR("anthropic-beta"), SL_STR("some-beta"));
