@@ -95,17 +95,19 @@ static const struct cfg_word WRITE[] = {
 const struct cfg_section responses_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"store", CFG_BOOL_AT(struct responses_settings, store), .preset = "true",
-         .text = "Whether responses are stored as OpenAI stores them, unless a request says `store: false`. With `off` "
-                 "nothing is, here or at a provider: every answer says `store: false`, and `previous_response_id` is "
-                 "refused. Answers of providers with `zero_retention` are never stored."},
+         .text =
+             "Whether responses are stored as OpenAI stores them, unless a request says `store: false`. With `off` "
+             "nothing is, here or at a provider: every answer says `store: false`, and `previous_response_id` is "
+             "refused. Answers of providers with `zero_retention` are never stored. What was stored before stays until its "
+             "time is over or it is deleted."},
         {"keep", CFG_DURATION_AT(struct responses_settings, keep_ns), .preset = "30d", .min = SL_SEC,
          .max = 10 * 365 * 24 * 60 * SL_MIN,
          .text = "How long a response is kept. What a newer one goes on from lives as long as that."},
         {"max_bytes", CFG_SIZE_AT(struct responses_settings, max_bytes), .preset = "32MiB", .min = 1 << 10,
          .max = 512 << 20,
          .text =
-             "A response that is larger, with its own input, is not stored. A conversation of them may be ten times "
-             "as large."},
+             "A response that is larger, with its own input, is not stored. A whole conversation may be as large as a "
+             "request's body (`listen.limits.decoded_body_bytes`)."},
         {"per_key", CFG_SIZE_AT(struct responses_settings, per_key), .preset = "1GiB", .min = 0,
          .max = INT64_C(1) << 40, .flags = CFG_OFF,
          .text = "What all responses of one key may take. Beyond it the oldest of that key are deleted."},

@@ -8,7 +8,6 @@
 #include "http/url.h"
 #include "tokens/estimate.h"
 
-#define CONVERSATION_FACTOR 10u /* a conversation may be so many times a response's most */
 #define LISTED_BYTES ((size_t)1 << 30)
 #define HINT_ID 64u /* bytes of an id that are said again */
 
@@ -71,7 +70,7 @@ static bool ask(struct exchange *x, enum response_job_kind kind, struct sl_str i
     j->owner = (struct store_response_owner){.key = x->key->id, .now_ns = sl_loop_wall(x->env->loop)};
     if (set->tenant_scope)
         j->owner.tenant = sl_arena_str(&j->a, x->key->tenant);
-    j->max_bytes = CONVERSATION_FACTOR * set->max_bytes;
+    j->max_bytes = x->snap->set.decoded_body_bytes; /* what the client could have sent itself */
     if (kind == RJ_ITEMS) {
         struct sl_str *items = sl_arena_alloc(&j->a, x->stored.n_refs * sizeof *items);
         for (size_t i = 0; i < x->stored.n_refs; i++)

@@ -15,6 +15,7 @@ import pytest
 from conftest import Makers
 from lib.client import fetch
 from lib.proc import clean_environment, create_key
+from lib.upstream import error_answer, json_answer
 from lib.wait import LONG, wait_for
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -585,3 +586,51 @@ def test_a_stream_in_the_background_outlives_its_client(make, http):
         assert done.status == "completed" and done.background is True and len(done.output_text.split()) > 10
     record = g.record(id.removeprefix("resp_"))
     assert record["usage"]["output"] > 10
+
+
+def object_of(id, **more):
+    return {"id": id, "object": "response", "created_at": 1790000000, "status": "completed", "error": None, "output": [],
+            "model": "up", "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}, **more}
+
+
+def test_the_credential_that_made_it_is_the_one_that_is_asked(make):
+    """A provider with three keys, which may be three accounts; restarted between, with the keys in another order."""
+    up = make.upstream()
+    made = {}  # id: the key that it came with
+
+    def answer(seen):
+        if seen.method == "POST" and seen.path == "/v1/responses":
+            id = f"resp_{len(made)}"
+            made[id] = seen.get("authorization")
+            before = seen.json().get("previous_response_id")
+            if before is not None and made[before] != seen.get("authorization"):
+                return error_answer(400, "previous_response_not_found")
+            return json_answer(object_of(id))
+        id = seen.path.split("/")[3]
+        if made.get(id) != seen.get("authorization"):
+            return error_answer(404)
+        if seen.path.endswith("/input_items"):
+            return json_answer({"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False})
+        return json_answer(object_of(id))
+    up.answer = answer
+    keys = ["sk-account-one", "sk-account-two", "sk-account-three"]
+    c = {"providers": {"up": {"kind": "openai", "base_url": up.url, "keys": keys}},
+         "models": {"m": "up/up"}, "resilience": {"retry": {"attempts": 1}}}
+    g = make.gateway(c)
+    ids = []
+    with client_of(g) as client:
+        for _ in range(9):
+            ids.append(create(client, model="m", input="x").id)
+        assert len(set(made.values())) == 3
+        for id in ids:
+            assert client.responses.retrieve(id).id == id
+            ids.append(create(client, model="m", input="on", previous_response_id=id).id) if len(ids) < 27 else None
+    assert g.stop() == 0
+    c["providers"]["up"]["keys"] = list(reversed(keys))
+    again = make.adopt(g.restart(c))
+    with client_of(again) as client:
+        for id in ids:
+            assert items_of(client, id) == []
+            client.responses.delete(id)
+    asked = [s for s in up.requests if s.method == "DELETE"]
+    assert [s.get("authorization") for s in asked] == [made[i] for i in ids]
