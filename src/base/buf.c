@@ -45,7 +45,7 @@ void sl_buf_wrote(struct sl_buf *b, size_t n)
     b->n += n;
 }
 
-enum sl_err sl_buf_add(struct sl_buf *b, const void *p, size_t n)
+enum sl_err sl_buf_add_slowly(struct sl_buf *b, const void *p, size_t n)
 {
     char *to = sl_buf_room(b, n);
     if (to == NULL)
@@ -54,11 +54,6 @@ enum sl_err sl_buf_add(struct sl_buf *b, const void *p, size_t n)
         memcpy(to, p, n);
     b->n += n;
     return SL_OK;
-}
-
-enum sl_err sl_buf_addc(struct sl_buf *b, char c)
-{
-    return sl_buf_add(b, &c, 1);
 }
 
 enum sl_err sl_buf_addv(struct sl_buf *b, const char *format, va_list ap)

@@ -21,8 +21,21 @@ void sl_buf_done(struct sl_buf *b);  /* releases; usable again only after sl_buf
 void sl_buf_reset(struct sl_buf *b); /* n = 0, over = false, keeps the memory */
 
 /* Appending sticks: once something did not fit, `over` is set and nothing more is added. SL_ELIMIT says so. */
-enum sl_err sl_buf_add(struct sl_buf *b, const void *p, size_t n);
-enum sl_err sl_buf_addc(struct sl_buf *b, char c);
+enum sl_err sl_buf_add_slowly(struct sl_buf *b, const void *p, size_t n);
+
+/* Here, so that pieces of known length are stores: writers of JSON add little else. */
+static inline enum sl_err sl_buf_add(struct sl_buf *b, const void *p, size_t n)
+{
+    if (b->over || n - 1 >= b->cap - b->n) /* nothing at all goes the slow way, too */
+        return sl_buf_add_slowly(b, p, n);
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+    return SL_OK;
+}
+static inline enum sl_err sl_buf_addc(struct sl_buf *b, char c)
+{
+    return sl_buf_add(b, &c, 1);
+}
 enum sl_err sl_buf_addf(struct sl_buf *b, const char *format, ...) SL_PRINTF(2, 3); /* integers and strings only */
 enum sl_err sl_buf_addv(struct sl_buf *b, const char *format, va_list ap) SL_PRINTF(2, 0);
 enum sl_err sl_buf_add_u64(struct sl_buf *b, uint64_t v);

@@ -8,6 +8,7 @@
 #include "dialect/json_scan.h"
 
 #include "base/check.h"
+#include "dialect/json_build.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -32,7 +33,8 @@ struct scan {
     const struct json_watch *watches;
     struct json_member *out;
     struct json_info *info;
-    struct level *level; /* levels[depth]; NULL deeper than that */
+    struct level *level;      /* levels[depth]; NULL deeper than that */
+    struct json_build *build; /* NULL: no tree is wanted */
     unsigned n;
     uint64_t parents;                          /* bit w: watch w has watched members of its own */
     unsigned expected;                         /* the watch behind the one met last: most documents keep an order */
@@ -67,8 +69,8 @@ static const char *utf8_flaw(const char *p, const char *end);
 
 /* -- Public ------------------------------------------------------------------------------------------------------ */
 
-enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, unsigned n,
-                           struct json_member *out_members, struct json_info *out_info)
+static enum json_status scan(struct sl_str doc, const struct json_watch *watches, unsigned n,
+                             struct json_member *out_members, struct json_build *build, struct json_info *out_info)
 {
     SL_CHECK(n <= JSON_WATCH_MAX);
     *out_info = (struct json_info){.member = -1};
@@ -83,6 +85,7 @@ enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, 
     s.out = out_members;
     s.info = out_info;
     s.level = &s.levels[0];
+    s.build = build;
     s.n = n;
     s.parents = 0;
     for (unsigned i = 0; i < n; i++)
@@ -101,6 +104,17 @@ enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, 
     else if (s.depth > 0 && s.levels[1].current >= 0)
         out_info->member = s.levels[1].current;
     return s.status;
+}
+
+enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, unsigned n,
+                           struct json_member *out_members, struct json_info *out_info)
+{
+    return scan(doc, watches, n, out_members, NULL, out_info);
+}
+
+enum json_status json_build(struct json_build *b, struct sl_str doc, struct json_info *out_info)
+{
+    return scan(doc, NULL, 0, NULL, b, out_info);
 }
 
 const char *json_status_text(enum json_status s)
@@ -172,6 +186,7 @@ static inline const char *begin_value(struct scan *s, const char *p, bool *out_o
     p = skip_blanks(s, p);
     if (p == s->end)
         return fails(s, p, JSON_CUT_SHORT);
+    bool text = *p == '"';
     switch (*p) {
     case '{':
     case '[':
@@ -198,8 +213,11 @@ static inline const char *begin_value(struct scan *s, const char *p, bool *out_o
         value_starts(s, p, JSON_NUMBER);
         p = scan_number(s, p);
     }
-    if (p != NULL)
-        value_ends(s, p);
+    if (p == NULL)
+        return NULL;
+    if (s->build != NULL)
+        json_build_scalar(s->build, (size_t)(p - s->doc), text && s->escaped);
+    value_ends(s, p);
     return p;
 }
 
@@ -269,6 +287,8 @@ static const char *open_container(struct scan *s, const char *p, bool *out_open)
 static void close_container(struct scan *s, const char *behind)
 {
     uint32_t values = s->level != NULL ? s->level->values : 0;
+    if (s->build != NULL)
+        json_build_close(s->build, (size_t)(behind - s->doc));
     enter_level(s, s->depth - 1);
     if (s->level != NULL && s->level->current >= 0)
         s->out[s->level->current].children = values;
@@ -278,6 +298,8 @@ static void close_container(struct scan *s, const char *behind)
 static inline void value_starts(struct scan *s, const char *p, enum json_kind kind)
 {
     struct level *l = s->level;
+    if (s->build != NULL)
+        json_build_value(s->build, (size_t)(p - s->doc), kind);
     if (l == NULL)
         return;
     l->values++;
@@ -315,6 +337,8 @@ static const char *read_key(struct scan *s, const char *p)
     p = scan_string(s, p);
     if (p == NULL)
         return NULL;
+    if (s->build != NULL)
+        json_build_key(s->build, (size_t)(quote + 1 - s->doc), (size_t)(p - quote) - 2, s->escaped);
     if (s->level != NULL && s->level->owner != NOT_WATCHED &&
         !note_key(s, quote, sl_str_of(quote + 1, (size_t)(p - quote) - 2)))
         return NULL;

@@ -1,155 +1,34 @@
-/* The flat tree: see json_tree.h. json_scan has checked the document, so building trusts its syntax. */
+/* The flat tree: see json_tree.h. */
 #include "dialect/json_tree.h"
 
-#include "base/check.h"
-
-struct build {
-    struct json_tree *t;
-    struct sl_arena *a;
-    struct json_node *v;
-    uint32_t cap;
-    const char *p, *end;
-    uint32_t open[JSON_DEPTH_MAX + 1]; /* nodes of the open containers */
-    uint32_t last[JSON_DEPTH_MAX + 1]; /* the newest child of each; 0: none yet */
-    unsigned depth;
-};
-
-static struct json_node *add_node(struct build *b)
-{
-    if (b->t->n == b->cap) {
-        uint32_t cap = b->cap * 2;
-        struct json_node *v = sl_arena_alloc(b->a, (size_t)cap * sizeof *v);
-        memcpy(v, b->v, b->cap * sizeof *v);
-        b->v = v;
-        b->cap = cap;
-    }
-    uint32_t at = b->t->n++;
-    struct json_node *node = &b->v[at];
-    *node = (struct json_node){0};
-    if (b->depth > 0) {
-        if (b->last[b->depth] != 0)
-            b->v[b->last[b->depth]].next = at;
-        b->last[b->depth] = at;
-        b->v[b->open[b->depth]].children++;
-    }
-    return node;
-}
-
-static uint32_t offset(const struct build *b, const char *p)
-{
-    return (uint32_t)(p - b->t->doc.p);
-}
-
-/* p is behind the opening quote; gives where the closing one is. */
-static const char *string_end(const char *p, const char *end, bool *out_escaped)
-{
-    for (;;) {
-        p = json_string_special(p, end);
-        SL_DCHECK(p < end);
-        if (*p == '"')
-            return p;
-        *out_escaped = true;
-        p += 2;
-    }
-}
-
-static bool is_gap(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == ',' || c == ':';
-}
-
-static bool ends_scalar(char c)
-{
-    return is_gap(c) || c == ']' || c == '}';
-}
-
-static void read_scalar(struct build *b, struct json_node *node)
-{
-    const char *from = b->p;
-    if (*from == '"') {
-        node->kind = JSON_STRING;
-        b->p = string_end(from + 1, b->end, &node->escaped) + 1;
-    } else {
-        node->kind = *from == 't' ? JSON_TRUE : *from == 'f' ? JSON_FALSE : *from == 'n' ? JSON_NULL : JSON_NUMBER;
-        while (b->p < b->end && !ends_scalar(*b->p))
-            b->p++;
-    }
-    node->at = offset(b, from);
-    node->n = (uint32_t)(b->p - from);
-}
-
-static void close_container(struct build *b)
-{
-    struct json_node *node = &b->v[b->open[b->depth--]];
-    b->p++;
-    node->n = offset(b, b->p) - node->at;
-}
-
-static void read_value(struct build *b)
-{
-    uint32_t key_at = 0, key_n = 0;
-    bool key_escaped = false;
-    if (b->depth > 0 && b->v[b->open[b->depth]].kind == JSON_OBJECT) {
-        const char *close = string_end(b->p + 1, b->end, &key_escaped);
-        key_at = offset(b, b->p + 1);
-        key_n = (uint32_t)(close - (b->p + 1));
-        b->p = close + 1;
-        while (is_gap(*b->p))
-            b->p++;
-    }
-    struct json_node *node = add_node(b);
-    node->key_at = key_at;
-    node->key_n = key_n;
-    node->key_escaped = key_escaped;
-    if (*b->p != '{' && *b->p != '[') {
-        read_scalar(b, node);
-        return;
-    }
-    node->kind = *b->p == '{' ? JSON_OBJECT : JSON_ARRAY;
-    node->at = offset(b, b->p);
-    b->p++;
-    b->depth++;
-    b->open[b->depth] = b->t->n - 1;
-    b->last[b->depth] = 0;
-}
-
-static void build(struct build *b)
-{
-    for (;;) {
-        while (b->p < b->end && is_gap(*b->p))
-            b->p++;
-        if (b->p >= b->end)
-            return;
-        if (*b->p == '}' || *b->p == ']')
-            close_container(b);
-        else
-            read_value(b);
-    }
-}
+#include "dialect/json_build.h"
 
 bool json_tree_read(struct json_tree *t, struct sl_str doc, struct sl_arena *a)
 {
     struct json_info info;
-    *t = (struct json_tree){.doc = doc};
-    t->status = doc.n < UINT32_MAX ? json_scan(doc, NULL, 0, NULL, &info) : JSON_TRAILING;
-    if (t->status != JSON_OK) {
-        t->bad_at = doc.n < UINT32_MAX ? info.at : 0;
+    struct json_build b; /* its arrays are set as they are needed */
+    *t = (struct json_tree){.doc = doc, .status = JSON_TRAILING};
+    if (doc.n >= UINT32_MAX)
         return false;
-    }
-    struct build b = {.t = t, .a = a, .p = doc.p, .end = doc.p + doc.n};
+    b.a = a;
+    b.n = b.depth = 0;
+    json_build_key(&b, 0, 0, false);
     b.cap = (uint32_t)(doc.n / 32u) + 8u;
     b.v = sl_arena_alloc(a, (size_t)b.cap * sizeof *b.v);
-    build(&b);
+    t->status = json_build(&b, doc, &info);
+    if (t->status != JSON_OK) {
+        t->bad_at = info.at;
+        return false;
+    }
     t->nodes = b.v;
+    t->n = b.n;
     return true;
 }
 
 /* -- Members ------------------------------------------------------------------------------------------------------- */
 
-static bool inside_is(struct sl_str inside, bool escaped, struct sl_str plain)
+static bool inside_is(struct sl_str inside, struct sl_str plain)
 {
-    if (!escaped)
-        return sl_str_eq(inside, plain);
     char text[256];
     size_t n = 0;
     if (inside.n > sizeof text || !json_unescape(inside, text, &n))
@@ -157,14 +36,14 @@ static bool inside_is(struct sl_str inside, bool escaped, struct sl_str plain)
     return sl_str_eq(sl_str_of(text, n), plain);
 }
 
-bool json_key_is(const struct json_tree *t, const struct json_node *v, struct sl_str name)
+bool json_key_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str name)
 {
-    return v != NULL && inside_is(json_key_of(t, v), v->key_escaped, name);
+    return inside_is(json_key_of(t, v), name);
 }
 
-bool json_text_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain)
+bool json_text_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain)
 {
-    return json_kind_of(v) == JSON_STRING && inside_is(json_inside_of(t, v), v->escaped, plain);
+    return inside_is(json_inside_of(t, v), plain);
 }
 
 const struct json_node *json_get(const struct json_tree *t, const struct json_node *of, struct sl_str name)

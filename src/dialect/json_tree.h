@@ -73,8 +73,22 @@ static inline struct sl_str json_key_of(const struct json_tree *t, const struct 
 {
     return sl_str_of(t->doc.p + v->key_at, v->key_n);
 }
-bool json_key_is(const struct json_tree *t, const struct json_node *v, struct sl_str name); /* plain name */
-bool json_text_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain);
+bool json_key_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str name);
+static inline bool json_key_is(const struct json_tree *t, const struct json_node *v,
+                               struct sl_str name) /* plain name */
+{
+    if (v == NULL || v->key_escaped)
+        return v != NULL && json_key_unescaped_is(t, v, name);
+    const char *key = t->doc.p + v->key_at;
+    return v->key_n == name.n && (name.n == 0 || (*key == *name.p && memcmp(key, name.p, name.n) == 0));
+}
+bool json_text_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain);
+static inline bool json_text_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain)
+{
+    if (json_kind_of(v) != JSON_STRING || v->escaped)
+        return json_kind_of(v) == JSON_STRING && json_text_unescaped_is(t, v, plain);
+    return v->n == plain.n + 2 && (plain.n == 0 || memcmp(t->doc.p + v->at + 1, plain.p, plain.n) == 0);
+}
 /* The text of a string, a view when it has no escapes; lone surrogates become U+FFFD. Empty where it is no string. */
 struct sl_str json_plain_of(const struct json_tree *t, const struct json_node *v, struct sl_arena *a);
 /* false: no number, negative, a fraction, too large. */

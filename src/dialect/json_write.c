@@ -30,12 +30,18 @@ void jw_key(struct json_writer *w, struct sl_str plain_name)
 
 void jw_key_inside(struct json_writer *w, struct sl_str inside)
 {
+    char *to = sl_buf_room(w->to, inside.n + 4), *from = to;
+    if (to == NULL)
+        return;
     if (w->comma)
-        sl_buf_add(w->to, ",\"", 2);
-    else
-        sl_buf_addc(w->to, '"');
-    sl_buf_adds(w->to, inside);
-    sl_buf_add(w->to, "\":", 2);
+        *to++ = ',';
+    *to++ = '"';
+    if (inside.n > 0)
+        memcpy(to, inside.p, inside.n);
+    to += inside.n;
+    *to++ = '"';
+    *to++ = ':';
+    w->to->n += (size_t)(to - from);
     w->comma = false;
 }
 
@@ -47,9 +53,18 @@ void jw_raw(struct json_writer *w, struct sl_str raw)
 
 void jw_inside(struct json_writer *w, struct sl_str inside)
 {
-    jw_string(w);
-    sl_buf_adds(w->to, inside);
-    sl_buf_addc(w->to, '"');
+    char *to = sl_buf_room(w->to, inside.n + 3), *from = to;
+    if (to == NULL)
+        return;
+    if (w->comma)
+        *to++ = ',';
+    *to++ = '"';
+    if (inside.n > 0)
+        memcpy(to, inside.p, inside.n);
+    to += inside.n;
+    *to++ = '"';
+    w->to->n += (size_t)(to - from);
+    w->comma = true;
 }
 
 void jw_plain(struct json_writer *w, struct sl_str plain)

@@ -44,8 +44,8 @@ void anthropic_write_message_head(struct json_writer *w, const struct translatio
         jw_piece_inside(w, id.n > 0 ? id : SL_STR("msg_0"));
     }
     jw_string_end(w);
-    jw_member_plain(w, SL_STR("type"), SL_STR("message"));
-    jw_member_plain(w, SL_STR("role"), SL_STR("assistant"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("message"));
+    jw_member_inside(w, SL_STR("role"), SL_STR("assistant"));
     jw_member_plain(w, SL_STR("model"), t->req != NULL && t->req->model.n > 0 ? t->req->model : t->up_model);
 }
 
@@ -75,7 +75,7 @@ void anthropic_write_usage(struct json_writer *w, const struct token_counts *u, 
         jw_close(w, '}');
     }
     if (whole)
-        jw_member_plain(w, SL_STR("service_tier"), SL_STR("standard"));
+        jw_member_inside(w, SL_STR("service_tier"), SL_STR("standard"));
     if (u->estimated)
         jw_member_bool(w, SL_STR("estimated"), true);
     jw_close(w, '}');
@@ -94,7 +94,7 @@ void anthropic_write_stop(struct json_writer *w, enum neutral_finish finish, boo
         return;
     jw_key(w, SL_STR("stop_details"));
     jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), SL_STR("refusal"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("refusal"));
     jw_member_null(w, SL_STR("category"));
     jw_key(w, SL_STR("explanation"));
     if (explanation.n > 0)
@@ -117,7 +117,7 @@ struct answering {
 static void begin(struct answering *s, const char *type)
 {
     jw_open(&s->w, '{');
-    jw_member_plain(&s->w, SL_STR("type"), sl_str_c(type));
+    jw_member_inside(&s->w, SL_STR("type"), sl_str_c(type));
 }
 
 static void write_text(struct answering *s, struct sl_str text)

@@ -163,11 +163,11 @@ static void write_thinking(struct anthropic_writing *w)
         return;
     jw_key(&w->w, SL_STR("thinking"));
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), words[w->thinking]);
+    jw_member_inside(&w->w, SL_STR("type"), words[w->thinking]);
     if (w->thinking == AT_MANUAL)
         jw_member_u64(&w->w, SL_STR("budget_tokens"), w->budget);
     if (w->thinking == AT_ADAPTIVE && w->show_thinking)
-        jw_member_plain(&w->w, SL_STR("display"), SL_STR("summarized"));
+        jw_member_inside(&w->w, SL_STR("display"), SL_STR("summarized"));
     jw_close(&w->w, '}');
 }
 
@@ -182,7 +182,7 @@ static void write_output_config(struct anthropic_writing *w)
     if (w->format == AF_NATIVE) {
         jw_key(&w->w, SL_STR("format"));
         jw_open(&w->w, '{');
-        jw_member_plain(&w->w, SL_STR("type"), SL_STR("json_schema"));
+        jw_member_inside(&w->w, SL_STR("type"), SL_STR("json_schema"));
         jw_member_raw(&w->w, SL_STR("schema"), w->schema);
         jw_close(&w->w, '}');
     }
@@ -328,9 +328,9 @@ static void write_head(struct anthropic_writing *w)
     bool counts = w->req->kind == NO_COUNT_TOKENS, bedrock = on_platform(w, "bedrock"),
          vertex = on_platform(w, "vertex");
     if (bedrock)
-        jw_member_plain(&w->w, SL_STR("anthropic_version"), SL_STR("bedrock-2023-05-31"));
+        jw_member_inside(&w->w, SL_STR("anthropic_version"), SL_STR("bedrock-2023-05-31"));
     else if (vertex)
-        jw_member_plain(&w->w, SL_STR("anthropic_version"), SL_STR("vertex-2023-10-16"));
+        jw_member_inside(&w->w, SL_STR("anthropic_version"), SL_STR("vertex-2023-10-16"));
     if (!(bedrock || vertex) || (vertex && counts))
         jw_member_plain(&w->w, SL_STR("model"), w->t->up_model);
     if (!counts)

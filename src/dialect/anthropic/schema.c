@@ -487,7 +487,7 @@ static struct sl_str wrapped(const struct json_tree *t, struct sl_arena *a)
     sl_buf_init(&b, 3 * t->doc.n + 256);
     struct json_writer w = json_writer_on(&b);
     jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("type"), SL_STR("object"));
+    jw_member_inside(&w, SL_STR("type"), SL_STR("object"));
     jw_key(&w, SL_STR("properties"));
     jw_open(&w, '{');
     jw_member_raw(&w, SL_STR("value"), t->doc);

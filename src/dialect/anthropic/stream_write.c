@@ -147,7 +147,7 @@ static void send_delta(struct streaming *s, const char *type, const char *holder
     jw_member_u64(&w, SL_STR("index"), s->index);
     jw_key(&w, SL_STR("delta"));
     jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("type"), sl_str_c(type));
+    jw_member_inside(&w, SL_STR("type"), sl_str_c(type));
     jw_member_inside(&w, sl_str_c(holder), inside);
     jw_close(&w, '}');
     send(s, &w);
@@ -161,7 +161,7 @@ static void send_block_start(struct streaming *s, const struct out_block *b)
     jw_member_u64(&w, SL_STR("index"), s->index);
     jw_key(&w, SL_STR("content_block"));
     jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("type"), sl_str_c(types[b->kind]));
+    jw_member_inside(&w, SL_STR("type"), sl_str_c(types[b->kind]));
     if (b->kind == BK_TEXT) {
         jw_member_inside(&w, SL_STR("text"), SL_STR_NONE);
     } else if (b->kind == BK_THINKING) {

@@ -143,7 +143,7 @@ static void write_search_options(struct anthropic_writing *w, struct sl_str raw)
     place = json_kind_of(inner) == JSON_OBJECT ? inner : place;
     jw_key(&w->w, SL_STR("user_location"));
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("approximate"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("approximate"));
     for (size_t i = 0; i < sizeof where / sizeof where[0]; i++)
         jw_maybe_inside(&w->w, where[i], json_get_inside(&t, place, where[i]));
     jw_close(&w->w, '}');
@@ -157,7 +157,7 @@ static void write_hosted(struct anthropic_writing *w, const struct anthropic_too
     }
     bool search = tool->tool->kind == NT_WEB_SEARCH;
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), search ? SL_STR("web_search_20250305") : SL_STR("code_execution_20250825"));
+    jw_member_inside(&w->w, SL_STR("type"), search ? SL_STR("web_search_20250305") : SL_STR("code_execution_20250825"));
     jw_member_plain(&w->w, SL_STR("name"), search ? SL_STR("web_search") : SL_STR("code_execution"));
     if (search && w->req->max_tool_calls > 0)
         jw_member_u64(&w->w, SL_STR("max_uses"), w->req->max_tool_calls);
@@ -212,7 +212,7 @@ static void write_choice(struct anthropic_writing *w)
         return;
     jw_key(&w->w, SL_STR("tool_choice"));
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), words[w->choice]);
+    jw_member_inside(&w->w, SL_STR("type"), words[w->choice]);
     if (w->choice == NCH_NAMED)
         jw_member_inside(&w->w, SL_STR("name"), w->choice_name);
     if (w->single_calls)

@@ -129,13 +129,24 @@ static bool read_images(struct chat_read *r, struct chat_parts *to, const struct
     return json_kind_of(v) != JSON_ARRAY || chat_read_content(r, to, v);
 }
 
+/* Most messages: nothing else needs to be looked for. */
+static bool has_content_only(const struct json_node *v, const struct json_node *content)
+{
+    return content != NULL && v->children == 2; /* the other is the role */
+}
+
 static bool read_assistant(struct chat_read *r, const struct json_node *v)
 {
     struct neutral_message *m = add_message(r, NR_ASSISTANT);
     struct chat_parts parts = {.first = NULL};
-    chat_read_reasoning(r, &parts, v);
-    if (!chat_read_content(r, &parts, json_got(r->t, v, SL_STR("content"))))
+    const struct json_node *content = json_got(r->t, v, SL_STR("content"));
+    if (!has_content_only(v, content))
+        chat_read_reasoning(r, &parts, v);
+    if (!chat_read_content(r, &parts, content))
         return false;
+    m->parts = parts.first;
+    if (has_content_only(v, content))
+        return true;
     struct sl_str refusal = chat_inside(r, v, SL_STR("refusal"));
     if (refusal.n > 0)
         chat_add_part(r, &parts, NP_REFUSAL)->text = refusal;
@@ -207,6 +218,8 @@ static bool read_turn(struct chat_read *r, const struct json_node *v, enum neutr
     if (!chat_read_content(r, &parts, content))
         return false;
     m->parts = parts.first;
+    if (has_content_only(v, content))
+        return true;
     m->name = chat_inside(r, v, SL_STR("name"));
     enum neutral_cache cache = chat_cache_of(r, v); /* an extension: a mark on the message is one on its end */
     if (parts.last != NULL && cache != NC_NONE)

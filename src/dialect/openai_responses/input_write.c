@@ -33,7 +33,7 @@ static void write_cache_mark(struct writing *w, enum neutral_cache cache)
 static void write_text(struct writing *w, struct sl_str type, const struct neutral_part *p)
 {
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), type);
+    jw_member_inside(&w->w, SL_STR("type"), type);
     jw_member_inside(&w->w, SL_STR("text"), p->text);
     write_cache_mark(w, p->cache);
     jw_close(&w->w, '}');
@@ -90,7 +90,7 @@ static bool write_image(struct writing *w, const struct neutral_part *p, struct 
     if (!caps_has(w->t->caps, CAP_IMAGES) || p->media.source == NS_TEXT || !source_fits(w, &p->media, &base64))
         return !refuses_spot(w, true, what, "");
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("input_image"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("input_image"));
     if (p->media.source == NS_BASE64)
         write_data_url(w, "image_url", mime_of(&p->media, "image/png"), base64);
     else
@@ -104,7 +104,7 @@ static bool write_image(struct writing *w, const struct neutral_part *p, struct 
 static void write_text_file(struct writing *w, const struct neutral_part *p)
 {
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("input_text"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("input_text"));
     jw_key(&w->w, SL_STR("text"));
     jw_string(&w->w);
     const struct sl_str heads[] = {p->media.filename, p->media.context};
@@ -140,7 +140,7 @@ static bool write_file(struct writing *w, const struct neutral_part *p, struct s
     if (!caps_has(w->t->caps, CAP_PDF) || !source_fits(w, &p->media, &base64))
         return !refuses_spot(w, true, what, "");
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("input_file"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("input_file"));
     if (p->media.source == NS_BASE64)
         write_file_bytes(w, &p->media, base64);
     else
@@ -178,8 +178,8 @@ static bool write_input_part(struct writing *w, const struct neutral_part *p, st
 static void open_message(struct writing *w, struct sl_str role, struct sl_str phase)
 {
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("message"));
-    jw_member_plain(&w->w, SL_STR("role"), role);
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("message"));
+    jw_member_inside(&w->w, SL_STR("role"), role);
     jw_maybe_inside(&w->w, SL_STR("phase"), phase);
     jw_key(&w->w, SL_STR("content"));
     jw_open(&w->w, '[');
@@ -251,13 +251,13 @@ static void write_reasoning(struct writing *w, const struct neutral_part *p)
     if (p->kind != NP_REASONING || !own_reasoning(w, p, &id, &encrypted))
         return;
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("reasoning"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("reasoning"));
     jw_maybe_inside(&w->w, SL_STR("id"), id);
     jw_key(&w->w, SL_STR("summary"));
     jw_open(&w->w, '[');
     if (p->text.n > 0) {
         jw_open(&w->w, '{');
-        jw_member_plain(&w->w, SL_STR("type"), SL_STR("summary_text"));
+        jw_member_inside(&w->w, SL_STR("type"), SL_STR("summary_text"));
         jw_member_inside(&w->w, SL_STR("text"), p->text);
         jw_close(&w->w, '}');
     }
@@ -295,7 +295,7 @@ static void write_said(struct writing *w, struct run *run, const struct neutral_
     run->open = true;
     jw_open(&w->w, '{');
     bool refusal = p->kind == NP_REFUSAL;
-    jw_member_plain(&w->w, SL_STR("type"), refusal ? SL_STR("refusal") : SL_STR("output_text"));
+    jw_member_inside(&w->w, SL_STR("type"), refusal ? SL_STR("refusal") : SL_STR("output_text"));
     jw_member_inside(&w->w, refusal ? SL_STR("refusal") : SL_STR("text"), p->text);
     if (!refusal && w->own)
         jw_maybe_raw(&w->w, SL_STR("annotations"), p->citations);
@@ -308,7 +308,7 @@ static void write_call(struct writing *w, struct run *run, const struct neutral_
     flush_reasoning(w, run, p);
     end_message(w, run);
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), p->custom ? SL_STR("custom_tool_call") : SL_STR("function_call"));
+    jw_member_inside(&w->w, SL_STR("type"), p->custom ? SL_STR("custom_tool_call") : SL_STR("function_call"));
     jw_member_inside(&w->w, SL_STR("call_id"), id);
     jw_member_inside(&w->w, SL_STR("name"), names_out(&w->t->names, &names_openai, p->name, w->t->a));
     if (p->custom)
@@ -395,7 +395,8 @@ static bool write_result(struct writing *w, const struct neutral_part *p, struct
     bool is_string = p->content == NULL ||
                      (p->content->next == NULL && p->content->kind == NP_TEXT && p->content->cache == NC_NONE);
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), custom ? SL_STR("custom_tool_call_output") : SL_STR("function_call_output"));
+    jw_member_inside(&w->w, SL_STR("type"),
+                     custom ? SL_STR("custom_tool_call_output") : SL_STR("function_call_output"));
     jw_member_inside(&w->w, SL_STR("call_id"), id);
     jw_key(&w->w, SL_STR("output"));
     if (is_string)

@@ -68,8 +68,8 @@ static struct sl_str inner(struct sl_str array) /* without its brackets */
 static void write_text_item(struct json_writer *w, struct sl_str raw)
 {
     jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), SL_STR("message"));
-    jw_member_plain(w, SL_STR("role"), SL_STR("user"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("message"));
+    jw_member_inside(w, SL_STR("role"), SL_STR("user"));
     jw_member_raw(w, SL_STR("content"), raw);
     jw_close(w, '}');
 }
@@ -188,7 +188,7 @@ static void write_kept(struct json_writer *w, const struct json_tree *t, const s
         jw_string_end(w);
     }
     if (json_got(t, item, SL_STR("type")) == NULL)
-        jw_member_plain(w, SL_STR("type"), SL_STR("message"));
+        jw_member_inside(w, SL_STR("type"), SL_STR("message"));
     for (JSON_EACH(t, item, it)) {
         if (it->kind == JSON_NULL && (json_key_is(t, it, SL_STR("id")) || json_key_is(t, it, SL_STR("type"))))
             continue;
@@ -217,8 +217,8 @@ bool responses_input_items(struct sl_str body, struct sl_str id, struct sl_arena
         jw_piece_plain(&w, id);
         jw_piece_plain(&w, SL_STR("_in0"));
         jw_string_end(&w);
-        jw_member_plain(&w, SL_STR("type"), SL_STR("message"));
-        jw_member_plain(&w, SL_STR("role"), SL_STR("user"));
+        jw_member_inside(&w, SL_STR("type"), SL_STR("message"));
+        jw_member_inside(&w, SL_STR("role"), SL_STR("user"));
         jw_member_raw(&w, SL_STR("content"), json_raw_of(&t, input));
         jw_close(&w, '}');
     }

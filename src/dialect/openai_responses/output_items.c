@@ -5,7 +5,7 @@
 void write_output_note(struct json_writer *w, const struct output_note *note)
 {
     jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), SL_STR("url_citation"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("url_citation"));
     jw_member_inside(w, SL_STR("url"), note->c.url);
     jw_member_inside(w, SL_STR("title"), note->c.title);
     jw_member_u64(w, SL_STR("start_index"), (uint64_t)note->c.from);
@@ -18,12 +18,12 @@ void write_output_part(struct json_writer *w, const struct output_part *part, en
     struct sl_str text = form == ITEM_WHOLE ? grown_str(&part->text) : SL_STR_NONE;
     jw_open(w, '{');
     if (part->refusal) {
-        jw_member_plain(w, SL_STR("type"), SL_STR("refusal"));
+        jw_member_inside(w, SL_STR("type"), SL_STR("refusal"));
         jw_member_inside(w, SL_STR("refusal"), text);
         jw_close(w, '}');
         return;
     }
-    jw_member_plain(w, SL_STR("type"), SL_STR("output_text"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("output_text"));
     jw_member_inside(w, SL_STR("text"), text);
     jw_key(w, SL_STR("annotations"));
     jw_open(w, '[');
@@ -42,7 +42,7 @@ void write_output_part(struct json_writer *w, const struct output_part *part, en
 
 static void write_message(struct json_writer *w, const struct output_item *item, enum item_form form)
 {
-    jw_member_plain(w, SL_STR("role"), SL_STR("assistant"));
+    jw_member_inside(w, SL_STR("role"), SL_STR("assistant"));
     jw_key(w, SL_STR("content"));
     jw_open(w, '[');
     for (const struct output_part *p = form == ITEM_WHOLE ? item->parts : NULL; p != NULL; p = p->next)
@@ -56,7 +56,7 @@ static void write_reasoning(struct json_writer *w, const struct output_item *ite
     jw_open(w, '[');
     if (form == ITEM_WHOLE && item->text.n > 0) {
         jw_open(w, '{');
-        jw_member_plain(w, SL_STR("type"), SL_STR("summary_text"));
+        jw_member_inside(w, SL_STR("type"), SL_STR("summary_text"));
         jw_member_inside(w, SL_STR("text"), grown_str(&item->text));
         jw_close(w, '}');
     }
@@ -89,7 +89,7 @@ static void write_search(struct answer_writing *s, struct json_writer *w, const 
 {
     struct sl_str raw = json_plain(whole_text(item, form, SL_STR("{}")), s->t->a);
     jw_member_inside(w, SL_STR("call_id"), item->call_id);
-    jw_member_plain(w, SL_STR("execution"), SL_STR("client"));
+    jw_member_inside(w, SL_STR("execution"), SL_STR("client"));
     jw_member_raw(w, SL_STR("arguments"), json_is(raw, JSON_OBJECT) ? raw : SL_STR("{}"));
 }
 
@@ -97,7 +97,7 @@ static void write_web(struct json_writer *w, const struct output_item *item)
 {
     jw_key(w, SL_STR("action"));
     jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), SL_STR("search"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("search"));
     jw_member_inside(w, SL_STR("query"), grown_str(&item->text));
     jw_close(w, '}');
 }
@@ -113,7 +113,7 @@ static void write_code(struct json_writer *w, const struct output_item *item, en
     }
     jw_open(w, '[');
     jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), SL_STR("logs"));
+    jw_member_inside(w, SL_STR("type"), SL_STR("logs"));
     jw_member_inside(w, SL_STR("logs"), grown_str(&item->output));
     jw_close(w, '}');
     jw_close(w, ']');
@@ -197,7 +197,7 @@ void write_output_item(struct answer_writing *s, struct json_writer *w, const st
     }
     jw_open(w, '{');
     jw_member_inside(w, SL_STR("id"), item->id);
-    jw_member_plain(w, SL_STR("type"), type_names[item->kind]);
+    jw_member_inside(w, SL_STR("type"), type_names[item->kind]);
     if (item->kind != OK_REASONING) /* which has no status in most answers of the real service */
         jw_member_plain(w, SL_STR("status"),
                         form == ITEM_SKELETON ? SL_STR("in_progress")

@@ -126,7 +126,7 @@ static void write_schema(struct writing *w)
 {
     const struct neutral_request *req = w->req;
     static const struct names_rule rule = {.others = "_-", .max = 64};
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("json_schema"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("json_schema"));
     jw_member_inside(&w->w, SL_STR("name"),
                      req->schema_name.n > 0 ? names_fit(&rule, req->schema_name, w->t->a) : SL_STR("response"));
     jw_maybe_inside(&w->w, SL_STR("description"), req->schema_description);
@@ -147,7 +147,7 @@ static void write_text(struct writing *w)
         if (req->format == NF_JSON_SCHEMA)
             write_schema(w);
         else
-            jw_member_plain(&w->w, SL_STR("type"), req->format == NF_TEXT ? SL_STR("text") : SL_STR("json_object"));
+            jw_member_inside(&w->w, SL_STR("type"), req->format == NF_TEXT ? SL_STR("text") : SL_STR("json_object"));
         jw_close(&w->w, '}');
     }
     jw_maybe_inside(&w->w, SL_STR("verbosity"), req->verbosity);

@@ -175,7 +175,7 @@ void write_response_object(struct answer_writing *s, struct json_writer *w, enum
     jw_piece_plain(w, SL_STR("resp_"));
     jw_piece_plain(w, s->t->id);
     jw_string_end(w);
-    jw_member_plain(w, SL_STR("object"), SL_STR("response"));
+    jw_member_inside(w, SL_STR("object"), SL_STR("response"));
     jw_key(w, SL_STR("created_at"));
     jw_i64(w, s->t->created_s);
     write_status(s, w, status);

@@ -50,7 +50,7 @@ static bool event_begin(struct answer_writing *s, const char *type)
     sl_buf_adds(out, SL_STR("\ndata: "));
     s->w.comma = false;
     jw_open(&s->w, '{');
-    jw_member_plain(&s->w, SL_STR("type"), name);
+    jw_member_inside(&s->w, SL_STR("type"), name);
     jw_member_u64(&s->w, SL_STR("sequence_number"), s->sequence++);
     return true;
 }
@@ -183,7 +183,7 @@ static void summary_part_event(struct answer_writing *s, const char *type, const
         return;
     jw_key(&s->w, SL_STR("part"));
     jw_open(&s->w, '{');
-    jw_member_plain(&s->w, SL_STR("type"), SL_STR("summary_text"));
+    jw_member_inside(&s->w, SL_STR("type"), SL_STR("summary_text"));
     jw_member_inside(&s->w, SL_STR("text"), text);
     jw_close(&s->w, '}');
     event_end(s);

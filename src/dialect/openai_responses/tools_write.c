@@ -8,7 +8,7 @@ static void write_function(struct writing *w, const struct neutral_tool *tool)
 {
     struct sl_str name = names_out(&w->t->names, &names_openai, tool->name, w->t->a);
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("function"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("function"));
     jw_member_inside(&w->w, SL_STR("name"), name);
     jw_maybe_inside(&w->w, SL_STR("description"), tool->description);
     jw_member_raw(&w->w, SL_STR("parameters"),
@@ -32,7 +32,7 @@ static void write_grammar(struct writing *w, struct sl_str format)
     }
     const struct json_node *grammar = json_got(&tree, json_root(&tree), SL_STR("grammar"));
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("grammar"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("grammar"));
     jw_maybe_raw(&w->w, SL_STR("syntax"), json_get_raw(&tree, grammar, SL_STR("syntax")));
     jw_maybe_raw(&w->w, SL_STR("definition"), json_get_raw(&tree, grammar, SL_STR("definition")));
     jw_close(&w->w, '}');
@@ -41,7 +41,7 @@ static void write_grammar(struct writing *w, struct sl_str format)
 static void write_custom(struct writing *w, const struct neutral_tool *tool)
 {
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("custom"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("custom"));
     jw_member_inside(&w->w, SL_STR("name"), names_out(&w->t->names, &names_openai, tool->name, w->t->a));
     jw_maybe_inside(&w->w, SL_STR("description"), tool->description);
     write_grammar(w, tool->schema);
@@ -58,7 +58,7 @@ static void write_location(struct writing *w, const struct json_tree *tree, cons
         return;
     jw_key(&w->w, SL_STR("user_location"));
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("approximate"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("approximate"));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         jw_maybe_raw(&w->w, names[i], json_get_raw(tree, inner != NULL ? inner : at, names[i]));
     jw_close(&w->w, '}');
@@ -73,7 +73,7 @@ static bool write_web_search(struct writing *w, const struct neutral_tool *tool,
         writing_refuses(w, false, what, "blocked_domains"))
         return false;
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("web_search"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("web_search"));
     if (json_kind_of(allowed) == JSON_ARRAY) {
         jw_key(&w->w, SL_STR("filters"));
         jw_open(&w->w, '{');
@@ -128,7 +128,7 @@ static void write_name(struct writing *w, struct sl_str name)
         jw_member_inside(&w->w, SL_STR("type"), name);
     } else {
         bool custom = tool != NULL && tool->kind == NT_CUSTOM;
-        jw_member_plain(&w->w, SL_STR("type"), custom ? SL_STR("custom") : SL_STR("function"));
+        jw_member_inside(&w->w, SL_STR("type"), custom ? SL_STR("custom") : SL_STR("function"));
         jw_member_inside(&w->w, SL_STR("name"), names_out(&w->t->names, &names_openai, name, w->t->a));
     }
     jw_close(&w->w, '}');
@@ -137,7 +137,7 @@ static void write_name(struct writing *w, struct sl_str name)
 static void write_allowed(struct writing *w, const struct neutral_choice *choice)
 {
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("type"), SL_STR("allowed_tools"));
+    jw_member_inside(&w->w, SL_STR("type"), SL_STR("allowed_tools"));
     jw_member_plain(&w->w, SL_STR("mode"), choice->mode == NCH_ALLOWED_REQUIRED ? SL_STR("required") : SL_STR("auto"));
     jw_key(&w->w, SL_STR("tools"));
     jw_open(&w->w, '[');
