@@ -46,7 +46,8 @@ class Face:
         thought = "".join(b.get("reasoning", "") for b in m.content_blocks if b["type"] == "reasoning")
         return {"text": str(m.text), "texts": [str(m.text)], "calls": [[c["id"], c["name"], c["args"]] for c in m.tool_calls],
                 "finish": "tool_calls" if m.tool_calls else FINISH[finish], "in": u["input_tokens"], "out": u["output_tokens"],
-                "cached": u.get("input_token_details", {}).get("cache_read", 0) or 0, "thought": thought, "signed": False, "message": m}
+                "cached": u.get("input_token_details", {}).get("cache_read", 0) or 0, "thought": thought, "signed": False,
+                "message": m}
 
     def content(self, spec):
         parts = [{"type": "text", "text": spec["text"]}]
@@ -129,7 +130,8 @@ class Gemini(Face):
     def model(self, spec):
         return ChatGoogleGenerativeAI(model=spec["model"], base_url=self.url, google_api_key=spec.get("key", self.key), timeout=60,
                                       max_retries=spec.get("retries", 0) + 1, max_output_tokens=MAX, vertexai=False,
-                                      **({"thinking_budget": 1024, "include_thoughts": True, "temperature": None} if spec.get("think") else {}))
+                                      **({"thinking_budget": 1024, "include_thoughts": True, "temperature": None}
+                                         if spec.get("think") else {}))
 
 
 def main(url, key):

@@ -1,8 +1,8 @@
 """The vendors' SDKs for Python, driven by the cases of test_matrix.py. One class per face; all do the same:
 
 ask(spec): one request. spec: model, text, and of stream, system, image, pdf, audio (base64), schema, stop, n, logprobs, search,
-           think (True, or "budget": by a number of tokens, where the face has both), cache, key, retries (the SDK's own), max (tokens), tools, choice (a tool's name or "none"), history ([role, text]
-           before the text) those that the case wants.
+           think (True, or "budget": by a number of tokens, where the face has both), cache, key, retries (the SDK's own),
+           max (tokens), tools, choice (a tool's name or "none"), history ([role, text] before the text) those that the case wants.
 loop(spec): the same with two tools and then, in a second request, with their results; spec's `second` is the model of the second.
 count(spec), models(name).
 
@@ -214,7 +214,7 @@ class Responses(Chat):
                         return self.read(event.response)
                     if event.type == "response.failed":
                         e = event.response.error
-                        return {"error": {"kinds": ["failed"], "status": None, "message": e.message, "code": e.code, "request_id": None}}
+                        return {"error": {"kinds": ["failed"], "status": None, "message": e.message, "code": e.code}}
                 answer = s.get_final_response()
         return self.read(answer)
 
@@ -247,7 +247,8 @@ class Messages(Face):
                 "finish": finish, "stopped_by": m.stop_sequence,
                 "in": u.input_tokens + cached + (u.cache_creation_input_tokens or 0), "out": u.output_tokens, "cached": cached,
                 "thought": "".join(b.thinking for b in m.content if b.type == "thinking"),
-                "signed": any(b.type == "thinking" and b.signature or b.type == "redacted_thinking" for b in m.content), "message": m}
+                "signed": any(b.type == "thinking" and b.signature or b.type == "redacted_thinking" for b in m.content),
+                "message": m}
 
     def more(self, spec):
         more = {"max_tokens": spec.get("max", MAX)}

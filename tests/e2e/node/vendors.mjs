@@ -255,7 +255,8 @@ class Gemini {
 
   client(spec) {
     const retryOptions = spec.retries ? {} : { retryOptions: { attempts: 1 } };
-    return new GoogleGenAI({ apiKey: spec.key ?? key, vertexai: false, httpOptions: { baseUrl: url, timeout: 60000, ...retryOptions } });
+    const httpOptions = { baseUrl: url, timeout: 60000, ...retryOptions };
+    return new GoogleGenAI({ apiKey: spec.key ?? key, vertexai: false, httpOptions });
   }
 
   failure(error) {
@@ -274,7 +275,8 @@ class Gemini {
       texts[c.index ?? 0] = (texts[c.index ?? 0] ?? '') +
         (c.content?.parts ?? []).filter((p) => !p.thought).map((p) => p.text ?? '').join('');
     return {
-      text: texts[0] ?? '', texts, calls, finish: calls.length ? 'tool_calls' : { STOP: 'stop', MAX_TOKENS: 'length' }[finish] ?? 'content_filter',
+      text: texts[0] ?? '', texts, calls,
+      finish: calls.length ? 'tool_calls' : { STOP: 'stop', MAX_TOKENS: 'length' }[finish] ?? 'content_filter',
       in: u.promptTokenCount, out: (u.candidatesTokenCount ?? 0) + (u.thoughtsTokenCount ?? 0),
       cached: u.cachedContentTokenCount ?? 0, thought: parts.filter((p) => p.thought).map((p) => p.text ?? '').join(''),
       signed: parts.some((p) => p.thoughtSignature), message: parts,
