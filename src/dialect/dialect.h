@@ -161,6 +161,7 @@ struct stream_event {
     size_t cut_from, cut_to; /* "usage":null with its comma; equal: nothing to cut */
     struct token_counts usage;
     struct answer_error error; /* kind SK_ERROR; views of the data */
+    struct sl_str answer_id; /* inside; view of the data; what a first event calls the answer (Responses); else empty */
 };
 
 /* What the last event of a stream looked like. Most events differ from the one before in the text of one string (and a filler): these

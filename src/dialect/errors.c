@@ -191,7 +191,7 @@ static char *put_gemini(char *to, const struct error_facts *f)
 static size_t body_room(const struct error_facts *f)
 {
     const struct gateway_error_row *row = gateway_error_row(f->error);
-    return 256 + 6 * (message_of(f).n + row->type.n + row->code.n + f->param.n + f->id.n);
+    return 256 + 6 * (message_of(f).n + row->type.n + row->code.n + f->param.n + f->id.n + f->answer.n);
 }
 
 static char *put_body(char *to, enum error_format format, const struct error_facts *f)
@@ -224,8 +224,9 @@ int error_status(enum error_format format, const struct error_facts *f)
 static char *put_failed_response(char *to, const struct error_facts *f)
 {
     to = put(to, SL_STR("event: response.failed\ndata: {\"type\":\"response.failed\",\"sequence_number\":0,"
-                        "\"response\":{\"id\":\"resp_"));
-    to = put(to, f->id); /* digits and letters */
+                        "\"response\":{\"id\":\""));
+    to = put(to, f->answer.n > 0 ? f->answer : SL_STR("resp_")); /* OpenAI's SDK wants the id that it knows */
+    to = put(to, f->answer.n > 0 ? SL_STR_NONE : f->id);         /* digits and letters */
     to = put(to, SL_STR("\",\"object\":\"response\",\"status\":\"failed\",\"output\":[],\"error\":{\"code\":"));
     to = put_json(to, f->code.n > 0 ? f->code : gateway_error_row(f->error)->code);
     to = put(to, SL_STR(",\"message\":"));

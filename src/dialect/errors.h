@@ -132,6 +132,7 @@ struct error_facts {
     struct sl_str message; /* instead of the row's; text of ours, names of the caller's: escaped here */
     struct sl_str code;    /* error_event of Responses: instead of the row's */
     struct sl_str param;   /* the member it is about: "messages"; empty: null */
+    struct sl_str answer;  /* inside; error_event: the id of the response that has begun (Responses); empty: none has */
     struct sl_str id; /* the exchange's id: request_id of Anthropic bodies (others have x-sluice-id); empty: none */
     int64_t retry_after_ns; /* > 0: retry-after (whole seconds, at least 1, rounded up) and retry-after-ms */
     enum error_retry retry; /* instead of the row's, when not RETRY_UNSAID */

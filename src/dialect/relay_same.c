@@ -118,6 +118,8 @@ static void count(struct relay_same *r, const struct stream_event *e)
         s->usage = e->usage;
         s->unreported = 0;
     }
+    if (e->answer_id.n > 0 && s->answer_id.n == 0)
+        s->answer_id = sl_arena_str(r->arena, e->answer_id);
     if (e->kind == SK_ERROR && !s->saw_error) {
         s->saw_error = true;
         keep_error(r, &e->error);
@@ -257,7 +259,8 @@ bool relay_same_end(struct relay_same *r)
     r->over = true;
     bool whole = !r->state.saw_error && !r->rest_is_lost && (r->state.saw_done || r->state.saw_finish);
     if (whole && r->array)
-        r->state.terminal = sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");
+        r->state.terminal =
+            sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");
     return whole;
 }
 

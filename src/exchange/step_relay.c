@@ -409,6 +409,17 @@ static void begin_relay(struct exchange *x)
     }
 }
 
+/* The provider's own words. A client of Responses is also told that its response failed: an event `error` alone it may pass over
+ * (openai.md 2.5), and then takes the end for a lost connection and asks again. */
+static struct sl_str providers_words(struct exchange *x, struct error_facts *f)
+{
+    struct sl_str event = x->seen->error_event, failed;
+    if (x->match.errors != ERRORS_RESPONSES || sl_str_find_str(event, SL_STR("response.failed")) >= 0)
+        return event;
+    failed = error_event(x->a, ERRORS_RESPONSES, f);
+    return sl_arena_printf(x->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(event), SL_STR_ARG(failed));
+}
+
 /* The provider's own words where they are in the client's format, else an error in that. */
 static struct sl_str broken_off(struct exchange *x, struct error_facts *f)
 {
@@ -416,10 +427,11 @@ static struct sl_str broken_off(struct exchange *x, struct error_facts *f)
     sl_id_text(x->id, id);
     f->id = sl_arena_str(x->a, sl_str_c(id));
     f->in_array = x->match.stream_array;
+    f->answer = x->translation == NULL ? x->seen->answer_id : SL_STR_NONE;
     if (x->rescue != NULL)
         return rescue_error(x, f);
     if (x->translation == NULL && x->seen->error_event.n > 0)
-        return x->seen->error_event;
+        return providers_words(x, f);
     if (x->translation != NULL && x->relay_live && !f->in_array)
         return relay_translate_error(&x->foreign, f); /* it knows what has been begun and not ended */
     return error_event(x->a, x->match.errors, f);

@@ -68,6 +68,20 @@ static void take_response(struct sl_str response, struct stream_event *out)
     }
 }
 
+#define ID_MAX 256u /* longer ones are nobody's */
+
+static struct sl_str id_of(struct sl_str response)
+{
+    struct sl_str value;
+    if (response.n == 0 || response.p[0] != '{')
+        return SL_STR_NONE;
+    struct json_peek k = json_peek_at(response);
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
+        if (sl_str_eq(k.key, SL_STR("id")))
+            return value.n <= ID_MAX ? inside_of(value) : SL_STR_NONE;
+    return SL_STR_NONE;
+}
+
 static bool is_one_of(struct sl_str type, const struct sl_str *names, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -125,6 +139,7 @@ static void judge(const struct watching *w, struct sl_str type, struct stream_ev
         take_response(w->response, out);
     } else if (is_one_of(type, early, COUNT(early))) {
         out->kind = SK_ROLE;
+        out->answer_id = id_of(w->response);
     } else if (sl_str_ends(type, SL_STR(".delta"))) {
         out->kind = SK_CONTENT;
         out->output_bytes = (uint32_t)(w->delta.n > 2 && w->delta.p[0] == '"' ? w->delta.n - 2 : w->delta.n);

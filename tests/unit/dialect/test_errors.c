@@ -114,6 +114,20 @@ static void events_of_broken_streams(void **state)
     e = error_event(&arena, ERRORS_OPENAI, &f);
     dialect_of(OP_CHAT)->stream_watch(NULL, SL_STR_NONE, sl_str_of(e.p + 6, e.n - 8), &seen);
     assert_int_equal(seen.kind, SK_ERROR);
+
+    /* OpenAI's SDK refuses a failure of another response than the one that has begun */
+    static const char begun[] =
+        "{\"type\":\"response.created\",\"response\":{\"object\":\"response\",\"id\":\"resp_7\"}}";
+    dialect_of(OP_RESPONSES)->stream_watch(NULL, SL_STR_NONE, sl_str_c(begun), &seen);
+    assert_int_equal(seen.kind, SK_ROLE);
+    assert_true(sl_str_eq(seen.answer_id, SL_STR("resp_7")));
+    f.answer = seen.answer_id;
+    e = error_event(&arena, ERRORS_RESPONSES, &f);
+    assert_true(sl_str_starts(e, SL_STR("event: response.failed\ndata: {")));
+    assert_true(sl_str_find_str(e, SL_STR("\"response\":{\"id\":\"resp_7\",")) > 0);
+    f = (struct error_facts){.error = GE_UP_TRUNCATED, .id = SL_STR("01jd")};
+    e = error_event(&arena, ERRORS_RESPONSES, &f);
+    assert_true(sl_str_find_str(e, SL_STR("\"response\":{\"id\":\"resp_01jd\",")) > 0);
 }
 
 static const char *header(const struct http_headers *h, const char *name)
