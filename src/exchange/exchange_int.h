@@ -270,6 +270,10 @@ bool translate_request(struct exchange *x, const struct route_candidate *c);
 /* A request that only counts tokens and that no candidate's provider can take: own_body is set, or (GE_NONE no more)
  * x->refused. */
 bool translate_counts_here(struct exchange *x);
+/* The same when a provider that counts for some models only has failed. False: not such a request or provider. */
+bool translate_counts_after_all(struct exchange *x, const struct provider *p);
+/* The answer of such a provider (AWS) in the client's words: `held` is replaced. False: it is none. Others: nothing happens. */
+bool translate_count_answer(struct exchange *x, const struct provider *p);
 
 /* stored.c: stored responses; docs/internals/stored-responses.md */
 bool stored_recalls(const struct exchange *x); /* ADMIT: whether RECALL comes next */

@@ -302,6 +302,8 @@ enum outcome relay_verdict(struct exchange *x)
     if (x->committed)
         return verdict_unheld(x);
     x->dialect->answer_decode(sl_chunks_flat(&x->held), &x->answer);
+    if (!x->answer.error.found && !translate_count_answer(x, &try_current(x)->at->provider))
+        return OUT_MALFORMED;
     if (!x->answer.valid)
         return OUT_MALFORMED;
     return x->answer.error.found ? judge_inner(x) : OUT_OK;

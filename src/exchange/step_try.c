@@ -347,6 +347,11 @@ static enum step give_up(struct exchange *x, struct try *t)
 {
     const struct outcome_row *row = outcome_row(t->outcome);
     bool judged = x->head != NULL && t->fault != PF_NONE;
+    if (translate_counts_after_all(x, &t->at->provider)) {
+        exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
+        exchange_goto(x, XS_RESPOND);
+        return STEP_GO;
+    }
     exchange_ends(x, ACCESS_PROVIDER, row->name);
     bool same = x->translation == NULL && !provider_own_errors(&t->at->provider, x->up->name);
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&

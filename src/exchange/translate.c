@@ -11,7 +11,7 @@
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model)
 {
     const struct dialect *up = dialect_find(provider_dialect(p, x->dialect->name, model));
-    if ((x->op->counts && p->kind->counts_not) || (p->kind->chat_only && !x->op->generates && !x->op->counts))
+    if (p->kind->chat_only && !x->op->generates && !x->op->counts)
         return NULL;
     if (up == x->dialect)
         return up;
@@ -234,6 +234,15 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
 
 /* -- Counting tokens ------------------------------------------------------------------------------------------------ */
 
+static void write_count(struct exchange *x, uint64_t tokens)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, 4096);
+    x->dialect->codec->count_write(tokens, &out);
+    x->own_body = sl_arena_str(x->a, sl_buf_str(&out));
+    sl_buf_done(&out);
+}
+
 bool translate_counts_here(struct exchange *x)
 {
     if (!x->op->counts || x->dialect->codec == NULL || x->dialect->codec->count_write == NULL)
@@ -243,12 +252,32 @@ bool translate_counts_here(struct exchange *x)
         if (translate_dialect(x, &x->snap->providers[c->provider_index].provider, c->model) != NULL)
             return false;
     }
-    struct sl_buf out;
-    if (!translate_read(x))
-        return true;
-    sl_buf_init(&out, 4096);
-    x->dialect->codec->count_write(exchange_count_tokens(x, x->plan.candidates[0].model), &out);
-    x->own_body = sl_arena_str(x->a, sl_buf_str(&out));
-    sl_buf_done(&out);
+    if (translate_read(x))
+        write_count(x, exchange_count_tokens(x, x->plan.candidates[0].model));
     return true;
+}
+
+bool translate_counts_after_all(struct exchange *x, const struct provider *p)
+{
+    if (!x->op->counts || !p->kind->counts_some || x->dialect->codec->count_write == NULL || !translate_read(x))
+        return false;
+    write_count(x, exchange_count_tokens(x, x->plan.candidates[0].model));
+    return true;
+}
+
+bool translate_count_answer(struct exchange *x, const struct provider *p)
+{
+    static const struct json_watch watch = {SL_STR_INIT("inputTokens"), -1};
+    struct json_member m;
+    struct json_info info;
+    uint64_t n = 0;
+    struct sl_str body = sl_chunks_flat(&x->held);
+    if (!x->op->counts || !p->kind->counts_some)
+        return true;
+    if (json_scan(body, &watch, 1, &m, &info) != JSON_OK || m.kind != JSON_NUMBER ||
+        !json_count(json_raw(body, &m), &n))
+        return false;
+    write_count(x, n);
+    sl_chunks_clear(&x->held);
+    return sl_chunks_add(&x->held, x->own_body.p, x->own_body.n) == SL_OK;
 }

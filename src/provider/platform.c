@@ -72,6 +72,13 @@ static struct sl_str vertex_path(const struct provider *p, struct sl_str dialect
     return sl_arena_printf(a, SL_STR_FMT "/%s/" SL_STR_FMT "%s", SL_STR_ARG(base), folder, SL_STR_ARG(id), verb);
 }
 
+/* Tokens are counted by the model itself, not by a profile that may go anywhere (bedrock.md section 7). */
+static struct sl_str without_geography(struct sl_str model)
+{
+    ptrdiff_t at = sl_str_starts(model, SL_STR("arn:")) ? -1 : sl_str_find_str(model, SL_STR("anthropic."));
+    return at > 0 ? sl_str_from(model, (size_t)at) : model;
+}
+
 struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
                                   bool stream, struct sl_arena *a)
 {
@@ -79,6 +86,9 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
         return vertex_path(p, dialect, model, counts, stream, a);
     bool bedrock = sl_str_eq(p->kind->platform, SL_STR("bedrock")),
          converse = sl_str_eq(dialect, SL_STR("bedrock-converse"));
+    if (bedrock && counts && !converse)
+        return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/count-tokens", SL_STR_ARG(p->base_path),
+                               SL_STR_ARG(one_segment(without_geography(model), 0, a)));
     if (!bedrock || counts || (!converse && !sl_str_eq(dialect, SL_STR("anthropic"))))
         return SL_STR_NONE;
     if (converse)

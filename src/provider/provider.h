@@ -41,7 +41,7 @@ struct provider_kind {
     enum provider_auth auth;
     bool own_errors;     /* its errors are in no client's form: never passed on as they are */
     bool chat_only;      /* of the operations of OpenAI's format only those that another format has, too */
-    bool counts_not;     /* asked for a count of tokens in no way that we speak: counted here */
+    bool counts_some;    /* counts tokens for some models and keys only: where it fails they are counted here */
     bool vendor_headers; /* openai-organization and openai-project are understood */
     bool stream_usage;   /* understands stream_options.include_usage */
     bool client_agent;   /* may see the client's user-agent and x-stainless-*: the client's SDK is this vendor's own */

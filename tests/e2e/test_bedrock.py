@@ -278,14 +278,39 @@ def test_clocks_and_tokens(make, name, message):
     assert g.records()[-1]["attempts"][-1]["outcome"] == "bad_credentials"
 
 
-def test_tokens_are_counted_here(bedrock):
-    bedrock.up.answer = error_answer(500)
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello " * 50}]}).encode()
-    answer = fetch(bedrock.address, "POST", "/v1/messages/count_tokens", body,
-                   [("content-type", "application/json")], key=bedrock.key.text)
+def count(g, model="m"):
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hello " * 50}]}).encode()
+    return fetch(g.address, "POST", "/v1/messages/count_tokens", body, [("content-type", "application/json")], key=g.key.text)
+
+
+def test_tokens_are_counted_there(bedrock):
+    """The body of an InvokeModel in base64; the model itself, without its geography."""
+    bedrock.up.answer = json_answer({"inputTokens": 4711})
+    answer = count(bedrock)
+    assert answer.status == 200 and json.loads(answer.body) == {"input_tokens": 4711}, answer
+    seen = bedrock.up.last()
+    assert seen.target == "/model/anthropic.claude-opus-4-6-v1%3A0/count-tokens"
+    inner = json.loads(base64.b64decode(seen.json()["input"]["invokeModel"]["body"]))
+    assert inner == {"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": [{"role": "user", "content": "hello " * 50}]}
+
+
+@pytest.mark.parametrize("answer", [error_answer(500), json_answer({"message": "The provided model doesn't support counting tokens."}, 400),
+                                    json_answer({"message": "not authorized to perform: bedrock:CountTokens"}, 403),
+                                    json_answer({"other": 1})])
+def test_tokens_are_counted_here(bedrock, answer):
+    """Where Bedrock cannot, or will not."""
+    bedrock.up.answer = answer
+    answer = count(bedrock)
     assert answer.status == 200, answer
-    assert json.loads(answer.body)["input_tokens"] > 40
-    assert not bedrock.up.requests
+    assert 40 < json.loads(answer.body)["input_tokens"] < 400
+
+
+def test_tokens_are_counted_by_the_simulator(make):
+    sim = make.sim("--key", f"{PAIR['access_key_id']}:{PAIR['secret_access_key']}")
+    g = signing(make, sim.url)
+    answer = count(g)
+    assert answer.status == 200, answer
+    assert json.loads(answer.body) == {"input_tokens": 3 + 300 // 4}
 
 
 # ---- Converse ----

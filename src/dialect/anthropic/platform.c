@@ -6,6 +6,7 @@
 
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/anthropic_int.h"
+#include "dialect/media.h"
 
 #define BETA_BYTES 64u /* of a name; longer ones are none */
 #define FINE_GRAINED "fine-grained-tool-streaming-2025-05-14"
@@ -49,7 +50,7 @@ struct carrying {
     struct sl_str model; /* said in front, too; empty: only in the path */
     struct sl_arena *a;
     struct neutral_notes *notes;
-    bool bedrock, beta[N_BETAS];
+    bool bedrock, counts, beta[N_BETAS];
     struct json_member version, betas, pair[N_PAIRED];
     const struct json_member *gone[RM_OURS + 4 + N_PAIRED];
     unsigned n_gone;
@@ -194,6 +195,8 @@ static struct sl_str in_front(const struct carrying *c)
         return SL_STR("\"anthropic_version\":\"vertex-2023-10-16\",");
     sl_buf_init(&b, 4096);
     sl_buf_adds(&b, SL_STR("\"anthropic_version\":\"bedrock-2023-05-31\","));
+    if (c->counts && c->f->max_output == 0) /* a body as InvokeModel takes it, which needs one */
+        sl_buf_adds(&b, SL_STR("\"max_tokens\":1,"));
     if (has_beta(c, SL_STR_NONE)) {
         sl_buf_adds(&b, SL_STR("\"anthropic_beta\":["));
         for (size_t i = 0; i < N_BETAS; i++) {
@@ -217,11 +220,28 @@ static void add_piece(struct iovec *v, struct body_pieces *out, struct sl_str by
     out->bytes += bytes.n;
 }
 
+/* CountTokens takes the whole of it as one text in base64 (bedrock.md section 7). */
+static void wrap_count(struct sl_arena *a, struct body_pieces *out)
+{
+    struct sl_buf all;
+    sl_buf_init(&all, SIZE_MAX / 4);
+    for (int i = 0; i < out->n; i++)
+        sl_buf_add(&all, out->v[i].iov_base, out->v[i].iov_len);
+    struct sl_str body = media_encode(sl_buf_str(&all), a);
+    sl_buf_done(&all);
+    struct iovec *v = sl_arena_alloc(a, 3 * sizeof *v);
+    *out = (struct body_pieces){.v = v, .notes = out->notes};
+    add_piece(v, out, SL_STR("{\"input\":{\"invokeModel\":{\"body\":\""));
+    add_piece(v, out, body);
+    add_piece(v, out, SL_STR("\"}}}"));
+}
+
 void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str body,
                                    const struct request_change *change, struct sl_arena *a, struct body_pieces *out)
 {
     struct carrying *c = SL_ARENA_NEW(a, struct carrying);
     *c = (struct carrying){.f = f, .body = body, .a = a, .bedrock = sl_str_eq(change->platform, SL_STR("bedrock"))};
+    c->counts = change->counts && c->bedrock;
     if (change->counts && !c->bedrock) /* the path has no place for it (bedrock.md 11.2) */
         c->model = change->model.n > 0 ? change->model : f->model;
     c->notes = SL_ARENA_NEW(a, struct neutral_notes);
@@ -241,6 +261,8 @@ void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str 
         at = c->cuts[i].to;
     }
     add_piece(v, out, sl_str_from(body, at));
+    if (c->counts)
+        wrap_count(a, out);
 }
 
 /* -- The other way ----------------------------------------------------------------------------------------------------- */

@@ -262,7 +262,12 @@ static void bedrock(void **state)
                       sl_str_c(paths[i][1])));
     assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), false, true, &arena),
                           SL_STR("/p/model/m/invoke-with-response-stream")));
-    assert_int_equal(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("m"), true, false, &arena).n, 0);
+    assert_true(sl_str_eq(
+        provider_model_path(&provider, SL_STR("anthropic"), SL_STR("eu.anthropic.claude-x-v1:0"), true, false, &arena),
+        SL_STR("/p/model/anthropic.claude-x-v1%3A0/count-tokens")));
+    assert_true(
+        sl_str_eq(provider_model_path(&provider, SL_STR("anthropic"), SL_STR("arn:a/anthropic.b"), true, false, &arena),
+                  SL_STR("/p/model/arn%3Aa%2Fanthropic.b/count-tokens")));
     assert_true(sl_str_eq(provider_model_path(&provider, SL_STR("bedrock-converse"), SL_STR("us.amazon.nova-lite-v1:0"),
                                               false, false, &arena),
                           SL_STR("/p/model/us.amazon.nova-lite-v1%3A0/converse")));

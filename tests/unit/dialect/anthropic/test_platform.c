@@ -1,5 +1,6 @@
 /* A Messages request for Claude where others serve it: only what has to change does. Apostrophes stand for quotes. */
 #include "dialect/anthropic/anthropic.h"
+#include "dialect/media.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,8 +89,29 @@ static void bodies(void **state)
     }
 }
 
+/* {"max_tokens":1} goes in where it is lacking, and all of it into a text. */
+static void counts(void **state)
+{
+    struct sl_arena a;
+    struct request_facts facts = {0};
+    struct request_refusal refusal = {0};
+    struct body_pieces pieces = {0};
+    struct sl_str decoded;
+    (void)state;
+    sl_arena_init(&a, NULL);
+    struct sl_str body = quoted(&a, "{'model':'m'," M "}");
+    assert_true(anthropic_request_decode(OP_MESSAGES_COUNT, body, &a, &facts, &refusal));
+    const struct request_change change = {.model = SL_STR("m"), .platform = SL_STR("bedrock"), .counts = true};
+    anthropic_request_encode_same(&facts, body, &change, &a, &pieces);
+    assert_int_equal(pieces.n, 3);
+    assert_true(media_decode(sl_str_of(pieces.v[1].iov_base, pieces.v[1].iov_len), &a, &decoded));
+    assert_true(sl_str_eq(decoded, quoted(&a, "{" V "'max_tokens':1," M "}")));
+    assert_int_equal(pieces.bytes, pieces.v[0].iov_len + pieces.v[1].iov_len + pieces.v[2].iov_len);
+    sl_arena_done(&a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bodies), cmocka_unit_test(counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
