@@ -101,8 +101,9 @@ struct body_pieces {
     int n;
     size_t bytes;
     const struct neutral_notes *notes; /* what the platform has no place for (notes.h); NULL: nothing */
-    struct sl_str tier; /* the service tier asked for, where the platform takes it in a header (Vertex); else empty */
-    bool usage_asked;   /* we asked for usage and the client did not: it is to be withheld from the answer */
+    struct sl_str betas; /* what goes on of the client's anthropic-beta, where the platform takes some only (Vertex) */
+    struct sl_str tier;  /* the service tier asked for, where the platform takes it in a header (Vertex); else empty */
+    bool usage_asked;    /* we asked for usage and the client did not: it is to be withheld from the answer */
 };
 
 /* -- Answers ------------------------------------------------------------------------------------------------------ */

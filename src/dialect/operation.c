@@ -217,7 +217,7 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
     } else if (segment_is(s, 0, SL_STR("anthropic"))) {
         *errors = ERRORS_ANTHROPIC;
         at = 1;
-    } else if (segment_is(s, 0, SL_STR("gemini"))) {
+    } else if (segment_is(s, 0, SL_STR("vertex")) || segment_is(s, 0, SL_STR("gemini"))) {
         *errors = ERRORS_GEMINI;
         at = 1;
     }

@@ -51,6 +51,7 @@ static void start_attempt(struct exchange *x, struct try *t)
         .client = &x->req->headers,
         .credential = t->credential,
         .authorization = x->authorization,
+        .betas = x->pieces.betas,
         .tier = x->translation != NULL ? x->translation->tier : x->pieces.tier,
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,

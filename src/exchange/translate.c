@@ -1,5 +1,6 @@
 /* TRY's first half: in which dialect the candidate is spoken to, and the body it gets. Same dialect: the client's bytes with the
  * model spliced. Another: the request is read once into the neutral form and written anew for each candidate. */
+#include "dialect/anthropic/anthropic.h"
 #include "dialect/carrier.h"
 #include "dialect/order_check.h"
 #include "dialect/relay_translate.h"
@@ -175,9 +176,23 @@ static bool holds_sealed(const struct exchange *x)
            carrier_is_in(x->body_text);
 }
 
-static bool passes_as_it_is(const struct exchange *x)
+/* Claude on Vertex AI takes neither system messages between turns nor media by address (anthropic.md 13): written anew, they go as
+ * user text and as bytes. A look at the text alone: who says these words elsewhere is read and written for nothing. */
+static bool holds_refused(const struct exchange *x, const struct provider *p)
 {
-    return !x->op->generates || x->dialect->codec == NULL || !holds_sealed(x);
+    static const struct sl_str marks[] = {SL_STR_INIT("\"role\":\"system\""), SL_STR_INIT("\"role\": \"system\""),
+                                          SL_STR_INIT("\"type\":\"url\""), SL_STR_INIT("\"type\": \"url\"")};
+    if (x->dialect->errors != ERRORS_ANTHROPIC || !sl_str_eq(p->kind->platform, SL_STR("vertex")))
+        return false;
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (sl_str_find_str(x->body_text, marks[i]) >= 0)
+            return true;
+    return false;
+}
+
+static bool passes_as_it_is(const struct exchange *x, const struct provider *p)
+{
+    return !x->op->generates || x->dialect->codec == NULL || (!holds_sealed(x) && !holds_refused(x, p));
 }
 
 bool translate_request(struct exchange *x, const struct route_candidate *c)
@@ -201,7 +216,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         };
         return false;
     }
-    if (x->up == x->dialect && passes_as_it_is(x) && x->rescue == NULL) {
+    if (x->up == x->dialect && passes_as_it_is(x, p) && x->rescue == NULL) {
         if (!write_same(x, p, c->model))
             return false;
     } else {
@@ -226,6 +241,9 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         stored_tell(x);
         note_losses(x, t);
         x->translation = t;
+        if (x->up == x->dialect && x->dialect->errors == ERRORS_ANTHROPIC &&
+            sl_str_eq(p->kind->platform, SL_STR("vertex")))
+            x->pieces.betas = anthropic_betas_for_vertex(betas_of(x), &x->attempt_arena);
     }
     x->usage_asked = x->pieces.usage_asked;
     x->dropped = reasoning_note(x, x->dropped);

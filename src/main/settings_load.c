@@ -191,9 +191,12 @@ static void add_vendors(const struct environment *e, struct sl_buf *to)
     for (size_t i = 0; i < sizeof VENDORS / sizeof *VENDORS; i++) {
         if (!is_there(e, VENDORS[i].variable) || (VENDORS[i].unless != NULL && is_there(e, VENDORS[i].unless)))
             continue;
-        if (to->n == 0)
+        bool first = to->n == 0, vertex = sl_str_starts(sl_str_c(VENDORS[i].text), SL_STR("  vertex:"));
+        if (first)
             sl_buf_adds(to, SL_STR("providers:\n"));
         sl_buf_adds(to, sl_str_c(VENDORS[i].text));
+        if (vertex) /* it has everybody's models: any name, where nothing else is there */
+            sl_buf_addf(to, "    open_models: %s\n", first ? "true" : "false");
     }
     add_presets(e, to);
     add_bedrock(e, to);

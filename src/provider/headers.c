@@ -71,7 +71,6 @@ static const struct pass_row passed[] = {
     {SL_STR_INIT("x-goog-"), PASS_GOOGLE},
     {SL_STR_INIT("x-server-timeout"), PASS_GOOGLE},
     {SL_STR_INIT("x-vertex-ai-llm-"), PASS_VERTEX},
-    {SL_STR_INIT("anthropic-beta"), PASS_VERTEX}, /* the version is in the body there (bedrock.md 11.2) */
 };
 
 static bool passes_here(const struct provider *p, enum pass when)
@@ -202,6 +201,9 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
     if (c->tier.n > 0 && !is_static(p, tier) &&
         (c->foreign || c->client == NULL || http_headers_find_name(c->client, tier) == NULL))
         http_headers_add(out, a, tier, c->tier);
+    if (c->betas.n > 0 &&
+        !is_static(p, SL_STR("anthropic-beta"))) /* the version is in the body there (bedrock.md 11.2) */
+        http_headers_add(out, a, SL_STR("anthropic-beta"), c->betas);
     add(&w, HN_TRACEPARENT, c->traceparent);
     add(&w, HN_TRACESTATE, c->traceparent.n > 0 ? c->tracestate : SL_STR_NONE);
     const struct http_headers *client = c->foreign ? NULL : c->client;

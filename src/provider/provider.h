@@ -96,6 +96,7 @@ struct provider_call {
     const struct http_headers *client; /* as received; may be NULL */
     unsigned credential;               /* which key, taken modulo n_credentials */
     struct sl_str authorization;       /* a fetched token's (token.h): instead of a key; empty: none */
+    struct sl_str betas;               /* kind vertex: anthropic-beta; empty: not sent */
     struct sl_str tier;                /* kind vertex: "flex", "priority"; empty: not said */
     struct sl_str traceparent;         /* ours, child of the client's; empty: none */
     struct sl_str tracestate;          /* as the client sent it; empty: none */

@@ -345,19 +345,33 @@ def test_claude(vertex):
     vertex.up.answer = json_answer(MESSAGE)
     body = {"model": "c", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
     answer = fetch(vertex.address, "POST", "/v1/messages", body, [("anthropic-version", "2023-06-01"),
-                                                                  ("anthropic-beta", "interleaved-thinking-2025-05-14")], vertex.key)
+                                                                  ("anthropic-beta", "interleaved-thinking-2025-05-14,x-2026-01-01"),
+                                                                  ("anthropic-beta", "claude-code-20250219")], vertex.key)
     assert answer.status == 200 and answer.json() == MESSAGE
+    assert answer.get("x-sluice-dropped") == "anthropic-beta:x-2026-01-01"  # Vertex answers 400 to what it does not know
     seen = vertex.up.requests[0]
     assert seen.path == BASE + "/publishers/anthropic/models/claude-opus-4-6:rawPredict"
     assert seen.json() == {"anthropic_version": "vertex-2023-10-16", "max_tokens": 9, "messages": body["messages"]}
     assert seen.get("anthropic-version") is None
-    assert seen.get("anthropic-beta") == "interleaved-thinking-2025-05-14"
+    assert seen.get("anthropic-beta") == "interleaved-thinking-2025-05-14,claude-code-20250219"
     vertex.up.answer = json_answer({"input_tokens": 7})
     counted = fetch(vertex.address, "POST", "/v1/messages/count_tokens", {"model": "c", "messages": body["messages"]}, key=vertex.key)
     assert counted.json() == {"input_tokens": 7}
     seen = vertex.up.requests[1]
     assert seen.path == BASE + "/publishers/anthropic/models/count-tokens:rawPredict"
     assert seen.json()["model"] == "claude-opus-4-6"
+
+
+def test_what_claude_has_elsewhere_only(vertex):
+    """System messages between turns are Anthropic's own API's: on Vertex they go another way."""
+    vertex.up.answer = json_answer(MESSAGE)
+    body = {"model": "c", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"},
+                                                       {"role": "user", "content": "more"}, {"role": "system", "content": "be brief"}]}
+    answer = fetch(vertex.address, "POST", "/v1/messages", body, [("anthropic-beta", "context-1m-2025-08-07,x")], vertex.key)
+    assert answer.status == 200 and answer.json()["content"] == MESSAGE["content"]
+    assert vertex.up.requests[0].get("anthropic-beta") == "context-1m-2025-08-07"
+    sent = vertex.up.requests[0].json()
+    assert all(m["role"] != "system" for m in sent["messages"]) and "be brief" in json.dumps(sent)
 
 
 def test_a_client_of_the_gemini_api(vertex):

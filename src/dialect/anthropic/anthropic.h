@@ -53,6 +53,9 @@ void anthropic_usage_counts(const struct anthropic_usage *u, struct token_counts
 void anthropic_count_answer_write(uint64_t tokens, struct sl_buf *out); /* {"input_tokens":N} */
 bool anthropic_count_answer_read(struct sl_str body, uint64_t *out_tokens);
 
+/* Of an anthropic-beta header what Vertex AI takes; in the arena or static. */
+struct sl_str anthropic_betas_for_vertex(struct sl_str header, struct sl_arena *a);
+
 /* The body of a client that asks as Vertex AI is asked (the model in the path, the version in the body), as the Messages API has it: in
  * the arena, or the body as it is where nothing is to be done. */
 struct sl_str anthropic_body_from_vertex(struct sl_str body, struct sl_str model, struct sl_arena *a);

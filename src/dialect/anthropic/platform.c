@@ -1,7 +1,7 @@
 /* The same request for Claude where others serve it: Bedrock and Vertex have the model in the path and the version in the body;
  * Bedrock has `stream` in the path and the betas in the body, too, and refuses what it does not know. Members are cut out with one
  * comma each, what is added goes in front; nothing else changes. Sources: bedrock.md 4.1, 11.2; clients.md 3.2; the list of betas
- * of AWS' documents (Messages API on Bedrock, 2026; memory where bedrock.md is silent). */
+ * of AWS' documents (Messages API on Bedrock, 2026; memory where bedrock.md is silent); Vertex' list is from memory. */
 #include <stdlib.h>
 
 #include "dialect/anthropic/anthropic.h"
@@ -11,19 +11,33 @@
 #define BETA_BYTES 64u /* of a name; longer ones are none */
 #define FINE_GRAINED "fine-grained-tool-streaming-2025-05-14"
 
-static const struct sl_str bedrock_betas[] = {
-    SL_STR_INIT(FINE_GRAINED),
-    SL_STR_INIT("computer-use-2025-01-24"),
-    SL_STR_INIT("computer-use-2025-11-24"),
-    SL_STR_INIT("context-1m-2025-08-07"),
-    SL_STR_INIT("context-management-2025-06-27"),
-    SL_STR_INIT("effort-2025-11-24"),
-    SL_STR_INIT("interleaved-thinking-2025-05-14"),
-    SL_STR_INIT("token-efficient-tools-2025-02-19"),
-    SL_STR_INIT("tool-examples-2025-10-29"),
-    SL_STR_INIT("tool-search-tool-2025-10-19"),
+enum where {
+    BEDROCK = 1,
+    VERTEX = 2
 };
-#define N_BETAS (sizeof bedrock_betas / sizeof bedrock_betas[0])
+
+/* Betas that a platform takes; it answers 400 to any other. */
+static const struct {
+    struct sl_str name;
+    unsigned where;
+} betas[] = {
+    {SL_STR_INIT(FINE_GRAINED), BEDROCK | VERTEX},
+    {SL_STR_INIT("computer-use-2025-01-24"), BEDROCK | VERTEX},
+    {SL_STR_INIT("computer-use-2025-11-24"), BEDROCK | VERTEX},
+    {SL_STR_INIT("context-1m-2025-08-07"), BEDROCK | VERTEX},
+    {SL_STR_INIT("context-management-2025-06-27"), BEDROCK | VERTEX},
+    {SL_STR_INIT("effort-2025-11-24"), BEDROCK | VERTEX},
+    {SL_STR_INIT("interleaved-thinking-2025-05-14"), BEDROCK | VERTEX},
+    {SL_STR_INIT("token-efficient-tools-2025-02-19"), BEDROCK | VERTEX},
+    {SL_STR_INIT("tool-examples-2025-10-29"), BEDROCK},
+    {SL_STR_INIT("tool-search-tool-2025-10-19"), BEDROCK | VERTEX},
+    {SL_STR_INIT("claude-code-20250219"), VERTEX},
+    {SL_STR_INIT("structured-outputs-2025-11-13"), VERTEX},
+    {SL_STR_INIT("web-search-2025-03-05"), VERTEX},
+    {SL_STR_INIT("output-128k-2025-02-19"), VERTEX},
+    {SL_STR_INIT("dev-full-thinking-2025-05-14"), VERTEX},
+};
+#define N_BETAS (sizeof betas / sizeof betas[0])
 
 /* Members that Bedrock refuses and that change nothing in the answer: left out and told. Those that would change it stay, and
  * Bedrock says so itself (mcp_servers, container, inference_geo). */
@@ -65,12 +79,30 @@ static void take_beta(struct carrying *c, struct sl_str name)
     if (name.n == 0 || name.n > BETA_BYTES)
         return;
     for (size_t i = 0; i < N_BETAS; i++) {
-        if (sl_str_eq(bedrock_betas[i], name)) {
+        if ((betas[i].where & (c->bedrock ? BEDROCK : VERTEX)) != 0 && sl_str_eq(betas[i].name, name)) {
             c->beta[i] = true;
             return;
         }
     }
     neutral_notef(c->notes, "", "anthropic-beta:" SL_STR_FMT, SL_STR_ARG(name));
+}
+
+static void take_header(struct carrying *c, struct sl_str header)
+{
+    while (header.p != NULL)
+        take_beta(c, sl_str_trim(sl_str_cut(&header, ',')));
+}
+
+/* Vertex has them in the header (bedrock.md 11.2): what is left of it. */
+static struct sl_str header_of(const struct carrying *c)
+{
+    struct sl_str text = SL_STR_NONE;
+    for (size_t i = 0; !c->bedrock && i < N_BETAS; i++)
+        if (c->beta[i])
+            text = text.n == 0
+                       ? betas[i].name
+                       : sl_arena_printf(c->a, SL_STR_FMT "," SL_STR_FMT, SL_STR_ARG(text), SL_STR_ARG(betas[i].name));
+    return text;
 }
 
 /* What the body says counts before the header: they are not mixed (bedrock.md 4.1). */
@@ -84,14 +116,13 @@ static void take_betas(struct carrying *c, struct sl_str header)
                 take_beta(c, json_inside(json_raw(c->body, &c->betas), &name));
         return;
     }
-    while (header.p != NULL)
-        take_beta(c, sl_str_trim(sl_str_cut(&header, ',')));
+    take_header(c, header);
 }
 
 static bool has_beta(const struct carrying *c, struct sl_str beginning)
 {
     for (size_t i = 0; i < N_BETAS; i++)
-        if (c->beta[i] && sl_str_starts(bedrock_betas[i], beginning))
+        if (c->beta[i] && sl_str_starts(betas[i].name, beginning))
             return true;
     return false;
 }
@@ -202,7 +233,7 @@ static struct sl_str in_front(const struct carrying *c)
         for (size_t i = 0; i < N_BETAS; i++) {
             if (!c->beta[i])
                 continue;
-            sl_buf_addf(&b, "%s\"" SL_STR_FMT "\"", comma, SL_STR_ARG(bedrock_betas[i]));
+            sl_buf_addf(&b, "%s\"" SL_STR_FMT "\"", comma, SL_STR_ARG(betas[i].name));
             comma = ",";
         }
         sl_buf_adds(&b, SL_STR("],"));
@@ -249,10 +280,12 @@ void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str 
     look(c);
     if (c->bedrock)
         take_betas(c, change->betas);
+    else
+        take_header(c, change->betas);
     choose_members(c);
     choose_cuts(c);
     struct iovec *v = sl_arena_alloc(a, (c->n_cuts + 3) * sizeof *v);
-    *out = (struct body_pieces){.v = v, .notes = c->notes};
+    *out = (struct body_pieces){.v = v, .notes = c->notes, .betas = header_of(c)};
     size_t at = (size_t)sl_str_find(body, '{') + 1; /* the decoder has seen that it is an object */
     add_piece(v, out, sl_str_head(body, at));
     add_piece(v, out, in_front(c));
@@ -294,4 +327,14 @@ struct sl_str anthropic_body_from_vertex(struct sl_str body, struct sl_str model
         n += parts[i].n;
     }
     return sl_str_of(out, n);
+}
+
+struct sl_str anthropic_betas_for_vertex(struct sl_str header, struct sl_arena *a)
+{
+    struct carrying *c = SL_ARENA_NEW(a, struct carrying);
+    c->a = a;
+    c->notes = SL_ARENA_NEW(a, struct neutral_notes);
+    c->notes->a = a;
+    take_header(c, header);
+    return header_of(c);
 }

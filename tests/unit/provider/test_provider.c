@@ -353,10 +353,12 @@ static void vertex(void **state)
     http_headers_add(&in, &arena, SL_STR("x-vertex-ai-llm-request-type"), SL_STR("shared"));
     v.quota_project = SL_STR("ours");
     provider_request_headers(
-        &v, &(struct provider_call){.client = &in, .body = true, .authorization = SL_STR("Bearer ya29.x")}, &arena,
-        &out);
+        &v,
+        &(struct provider_call){
+            .client = &in, .body = true, .authorization = SL_STR("Bearer ya29.x"), .betas = SL_STR("kept-beta")},
+        &arena, &out);
     has(&out, "authorization", "Bearer ya29.x");
-    has(&out, "anthropic-beta", "some-beta");
+    has(&out, "anthropic-beta", "kept-beta");
     has(&out, "x-goog-user-project", "ours");
     has(&out, "x-vertex-ai-llm-request-type", "shared");
     has_not(&out, "anthropic-version");
