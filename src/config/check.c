@@ -510,10 +510,25 @@ static struct cfg_value *tree_value(struct check *k, const struct cfg_node *node
     return v;
 }
 
-static void tree_text(struct sl_buf *out, const struct cfg_value *v)
+/* "${" doubled, so that it is not a variable when read again. */
+static struct sl_str tree_scalar(struct cfg *c, struct sl_str text)
+{
+    size_t n = 0;
+    if (sl_str_find_str(text, SL_STR("${")) < 0)
+        return text;
+    char *to = sl_arena_alloc(&c->arena, 2 * text.n);
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '$' && i + 1 < text.n && text.p[i + 1] == '{')
+            to[n++] = '$';
+        to[n++] = text.p[i];
+    }
+    return sl_str_of(to, n);
+}
+
+static void tree_text(struct cfg *c, struct sl_buf *out, const struct cfg_value *v)
 {
     if (v->kind == CFG_VALUE_TEXT) {
-        sl_buf_add_json(out, v->text);
+        sl_buf_add_json(out, tree_scalar(c, v->text));
         return;
     }
     sl_buf_addc(out, v->kind == CFG_VALUE_LIST ? '[' : '{');
@@ -524,7 +539,7 @@ static void tree_text(struct sl_buf *out, const struct cfg_value *v)
             sl_buf_add_json(out, i->key);
             sl_buf_adds(out, SL_STR(": "));
         }
-        tree_text(out, i);
+        tree_text(c, out, i);
     }
     sl_buf_addc(out, v->kind == CFG_VALUE_LIST ? ']' : '}');
 }
@@ -535,7 +550,7 @@ static void check_tree(struct check *k, struct cfg_tree *out, const struct cfg_n
     struct sl_buf text;
     out->value = tree_value(k, node, path);
     sl_buf_init(&text, 8 * CFG_FILE_MAX); /* what JSON escapes makes it longer */
-    tree_text(&text, out->value);
+    tree_text(k->c, &text, out->value);
     out->text = sl_arena_str(&k->c->arena, sl_buf_str(&text));
     sl_buf_done(&text);
 }

@@ -71,6 +71,8 @@ static struct route_settings *find_route(const struct settings *s, struct sl_str
 static struct route_settings *route_of(const struct settings *s, const struct route_entry_spec *e)
 {
     const struct model_settings *m;
+    if (e->name.n == 0)
+        return NULL;
     if (e->kind == ROUTE_ENTRY_ROUTE)
         return find_route(s, e->name);
     if (e->kind != ROUTE_ENTRY_MODEL || (m = sl_map_get(&s->model_by_name, e->name)) == NULL || m->route.n == 0)

@@ -308,3 +308,59 @@ struct sl_str kit_plan(const struct kit *k, struct kit_ask *q, struct sl_arena *
     sl_buf_done(&out);
     return text;
 }
+
+/* -- Laws -------------------------------------------------------------------------------------------------------------- */
+
+static bool is_hard(const char *why) /* a filter's reason: such a target is nowhere in the plan */
+{
+    static const char *const soft[] = {"planned already", "fallback is off", "the plan is full",
+                                       "its condition does not hold"};
+    for (size_t i = 0; i < sizeof soft / sizeof *soft; i++)
+        if (sl_str_eq(sl_str_c(why), sl_str_c(soft[i])))
+            return false;
+    return true;
+}
+
+static bool same_target(const struct route_candidate *a, const struct route_candidate *b)
+{
+    return a->provider_index == b->provider_index && sl_str_eq(a->model, b->model);
+}
+
+static void law_of_place(const struct kit_ask *q, const struct route_candidate *c, const struct route_candidate *before)
+{
+    SL_CHECK(c->why != NULL && c->why[0] != 0 && c->target_index != ROUTE_TARGET_NONE);
+    if (c->state >= ROUTE_BLOCKED)
+        SL_CHECK(c->last_resort);
+    if (q->ask.view == NULL)
+        SL_CHECK(c->state == ROUTE_UP);
+    if (before == NULL)
+        return;
+    SL_CHECK(before->last_resort <= c->last_resort);
+    if (before->last_resort == c->last_resort)
+        SL_CHECK(before->tier <= c->tier);
+    if (before->last_resort == c->last_resort && before->tier == c->tier)
+        SL_CHECK(!(before->state == ROUTE_DEGRADED && c->state != ROUTE_DEGRADED));
+}
+
+void kit_laws(const struct kit *k, const struct kit_ask *q, enum route_verdict v, const struct route_plan *p)
+{
+    unsigned probes = 0, others = 0;
+    SL_CHECK((v == ROUTE_OK) == (p->n > 0) && p->n <= ROUTE_CANDIDATES_MAX && p->n_excluded <= ROUTE_CANDIDATES_MAX);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct route_candidate *c = &p->candidates[i];
+        law_of_place(q, c, i > 0 ? &p->candidates[i - 1] : NULL);
+        SL_CHECK(c->target_index == route_policy_target_of(k->policy, c->provider_index, c->model));
+        for (uint32_t m = 0; m < i; m++)
+            SL_CHECK(!same_target(c, &p->candidates[m])); /* one place, one reason */
+        for (uint32_t m = 0; m < p->n_excluded; m++)
+            SL_CHECK(p->excluded[m].provider.n == 0 || !same_target(c, &p->excluded[m]) ||
+                     !is_hard(p->excluded[m].why));
+        probes += c->state == ROUTE_PROBE && !c->last_resort;
+        others += c->state != ROUTE_PROBE && !c->last_resort;
+    }
+    SL_CHECK(probes <= 1 || others == 0);
+    for (uint32_t i = 0; i < p->n_excluded; i++)
+        SL_CHECK(p->excluded[i].why != NULL && p->excluded[i].why[0] != 0);
+    if (q->ask.fallback == ROUTE_FIRST_ONLY)
+        SL_CHECK(p->n <= 1);
+}

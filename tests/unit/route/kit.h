@@ -41,4 +41,7 @@ void kit_ask(const struct kit *k, const char *line, struct kit_ask *out);
  * verdicts. In the arena. */
 struct sl_str kit_plan(const struct kit *k, struct kit_ask *q, struct sl_arena *a, bool exclusions);
 
+/* What holds for every plan; ends the test (or the fuzzer) where it does not. */
+void kit_laws(const struct kit *k, const struct kit_ask *q, enum route_verdict v, const struct route_plan *p);
+
 #endif
