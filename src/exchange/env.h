@@ -109,6 +109,10 @@ struct snapshot_provider {
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
 };
 
+/* What the board of health knows of a target of the policy, for explanations; any thread. now_ns: monotonic. False: nothing. */
+bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t target_index,
+                         struct route_target_view *out);
+
 static inline struct snapshot *snapshot_ref(struct snapshot *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);

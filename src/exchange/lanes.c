@@ -13,18 +13,17 @@ static struct health_lane *lanes_of(const struct snapshot *s, uint32_t target_in
     return s->lanes != NULL && target_index < s->n_lanes ? s->lanes[target_index] : NULL;
 }
 
-bool lanes_view(const void *arg, uint32_t target_index, struct route_target_view *out)
+bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t target_index, struct route_target_view *out)
 {
     static const enum route_state states[] = {
         [HEALTH_UP] = ROUTE_UP,           [HEALTH_DEGRADED] = ROUTE_DEGRADED, [HEALTH_PROBE] = ROUTE_PROBE,
         [HEALTH_BLOCKED] = ROUTE_BLOCKED, [HEALTH_DOWN] = ROUTE_OPEN,
     };
-    const struct exchange *x = arg;
-    struct health_lane *l = lanes_of(x->snap, target_index);
+    struct health_lane *l = lanes_of(s, target_index);
     struct health_view v;
     if (l == NULL)
         return false;
-    health_see(l, sl_loop_now(x->env->loop), &v);
+    health_see(l, now_ns, &v);
     *out = (struct route_target_view){
         .state = (uint8_t)states[v.state],
         .until_ns = v.until_ns,
@@ -37,6 +36,12 @@ bool lanes_view(const void *arg, uint32_t target_index, struct route_target_view
         .in_flight = v.in_flight,
     };
     return true;
+}
+
+bool lanes_view(const void *arg, uint32_t target_index, struct route_target_view *out)
+{
+    const struct exchange *x = arg;
+    return snapshot_see_target(x->snap, sl_loop_now(x->env->loop), target_index, out);
 }
 
 /* ---- before an attempt ---- */

@@ -20,6 +20,11 @@ static struct current take_current(struct gateway *g)
     return c;
 }
 
+static bool see(const void *snapshot, uint32_t target_index, struct route_target_view *out)
+{
+    return snapshot_see_target(snapshot, sl_clock_mono_ns(), target_index, out);
+}
+
 static int refuse(struct sl_buf *out, int status, struct sl_str why)
 {
     sl_buf_adds(out, SL_STR("{\"ok\":false,\"verdict\":"));
@@ -50,6 +55,8 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         .headers = ask->headers,
         .wall_ns = now,
         .seed = seed,
+        .view = see,
+        .view_arg = c->snapshot,
         .script = scripts != NULL ? route_scripts_ask : NULL,
         .script_arg = scripts,
     };
