@@ -110,7 +110,7 @@ def test_same_format_says_it_in_a_header(make):
 @pytest.mark.parametrize("how", ["cut", "gone"])
 def test_a_broken_off_stream(make, face, how):
     """Claude says in its first event that it has made one token; forty words later somebody leaves. Forty are booked."""
-    up, g = pair(make, "anthropic", "claude-opus-4-6")
+    up, g = pair(make, "anthropic", "claude-opus-4-6", resilience={"rescue": "error", "retry": {"attempts": 1}})
     events = b"".join(claude_events(WORDS, end=False))
     body = head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]) + chunk(events)
     up.answer = Answer(body, "rst" if how == "cut" else "hang")
@@ -134,7 +134,7 @@ def test_a_broken_off_stream(make, face, how):
 
 def test_a_report_behind_the_output_is_believed(make):
     """Cut behind the end of the output: their count, not ours."""
-    up, g = pair(make, "anthropic", "claude-opus-4-6")
+    up, g = pair(make, "anthropic", "claude-opus-4-6", resilience={"rescue": "error", "retry": {"attempts": 1}})
     events = b"".join(claude_events(WORDS)[:-1])  # message_delta was there, message_stop was not
     up.answer = Answer(head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]) + chunk(events), "rst")
     fetch(g.address, "POST", "/v1/chat/completions", json.dumps({"model": "m", "stream": True, "messages": HI}).encode(), key=g.key)
