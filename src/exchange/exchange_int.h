@@ -360,8 +360,10 @@ struct sl_str reasoning_note(struct exchange *x, struct sl_str dropped); /* what
 /* media.c */
 void media_ask(struct exchange *x,
                const struct media_wishes *wishes); /* they are to be fetched, or x->refused says why not */
-bool media_is_asked(const struct exchange *x);     /* TRY must leave to MEDIA */
-void media_drop(struct exchange *x);               /* ends what runs; harmless without any */
+/* A client of the provider's own format names an image by URL, and this server takes none: the request is written anew. */
+bool media_is_needed(struct exchange *x, const struct provider *p);
+bool media_is_asked(const struct exchange *x); /* TRY must leave to MEDIA */
+void media_drop(struct exchange *x);           /* ends what runs; harmless without any */
 
 /* credential.c: tokens that must be fetched (docs/internals/credentials.md) */
 enum credential_now {

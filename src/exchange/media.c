@@ -112,6 +112,21 @@ bool media_is_asked(const struct exchange *x)
     return x->media != NULL && x->media->waits;
 }
 
+bool media_is_needed(struct exchange *x, const struct provider *p)
+{
+    const struct translation kind = {.lacks = p->kind->chat_lacks};
+    if (!x->snap->set.media.fetch || x->dialect->codec == NULL || !x->op->generates ||
+        !translation_lacks(&kind, SL_STR("image_url.url")) || !translate_read(x))
+        return false;
+    if (x->media != NULL)
+        return true;
+    for (const struct neutral_message *m = x->neutral->messages; m != NULL; m = m->next)
+        for (const struct neutral_part *part = m->parts; part != NULL; part = part->next)
+            if (part->kind == NP_IMAGE && part->media.source == NS_URL)
+                return true;
+    return false;
+}
+
 /* ---- what came ---- */
 
 static bool is_of(struct sl_str mime, const char *family)

@@ -216,7 +216,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         };
         return false;
     }
-    if (x->up == x->dialect && passes_as_it_is(x, p) && x->rescue == NULL) {
+    bool same = x->up == x->dialect && passes_as_it_is(x, p) && x->rescue == NULL;
+    if (same && !media_is_needed(x, p)) {
         if (!write_same(x, p, c->model))
             return false;
     } else {

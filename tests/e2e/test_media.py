@@ -84,7 +84,7 @@ def test_nothing_is_fetched_where_the_target_does_it(make):
     assert w.url() in w.up.last().body.decode() and not w.web.requests
 
 
-@pytest.mark.parametrize("face", ["messages", "responses", "gemini"])
+@pytest.mark.parametrize("face", ["chat", "messages", "responses", "gemini"])
 def test_ollama_takes_no_addresses(make, face):
     w = World(make, "ollama", "gemma3")
     answer, _ = w.ask(face, w.url())
