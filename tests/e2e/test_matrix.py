@@ -392,7 +392,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("fault", WRONG)
+@pytest.mark.parametrize("sdk,fault", [(s, f) for s in SDKS for f in WRONG if s in VENDORS or f in ("400", "429")], indirect=["sdk"])
 def test_error(asker, fault):
     wrong = WRONG[fault]
     for stream in (False, True):
