@@ -93,7 +93,8 @@ def test_who_gets_it(r, body, headers, want):
 def test_a_script(make, tmp_path):
     """The user's own function: asked, replayed, reloaded; a broken one is refused with its place and the running one stays."""
     script = tmp_path / "route.lua"
-    script.write_text("function route(r) if r.tags.who == 'me' then return {'c/mine'} end\n"
+    script.write_text("function route(r) if r.header('authorization') then return {'c/leak'} end "
+                      "if r.tags.who == 'me' then return {'c/mine'} end\n"
                       "if r.task == 'code' then while true do end end end\n")
     up = make.upstream()
     provider = {**KIND, "base_url": up.url}
