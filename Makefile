@@ -4,6 +4,7 @@
 #   make test     everything that must pass before a push (with `make lint`)
 #   make lint     the gates of dev/
 #   make bench    measure, and fail where a promised figure is missed
+#   make simulate months of incidents against the planner and the breakers, in a minute
 #   make corpus   all recorded traffic in ../shared/corpus through every face
 #   make release  the optimized executable, trained on the benchmark's traffic: build/pgo
 #   make asan tsan fuzz nightly     the longer runs
@@ -24,7 +25,7 @@ export ASAN_OPTIONS ?= abort_on_error=1:detect_stack_use_after_return=0:strict_s
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1:suppressions=$(CURDIR)/dev/tsan.supp
 
-.PHONY: build run test lint bench corpus release asan tsan fuzz nightly clean
+.PHONY: build run test lint bench corpus simulate release asan tsan fuzz nightly clean
 
 build:
 	@dev/setup.sh run
@@ -57,6 +58,13 @@ lint:
 bench: release
 	@dev/setup.sh bench
 	@SLUICE_BIN=build/pgo/$(SLUICE) python3 tests/bench/bench.py $(BENCH_ARGS)
+
+# Months of incidents under a virtual clock: generated ones, and recorded ones where they are.
+simulate:
+	@dev/setup.sh run
+	@dev/build release tests/simulate/simulate
+	@build/release/tests/simulate/simulate --days 90
+	@build/release/tests/simulate/simulate --days 1400 --incidents ../shared/traces/provider-incidents.csv
 
 corpus:
 	@dev/setup.sh test
