@@ -389,11 +389,14 @@ static void check_resilience(const struct resilience_settings *r, struct cfg *c)
         cfg_error_at(c, &r->retry.backoff.base_ns, "Lower it, or raise cap", "larger than cap");
     if (d->total_ns == 0)
         return;
-    const int64_t *const parts[] = {&d->connect_ns,       &d->tls_ns,         &d->first_byte_ns, &d->answer_ns,
-                                    &d->between_bytes_ns, &d->first_token_ns, &d->thinking_ns,   &d->between_tokens_ns};
+    const int64_t *const parts[] = {&d->connect_ns, &d->tls_ns, &d->first_byte_ns, &d->answer_ns, &d->between_bytes_ns};
+    const int64_t *const said[] = {&d->first_token_ns, &d->thinking_ns, &d->between_tokens_ns};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (*parts[i] > d->total_ns && (cfg_is_set(c, parts[i]) || cfg_is_set(c, &d->total_ns)))
             cfg_warn_at(c, parts[i], NULL, "has no effect: resilience.deadline.total is shorter");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) /* their presets are for the usual total */
+        if (*said[i] > d->total_ns && cfg_is_set(c, said[i]))
+            cfg_warn_at(c, said[i], NULL, "has no effect: resilience.deadline.total is shorter");
 }
 
 static void check_listen(const struct listen_settings *l, struct cfg *c)

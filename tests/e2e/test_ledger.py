@@ -32,7 +32,7 @@ def settled(g, n):
 
 def test_each_attempt_has_its_row(make):
     up = make.upstream()
-    g = make.gateway(relay_config(up.url))
+    g = make.gateway(relay_config(up.url, resilience={"rescue": "error"}))
     ids = {}
     ids["ok"] = chat(g).id
     ids["stream"] = read_stream(g).id

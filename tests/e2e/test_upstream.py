@@ -137,7 +137,7 @@ def test_http2_prior_knowledge_shares_one_connection(make):
 
 def test_http2_stream_reset_and_goaway(make):
     up = make.upstream(http2="prior")
-    g = make.gateway(provider(up, http="2"))
+    g = make.gateway(provider(up, http="2") | {"resilience": {"rescue": "error"}})
     up.queue(Answer(status=200, headers=[("content-type", "application/json")], parts=[b'{"half', "rst"]), json_answer())
     answer = chat(g)
     assert answer.status in (200, 502), answer

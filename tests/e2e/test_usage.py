@@ -23,7 +23,7 @@ FACES = {
 def pair(make, kind, model, **settings):
     up = make.upstream()
     return up, make.gateway({"providers": {"p": {"kind": kind, "base_url": up.url, "keys": ["k-of-the-gateway"]}},
-                             "models": {"m": f"p/{model}"}, **settings})
+                             "models": {"m": f"p/{model}"}, "resilience": {"rescue": "error"}, **settings})
 
 
 def ask(g, face, stream, **more):
