@@ -184,6 +184,23 @@ static void gather_conversation(struct asking *q)
     q->facts.conversation = sl_str_of(q->conversation, 16);
 }
 
+/* x-sluice-models: "gpt-4o, assistant", where the body has no `models`. A plan holds no more than ROUTE_CANDIDATES_MAX; names that
+ * cannot be one are passed over. */
+static void models_of_header(const struct asking_from *from, struct sl_arena *a, struct route_ask *ask)
+{
+    const struct http_header *h =
+        from->headers != NULL ? http_headers_find_name(from->headers, SL_STR("x-sluice-models")) : NULL;
+    if (h == NULL || ask->n_models > 0 || !sl_utf8_valid(h->value))
+        return;
+    struct sl_str rest = h->value, *names = sl_arena_alloc(a, ROUTE_CANDIDATES_MAX * sizeof *names);
+    ask->models = names;
+    while (rest.p != NULL && ask->n_models < ROUTE_CANDIDATES_MAX) {
+        struct sl_str name = sl_str_trim(sl_str_cut(&rest, ','));
+        if (name.n > 0 && name.n <= MODEL_NAME_MAX)
+            names[ask->n_models++] = name;
+    }
+}
+
 void asking_gather(const struct asking_from *from, struct sl_arena *a, struct asking *out)
 {
     const struct request_hints *h = &from->facts->hints;
@@ -221,6 +238,7 @@ void asking_gather(const struct asking_from *from, struct sl_arena *a, struct as
         .script_arg = out,
         .policy = from->snap->policy,
     };
+    models_of_header(from, a, &out->ask);
 }
 
 /* -- For the record ---------------------------------------------------------------------------------------------------- */

@@ -151,6 +151,17 @@ def test_grants_hold_in_every_fallback(r):
     assert [p["why"] for p in record["plan"] if p.get("excluded")] == ["not granted to this key"] * 2
 
 
+def test_models_in_a_header(r):
+    r.up.queue(*[error_answer(500)] * 2)
+    answer = chat(r, chat_body("plain"), headers=[("x-sluice-models", "nobody, , trial," + "x" * 300 + ", cheap")])
+    record = r.record(answer.get("x-sluice-id"))
+    places = [p["provider"] + "/" + p["model"] for p in record["plan"] if not p.get("excluded")]
+    assert places[:2] == ["o/a", "g/b"] and set(places[2:4]) == {"o/old", "o/new"} and len(places) == 6
+    assert answer.status == 200 and len(record["attempts"]) == 3
+    own = chat(r, chat_body("plain", models=["cheap"]), headers=[("x-sluice-models", "trial")])
+    assert len([p for p in r.record(own.get("x-sluice-id"))["plan"]]) == 4  # what the body says goes first
+
+
 def test_failing_over_stays_in_the_rule(r):
     r.up.queue(error_answer(503))
     answer = chat(r, chat_body("assistant", task="extraction"))
