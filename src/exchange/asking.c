@@ -164,7 +164,8 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
         .needs = r->has_tools ? ROUTE_NEED_TOOLS : 0u,
     };
     if ((r->modalities & MODALITY_AUDIO_OUT) != 0) {
-        f->needs |= ROUTE_NEED_AUDIO_OUT;
+        /* chat's `audio` only says in which voice, if any is asked for: models without one ignore it */
+        f->needs |= r->op == OP_GENERATE ? ROUTE_NEED_AUDIO_OUT : 0u;
         f->modalities |= ROUTE_MODE_AUDIO;
     }
     if ((wants & ROUTE_WANTS_TAGS) != 0)
