@@ -57,6 +57,8 @@ lint:
 
 bench: release
 	@dev/setup.sh bench
+	@dev/build release tests/unit/dialect/laws/bench_translate
+	@build/release/tests/unit/dialect/laws/bench_translate
 	@SLUICE_BIN=build/pgo/$(SLUICE) python3 tests/bench/bench.py $(BENCH_ARGS)
 
 # Months of incidents under a virtual clock: generated ones, and recorded ones where they are.

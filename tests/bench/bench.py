@@ -159,8 +159,10 @@ class Gateway(Process):
         config = {"listen": listen, "admin": {"address": "127.0.0.1:0"}, "state": {"directory": str(state)},
                   "log": {"access": {"path": str(directory / "access.jsonl")}},
                   "providers": {"up": {"kind": "openai-compatible", "base_url": f"http://127.0.0.1:{upstream}/v1",
-                                       "keys": ["${BENCH_PROVIDER_KEY}"]}},
-                  "models": {"bench": {"targets": ["up/bench-model"]}},
+                                       "keys": ["${BENCH_PROVIDER_KEY}"]},
+                                "claude": {"kind": "anthropic", "base_url": f"http://127.0.0.1:{upstream}/v1",
+                                           "keys": ["${BENCH_PROVIDER_KEY}"]}},
+                  "models": {"bench": {"targets": ["up/bench-model"]}, "other": {"targets": ["claude/claude-bench"]}},
                   "resilience": {"deadline": {"total": "20m", "between_bytes": "2m"}}, **(extra or {})}
         path = directory / "sluice.yaml"
         path.write_text(json.dumps(config, indent=1))
@@ -227,9 +229,9 @@ def free_port():
 
 # ---- load ----
 
-def body_of(directory, name, size, **more):
+def body_of(directory, name, size, model="bench", **more):
     """A chat request of exactly that size. Marks that the provider looks for stand first."""
-    asked = {"model": "bench", **more, "messages": [{"role": "user", "content": ""}]}
+    asked = {"model": model, **more, "messages": [{"role": "user", "content": ""}]}
     text = json.dumps(asked, separators=(",", ":"))
     asked["messages"][0]["content"] = "lorem ipsum dolor sit amet " * ((size - len(text)) // 27) + "x" * ((size - len(text)) % 27)
     path = directory / f"{name}.json"
@@ -237,10 +239,10 @@ def body_of(directory, name, size, **more):
     return path
 
 
-def request_file(directory, name, body, key):
+def request_file(directory, name, body, key, path="/v1/chat/completions"):
     text = body.read_bytes()
-    path = directory / f"{name}.request"
-    path.write_bytes(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    target, path = path.encode(), directory / f"{name}.request"
+    path.write_bytes(b"POST " + target + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                      b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n" % (key.encode(), len(text)) + text)
     return path
 
@@ -308,6 +310,8 @@ class World:
         self.kib = body_of(self.dir, "kib", 1024)
         self.large = body_of(self.dir, "large", 100 * 1024)
         self.stream = body_of(self.dir, "stream", 1024, stream=True)
+        self.translated = body_of(self.dir, "translated", 1024, model="other", stream=True)
+        self.translated_back = body_of(self.dir, "translated_back", 1024, stream=True, max_tokens=1000)
         self.slow = body_of(self.dir, "slow", 300, stream=True, user="slow")
 
     def own(self, process):
@@ -353,10 +357,28 @@ def both_sides(world, results, threads, key, gateway, nginx, run, count):
         results[key][side + "_rate"].append(rate)
 
 
+def translated_once(world, results, threads, name, gateway, path, seconds):
+    """One turn of a stream that becomes another format, and of one that is only relayed: microseconds for an event."""
+    events = lambda r: r["events"]  # noqa: E731
+    other = request_file(world.dir, name, getattr(world, name), gateway.key, path)
+    same = request_file(world.dir, "stream", world.stream, gateway.key)
+    for side, file in (("gateway", other), ("relayed", same)):
+        value, spent, result = cpu_per(gateway, lambda: load_stream(gateway.port, file, 64, seconds), events)
+        results[name][side].append(value)
+        for thread, us in spent.items():
+            if us > 0.01:
+                threads[name][f"{side}:{thread}"].append(us)
+        results[name][side + "_rate"].append(events(result) / result["seconds"])
+
+
+TIMES_RELAYED = 2.0  # what a translated event may cost, beside one that is only passed on
+
 CASES = [
     Case("chat", "chat, 1 KiB in and out, 32 connections: CPU per request", "us", 1.0, True),
     Case("latency", "the same at one connection: added latency, p50", "us", 1.3, True),
     Case("stream", "300-event streams, 64 at once: CPU per event", "us", 1.0, True),
+    Case("translated", "the same, Anthropic's stream for a chat client", "us", 3.0, True),
+    Case("translated_back", "the same, a chat stream for Anthropic's client", "us", 3.0, True),
     Case("body", "request body of 100 KiB: CPU per request", "us", 1.2, True),
     Case("tls", "chat with TLS 1.3 on the client side: CPU per request", "us", 1.1, True),
     Case("allocations", "allocator calls of the worker for each request", "calls", 0.01, False),
@@ -370,7 +392,7 @@ CASES = [
 def rounds_of_pairs(world, only, rounds, seconds):
     results = collections.defaultdict(lambda: collections.defaultdict(list))
     threads = collections.defaultdict(lambda: collections.defaultdict(list))
-    wanted = [c for c in ("chat", "latency", "stream", "body", "tls") if c in only]
+    wanted = [c for c in ("chat", "latency", "stream", "translated", "translated_back", "body", "tls") if c in only]
     if not wanted:
         return results, threads
     plain, nginx = world.gateway("plain"), world.nginx()
@@ -395,6 +417,9 @@ def rounds_of_pairs(world, only, rounds, seconds):
             file = request_file(world.dir, "stream", world.stream, plain.key)
             both_sides(world, results, threads, "stream", plain, nginx_stream,
                        lambda port, key: load_stream(port, file, 64, max(seconds, 2)), lambda r: r["events"])
+        for name, path in (("translated", "/v1/chat/completions"), ("translated_back", "/v1/messages")):
+            if name in only:
+                translated_once(world, results, threads, name, plain, path, max(seconds, 2))
         if "body" in only:
             both_sides(world, results, threads, "body", plain, nginx,
                        lambda port, key: wrk(port, world.large, key, seconds), requests)
@@ -507,6 +532,14 @@ def paired(case, found):
             "met": ratio <= case.limit, "rounds": {k: v for k, v in found.items()}}
 
 
+def translated(case, found):
+    gateway, relayed = statistics.median(found["gateway"]), statistics.median(found["relayed"])
+    ratios = [g / r for g, r in zip(found["gateway"], found["relayed"])]
+    ratio = statistics.median(ratios)
+    return {"gateway": gateway, "relayed": relayed, "ratio": ratio, "spread": spread(ratios), "limit": case.limit,
+            "met": gateway <= case.limit and ratio <= TIMES_RELAYED, "rounds": {k: v for k, v in found.items()}}
+
+
 def measure(binary, only, rounds):
     seconds = 1 if QUICK else 3
     world = World(binary)
@@ -515,7 +548,7 @@ def measure(binary, only, rounds):
         results, threads = rounds_of_pairs(world, only, rounds, seconds)
         cases = {c.name: c for c in CASES}
         for name, found in results.items():
-            out[name] = paired(cases[name], found)
+            out[name] = (translated if name.startswith("translated") else paired)(cases[name], found)
             out[name]["threads"] = {k: statistics.median(v) for k, v in threads[name].items()}
         if "allocations" in only:
             found = allocations(world)
@@ -546,7 +579,7 @@ def show(out):
         if case.name not in out:
             continue
         r = out[case.name]
-        nginx = f"{r['nginx']:10.2f}" if "nginx" in r else " " * 10
+        nginx = f"{r['nginx']:10.2f}" if "nginx" in r else f"{r['relayed']:9.2f}*" if "relayed" in r else " " * 10
         ratio = f"{r['ratio']:7.2f}" if "ratio" in r else " " * 7
         spread_text = f"{r['spread'] * 100:6.0f}%" if "spread" in r else " " * 7
         print(f"{case.what + ' (' + case.unit + ')':64} {r['gateway']:10.{2 if r['gateway'] >= 0.01 else 4}f} {nginx} {ratio} {spread_text} {r['limit']:8}"
@@ -560,6 +593,8 @@ def show(out):
         r = out["allocations"]
         print(f"  allocator calls: worker {r['gateway']:.4f} a request, {r['event']:.4f} a streamed event (limit 0.01 each); "
               f"all other threads {r['keeper']:.2f} a request (limit 4)")
+    if any("relayed" in r for r in out.values()):
+        print(f"  * an event that is only relayed, of the same gateway; limits: us an event, and {TIMES_RELAYED} times that")
     if "latency" in out:
         print(f"  latency: direct {statistics.median(out['latency']['rounds']['direct']):.1f} us")
     if "slow_streams" in out:
@@ -588,6 +623,8 @@ def train(binary):
             if not tls:
                 wrk(gateway.port, world.kib, gateway.key, 1, conns=1)
                 load_stream(gateway.port, request_file(world.dir, "stream", world.stream, gateway.key), 64, 4)
+                for name, path in (("translated", "/v1/chat/completions"), ("translated_back", "/v1/messages")):
+                    load_stream(gateway.port, request_file(world.dir, name, getattr(world, name), gateway.key, path), 64, 2)
                 wrk(gateway.port, world.large, gateway.key, 2)
             gateway.settle()
             code = world.end(gateway)

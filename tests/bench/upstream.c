@@ -3,8 +3,8 @@
  *     upstream [events per second of a stream, default 500]     prints "ready PORT"
  *
  * One thread, epoll, keep-alive. A request whose first bytes hold "stream":true gets 300 events of a chat stream, paced: one
- * write for each event, as a provider's tokens come; with "slow" it gets one event a second for ten minutes. Everything else
- * gets a chat completion of 1 KiB. Started by bench.py and train.sh; owns nothing outside itself. */
+ * write for each event, as a provider's tokens come; with "slow" it gets one event a second for ten minutes. At a path that ends
+ * in /messages the stream is one of Anthropic's. Everything else gets a chat completion of 1 KiB. Started by bench.py and train.sh; owns nothing outside itself. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 #define PEEK 512 /* bytes of a body that are looked at */
 
 struct conn {
-    bool open, in_body, stream, slow;
+    bool open, in_body, stream, slow, messages;
     size_t head_n, body_left, peek_n;
     unsigned event, due; /* of the running stream: next event, tick at which it is sent */
     char head[4096], peek[PEEK];
@@ -38,6 +38,8 @@ static char answer[2048], stream_head[512], event_chunk[512], usage_chunk[512];
 static size_t answer_n, stream_head_n, event_n, usage_n;
 static char done_chunk[64];
 static size_t done_n;
+static char first_chunk_m[1024], event_chunk_m[512], last_chunk_m[1024]; /* of Anthropic's stream */
+static size_t first_m_n, event_m_n, last_m_n;
 
 static size_t put_chunk(char *out, size_t cap, const char *text)
 {
@@ -73,6 +75,25 @@ static void make_answers(void)
                         "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1764000000,"
                         "\"model\":\"bench-model\",\"choices\":[],\"usage\":{\"prompt_tokens\":200,"
                         "\"completion_tokens\":300,\"total_tokens\":500}}\n\n");
+    first_m_n =
+        put_chunk(first_chunk_m, sizeof first_chunk_m,
+                  "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_bench\",\"type\":"
+                  "\"message\",\"role\":\"assistant\",\"model\":\"bench-model\",\"content\":[],\"stop_reason\":null,"
+                  "\"stop_sequence\":null,\"usage\":{\"input_tokens\":200,\"output_tokens\":1}}}\n\n"
+                  "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{"
+                  "\"type\":\"text\",\"text\":\"\"}}\n\n");
+    event_m_n =
+        put_chunk(event_chunk_m, sizeof event_chunk_m,
+                  "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+                  "\"text_delta\",\"text\":\" token\"}}\n\n");
+    last_m_n =
+        put_chunk(last_chunk_m, sizeof last_chunk_m,
+                  "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+                  "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\","
+                  "\"stop_sequence\":null},\"usage\":{\"output_tokens\":300}}\n\n"
+                  "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+    memcpy(last_chunk_m + last_m_n, "0\r\n\r\n", 5);
+    last_m_n += 5;
     done_n = put_chunk(done_chunk, sizeof done_chunk, "data: [DONE]\n\n");
     memcpy(done_chunk + done_n, "0\r\n\r\n", 5);
     done_n += 5;
@@ -116,6 +137,8 @@ static void answer_request(int fd)
     c->due = tick + 1 + (unsigned)fd % (c->slow ? slow_period : period);
     active[n_active++] = fd;
     send_all(fd, stream_head, stream_head_n);
+    if (c->messages)
+        send_all(fd, first_chunk_m, first_m_n);
 }
 
 static void take_body(int fd, const char **p, size_t *n)
@@ -148,6 +171,7 @@ static bool take_head(int fd, const char **p, size_t *n)
     *p += head - before;
     *n -= head - before;
     c->head[head] = '\0';
+    c->messages = memmem(c->head, (size_t)((char *)memchr(c->head, '\n', head) - c->head), "/messages ", 10) != NULL;
     const char *length = strcasestr(c->head, "\r\ncontent-length:");
     c->body_left = length != NULL ? (size_t)strtoull(length + 17, NULL, 10) : 0;
     c->peek_n = 0;
@@ -203,11 +227,15 @@ static void send_event(int i)
     unsigned events = c->slow ? SLOW_EVENTS : EVENTS;
     c->due = tick + (c->slow ? slow_period : period);
     if (c->event++ < events) {
-        send_all(fd, event_chunk, event_n);
+        send_all(fd, c->messages ? event_chunk_m : event_chunk, c->messages ? event_m_n : event_n);
         return;
     }
     c->stream = false;
     active[i] = active[--n_active];
+    if (c->messages) {
+        send_all(fd, last_chunk_m, last_m_n);
+        return;
+    }
     send_all(fd, usage_chunk, usage_n);
     send_all(fd, done_chunk, done_n);
 }

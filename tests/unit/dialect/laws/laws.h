@@ -123,7 +123,7 @@ static inline int tear_down(void **state)
 struct pair {
     enum format up, face;
 };
-static double cpu_of_pairs;
+static double cpu_of_pairs __attribute__((unused));
 
 /* A test for each pair, so that all of them tell what they find. */
 static inline void each_pair(struct pair *pairs, struct CMUnitTest *tests, CMUnitTestFunction test)
@@ -137,7 +137,7 @@ static inline void each_pair(struct pair *pairs, struct CMUnitTest *tests, CMUni
 }
 
 /* How many cases each pair gets: an argument of the test, for longer runs. */
-static unsigned cases_per_pair = 2000;
+static unsigned cases_per_pair __attribute__((unused)) = 2000;
 
 static inline void take_arguments(int argc, char **argv)
 {
