@@ -45,10 +45,23 @@ void jw_key_inside(struct json_writer *w, struct sl_str inside)
     w->comma = false;
 }
 
+void json_add_line(struct sl_buf *to, struct sl_str raw)
+{
+    size_t from = to->n;
+    if (sl_buf_adds(to, raw) != SL_OK || (memchr(raw.p, '\n', raw.n) == NULL && memchr(raw.p, '\r', raw.n) == NULL))
+        return;
+    for (char *p = to->p + from; p < to->p + to->n; p++)
+        if (*p == '\n' || *p == '\r')
+            *p = ' ';
+}
+
 void jw_raw(struct json_writer *w, struct sl_str raw)
 {
     begin(w);
-    sl_buf_adds(w->to, raw.n > 0 ? raw : SL_STR("null"));
+    if (w->one_line && raw.n > 0)
+        json_add_line(w->to, raw);
+    else
+        sl_buf_adds(w->to, raw.n > 0 ? raw : SL_STR("null"));
 }
 
 void jw_inside(struct json_writer *w, struct sl_str inside)

@@ -14,12 +14,20 @@
 struct json_writer {
     struct sl_buf *to; /* borrow */
     bool comma;        /* a value stands before in the same container */
+    bool one_line;     /* it is the data of an event: line ends between the tokens of a raw value become blanks */
 };
 
 static inline struct json_writer json_writer_on(struct sl_buf *to)
 {
     return (struct json_writer){.to = to};
 }
+
+static inline struct json_writer json_writer_on_line(struct sl_buf *to)
+{
+    return (struct json_writer){.to = to, .one_line = true};
+}
+/* A raw value, without the line ends between its tokens: they would end the line of an event. Strings have none. */
+void json_add_line(struct sl_buf *to, struct sl_str raw);
 
 void jw_open(struct json_writer *w, char bracket);
 void jw_close(struct json_writer *w, char bracket);

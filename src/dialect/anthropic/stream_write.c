@@ -92,7 +92,7 @@ static struct json_writer event(struct streaming *s, struct sl_str name)
     sl_buf_adds(s->out, SL_STR("event: "));
     sl_buf_adds(s->out, name);
     sl_buf_adds(s->out, SL_STR("\ndata: "));
-    struct json_writer w = json_writer_on(s->out);
+    struct json_writer w = json_writer_on_line(s->out);
     jw_open(&w, '{');
     jw_member_inside(&w, SL_STR("type"), name);
     return w;

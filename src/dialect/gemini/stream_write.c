@@ -90,7 +90,7 @@ static void open_chunk(struct gem_stream *s)
     else
         sl_buf_adds(s->out, s->begun ? SL_STR("\r\n,\r\n") : SL_STR("["));
     s->begun = true;
-    s->w = json_writer_on(s->out);
+    s->w = json_writer_on_line(s->out);
     jw_open(&s->w, '{');
     jw_key(&s->w, SL_STR("candidates"));
     jw_open(&s->w, '[');

@@ -103,7 +103,7 @@ static void begin_chunk(struct chat_stream_writer *s, uint32_t choice)
     sl_buf_adds(s->out, SL_STR(",\"choices\":[{\"index\":"));
     sl_buf_add_u64(s->out, choice);
     sl_buf_adds(s->out, SL_STR(",\"delta\":"));
-    s->w = json_writer_on(s->out);
+    s->w = json_writer_on_line(s->out);
     jw_open(&s->w, '{');
 }
 
@@ -113,7 +113,7 @@ static void end_delta(struct chat_stream_writer *s, struct sl_str logprobs, stru
     sl_buf_adds(s->out, SL_STR(",\"logprobs\":"));
     if (logprobs.n > 0) {
         sl_buf_adds(s->out, SL_STR("{\"content\":"));
-        sl_buf_adds(s->out, logprobs);
+        json_add_line(s->out, logprobs);
         sl_buf_adds(s->out, SL_STR(",\"refusal\":null}"));
     } else {
         sl_buf_adds(s->out, SL_STR("null"));
@@ -467,7 +467,7 @@ void chat_stream_write_end(void *state)
         sl_buf_adds(s->out, SL_STR("data: "));
         sl_buf_adds(s->out, s->head);
         sl_buf_adds(s->out, SL_STR(",\"choices\":[],\"usage\":"));
-        struct json_writer w = json_writer_on(s->out);
+        struct json_writer w = json_writer_on_line(s->out);
         chat_usage_write(&w, &s->usage);
         sl_buf_adds(s->out, SL_STR("}\n\n"));
     }

@@ -30,7 +30,7 @@ struct answer_writing *answer_writing_new(struct translation *t, struct sl_buf *
 {
     struct answer_writing *s = SL_ARENA_NEW(t->a, struct answer_writing);
     s->t = t;
-    s->w = json_writer_on(out);
+    s->w = events == WITHOUT_EVENTS ? json_writer_on(out) : json_writer_on_line(out);
     s->quiet = events == WITHOUT_EVENTS;
     s->tier = t->req != NULL ? t->req->service_tier : SL_STR_NONE;
     return s;

@@ -779,9 +779,27 @@ static void test_efforts(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* In an event's data a raw value has no line ends; elsewhere it keeps its bytes. */
+static void test_raw_in_a_line(void **state)
+{
+    (void)state;
+    const struct sl_str raw = SL_STR("{\r\n \"a\": \"x\\n\",\n\"b\":1\r}");
+    struct sl_buf b;
+    sl_buf_init(&b, 1000);
+    struct json_writer w = json_writer_on_line(&b);
+    jw_raw(&w, raw);
+    assert_true(sl_str_eq(sl_buf_str(&b), SL_STR("{   \"a\": \"x\\n\", \"b\":1 }")));
+    sl_buf_reset(&b);
+    w = json_writer_on(&b);
+    jw_raw(&w, raw);
+    assert_true(sl_str_eq(sl_buf_str(&b), raw));
+    sl_buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_raw_in_a_line),
         CASE(test_tree_members),
         CASE(test_tree_refuses),
         CASE(test_tree_depth),
