@@ -4,7 +4,7 @@
 #   make test     everything that must pass before a push (with `make lint`)
 #   make lint     the gates of dev/
 #   make bench    measure, and fail where a promised figure is missed
-#   make simulate months of incidents against the planner and the breakers, in a minute
+#   make simulate months of incidents against the planner and the breakers, in minutes
 #   make corpus   all recorded traffic in ../shared/corpus through every face
 #   make release  the optimized executable, trained on the benchmark's traffic: build/pgo
 #   make asan tsan fuzz nightly     the longer runs
@@ -66,8 +66,8 @@ bench: release
 simulate:
 	@dev/setup.sh run
 	@dev/build release tests/simulate/simulate
-	@build/release/tests/simulate/simulate --days 90
-	@build/release/tests/simulate/simulate --days 1400 --incidents ../shared/traces/provider-incidents.csv
+	@build/release/tests/simulate/simulate --days 60
+	@build/release/tests/simulate/simulate --days 365 --incidents ../shared/traces/provider-incidents.csv
 
 corpus:
 	@dev/setup.sh test

@@ -168,6 +168,8 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     resolve_address(c, p);
     resolve_headers(c, p);
     check_proxy(c, &p->proxy);
+    if (p->only_responses && p->kind != PROVIDER_OPENAI && p->kind != PROVIDER_AZURE)
+        cfg_error_at(c, &p->only_responses, "Remove it", "only kinds openai and azure speak Responses");
     if (p->api_version.n > 0 && p->kind != PROVIDER_AZURE)
         cfg_error_at(c, &p->api_version, "Remove it", "only kind azure has versions of that sort");
     if (p->kind == PROVIDER_VERTEX)

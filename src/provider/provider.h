@@ -68,6 +68,7 @@ struct provider {
     struct sl_secret *authorization;  /* own: "Bearer <key>" for each, made once by provider_prepare */
     unsigned n_credentials;
     struct provider_aws aws;
+    bool only_responses; /* of a kind that has it: all clients are brought to Responses */
     struct sl_str organization,
         project;                 /* empty: not sent; kind vertex: the project of its paths, empty: express mode */
     struct sl_str location;      /* kind vertex: of its paths; else nothing to us */

@@ -105,7 +105,8 @@ struct sl_str provider_dialect(const struct provider *p, struct sl_str client, s
         return vertex_dialect(model);
     if (sl_str_eq(p->kind->platform, SL_STR("bedrock")) && !is_claude(model))
         return SL_STR("bedrock-converse");
-    bool also = p->kind->also.n > 0 && (sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
+    bool also = p->kind->also.n > 0 &&
+                (p->only_responses || sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
     return also ? p->kind->also : p->kind->dialect;
 }
 

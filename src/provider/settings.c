@@ -190,6 +190,10 @@ const struct cfg_section provider_settings_section = {
         {"allow_private", CFG_ENUM_AT(struct provider_settings, allow_private, PRIVATE), .preset = "auto",
          .text = "Whether its name may lead to a loopback, private or link-local address. Checked when connecting, so "
                  "that a changed name cannot lead into your own network."},
+        {"only_responses", CFG_BOOL_AT(struct provider_settings, only_responses), .preset = "false",
+         .text =
+             "Kinds openai and azure: its models are only asked by Responses, also for clients of chat and Gemini. For "
+             "models that have no chat completions. Clients of Responses and Messages are always brought there."},
         {"zero_retention", CFG_BOOL_AT(struct provider_settings, zero_retention), .preset = "false",
          .text = "It keeps nothing of prompts and answers: by contract, or because it is your own."},
         CFG_END}};

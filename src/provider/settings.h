@@ -96,6 +96,7 @@ struct provider_settings {
     CFG_LIST_OF(struct sl_str) models;       /* known ones: listed as "name/model", and allowed when not direct */
     enum provider_private allow_private;     /* never AUTO once read */
     bool zero_retention;
+    bool only_responses;
     bool direct;      /* clients may ask for "name/any-model" */
     bool open_models; /* gets every model name that nothing else answers to */
 };

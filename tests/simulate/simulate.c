@@ -90,12 +90,13 @@ static int64_t seconds_of(const char *utc)
                : -1;
 }
 
+/* The last `days` of the file. */
 static bool read_incidents(struct world *w, const char *path, int64_t days)
 {
     char line[512], from[32], to[32], provider[32];
     double minutes;
     unsigned impact;
-    int64_t first = -1;
+    int64_t last = 0;
     FILE *f = fopen(path, "r");
     if (f == NULL)
         return false;
@@ -104,14 +105,23 @@ static bool read_incidents(struct world *w, const char *path, int64_t days)
             continue;
         int64_t a = seconds_of(from), b = a + (int64_t)(minutes * 60);
         unsigned p = strcmp(provider, "openai") == 0 ? 0 : 1;
-        first = first < 0 ? a : first;
-        if (impact < 1 || impact > 3 || b <= a || w->n[p] == WINDOWS_MAX || a - first >= days * DAY_S)
+        if (impact < 1 || impact > 3 || b <= a || w->n[p] == WINDOWS_MAX)
             continue;
-        w->windows[p][w->n[p]++] = (struct window){a - first, b - first, impact};
+        last = b > last ? b : last;
+        w->windows[p][w->n[p]++] = (struct window){a, b, impact};
     }
     fclose(f);
-    for (unsigned p = 0; p < 2; p++)
+    for (unsigned p = 0; p < 2; p++) {
+        unsigned n = 0;
         qsort(w->windows[p], w->n[p], sizeof w->windows[p][0], by_time);
+        for (unsigned i = 0; i < w->n[p]; i++) {
+            const struct window *x = &w->windows[p][i];
+            if (x->from_s >= last - days * DAY_S)
+                w->windows[p][n++] =
+                    (struct window){x->from_s - last + days * DAY_S, x->to_s - last + days * DAY_S, x->impact};
+        }
+        w->n[p] = n;
+    }
     return true;
 }
 

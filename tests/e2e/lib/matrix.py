@@ -39,6 +39,7 @@ class Upstream:
 UPSTREAMS = {
     "chat": Upstream("openai-compatible", "/v1", "sim-chat", {"chat"}, {"pdf", "think", "search", "marks"}),
     "openai": Upstream("openai", "/v1", "gpt-5.2", {"chat", "responses"}, {"audio", "logprobs"}),
+    "responses": Upstream("openai", "/v1", "gpt-5.2", {"responses"}, {"audio", "logprobs", "n"}, {"only_responses": True}),
     "anthropic": Upstream("anthropic", "/v1", "claude-opus-4-6", {"messages"}, {"audio", "logprobs", "n", "unasked-cache"}),
     "gemini": Upstream("gemini", "/v1beta", "gemini-2.5-flash", {"gemini"}, {"logprobs", "marks", "n", "lone-calls"}),
     "vertex": Upstream("vertex", "/v1", "gemini-2.5-flash", {"gemini"}, {"marks", "n", "lone-calls"}),
