@@ -25,6 +25,8 @@ static bool is_unset(const struct cfg *c, const struct cfg_setting *row, const v
     case CFG_LIST:
     case CFG_MAP:
         return member_items(member).n == 0;
+    case CFG_INT: /* one that has no preset: 0 was not said, and may not be */
+        return row->preset == NULL && !cfg_is_set(c, member);
     default:
         return false;
     }

@@ -129,7 +129,7 @@ static void read_target(struct routing *g, struct target_settings *t, struct rou
         ++*n_percent;
         if (t->percent == 0)
             cfg_error_at(g->c, &t->percent, "Remove the target, or give it a share", "a share of 0 %% is never drawn");
-        if (cfg_is_set(g->c, &t->weight))
+        if (cfg_is_set(g->c, &t->weight) && t->weight != 1) /* 1 is what is shown of one that has none */
             cfg_error_at(g->c, &t->percent, "Keep one of them", "weight and percent together");
     }
     if (t->when.value == NULL)
