@@ -188,7 +188,8 @@ static bool recall(const struct stream_memo *m, struct sl_str data, struct strea
 static void remember(struct stream_memo *m, const struct watching *w, struct sl_str data)
 {
     m->head = 0;
-    if (w->texts != 1 || w->text.p == NULL || w->e->has_usage || data.n > STREAM_MEMO_BYTES - FRAME_AT)
+    bool more = w->e->output_bytes != w->text.n; /* beside the text */
+    if (w->texts != 1 || more || w->text.p == NULL || w->e->has_usage || data.n > STREAM_MEMO_BYTES - FRAME_AT)
         return;
     const char *rest = w->text.p + w->text.n;
     m->says = (uint8_t)w->e->says;
