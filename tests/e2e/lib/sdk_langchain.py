@@ -130,8 +130,8 @@ class Gemini(Face):
     def model(self, spec):
         return ChatGoogleGenerativeAI(model=spec["model"], base_url=self.url, google_api_key=spec.get("key", self.key), timeout=60,
                                       max_retries=spec.get("retries", 0) + 1, max_output_tokens=MAX, vertexai=False,
-                                      **({"thinking_budget": 1024, "include_thoughts": True, "temperature": None}
-                                         if spec.get("think") else {}))
+                                      temperature=None,  # its own preset, 0.7, is one that not every model takes
+                                      **({"thinking_budget": 1024, "include_thoughts": True} if spec.get("think") else {}))
 
 
 def main(url, key):
