@@ -77,3 +77,19 @@ struct sl_str translation_short_id(const struct translation *t, const char *pref
     return sl_arena_printf(t->a, "%s%016llx%016llx", prefix, (unsigned long long)sl_hash(one, plain),
                            (unsigned long long)sl_hash(two, plain));
 }
+
+bool translation_is_custom(const struct translation *t, struct sl_str name)
+{
+    for (const struct neutral_tool *tool = t->req != NULL ? t->req->tools : NULL; tool != NULL; tool = tool->next)
+        if (tool->kind == NT_CUSTOM && sl_str_eq(tool->name, name))
+            return true;
+    return false;
+}
+
+bool translation_is_wrapped(const struct translation *t, struct sl_str name)
+{
+    for (uint32_t i = 0; i < t->n_wrapped; i++)
+        if (sl_str_eq(t->wrapped[i], name))
+            return true;
+    return false;
+}

@@ -83,6 +83,10 @@ bool translation_fetches(struct translation *t, const struct neutral_part *p, st
 bool translation_lacks(const struct translation *t, struct sl_str name);
 struct sl_str translation_name(const struct translation *t, struct sl_str name);
 
+/* Of a call of the provider's: whether the client's tool of that name is a free-form one, and whether its schema was wrapped. */
+bool translation_is_custom(const struct translation *t, struct sl_str name);
+bool translation_is_wrapped(const struct translation *t, struct sl_str name);
+
 /* An id of a user or a session as OpenAI's formats take it: one that is longer than that, or made of JSON (Claude Code writes its
  * account and session so), becomes a hash (translate-openai-anthropic.md 5.1). id: inside. */
 struct sl_str translation_short_id(const struct translation *t, const char *prefix, struct sl_str id);

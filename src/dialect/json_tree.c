@@ -205,3 +205,49 @@ uint64_t json_chars(struct sl_str inside)
     }
     return n;
 }
+
+/* -- Blanks ----------------------------------------------------------------------------------------------------------- */
+
+static bool is_blank_escape(char c)
+{
+    return c == 'n' || c == 'r' || c == 't';
+}
+
+size_t json_blank_before(struct sl_str inside)
+{
+    if (inside.n > 0 && inside.p[0] == ' ')
+        return 1;
+    return inside.n > 1 && inside.p[0] == '\\' && is_blank_escape(inside.p[1]) ? 2 : 0;
+}
+
+/* The last two bytes are an escape of their own only behind an even number of backslashes. */
+size_t json_blank_behind(struct sl_str inside)
+{
+    size_t slashes = 0;
+    if (inside.n > 0 && inside.p[inside.n - 1] == ' ')
+        return 1;
+    if (inside.n < 2 || !is_blank_escape(inside.p[inside.n - 1]))
+        return 0;
+    while (slashes < inside.n - 1 && inside.p[inside.n - 2 - slashes] == '\\')
+        slashes++;
+    return slashes % 2 == 1 ? 2 : 0;
+}
+
+struct sl_str json_trim_before(struct sl_str inside)
+{
+    for (size_t n; (n = json_blank_before(inside)) > 0;)
+        inside = sl_str_from(inside, n);
+    return inside;
+}
+
+struct sl_str json_trim_behind(struct sl_str inside)
+{
+    for (size_t n; (n = json_blank_behind(inside)) > 0;)
+        inside.n -= n;
+    return inside;
+}
+
+bool json_is_blank(struct sl_str inside)
+{
+    return json_trim_before(inside).n == 0;
+}

@@ -108,6 +108,13 @@ struct sl_str json_escape(struct sl_str plain, struct sl_arena *a);
 struct sl_str json_ident(struct sl_str inside, struct sl_arena *a);
 /* How many characters an inside stands for: escapes count as what they mean, a pair of surrogates once. */
 uint64_t json_chars(struct sl_str inside);
+
+/* Blanks of an inside; one that is escaped ("\\n") has two bytes. Bytes of the one at the beginning, or at the end; 0: none. */
+size_t json_blank_before(struct sl_str inside);
+size_t json_blank_behind(struct sl_str inside);
+struct sl_str json_trim_before(struct sl_str inside);
+struct sl_str json_trim_behind(struct sl_str inside);
+bool json_is_blank(struct sl_str inside); /* empty, or nothing but blanks */
 /* Whether raw is a whole JSON value of that kind (arguments that a model wrote). */
 bool json_is(struct sl_str raw, enum json_kind kind);
 

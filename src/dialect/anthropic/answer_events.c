@@ -55,67 +55,17 @@ static struct sl_str inside(struct anthropic_answering *r, const struct json_nod
 
 /* -- Text ------------------------------------------------------------------------------------------------------------------- */
 
-/* Characters (code points) of an inside: an escape is one, a pair of surrogates is one. */
-static uint64_t chars_of(struct sl_str s)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '\\') {
-            bool unicode = i + 1 < s.n && s.p[i + 1] == 'u';
-            bool low = unicode && i + 3 < s.n && sl_lower(s.p[i + 2]) == 'd' && sl_lower(s.p[i + 3]) >= 'c';
-            n += !low;
-            i += unicode ? 5 : 1;
-        } else {
-            n += (c & 0xc0) != 0x80;
-        }
-    }
-    return n;
-}
-
 static void give_text(struct anthropic_answering *r, uint32_t block, struct sl_str text)
 {
     if (text.n > 0)
         put(r, &(struct neutral_event){.kind = NE_TEXT, .block = block, .text = text});
 }
 
-/* How many bytes the blank at the end of s has: 1, 2 (escaped), or 0. Escapes are told from backslashes by their parity. */
-static size_t blank_at_end(struct sl_str s)
-{
-    if (s.n > 0 && s.p[s.n - 1] == ' ')
-        return 1;
-    size_t slashes = 0;
-    if (s.n < 2 || strchr("nrt", s.p[s.n - 1]) == NULL)
-        return 0;
-    while (slashes < s.n - 1 && s.p[s.n - 2 - slashes] == '\\')
-        slashes++;
-    return slashes % 2 == 1 ? 2 : 0;
-}
-
-static struct sl_str without_blanks_behind(struct sl_str s)
-{
-    for (size_t n; (n = blank_at_end(s)) > 0;)
-        s.n -= n;
-    return s;
-}
-
-static struct sl_str without_blanks_before(struct sl_str s)
-{
-    for (;;) {
-        if (s.n > 0 && s.p[0] == ' ')
-            s = sl_str_from(s, 1);
-        else if (s.n > 1 && s.p[0] == '\\' && strchr("nrt", s.p[1]) != NULL)
-            s = sl_str_from(s, 2);
-        else
-            return s;
-    }
-}
-
 /* Where a fence may begin that ends the text: what is behind it are only backticks and blanks. */
 static size_t fence_tail(struct sl_str s)
 {
     for (;;) {
-        size_t n = s.n > 0 && s.p[s.n - 1] == '`' ? 1 : blank_at_end(s);
+        size_t n = s.n > 0 && s.p[s.n - 1] == '`' ? 1 : json_blank_behind(s);
         if (n == 0)
             return s.n;
         s.n -= n;
@@ -127,7 +77,7 @@ static void pass_fence(struct anthropic_answering *r)
 {
     struct sl_str fence = SL_STR("```");
     if (r->fence == FENCE_START) {
-        struct sl_str text = without_blanks_before(sl_buf_str(&r->held));
+        struct sl_str text = json_trim_before(sl_buf_str(&r->held));
         if (text.n < fence.n && sl_str_starts(fence, text))
             return;
         ptrdiff_t line = sl_str_find_str(text, SL_STR("\\n"));
@@ -158,7 +108,7 @@ static void take_text(struct anthropic_answering *r, uint32_t block, struct sl_s
 {
     if (text.n == 0)
         return;
-    r->chars += chars_of(text);
+    r->chars += json_chars(text);
     bool beside_tool = r->t->json_tool.n > 0;
     if (!beside_tool && r->fence == FENCE_NONE) {
         give_text(r, block, text);
@@ -174,9 +124,9 @@ static void release_held(struct anthropic_answering *r)
 {
     struct sl_str text = sl_buf_str(&r->held);
     if (r->fence == FENCE_AROUND) {
-        text = without_blanks_behind(text);
+        text = json_trim_behind(text);
         if (sl_str_ends(text, SL_STR("```")))
-            text = without_blanks_behind(sl_str_head(text, text.n - 3));
+            text = json_trim_behind(sl_str_head(text, text.n - 3));
     }
     if (!r->json_called)
         give_text(r, r->held_block, text);
@@ -238,22 +188,6 @@ static void give_signature(struct anthropic_answering *r, const struct anthropic
 
 /* -- Calls ------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_custom(const struct anthropic_answering *r, struct sl_str name)
-{
-    for (const struct neutral_tool *t = r->t->req != NULL ? r->t->req->tools : NULL; t != NULL; t = t->next)
-        if (t->kind == NT_CUSTOM && sl_str_eq(t->name, name))
-            return true;
-    return false;
-}
-
-static bool is_wrapped(const struct anthropic_answering *r, struct sl_str name)
-{
-    for (uint32_t i = 0; i < r->t->n_wrapped; i++)
-        if (sl_str_eq(r->t->wrapped[i], name))
-            return true;
-    return false;
-}
-
 static void give_arguments(struct anthropic_answering *r, struct anthropic_reading_block *b, struct sl_str text)
 {
     if (text.n == 0)
@@ -277,8 +211,8 @@ static void begin_call(struct anthropic_answering *r, struct anthropic_reading_b
     const struct json_node *input = member(r, v, "input");
     bool answer = r->t->json_tool.n > 0 && sl_str_eq(name, r->t->json_tool);
     b->kind = answer ? RB_JSON : RB_CALL;
-    b->custom = !answer && is_custom(r, name);
-    b->wrapped = !b->custom && is_wrapped(r, name);
+    b->custom = !answer && translation_is_custom(r->t, name);
+    b->wrapped = !b->custom && translation_is_wrapped(r->t, name);
     b->whole_only = b->custom || b->wrapped;
     if (answer) {
         r->json_called = true;

@@ -182,8 +182,6 @@ struct anthropic_block *anthropic_add_block(struct anthropic_writing *w, struct 
                                             enum anthropic_block_kind kind);
 struct anthropic_message *anthropic_new_message(struct anthropic_writing *w, enum anthropic_role role, uint32_t index);
 void anthropic_join_blocks(struct anthropic_blocks *to, struct anthropic_blocks *more);
-/* Nothing but blanks, escaped or not. */
-bool anthropic_is_blank(struct sl_str inside);
 /* The input object of a call. custom: text is its input; else arguments, raw, whatever a model made of them. wrapped: as the value
  * of "value". */
 void anthropic_write_input(struct json_writer *w, const struct neutral_part *call, bool is_wrapped, struct sl_arena *a);

@@ -127,7 +127,7 @@ static bool write_stops(struct anthropic_writing *w)
     const struct neutral_request *req = w->req;
     uint32_t good = 0;
     for (uint32_t i = 0; i < req->n_stops; i++)
-        good += !anthropic_is_blank(req->stops[i]);
+        good += !json_is_blank(req->stops[i]);
     if (good < req->n_stops && anthropic_refuses(w, false, term(w, TERM_STOP), "blank ones"))
         return false;
     if (good == 0)
@@ -135,7 +135,7 @@ static bool write_stops(struct anthropic_writing *w)
     jw_key(&w->w, SL_STR("stop_sequences"));
     jw_open(&w->w, '[');
     for (uint32_t i = 0; i < req->n_stops; i++)
-        if (!anthropic_is_blank(req->stops[i]))
+        if (!json_is_blank(req->stops[i]))
             jw_inside(&w->w, req->stops[i]);
     jw_close(&w->w, ']');
     return true;

@@ -90,7 +90,7 @@ static void write_thinking(struct anthropic_writing *w, const struct anthropic_b
 static void write_arguments(struct json_writer *w, struct sl_str raw, bool is_wrapped, struct sl_arena *a)
 {
     struct json_info info;
-    if (anthropic_is_blank(raw) && !is_wrapped) {
+    if (json_is_blank(raw) && !is_wrapped) {
         jw_raw(w, SL_STR("{}"));
         return;
     }
@@ -106,7 +106,7 @@ static void write_arguments(struct json_writer *w, struct sl_str raw, bool is_wr
     jw_open(w, '{');
     if (valid)
         jw_member_raw(w, SL_STR("value"), raw);
-    else if (anthropic_is_blank(raw))
+    else if (json_is_blank(raw))
         jw_member_raw(w, SL_STR("value"), SL_STR("{}"));
     else
         jw_member_inside(w, SL_STR("_raw"), json_escape(raw, a));

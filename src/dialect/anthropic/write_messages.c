@@ -48,18 +48,6 @@ struct anthropic_message *anthropic_new_message(struct anthropic_writing *w, enu
     return m;
 }
 
-bool anthropic_is_blank(struct sl_str inside)
-{
-    for (size_t i = 0; i < inside.n; i++) {
-        if (inside.p[i] == ' ')
-            continue;
-        if (inside.p[i] != '\\' || i + 1 >= inside.n || strchr("nrt", inside.p[i + 1]) == NULL)
-            return false;
-        i++;
-    }
-    return true;
-}
-
 static struct sl_str place(struct building *b, int part)
 {
     return term_message(b->w->req, b->m, part, b->w->a);
@@ -77,7 +65,7 @@ static struct anthropic_block *add_part(struct building *b, struct anthropic_blo
 /* Texts of nothing but blanks are refused by Anthropic, and so is a mark on an empty one (anthropic.md 2.3, 2.5). */
 static void add_text(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, struct sl_str text)
 {
-    if (!anthropic_is_blank(text))
+    if (!json_is_blank(text))
         add_part(b, to, AB_TEXT, p)->text = text;
 }
 
@@ -173,7 +161,7 @@ static bool add_file(struct building *b, struct anthropic_blocks *to, const stru
         return true;
     if (why[0] != 0)
         return !anthropic_refuses(b->w, true, place(b, index), why);
-    if (media.source != NS_TEXT || !anthropic_is_blank(media.data))
+    if (media.source != NS_TEXT || !json_is_blank(media.data))
         add_part(b, to, AB_DOCUMENT, p)->media = media;
     return true;
 }

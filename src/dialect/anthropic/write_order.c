@@ -136,25 +136,6 @@ static void add_filler(struct anthropic_writing *w, struct anthropic_message **a
     *at = m;
 }
 
-/* Blanks at the end of an answer that is to be continued are refused. Escaped ones are two bytes. */
-static struct sl_str trimmed(struct sl_str s)
-{
-    for (;;) {
-        if (s.n > 0 && s.p[s.n - 1] == ' ') {
-            s.n--;
-            continue;
-        }
-        size_t slashes = 0;
-        if (s.n < 2 || strchr("nrt", s.p[s.n - 1]) == NULL)
-            return s;
-        while (slashes < s.n - 1 && s.p[s.n - 2 - slashes] == '\\')
-            slashes++;
-        if (slashes % 2 == 0)
-            return s;
-        s.n -= 2;
-    }
-}
-
 /* A conversation that ends with the assistant: the model shall go on from there. */
 static bool settle_end(struct anthropic_writing *w)
 {
@@ -168,7 +149,7 @@ static bool settle_end(struct anthropic_writing *w)
     if ((w->flags & CAP_PREFILL) != 0) {
         struct anthropic_block *b = last->blocks.last;
         if (b->kind == AB_TEXT)
-            b->text = trimmed(b->text);
+            b->text = json_trim_behind(b->text);
         return true;
     }
     if (anthropic_refuses(w, true, place(w, last->index), "the model does not continue an answer that was begun"))

@@ -75,44 +75,15 @@ static void take_text(struct converse_answering *r, uint32_t block, struct sl_st
     sl_buf_adds(&r->held, text);
 }
 
-static size_t blank_before(struct sl_str s)
-{
-    if (s.n > 0 && s.p[0] == ' ')
-        return 1;
-    return s.n > 1 && s.p[0] == '\\' && strchr("nrt", s.p[1]) != NULL ? 2 : 0;
-}
-
-/* The last two bytes are an escape of their own only behind an even number of backslashes. */
-static size_t blank_behind(struct sl_str s)
-{
-    size_t slashes = 0;
-    if (s.n > 0 && s.p[s.n - 1] == ' ')
-        return 1;
-    if (s.n < 2 || strchr("nrt", s.p[s.n - 1]) == NULL)
-        return 0;
-    while (slashes < s.n - 1 && s.p[s.n - 2 - slashes] == '\\')
-        slashes++;
-    return slashes % 2 == 1 ? 2 : 0;
-}
-
-static struct sl_str trimmed(struct sl_str s)
-{
-    for (size_t n; (n = blank_before(s)) > 0;)
-        s = sl_str_from(s, n);
-    for (size_t n; (n = blank_behind(s)) > 0;)
-        s.n -= n;
-    return s;
-}
-
 /* Without a code fence around it. */
 static struct sl_str unfenced(struct sl_str s)
 {
-    struct sl_str fence = SL_STR("```"), text = trimmed(s);
+    struct sl_str fence = SL_STR("```"), text = json_trim_behind(json_trim_before(s));
     ptrdiff_t line = sl_str_find_str(text, SL_STR("\\n"));
     if (!sl_str_starts(text, fence) || !sl_str_ends(text, fence) || line < 0 || text.n < (size_t)line + 5)
         return s;
     text = sl_str_from(text, (size_t)line + 2);
-    return trimmed(sl_str_head(text, text.n - fence.n));
+    return json_trim_behind(json_trim_before(sl_str_head(text, text.n - fence.n)));
 }
 
 static void release_held(struct converse_answering *r)
@@ -123,22 +94,6 @@ static void release_held(struct converse_answering *r)
 }
 
 /* -- Calls ------------------------------------------------------------------------------------------------------------- */
-
-static bool is_custom(const struct converse_answering *r, struct sl_str name)
-{
-    for (const struct neutral_tool *t = r->t->req != NULL ? r->t->req->tools : NULL; t != NULL; t = t->next)
-        if (t->kind == NT_CUSTOM && sl_str_eq(t->name, name))
-            return true;
-    return false;
-}
-
-static bool is_wrapped(const struct converse_answering *r, struct sl_str name)
-{
-    for (uint32_t i = 0; i < r->t->n_wrapped; i++)
-        if (sl_str_eq(r->t->wrapped[i], name))
-            return true;
-    return false;
-}
 
 static void give_arguments(struct converse_answering *r, struct converse_reading_block *b, struct sl_str text)
 {
@@ -164,8 +119,8 @@ static void begin_call(struct converse_answering *r, struct converse_reading_blo
     struct sl_str name = names_back(&r->t->names, json_ident(inside(r, v, "name"), &r->scratch));
     bool answer = r->t->json_tool.n > 0 && sl_str_eq(name, r->t->json_tool);
     b->kind = answer ? CR_JSON : CR_CALL;
-    b->custom = !answer && is_custom(r, name);
-    b->wrapped = !b->custom && is_wrapped(r, name);
+    b->custom = !answer && translation_is_custom(r->t, name);
+    b->wrapped = !b->custom && translation_is_wrapped(r->t, name);
     if (answer) {
         r->json_called = true;
         return;

@@ -90,7 +90,6 @@ struct converse_writing {
 
 bool converse_refuses(struct converse_writing *w, bool harmful, struct sl_str what, const char *how);
 struct converse_block *converse_add(struct converse_writing *w, struct converse_blocks *to, enum converse_kind kind);
-bool converse_is_blank(struct sl_str inside);
 
 bool converse_prepare_tools(struct converse_writing *w); /* write_tools.c */
 bool converse_add_json_tool(struct converse_writing *w);

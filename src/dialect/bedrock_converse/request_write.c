@@ -114,7 +114,7 @@ static bool write_stops(struct converse_writing *w)
     const struct neutral_request *req = w->req;
     uint32_t good = 0;
     for (uint32_t i = 0; i < req->n_stops && good < STOPS_MAX; i++)
-        good += !converse_is_blank(req->stops[i]);
+        good += !json_is_blank(req->stops[i]);
     if (req->n_stops > 0 && !caps_has(w->t->caps, CAP_STOP))
         return !converse_refuses(w, true, term(w, TERM_STOP), "");
     if (good < req->n_stops && converse_refuses(w, false, term(w, TERM_STOP), "blank ones"))
@@ -124,7 +124,7 @@ static bool write_stops(struct converse_writing *w)
     jw_key(&w->w, SL_STR("stopSequences"));
     jw_open(&w->w, '[');
     for (uint32_t i = 0; i < req->n_stops && good > 0; i++) {
-        if (converse_is_blank(req->stops[i]))
+        if (json_is_blank(req->stops[i]))
             continue;
         jw_inside(&w->w, req->stops[i]);
         good--;

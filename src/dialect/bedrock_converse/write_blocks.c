@@ -95,7 +95,7 @@ static void write_input(struct converse_writing *w, const struct converse_block 
     jw_open(&w->w, '{');
     if (valid)
         jw_member_raw(&w->w, SL_STR("value"), raw);
-    else if (raw.n > 0 && !converse_is_blank(raw))
+    else if (raw.n > 0 && !json_is_blank(raw))
         jw_member_inside(&w->w, SL_STR("_raw"), json_escape(raw, w->a));
     jw_close(&w->w, '}');
 }

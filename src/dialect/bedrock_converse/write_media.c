@@ -89,8 +89,8 @@ bool converse_add_media(struct converse_writing *w, struct converse_blocks *to, 
     const struct wanted as = wanted_of(p);
     const struct neutral_media *m = &p->media;
     struct converse_block found = {.kind = as.kind};
-    if (m->source == NS_TEXT && (converse_is_blank(m->data) || !caps_has(w->t->caps, CAP_PDF))) {
-        if (!converse_is_blank(m->data)) /* a text is one, whatever it was called */
+    if (m->source == NS_TEXT && (json_is_blank(m->data) || !caps_has(w->t->caps, CAP_PDF))) {
+        if (!json_is_blank(m->data)) /* a text is one, whatever it was called */
             converse_add(w, to, CK_TEXT)->text = m->data;
         return true;
     }

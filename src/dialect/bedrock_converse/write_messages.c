@@ -24,18 +24,6 @@ struct converse_block *converse_add(struct converse_writing *w, struct converse_
     return b;
 }
 
-bool converse_is_blank(struct sl_str inside)
-{
-    for (size_t i = 0; i < inside.n; i++) {
-        if (inside.p[i] == ' ')
-            continue;
-        if (inside.p[i] != '\\' || i + 1 >= inside.n || strchr("nrt", inside.p[i + 1]) == NULL)
-            return false;
-        i++;
-    }
-    return true;
-}
-
 static struct sl_str place(struct building *b, int part)
 {
     return term_message(b->w->req, b->m, part, b->w->a);
@@ -43,7 +31,7 @@ static struct sl_str place(struct building *b, int part)
 
 static void add_text(struct building *b, struct converse_blocks *to, const struct neutral_part *p, struct sl_str text)
 {
-    if (converse_is_blank(text)) /* refused there */
+    if (json_is_blank(text)) /* refused there */
         return;
     struct converse_block *block = converse_add(b->w, to, CK_TEXT);
     block->text = text;

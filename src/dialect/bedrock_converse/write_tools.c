@@ -134,7 +134,7 @@ bool converse_add_json_tool(struct converse_writing *w)
 static void write_description(struct converse_writing *w, const struct neutral_tool *tool)
 {
     bool grammar = tool->kind == NT_CUSTOM && tool->schema.n > 0;
-    if (converse_is_blank(tool->description) && !grammar)
+    if (json_is_blank(tool->description) && !grammar)
         return;
     jw_key(&w->w, SL_STR("description"));
     jw_string(&w->w);

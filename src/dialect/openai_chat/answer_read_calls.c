@@ -127,14 +127,6 @@ static struct chat_call *call_for(struct chat_reader *r, struct chat_choice *c, 
 
 /* -- Told ------------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_wrapped(const struct translation *t, struct sl_str name)
-{
-    for (uint32_t i = 0; i < t->n_wrapped; i++)
-        if (sl_str_eq(t->wrapped[i], name))
-            return true;
-    return false;
-}
-
 static bool is_taken(const struct chat_choice *c, const struct chat_call *self, struct sl_str id)
 {
     for (const struct chat_call *k = c->first_call; k != NULL; k = k->next)
@@ -193,7 +185,7 @@ static void begin(struct chat_reader *r, uint32_t choice, struct chat_call *k)
     k->ordinal = c->n_begun++;
     k->block = c->block;
     struct sl_str name = names_back(&r->t->names, k->name);
-    k->wrapped = !k->custom && is_wrapped(r->t, name);
+    k->wrapped = !k->custom && translation_is_wrapped(r->t, name);
     struct neutral_event e = {.kind = NE_CALL_BEGIN, .block = k->block, .call = k->ordinal};
     e.id = k->id;
     e.name = name;
