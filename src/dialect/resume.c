@@ -70,6 +70,12 @@ void resume_init(struct resume *r, struct sl_arena *a, struct sl_str told)
     sl_buf_init(&r->held, 4 * RESUME_HELD);
 }
 
+void resume_again(struct resume *r)
+{
+    sl_buf_reset(&r->held);
+    r->begun = r->restarted = r->has_block = false;
+}
+
 void resume_done(struct resume *r)
 {
     sl_buf_done(&r->held);

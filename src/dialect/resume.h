@@ -31,6 +31,7 @@ struct resume {
 };
 
 void resume_init(struct resume *r, struct sl_arena *a, struct sl_str told);
+void resume_again(struct resume *r); /* another provider is to go on: nothing of the one before was told */
 void resume_done(struct resume *r);
 /* What the writer gets of an event: nothing, it, or others. After r->restarted nothing more is given. */
 void resume_put(struct resume *r, const struct neutral_event *e, const struct neutral_sink *to);

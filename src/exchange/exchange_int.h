@@ -206,9 +206,9 @@ struct exchange {
     bool credential_wait, token_again; /* token_again: a 401 has had its second chance */
 
     /* RELAY */
-    bool committed;   /* written only by exchange_send_head; read only by retry facts and the record */
-    bool client_full; /* the attempt is held because the client does not read */
-    int64_t last_event_ns, first_token_ns; /* first_token_ns: since began; -1: none */
+    bool committed;         /* written only by exchange_send_head; read only by retry facts and the record */
+    bool client_full;       /* the attempt is held because the client does not read */
+    int64_t first_token_ns; /* since began; -1: none */
     uint64_t events_relayed;
 
     /* RESPOND, SETTLE */
@@ -387,7 +387,7 @@ enum rescue_next {
 void rescue_listen(struct exchange *x);                /* a relay was opened: keeps account of what is told */
 bool rescue_can(struct exchange *x, enum outcome o);   /* the stream broke: can somebody else go on? */
 bool rescue_begin(struct exchange *x, enum outcome o); /* closes the try; true: to TRY. False: it cannot be taken up */
-bool rescue_asks(struct exchange *x, struct translation *t);       /* t->req becomes what asks to go on */
+void rescue_asks(struct exchange *x, struct translation *t);       /* t->req becomes what asks to go on */
 void rescue_open(struct exchange *x);                              /* the answer's head came */
 bool rescue_is_joined(const struct exchange *x);                   /* its first words are the client's */
 struct sl_str rescue_seam(struct exchange *x);                     /* what goes in front of them; empty: nothing */

@@ -56,23 +56,6 @@ static bool is_down(const struct exchange *x, uint32_t candidate, struct health_
     return v->state >= HEALTH_BLOCKED;
 }
 
-/* Whether one of the candidates from the current one on is up; *out_soonest: else, which comes back first. */
-static bool any_up(const struct exchange *x, uint32_t *out_soonest, struct health_view *out)
-{
-    int64_t soonest = INT64_MAX;
-    for (uint32_t i = x->at_candidate; i < x->plan.n; i++) {
-        struct health_view v;
-        if (!is_down(x, i, &v))
-            return true;
-        if (v.until_ns < soonest) {
-            soonest = v.until_ns;
-            *out_soonest = i;
-            *out = v;
-        }
-    }
-    return false;
-}
-
 uint32_t lanes_left(const struct exchange *x)
 {
     uint32_t n = 0;
@@ -87,15 +70,19 @@ uint32_t lanes_left(const struct exchange *x)
  * second: whoever comes in between is told when to come again. */
 bool lanes_choose(struct exchange *x, struct error_facts *out)
 {
-    struct health_view v = {.state = HEALTH_UP};
+    struct health_view v = {.state = HEALTH_UP, .until_ns = INT64_MAX}, at;
     uint32_t soonest = x->at_candidate;
     if (x->snap->lanes == NULL || x->tries_here > 0)
         return true;
-    if (any_up(x, &soonest, &v)) {
-        struct health_view at;
-        while (is_down(x, x->at_candidate, &at))
-            x->at_candidate++;
-        return true;
+    for (uint32_t i = x->at_candidate; i < x->plan.n; i++) {
+        if (!is_down(x, i, &at)) {
+            x->at_candidate = i;
+            return true;
+        }
+        if (at.until_ns < v.until_ns) {
+            soonest = i;
+            v = at;
+        }
     }
     int64_t now = sl_loop_now(x->env->loop);
     if (v.state == HEALTH_DOWN && health_try_anyway(lanes_of(x->snap, x->plan.candidates[soonest].target_index), now)) {
@@ -115,8 +102,7 @@ void lanes_begin(struct exchange *x, struct try *t)
     if (t->lane == NULL)
         return;
     struct health_view v;
-    health_see(t->lane, sl_loop_now(x->env->loop), &v);
-    t->probe = health_begin(t->lane, sl_loop_now(x->env->loop));
+    t->probe = health_begin(t->lane, sl_loop_now(x->env->loop), &v);
     if (v.samples >= LEARNED_SAMPLES) {
         int64_t learned = LEARNED_FACTOR * (int64_t)v.first_q99_us * 1000;
         t->learned_ns = learned > LEARNED_LEAST_NS ? learned : LEARNED_LEAST_NS;

@@ -129,6 +129,7 @@ bool rescue_begin(struct exchange *x, enum outcome o)
     resume_init(&r->resume, x->a, json_plain(sl_buf_str(&x->told.text), x->a));
     r->resume.block = x->told.block;
     r->resume.past = counts_of(&t->settled.usage);
+    r->resume.anew = x->snap->set.rescue == RESCUE_RESTART;
     if (!can)
         return false;
     try_drop(x);
@@ -142,14 +143,13 @@ bool rescue_begin(struct exchange *x, enum outcome o)
 
 /* ---- under way ---- */
 
-bool rescue_asks(struct exchange *x, struct translation *t)
+void rescue_asks(struct exchange *x, struct translation *t)
 {
     struct rescue *r = x->rescue;
     if (r == NULL || r->resume.told.n == 0 || x->snap->set.rescue == RESCUE_RESTART)
-        return false;
+        return;
     t->req = resume_request(x->neutral, t->caps, r->how, r->resume.told, t->a);
     r->by_prefill = resume_is_prefill(t->req);
-    return true;
 }
 
 void rescue_open(struct exchange *x)
@@ -161,13 +161,7 @@ void rescue_open(struct exchange *x)
         exchange_wake(x, EV_STREAM_END);
         return;
     }
-    struct token_counts past = r->resume.past;
-    struct sl_str told = r->resume.told;
-    resume_done(&r->resume);
-    resume_init(&r->resume, x->a, told);
-    r->resume.block = x->told.block;
-    r->resume.past = past;
-    r->resume.anew = x->snap->set.rescue == RESCUE_RESTART;
+    resume_again(&r->resume);
     relay_translate_begin_again(&x->foreign, x->translation, &r->resume, x->snap->set.event_bytes);
     x->seen = &x->foreign.state;
     x->relay_live = true;

@@ -95,15 +95,14 @@ static void note_event_times(struct exchange *x, uint64_t events, bool content)
     x->events_relayed += events;
     if (!content)
         return;
-    x->last_content_ns = now;
     if (t->first_token_ns < 0) {
         t->first_token_ns = now - t->began_ns;
         x->first_token_ns = now - x->began_ns;
         tel_observe(x->env->tel, TEL_H_FIRST_TOKEN, now - x->began_ns);
     } else {
-        tel_observe(x->env->tel, TEL_H_BETWEEN_TOKENS, now - x->last_event_ns);
+        tel_observe(x->env->tel, TEL_H_BETWEEN_TOKENS, now - x->last_content_ns);
     }
-    x->last_event_ns = now;
+    x->last_content_ns = now;
 }
 
 /* Whether what came is an answer already, so that the client may be given it: the commit point. Roles, message_start,

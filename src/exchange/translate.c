@@ -226,7 +226,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         fan_prepare(x);
         struct translation *t = new_translation(x, x->up, p, c->model, &x->attempt_arena);
         stored_hide(x);
-        (void)rescue_asks(x, t);
+        rescue_asks(x, t);
         bool written = write_foreign(x, t, &x->pieces);
         if (fan_begin(x, t, written)) {
             t = new_translation(x, x->up, p, c->model, &x->attempt_arena);

@@ -182,9 +182,11 @@ void health_see(struct health_lane *l, int64_t now_ns, struct health_view *out)
     }
 }
 
-bool health_begin(struct health_lane *l, int64_t now_ns)
+bool health_begin(struct health_lane *l, int64_t now_ns, struct health_view *out)
 {
     pthread_mutex_lock(&l->lock);
+    if (out != NULL)
+        see_lane(l, now_ns, out);
     bool probe = lane_begin(&l->lane, now_ns);
     pthread_mutex_unlock(&l->lock);
     return probe;

@@ -37,8 +37,9 @@ struct health_view {
 };
 void health_see(struct health_lane *l, int64_t now_ns, struct health_view *out);
 
-/* An attempt begins. True: it is the lane's probe, which is to be told to health_end. */
-bool health_begin(struct health_lane *l, int64_t now_ns);
+/* An attempt begins. True: it is the lane's probe, which is to be told to health_end. out: the lane's figures, without what its account
+ * and place add; NULL: not wanted. */
+bool health_begin(struct health_lane *l, int64_t now_ns, struct health_view *out);
 /* ... ended; n_keys: of the provider, so that one bad key of several does not rest the account. */
 void health_end(struct health_lane *l, const struct lane_sample *s, unsigned n_keys, int64_t now_ns);
 /* All that could be asked are down: one request a second finds out whether that is still so, be it the last. */

@@ -310,7 +310,7 @@ static void request(struct world *w)
     for (;;) {
         unsigned target = p.candidates[at].target_index;
         int64_t took, first_us;
-        bool probe = health_begin(w->lanes[target], w->now_ns);
+        bool probe = health_begin(w->lanes[target], w->now_ns, NULL);
         enum outcome o = attempt(w, target, up_behind(w, &p, at) > 0, &took, &first_us);
         w->attempts++;
         tries++;

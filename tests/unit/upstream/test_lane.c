@@ -219,7 +219,7 @@ static void test_budget(void **state)
 
 static void board_ends(struct health_lane *l, enum outcome o, int64_t now)
 {
-    bool probe = health_begin(l, now);
+    bool probe = health_begin(l, now, NULL);
     health_end(l,
                &(struct lane_sample){.outcome = o,
                                      .first_us = -1,
