@@ -142,6 +142,8 @@ void tokens_tally_feed(struct tokens_tally *t, struct sl_str slice)
             go_on_wide(t, c);
             continue;
         }
+        if (t->left > 0 && t->seen == 1 && t->lead >= 0xe0) /* what was begun never came */
+            add(t, SCRIPT + REST, 0);
         t->left = 0;
         if (c >= 0x80)
             begin_wide(t, c);

@@ -102,6 +102,7 @@ static void looks_are_near_the_truth(void **state)
     assert_int_equal(tally(TOKENS_O200K_BASE, ""), 0);
     assert_int_equal(tally(TOKENS_O200K_BASE, "a"), 1);
     assert_int_equal(tally(TOKENS_O200K_BASE, "\xff"), 2);
+    assert_int_equal(tally(TOKENS_O200K_BASE, "\xe6\xf1\xe8\xe9"), 5); /* leads whose rest never came */
 }
 
 /* Units of characters of each script, also cut in the middle and broken. */
