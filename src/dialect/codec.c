@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "dialect/json_tree.h"
+#include "dialect/json_write.h"
 #include "dialect/terms.h"
 
 bool translation_refuses(struct translation *t, bool harmful, struct sl_str what, const char *how,
@@ -92,4 +93,17 @@ bool translation_is_wrapped(const struct translation *t, struct sl_str name)
         if (sl_str_eq(t->wrapped[i], name))
             return true;
     return false;
+}
+
+void translation_describe_tool(struct json_writer *w, const struct neutral_tool *tool, struct sl_arena *a)
+{
+    jw_key(w, SL_STR("description"));
+    jw_string(w);
+    jw_piece_inside(w, tool->description);
+    if (tool->kind == NT_CUSTOM && tool->schema.n > 0) {
+        jw_piece_inside(w, tool->description.n > 0 ? SL_STR("\\n\\n") : SL_STR_NONE);
+        jw_piece_inside(w, SL_STR("The input follows this format: "));
+        jw_piece_inside(w, json_escape(tool->schema, a));
+    }
+    jw_string_end(w);
 }

@@ -87,6 +87,10 @@ struct sl_str translation_name(const struct translation *t, struct sl_str name);
 bool translation_is_custom(const struct translation *t, struct sl_str name);
 bool translation_is_wrapped(const struct translation *t, struct sl_str name);
 
+/* The member `description` of a tool for formats without free-form tools: the grammar of such a one is told in words behind it. */
+struct json_writer;
+void translation_describe_tool(struct json_writer *w, const struct neutral_tool *tool, struct sl_arena *a);
+
 /* An id of a user or a session as OpenAI's formats take it: one that is longer than that, or made of JSON (Claude Code writes its
  * account and session so), becomes a hash (translate-openai-anthropic.md 5.1). id: inside. */
 struct sl_str translation_short_id(const struct translation *t, const char *prefix, struct sl_str id);

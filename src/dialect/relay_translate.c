@@ -262,6 +262,16 @@ static void write_as_stream(struct translation *t, const struct neutral_answer *
     t->face->codec->stream_write_end(r.writer);
 }
 
+/* False: it is larger than `out` takes. */
+static bool write_collected(struct translation *t, const struct neutral_answer *answer, bool stream, struct sl_buf *out)
+{
+    if (stream)
+        write_as_stream(t, answer, out);
+    else
+        t->face->codec->answer_write(t, answer, out);
+    return !out->over;
+}
+
 bool relay_translate_answer(struct translation *t, struct sl_str body, bool stream, struct sl_buf *out,
                             struct relay_state *out_state)
 {
@@ -275,12 +285,7 @@ bool relay_translate_answer(struct translation *t, struct sl_str body, bool stre
         const struct neutral_event e = estimate(t, out_state);
         neutral_put(&taps.to, &e);
     }
-    const struct neutral_answer *answer = neutral_collected(c);
-    if (stream)
-        write_as_stream(t, answer, out);
-    else
-        t->face->codec->answer_write(t, answer, out);
-    return !out->over;
+    return write_collected(t, neutral_collected(c), stream, out);
 }
 
 struct joining {
@@ -344,10 +349,5 @@ bool relay_translate_answers(struct translation *t, const struct sl_str *bodies,
     const struct neutral_event usage = {.kind = NE_USAGE, .usage = sum};
     const struct neutral_sink to = neutral_collector_sink(c);
     neutral_put(&to, &usage);
-    const struct neutral_answer *answer = neutral_collected(c);
-    if (stream)
-        write_as_stream(t, answer, out);
-    else
-        t->face->codec->answer_write(t, answer, out);
-    return !out->over;
+    return write_collected(t, neutral_collected(c), stream, out);
 }

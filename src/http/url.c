@@ -269,22 +269,32 @@ enum url_flaw url_split(struct sl_str url, struct url_parts *out_parts)
     return URL_OK;
 }
 
-struct sl_str url_segment(struct sl_str name, struct sl_arena *a)
+size_t url_escape_byte(char c, struct sl_str also, char out[3])
 {
     static const char hex[] = "0123456789ABCDEF";
-    char *out = sl_arena_alloc(a, name.n * 3 + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i], lower = (unsigned char)sl_lower(name.p[i]);
-        bool plain = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
-                     (c != 0 && memchr("-._~/@:", c, 7) != NULL);
-        if (plain) {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
+    char lower = sl_lower(c);
+    bool stays = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+                 c == '~';
+    if (stays || sl_str_find(also, c) >= 0) {
+        out[0] = c;
+        return 1;
     }
+    out[0] = '%';
+    out[1] = hex[(unsigned char)c >> 4];
+    out[2] = hex[(unsigned char)c & 15];
+    return 3;
+}
+
+struct sl_str url_escape(struct sl_str s, struct sl_str also, struct sl_arena *a)
+{
+    char *out = sl_arena_alloc(a, s.n * 3 + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += url_escape_byte(s.p[i], also, out + n);
     return sl_str_of(out, n);
+}
+
+struct sl_str url_segment(struct sl_str name, struct sl_arena *a)
+{
+    return url_escape(name, SL_STR("/:@"), a);
 }

@@ -36,7 +36,11 @@ size_t url_path_squeeze(struct sl_str path, char *out);
 /* True when url_path_squeeze would change nothing. */
 bool url_path_is_squeezed(struct sl_str path);
 
-/* A name as path segments: what is not plain there becomes %XX (RFC 3986 3.3); '/', ':' and '@' stay. In the arena. */
+/* Percent encoding: letters, digits and "-._~" stay (RFC 3986 2.3), and what is in `also`; the rest becomes %XX. One byte: gives how
+ * many of out, 1 or 3, were written. A text: in the arena. */
+size_t url_escape_byte(char c, struct sl_str also, char out[3]);
+struct sl_str url_escape(struct sl_str s, struct sl_str also, struct sl_arena *a);
+/* A name as path segments (RFC 3986 3.3): '/', ':' and '@' stay. In the arena. */
 struct sl_str url_segment(struct sl_str name, struct sl_arena *a);
 
 /* host[:port] as in Host and :authority: reg-name, IPv4 or [IPv6]; no userinfo, no comma, no blanks, no percent escapes;

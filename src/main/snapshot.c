@@ -159,6 +159,18 @@ static uint64_t origin_id(struct sl_arena *a, const struct upstream_origin *o, c
     return sl_hash(sl_hash_process_key(), all) | 1;
 }
 
+/* The last of an origin: what it shares connections by, and what its certificate is verified with. */
+static enum sl_err name_and_trust(struct full_snapshot *f, const struct provider_settings *p, struct upstream_origin *o,
+                                  struct sl_fail *fail)
+{
+    o->id = origin_id(&f->arena, o, p);
+    if (!o->tls)
+        return SL_OK;
+    return tls_context_new_client(
+        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
+        fail);
+}
+
 static enum sl_err fill_origin(struct full_snapshot *f, const struct provider_settings *p, const struct sl_addr *sim,
                                struct upstream_origin *o, struct sl_fail *fail)
 {
@@ -176,12 +188,7 @@ static enum sl_err fill_origin(struct full_snapshot *f, const struct provider_se
     o->tls_name = p->tls.verify_name.n > 0 ? p->tls.verify_name : o->host;
     if (!p->no_proxy && o->host.n > 0 && p->base_url.text.n > 0)
         fill_proxy(&f->arena, p->proxy.url.text.n > 0 ? &p->proxy : &s->upstream.proxy, o);
-    o->id = origin_id(&f->arena, o, p);
-    if (!o->tls)
-        return SL_OK;
-    return tls_context_new_client(
-        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
-        fail);
+    return name_and_trust(f, p, o, fail);
 }
 
 /* ---- credentials that tokens are fetched with ---- */
@@ -205,12 +212,7 @@ static enum sl_err fill_token_origin(struct full_snapshot *f, const struct provi
     };
     if (!p->no_proxy && !metadata)
         fill_proxy(&f->arena, p->proxy.url.text.n > 0 ? &p->proxy : &f->settings->upstream.proxy, o);
-    o->id = origin_id(&f->arena, o, p);
-    if (!o->tls)
-        return SL_OK;
-    return tls_context_new_client(
-        &(struct tls_client_options){.ca_file = p->tls.ca, .min_version = TLS_1_2, .resume = true}, &o->tls_ctx, NULL,
-        fail);
+    return name_and_trust(f, p, o, fail);
 }
 
 /* One for a credential, whoever uses it: several locations of one account. */

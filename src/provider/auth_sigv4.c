@@ -5,12 +5,11 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "http/url.h"
 #include "tls/digest.h"
 
 #define HEX_BYTES (2 * TLS_SHA256_BYTES)
 #define DATE_BYTES 8u /* of "20261120T120000Z", the day */
-
-static const char upper_hex[] = "0123456789ABCDEF";
 
 static struct sl_str hex_of(const uint8_t digest[TLS_SHA256_BYTES], struct sl_arena *a)
 {
@@ -31,23 +30,6 @@ static struct sl_str stamp_of(int64_t wall_s, struct sl_arena *a)
 }
 
 /* -- The canonical request ------------------------------------------------------------------------------------------- */
-
-static bool is_unreserved(char c) /* RFC 3986 section 2.3 */
-{
-    char lower = sl_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static size_t put_encoded(char *out, char c)
-{
-    out[0] = c;
-    if (is_unreserved(c))
-        return 1;
-    out[0] = '%';
-    out[1] = upper_hex[(unsigned char)c >> 4];
-    out[2] = upper_hex[(unsigned char)c & 15];
-    return 3;
-}
 
 static struct sl_str take_to(struct sl_str *from, char end)
 {
@@ -74,7 +56,7 @@ static struct sl_str canonical_path(struct sl_str path, struct sl_arena *a)
         }
         out[n++] = '/';
         for (size_t i = 0; i < part.n; i++)
-            n += put_encoded(out + n, part.p[i]);
+            n += url_escape_byte(part.p[i], SL_STR_NONE, out + n);
     }
     if (n == 0 || ends)
         out[n++] = '/';
@@ -108,7 +90,7 @@ static struct sl_str encode_parameter(struct sl_str text, struct sl_arena *a)
         if (text.p[i] == '%')
             out[n++] = '%';
         else
-            n += put_encoded(out + n, text.p[i]);
+            n += url_escape_byte(text.p[i], SL_STR_NONE, out + n);
     return sl_str_of(out, n);
 }
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "http/url.h"
 #include "tls/rs256.h"
 
 #define GOOGLE_TOKENS "https://oauth2.googleapis.com/token"
@@ -267,22 +268,15 @@ static void add_base64(struct sl_buf *out, struct sl_str bytes)
         sl_buf_wrote(out, sl_base64url_encode(bytes, room));
 }
 
-/* Letters, digits and -._~ as they are (RFC 3986 2.3), the rest by its bytes. */
 static void add_field(struct sl_buf *out, const char *name, struct sl_str value)
 {
-    static const char hex[] = "0123456789ABCDEF";
     if (out->n > 0)
         sl_buf_addc(out, '&');
     sl_buf_adds(out, sl_str_c(name));
     sl_buf_addc(out, '=');
     for (size_t i = 0; i < value.n; i++) {
-        unsigned char c = (unsigned char)value.p[i];
-        char lower = sl_lower((char)c);
-        bool as_is = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
-        if (as_is && c != 0)
-            sl_buf_addc(out, (char)c);
-        else
-            sl_buf_add(out, (const char[]){'%', hex[c >> 4], hex[c & 15]}, 3);
+        char bytes[3];
+        sl_buf_add(out, bytes, url_escape_byte(value.p[i], SL_STR_NONE, bytes));
     }
 }
 

@@ -1,32 +1,8 @@
 /* Paths and addresses of platforms that serve other vendors' models: Bedrock, Vertex AI. Sources: bedrock.md sections 1, 2, 4 and 11,
- * gemini.md sections 1.1 and 20.1. */
+ * gemini.md sections 1.1 and 20.1. A name is one segment of a path, ARNs with their ':' and '/' too: signatures are made of exactly
+ * this text. */
+#include "http/url.h"
 #include "provider/provider.h"
-
-static bool is_unreserved(char c) /* RFC 3986 section 2.3 */
-{
-    char lower = sl_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* A name as one segment of a path, ARNs with their ':' and '/' too: signatures are made of exactly this text. `keep`: one more
- * character that stays as it is. */
-static struct sl_str one_segment(struct sl_str name, char keep, struct sl_arena *a)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *out = sl_arena_alloc(a, name.n * 3 + 1);
-    size_t n = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-        if (is_unreserved((char)c) || (char)c == keep) {
-            out[n++] = (char)c;
-            continue;
-        }
-        out[n++] = '%';
-        out[n++] = hex[c >> 4];
-        out[n++] = hex[c & 15];
-    }
-    return sl_str_of(out, n);
-}
 
 /* -- Vertex AI ------------------------------------------------------------------------------------------------------------ */
 
@@ -50,7 +26,8 @@ static struct sl_str vertex_base(const struct provider *p, struct sl_arena *a)
     if (p->project.n == 0) /* express mode: a key says whose it is */
         return p->base_path;
     return sl_arena_printf(a, SL_STR_FMT "/projects/" SL_STR_FMT "/locations/" SL_STR_FMT, SL_STR_ARG(p->base_path),
-                           SL_STR_ARG(one_segment(p->project, ':', a)), SL_STR_ARG(one_segment(p->location, 0, a)));
+                           SL_STR_ARG(url_escape(p->project, SL_STR(":"), a)),
+                           SL_STR_ARG(url_escape(p->location, SL_STR_NONE, a)));
 }
 
 static struct sl_str vertex_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
@@ -68,7 +45,7 @@ static struct sl_str vertex_path(const struct provider *p, struct sl_str dialect
                        : counts         ? ":countTokens"
                        : stream         ? ":streamGenerateContent?alt=sse"
                                         : ":generateContent";
-    struct sl_str id = claude && counts ? SL_STR("count-tokens") : one_segment(bare_id(model), '@', a);
+    struct sl_str id = claude && counts ? SL_STR("count-tokens") : url_escape(bare_id(model), SL_STR("@"), a);
     return sl_arena_printf(a, SL_STR_FMT "/%s/" SL_STR_FMT "%s", SL_STR_ARG(base), folder, SL_STR_ARG(id), verb);
 }
 
@@ -88,14 +65,14 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
          converse = sl_str_eq(dialect, SL_STR("bedrock-converse"));
     if (bedrock && counts && !converse)
         return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/count-tokens", SL_STR_ARG(p->base_path),
-                               SL_STR_ARG(one_segment(without_geography(model), 0, a)));
+                               SL_STR_ARG(url_escape(without_geography(model), SL_STR_NONE, a)));
     if (!bedrock || counts || (!converse && !sl_str_eq(dialect, SL_STR("anthropic"))))
         return SL_STR_NONE;
     if (converse)
         return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/converse%s", SL_STR_ARG(p->base_path),
-                               SL_STR_ARG(one_segment(model, 0, a)), stream ? "-stream" : "");
+                               SL_STR_ARG(url_escape(model, SL_STR_NONE, a)), stream ? "-stream" : "");
     return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT "/invoke%s", SL_STR_ARG(p->base_path),
-                           SL_STR_ARG(one_segment(model, 0, a)), stream ? "-with-response-stream" : "");
+                           SL_STR_ARG(url_escape(model, SL_STR_NONE, a)), stream ? "-with-response-stream" : "");
 }
 
 /* -- Regions --------------------------------------------------------------------------------------------------------- */

@@ -102,11 +102,6 @@ bool claude_only(struct claude_reader *r, yyjson_val *obj, const char *const *na
     return true;
 }
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
 /* ---- headers ---- */
 
 static bool has_beta(struct claude_reader *r, yyjson_val *root, struct sl_str beginning)
@@ -228,7 +223,7 @@ static bool read_model(struct claude_reader *r, yyjson_val *root)
     bool in_path = c->carrier == CARRIER_BEDROCK || (c->carrier == CARRIER_VERTEX && !r->counts);
     if (!yyjson_is_obj(root))
         return claude_no(r, "The request body is not valid JSON: expected an object");
-    if (!in_path && !is_there(model))
+    if (!in_path && !sim_is_there(model))
         return claude_no(r, "model: Field required");
     if (!in_path && (!yyjson_is_str(model) || yyjson_get_len(model) == 0))
         return claude_no(r, "model: Input should be a valid string");
@@ -245,7 +240,7 @@ static bool read_max_tokens(struct claude_reader *r, yyjson_val *root)
     yyjson_val *v = yyjson_obj_get(root, "max_tokens");
     if (r->counts)
         return true;
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return claude_no(r, "max_tokens: Field required");
     if (!yyjson_is_int(v))
         return claude_no(r, "max_tokens: Input should be a valid integer");
@@ -263,7 +258,7 @@ static bool read_stops(struct claude_reader *r, yyjson_val *root)
 {
     yyjson_val *stops = yyjson_obj_get(root, "stop_sequences"), *s;
     size_t i, max;
-    if (is_there(stops) && (!yyjson_is_arr(stops) || yyjson_arr_size(stops) > STOP_SEQUENCES_MAX))
+    if (sim_is_there(stops) && (!yyjson_is_arr(stops) || yyjson_arr_size(stops) > STOP_SEQUENCES_MAX))
         return claude_no(r, "stop_sequences: Input should be a valid list");
     yyjson_arr_foreach(stops, i, max, s)
     {
@@ -283,7 +278,7 @@ static bool read_stops(struct claude_reader *r, yyjson_val *root)
 
 static bool check_number(struct claude_reader *r, yyjson_val *v, const char *name)
 {
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
     if (!yyjson_is_num(v))
         return claude_no(r, "%s: Input should be a valid number", name);
@@ -297,11 +292,11 @@ static bool check_number(struct claude_reader *r, yyjson_val *v, const char *nam
 static bool check_sampling_with_thinking(struct claude_reader *r, yyjson_val *temperature, yyjson_val *top_p,
                                          yyjson_val *top_k)
 {
-    if (is_there(temperature) && yyjson_get_num(temperature) < 1)
+    if (sim_is_there(temperature) && yyjson_get_num(temperature) < 1)
         return claude_no(r, "`temperature` may only be set to 1 when thinking is enabled.");
-    if (is_there(top_k))
+    if (sim_is_there(top_k))
         return claude_no(r, "`top_k` must be unset when thinking is enabled.");
-    if (is_there(top_p) && yyjson_get_num(top_p) < 0.95)
+    if (sim_is_there(top_p) && yyjson_get_num(top_p) < 0.95)
         return claude_no(r, "`top_p` must be greater than or equal to 0.95 or unset when thinking is enabled.");
     return true;
 }
@@ -317,15 +312,15 @@ static bool check_sampling(struct claude_reader *r, yyjson_val *root)
     }
     if (!check_number(r, temperature, "temperature") || !check_number(r, top_p, "top_p"))
         return false;
-    if (is_there(top_k) && !yyjson_is_uint(top_k))
+    if (sim_is_there(top_k) && !yyjson_is_uint(top_k))
         return claude_no(r, "top_k: Input should be greater than or equal to 0");
     if ((r->model->flags & CLAUDE_SAMPLING) == 0) {
-        bool fine = (!is_there(temperature) || !(yyjson_get_num(temperature) < 1)) &&
-                    (!is_there(top_p) || !(yyjson_get_num(top_p) < 0.99)) && !is_there(top_k);
+        bool fine = (!sim_is_there(temperature) || !(yyjson_get_num(temperature) < 1)) &&
+                    (!sim_is_there(top_p) || !(yyjson_get_num(top_p) < 0.99)) && !sim_is_there(top_k);
         if (!fine)
             return claude_no(r, "`temperature`, `top_p` and `top_k` are not supported for this model.");
     }
-    if ((r->model->flags & CLAUDE_ONE_OF_TWO) != 0 && is_there(temperature) && is_there(top_p))
+    if ((r->model->flags & CLAUDE_ONE_OF_TWO) != 0 && sim_is_there(temperature) && sim_is_there(top_p))
         return claude_no(r, "`temperature` and `top_p` cannot both be specified for this model. Please use only one.");
     return r->a->think != THINK_ON || check_sampling_with_thinking(r, temperature, top_p, top_k);
 }
@@ -336,7 +331,7 @@ static bool read_budget(struct claude_reader *r, yyjson_val *thinking)
 {
     yyjson_val *budget = yyjson_obj_get(thinking, "budget_tokens");
     r->manual = true;
-    if (!is_there(budget))
+    if (!sim_is_there(budget))
         return claude_no(r, "thinking.enabled.budget_tokens: Field required");
     if (!yyjson_is_int(budget) || yyjson_get_sint(budget) < BUDGET_LEAST)
         return claude_no(r, "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024");
@@ -366,7 +361,7 @@ static bool read_thinking(struct claude_reader *r, yyjson_val *root)
     if (display.n > 0)
         omits = sl_str_eq(display, SL_STR("omitted"));
     r->a->show = omits ? SHOW_EMPTY : SHOW_TEXT;
-    if (!is_there(thinking))
+    if (!sim_is_there(thinking))
         return true;
     if (!yyjson_is_obj(thinking))
         return claude_no(r, "thinking: Input should be a valid dictionary");
@@ -395,7 +390,7 @@ static bool read_effort(struct claude_reader *r, yyjson_val *config)
     static const char *const efforts[] = {"low", "medium", "high", "max", "xhigh"};
     yyjson_val *effort = yyjson_obj_get(config, "effort");
     size_t i = 0;
-    if (!is_there(effort))
+    if (!sim_is_there(effort))
         return true;
     if ((r->model->flags & CLAUDE_EFFORT) == 0)
         return claude_no(r, "output_config.effort: This model does not support the effort parameter.");
@@ -415,7 +410,7 @@ static bool read_format(struct claude_reader *r, yyjson_val *format)
 {
     static const char *const members[] = {"type", "schema", NULL};
     yyjson_val *schema = yyjson_obj_get(format, "schema");
-    if (!is_there(format))
+    if (!sim_is_there(format))
         return true;
     if (!claude_only(r, format, members, "output_config.format"))
         return false;
@@ -434,9 +429,9 @@ static bool read_output_config(struct claude_reader *r, yyjson_val *root)
     static const char *const with_budget[] = {"effort", "format", "task_budget", NULL};
     yyjson_val *config = yyjson_obj_get(root, "output_config");
     bool budget = has_beta(r, root, SL_STR("task-budgets-"));
-    if (is_there(yyjson_obj_get(root, "output_format")) && !read_format(r, yyjson_obj_get(root, "output_format")))
+    if (sim_is_there(yyjson_obj_get(root, "output_format")) && !read_format(r, yyjson_obj_get(root, "output_format")))
         return false;
-    if (!is_there(config))
+    if (!sim_is_there(config))
         return true;
     if (!claude_only(r, config, budget ? with_budget : members, "output_config"))
         return false;
@@ -451,11 +446,11 @@ static bool read_small(struct claude_reader *r, yyjson_val *root)
     yyjson_val *metadata = yyjson_obj_get(root, "metadata"), *tier = yyjson_obj_get(root, "service_tier"),
                *stream = yyjson_obj_get(root, "stream");
     bool hour = false, marked = false;
-    if (is_there(metadata) && !claude_only(r, metadata, metadata_members, "metadata"))
+    if (sim_is_there(metadata) && !claude_only(r, metadata, metadata_members, "metadata"))
         return false;
-    if (is_there(tier) && !yyjson_equals_str(tier, "auto") && !yyjson_equals_str(tier, "standard_only"))
+    if (sim_is_there(tier) && !yyjson_equals_str(tier, "auto") && !yyjson_equals_str(tier, "standard_only"))
         return claude_no(r, "service_tier: Input should be 'auto' or 'standard_only'");
-    if (is_there(stream) && !yyjson_is_bool(stream))
+    if (sim_is_there(stream) && !yyjson_is_bool(stream))
         return claude_no(r, "stream: Input should be a valid boolean");
     if (r->c->carrier != CARRIER_BEDROCK)
         r->c->stream = yyjson_get_bool(stream);

@@ -6,11 +6,6 @@
 #define SCHEMA_NODES_MAX 100000u
 #define SCHEMA_STACK 64u
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
 static bool is_name(struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -109,11 +104,11 @@ static bool check_input_schema(struct claude_reader *r, yyjson_val *schema, cons
 {
     static const char *const tops[] = {"oneOf", "allOf", "anyOf"};
     yyjson_val *type = yyjson_obj_get(schema, "type");
-    if (!is_there(schema))
+    if (!sim_is_there(schema))
         return claude_no(r, "%s.input_schema: Field required", path);
     if (!yyjson_is_obj(schema))
         return claude_no(r, "%s.input_schema: Input should be a valid dictionary", path);
-    if (!is_there(type))
+    if (!sim_is_there(type))
         return claude_no(r, "%s.input_schema.type: Field required", path);
     if (!yyjson_equals_str(type, "object"))
         return claude_no(r, "%s.input_schema.type: Input should be 'object'", path);
@@ -146,7 +141,7 @@ static bool read_custom(struct claude_reader *r, yyjson_val *tool, const char *p
         return claude_no(r, "%s.name: Field required", path);
     if (!is_name(name))
         return claude_no(r, "%s.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'", path);
-    if (is_there(description) && !yyjson_is_str(description))
+    if (sim_is_there(description) && !yyjson_is_str(description))
         return claude_no(r, "%s.description: Input should be a valid string", path);
     if (!check_input_schema(r, schema, path))
         return false;
@@ -185,7 +180,7 @@ static bool is_typed(struct sl_str type)
 static bool read_tool(struct claude_reader *r, yyjson_val *tool, size_t i, unsigned *strict)
 {
     yyjson_val *type = yyjson_obj_get(tool, "type");
-    bool marked = false, hour = false, custom = !is_there(type) || yyjson_equals_str(type, "custom");
+    bool marked = false, hour = false, custom = !sim_is_there(type) || yyjson_equals_str(type, "custom");
     const char *path = sl_arena_printf(r->c->s->arena, "tools.%llu.custom", (unsigned long long)i).p;
     if (!yyjson_is_obj(tool))
         return claude_no(r, "tools.%llu: Input should be a valid dictionary", (unsigned long long)i);
@@ -209,7 +204,7 @@ static bool read_choice(struct claude_reader *r, yyjson_val *choice, size_t n_to
     struct sl_str type = sim_str(yyjson_obj_get(choice, "type")), name = sim_str(yyjson_obj_get(choice, "name"));
     bool any = sl_str_eq(type, SL_STR("any")), tool = sl_str_eq(type, SL_STR("tool")),
          none = sl_str_eq(type, SL_STR("none"));
-    if (!is_there(choice))
+    if (!sim_is_there(choice))
         return true;
     if (!any && !tool && !none && !sl_str_eq(type, SL_STR("auto")))
         return claude_no(r,
@@ -241,7 +236,7 @@ bool claude_read_tools(struct claude_reader *r, yyjson_val *tools, yyjson_val *c
     size_t i, max;
     yyjson_val *tool;
     unsigned strict = 0;
-    if (is_there(tools) && !yyjson_is_arr(tools))
+    if (sim_is_there(tools) && !yyjson_is_arr(tools))
         return claude_no(r, "tools: Input should be a valid list");
     yyjson_arr_foreach(tools, i, max, tool)
     {

@@ -125,6 +125,19 @@ static inline yyjson_val *sim_members(yyjson_val *v)
     return yyjson_is_obj(v) ? v : none;
 }
 
+static inline bool sim_is_there(yyjson_val *v)
+{
+    return v != NULL && !yyjson_is_null(v);
+}
+
+/* names: NULL at the end */
+static inline bool sim_is_one_of(struct sl_str s, const char *const *names)
+{
+    while (*names != NULL && !sl_str_eq(s, sl_str_c(*names)))
+        names++;
+    return *names != NULL;
+}
+
 static inline struct sl_str sim_str(yyjson_val *v)
 {
     return yyjson_is_str(v) ? sl_str_of(yyjson_get_str(v), yyjson_get_len(v)) : SL_STR_NONE;

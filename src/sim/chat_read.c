@@ -29,20 +29,6 @@ static bool refuse(struct sim_call *c, const char *code, const char *param, cons
     return sim_openai_no(c, code, param, "%s", message);
 }
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
-static bool is_one_of(struct sl_str s, const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        if (sl_str_eq(s, sl_str_c(*names)))
-            return true;
-    }
-    return false;
-}
-
 /* ---- models ---- */
 
 static struct sl_str bare_model(const struct sim_call *c)
@@ -180,7 +166,7 @@ static bool read_content(struct reader *r, yyjson_val *content, enum sim_role ro
 {
     size_t i, max;
     yyjson_val *part;
-    if (!is_there(content))
+    if (!sim_is_there(content))
         return true; /* left out: laxer than OpenAI, for terse tests */
     if (yyjson_is_str(content)) {
         if (role == ROLE_TOOL)
@@ -208,7 +194,7 @@ static bool read_calls(struct reader *r, yyjson_val *calls)
 {
     size_t i, max;
     yyjson_val *call;
-    if (!is_there(calls))
+    if (!sim_is_there(calls))
         return true;
     if (!yyjson_is_arr(calls) || yyjson_arr_size(calls) == 0)
         return refuse(r->c, "empty_array", path(r, ".tool_calls"), "Invalid 'tool_calls': empty array.");
@@ -392,7 +378,7 @@ static bool read_tools(struct sim_ask *a, yyjson_val *root)
 {
     yyjson_val *tools = yyjson_obj_get(root, "tools"), *t;
     size_t i, max;
-    if (is_there(tools) && (!yyjson_is_arr(tools) || yyjson_arr_size(tools) == 0))
+    if (sim_is_there(tools) && (!yyjson_is_arr(tools) || yyjson_arr_size(tools) == 0))
         return refuse(a->c, "empty_array", "tools", "Invalid 'tools': empty array. Expected at least one tool.");
     if (yyjson_arr_size(tools) > TOOLS_MAX)
         return refuse(a->c, "array_above_max_length", "tools", "Invalid 'tools': array too long, 128 at most.");
@@ -414,10 +400,10 @@ static bool read_choice(struct sim_ask *a, yyjson_val *root)
     named = named != NULL ? named : yyjson_obj_get(choice, "custom");
     a->single = yyjson_is_false(parallel);
     if (a->n_offers == 0) {
-        if (is_there(choice) && !yyjson_equals_str(choice, "none"))
+        if (sim_is_there(choice) && !yyjson_equals_str(choice, "none"))
             return refuse(a->c, "invalid_value", "tool_choice",
                           "'tool_choice' is only allowed when 'tools' are specified.");
-        if (is_there(parallel))
+        if (sim_is_there(parallel))
             return refuse(a->c, "invalid_value", "parallel_tool_calls",
                           "'parallel_tool_calls' is only allowed when 'tools' are specified.");
         return true;
@@ -457,7 +443,7 @@ static bool read_limit(struct sim_ask *a, yyjson_val *root)
     struct sim_call *c = a->c;
     for (size_t i = c->kind == SIM_CHAT ? 0 : 1; i < 2; i++) {
         yyjson_val *v = yyjson_obj_get(root, names[i]);
-        if (!is_there(v))
+        if (!sim_is_there(v))
             continue;
         if (!yyjson_is_int(v))
             return refuse(c, "invalid_type", names[i], "The number of tokens must be an integer.");
@@ -491,7 +477,7 @@ static bool read_stops(struct sim_ask *a, yyjson_val *root)
 static bool read_choices(struct sim_call *c, yyjson_val *root)
 {
     yyjson_val *n = yyjson_obj_get(root, "n");
-    if (!is_there(n))
+    if (!sim_is_there(n))
         return true;
     if (!yyjson_is_uint(n) || yyjson_get_uint(n) < 1 || yyjson_get_uint(n) > SIM_CHOICES_MAX)
         return refuse(c, "invalid_value", "n", "Invalid 'n': expected an integer from 1 to 128.");
@@ -502,7 +488,7 @@ static bool read_choices(struct sim_call *c, yyjson_val *root)
 static bool read_stream(struct sim_call *c, yyjson_val *root)
 {
     yyjson_val *stream = yyjson_obj_get(root, "stream"), *options = yyjson_obj_get(root, "stream_options");
-    if (is_there(stream) && !yyjson_is_bool(stream))
+    if (sim_is_there(stream) && !yyjson_is_bool(stream))
         return refuse(c, "invalid_type", "stream", "Invalid type for 'stream': expected a boolean.");
     c->stream = yyjson_get_bool(stream);
     if (yyjson_is_obj(options) && !c->stream)
@@ -562,7 +548,7 @@ static bool check_known(struct sim_call *c, yyjson_val *root)
     yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
         struct sl_str name = sim_str(key);
-        if (is_one_of(name, own) || (strict && !is_one_of(name, known)))
+        if (sim_is_one_of(name, own) || (strict && !sim_is_one_of(name, known)))
             return sim_openai_no(c, "unknown_parameter", sl_arena_str(c->s->arena, name).p,
                                  "Unrecognized request argument supplied: " SL_STR_FMT,
                                  SL_STR_ARG(sl_str_head(name, 200)));
@@ -573,7 +559,7 @@ static bool check_known(struct sim_call *c, yyjson_val *root)
 static bool check_range(struct sim_call *c, yyjson_val *root, const char *name, int least, int most)
 {
     yyjson_val *v = yyjson_obj_get(root, name);
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
     if (!yyjson_is_num(v))
         return sim_openai_no(c, "invalid_type", name, "Invalid type for '%s': expected a decimal.", name);
@@ -600,26 +586,26 @@ static bool check_reasoning(struct sim_call *c, yyjson_val *root)
     static const char *const only_one[] = {"temperature", "top_p"};
     yyjson_val *effort = yyjson_obj_get(root, "reasoning_effort");
     bool reasons = sim_openai_reasons(c);
-    bool none = is_there(effort) ? yyjson_equals_str(effort, "none") : !reasons_unasked(c);
+    bool none = sim_is_there(effort) ? yyjson_equals_str(effort, "none") : !reasons_unasked(c);
     bool may_stop = sl_str_starts(bare_model(c), SL_STR("o1")) || sl_str_starts(bare_model(c), SL_STR("o3-mini"));
-    if (!reasons && sim_openai_strict(c) && is_there(effort))
+    if (!reasons && sim_openai_strict(c) && sim_is_there(effort))
         return refuse(c, "unknown_parameter", "reasoning_effort",
                       "Unrecognized request argument supplied: reasoning_effort");
     if (!reasons)
         return true;
-    if (is_there(yyjson_obj_get(root, "max_tokens")))
+    if (sim_is_there(yyjson_obj_get(root, "max_tokens")))
         return refuse(
             c, "unsupported_parameter", "max_tokens",
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
             "instead.");
     for (size_t i = 0; !none && i < sizeof never / sizeof never[0]; i++) {
-        if (is_there(yyjson_obj_get(root, never[i])) && !(i == 0 && may_stop))
+        if (sim_is_there(yyjson_obj_get(root, never[i])) && !(i == 0 && may_stop))
             return sim_openai_no(c, "unsupported_parameter", never[i],
                                  "Unsupported parameter: '%s' is not supported with this model.", never[i]);
     }
     for (size_t i = 0; !none && i < 2; i++) {
         yyjson_val *v = yyjson_obj_get(root, only_one[i]);
-        if (is_there(v) && yyjson_get_num(v) < 1)
+        if (sim_is_there(v) && yyjson_get_num(v) < 1)
             return sim_openai_no(
                 c, "unsupported_value", only_one[i],
                 "Unsupported value: '%s' does not support this value with this model. Only the default "
@@ -664,9 +650,9 @@ static bool read_effort(struct sim_ask *a, yyjson_val *root)
     struct sl_str effort = sim_str(v);
     /* OpenAI bills reasoning and keeps its text; compatible servers tell it. */
     a->show = sim_openai_strict(a->c) ? SHOW_NOT : SHOW_TEXT;
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
-    if (!is_one_of(effort, efforts))
+    if (!sim_is_one_of(effort, efforts))
         return refuse(a->c, "invalid_value", "reasoning_effort",
                       "Invalid value for 'reasoning_effort'. Supported values are: 'none', 'minimal', 'low', 'medium', "
                       "'high', 'xhigh', and 'max'.");

@@ -15,11 +15,6 @@ struct turn {
     bool has_text, has_document;
 };
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
 static bool is_id(struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -231,7 +226,7 @@ static bool read_reasoning(struct turn *t, yyjson_val *reasoning)
         return sim_say_no(t->r->c, RETURNED "messages.%llu.content.%llu: Invalid `data` in `redacted_thinking` block",
                           (unsigned long long)t->index, (unsigned long long)t->block);
     }
-    if (!is_there(signature))
+    if (!sim_is_there(signature))
         return sim_say_no(t->r->c, RETURNED "messages.%llu.content.%llu.thinking.signature: Field required",
                           (unsigned long long)t->index, (unsigned long long)t->block);
     if (sim_sign_check(t->r->c, SIGNER_ANTHROPIC, sim_str(signature), sim_str(yyjson_obj_get(inner, "text")), &nonce))

@@ -9,11 +9,6 @@
 #define STOPS_MAX 2500u
 #define RETURNED "The model returned the following errors: "
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
 bool converse_only(struct sim_call *c, yyjson_val *obj, const char *const *names, const char *path)
 {
     size_t i, max;
@@ -59,7 +54,7 @@ static bool read_system(struct converse_reader *r, yyjson_val *system)
     static const char *const members[] = {"text", "guardContent", "cachePoint", NULL};
     size_t i, max;
     yyjson_val *block;
-    if (!is_there(system))
+    if (!sim_is_there(system))
         return true;
     if (!yyjson_is_arr(system))
         return sim_say_no(
@@ -71,7 +66,7 @@ static bool read_system(struct converse_reader *r, yyjson_val *system)
         struct sl_str text = sim_str(yyjson_obj_get(block, "text"));
         if (!converse_only(r->c, block, members, "/system"))
             return false;
-        if (is_there(yyjson_obj_get(block, "cachePoint"))) {
+        if (sim_is_there(yyjson_obj_get(block, "cachePoint"))) {
             sim_marks_break(&r->marks,
                             yyjson_equals_str(yyjson_obj_get(yyjson_obj_get(block, "cachePoint"), "ttl"), "1h"));
             continue;
@@ -117,7 +112,7 @@ static bool read_spec(struct converse_reader *r, yyjson_val *spec, size_t i)
             "to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+, and have length "
             "less than or equal to 64",
             SL_STR_ARG(sl_str_head(name, 200)), (unsigned long long)i + 1);
-    if (is_there(description) && yyjson_get_len(description) == 0)
+    if (sim_is_there(description) && yyjson_get_len(description) == 0)
         return sim_say_no(
             r->c,
             "1 validation error detected: Value at 'toolConfig.tools.%llu.member.toolSpec.description' failed to "
@@ -141,7 +136,7 @@ static bool read_choice(struct converse_reader *r, yyjson_val *choice)
 {
     yyjson_val *any = yyjson_obj_get(choice, "any"), *tool = yyjson_obj_get(choice, "tool");
     struct sl_str name = sim_str(yyjson_obj_get(tool, "name"));
-    if (!is_there(choice))
+    if (!sim_is_there(choice))
         return true;
     if (yyjson_obj_size(choice) != 1 || (any == NULL && tool == NULL && yyjson_obj_get(choice, "auto") == NULL))
         return sim_say_no(
@@ -166,7 +161,7 @@ static bool read_tools(struct converse_reader *r, yyjson_val *config)
     static const char *const tool_members[] = {"toolSpec", "cachePoint", "systemTool", NULL};
     yyjson_val *tools = yyjson_obj_get(config, "tools"), *tool;
     size_t i, max;
-    if (!is_there(config))
+    if (!sim_is_there(config))
         return true;
     if (!converse_only(r->c, config, members, "/toolConfig"))
         return false;
@@ -192,7 +187,7 @@ static bool read_tools(struct converse_reader *r, yyjson_val *config)
 
 static bool check_range(struct converse_reader *r, yyjson_val *v, const char *name)
 {
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
     if (!yyjson_is_num(v) || yyjson_get_num(v) < 0 || yyjson_get_num(v) > 1)
         return sim_say_no(
@@ -230,25 +225,25 @@ static bool read_inference(struct converse_reader *r, yyjson_val *config)
     static const char *const members[] = {"maxTokens", "temperature", "topP", "stopSequences", NULL};
     yyjson_val *most = yyjson_obj_get(config, "maxTokens"), *temperature = yyjson_obj_get(config, "temperature"),
                *top_p = yyjson_obj_get(config, "topP");
-    if (!is_there(config))
+    if (!sim_is_there(config))
         return true;
     if (!converse_only(r->c, config, members, "/inferenceConfig"))
         return false;
-    if (is_there(most) && (!yyjson_is_int(most) || yyjson_get_sint(most) < 1))
+    if (sim_is_there(most) && (!yyjson_is_int(most) || yyjson_get_sint(most) < 1))
         return sim_say_no(
             r->c, "1 validation error detected: Value at 'inferenceConfig.maxTokens' failed to satisfy constraint: "
                   "Member must have value greater than or equal to 1");
-    if (is_there(most) && r->model->max_tokens > 0 && yyjson_get_uint(most) > r->model->max_tokens)
+    if (sim_is_there(most) && r->model->max_tokens > 0 && yyjson_get_uint(most) > r->model->max_tokens)
         return sim_say_no(
             r->c,
             "The maximum tokens you requested exceeds the model limit of %u. Try again with a maximum tokens value that "
             "is lower than %u.",
             r->model->max_tokens, r->model->max_tokens);
-    if (is_there(most))
+    if (sim_is_there(most))
         r->a->limit = yyjson_get_uint(most);
     if (!check_range(r, temperature, "temperature") || !check_range(r, top_p, "topP"))
         return false;
-    if ((r->model->flags & CLAUDE_ONE_OF_TWO) != 0 && is_there(temperature) && is_there(top_p))
+    if ((r->model->flags & CLAUDE_ONE_OF_TWO) != 0 && sim_is_there(temperature) && sim_is_there(top_p))
         return sim_say_no(r->c, RETURNED
                           "`temperature` and `top_p` cannot both be specified for this model. Please use only one.");
     return read_stops(r, yyjson_obj_get(config, "stopSequences"));
@@ -263,7 +258,7 @@ static bool read_thinking(struct converse_reader *r, yyjson_val *thinking)
     bool enabled = sl_str_eq(type, SL_STR("enabled")), adaptive = sl_str_eq(type, SL_STR("adaptive"));
     bool omits = display.n > 0 ? sl_str_eq(display, SL_STR("omitted")) : (r->model->flags & CLAUDE_OMITS) != 0;
     r->a->show = omits ? SHOW_EMPTY : SHOW_TEXT;
-    if (!is_there(thinking))
+    if (!sim_is_there(thinking))
         return true;
     if (enabled && (r->model->flags & CLAUDE_ENABLED) == 0)
         return sim_say_no(r->c, RETURNED "thinking.type.enabled is not supported for this model");
@@ -299,7 +294,7 @@ static bool read_additional(struct converse_reader *r, yyjson_val *more)
     bool is_claude = sl_str_find_str(r->c->model, SL_STR("claude")) >= 0;
     if (is_claude && !converse_only(r->c, more, claude, "/additionalModelRequestFields"))
         return false;
-    if (is_there(yyjson_obj_get(more, "top_k")) && (r->model->flags & CLAUDE_SAMPLING) == 0)
+    if (sim_is_there(yyjson_obj_get(more, "top_k")) && (r->model->flags & CLAUDE_SAMPLING) == 0)
         return sim_say_no(r->c, RETURNED "`top_k` is not supported for this model.");
     if (yyjson_equals_str(yyjson_obj_get(choice, "type"), "none"))
         r->a->choice = CHOICE_NONE;
@@ -320,7 +315,7 @@ static bool read_output(struct converse_reader *r, yyjson_val *output)
 {
     yyjson_val *format = yyjson_obj_get(output, "textFormat");
     yyjson_val *text = yyjson_obj_get(yyjson_obj_get(yyjson_obj_get(format, "structure"), "jsonSchema"), "schema");
-    if (!is_there(format))
+    if (!sim_is_there(format))
         return true;
     if (!yyjson_equals_str(yyjson_obj_get(format, "type"), "json_schema") || !yyjson_is_str(text))
         return sim_say_no(r->c,

@@ -20,20 +20,6 @@ struct reader {
     size_t index;                 /* of the item */
 };
 
-static bool is_there(yyjson_val *v)
-{
-    return v != NULL && !yyjson_is_null(v);
-}
-
-static bool is_one_of(struct sl_str s, const char *const *names)
-{
-    for (; *names != NULL; names++) {
-        if (sl_str_eq(s, sl_str_c(*names)))
-            return true;
-    }
-    return false;
-}
-
 static const char *at(struct reader *r, const char *more)
 {
     return sl_arena_printf(r->c->s->arena, "input[%llu]%s", (unsigned long long)r->index, more).p;
@@ -47,7 +33,7 @@ static bool missing(struct reader *r, const char *param)
 static struct sl_str raw_of(struct sim_call *c, yyjson_val *v)
 {
     size_t n = 0;
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return SL_STR_NONE;
     char *text = yyjson_val_write_opts(v, YYJSON_WRITE_NOFLAG, &sim_json_alc, &n, NULL);
     struct sl_str kept = sl_arena_str(c->s->arena, sl_str_of(text, n));
@@ -62,14 +48,14 @@ static bool read_image(struct reader *r, yyjson_val *part, const char *path)
     yyjson_val *url = yyjson_obj_get(part, "image_url"), *id = yyjson_obj_get(part, "file_id");
     struct sl_str type, data, magic;
     size_t bytes = 0;
-    if (is_there(url) && !yyjson_is_str(url))
+    if (sim_is_there(url) && !yyjson_is_str(url))
         return sim_openai_no(r->c, "invalid_type", path,
                              "Invalid type for '%s.image_url': expected an image URL, but got an object instead.",
                              path);
-    if (!is_there(url) && !is_there(id))
+    if (!sim_is_there(url) && !sim_is_there(id))
         return sim_openai_no(r->c, "missing_required_parameter", path, "Missing required parameter: '%s.image_url'.",
                              path);
-    if (!is_there(url)) {
+    if (!sim_is_there(url)) {
         sim_ask_media(r->a, "image", SL_STR_NONE, sim_str(id), 0);
         return true;
     }
@@ -172,7 +158,7 @@ static void begin_model(struct reader *r)
 static bool check_id(struct reader *r, yyjson_val *item, const char *prefix)
 {
     yyjson_val *id = yyjson_obj_get(item, "id");
-    if (!is_there(id) || sl_str_starts(sim_str(id), sl_str_c(prefix)))
+    if (!sim_is_there(id) || sl_str_starts(sim_str(id), sl_str_c(prefix)))
         return true;
     return sim_openai_no(r->c, "invalid_value", at(r, ".id"),
                          "Invalid '%s': '" SL_STR_FMT "'. Expected an ID that begins with '%s'.", at(r, ".id"),
@@ -194,7 +180,7 @@ static bool read_message(struct reader *r, yyjson_val *item)
                              "'. Supported values are: 'assistant', 'system', 'developer', and "
                              "'user'.",
                              SL_STR_ARG(sl_str_head(role, 100)));
-    if (is_there(phase) && !is_one_of(sim_str(phase), phases))
+    if (sim_is_there(phase) && !sim_is_one_of(sim_str(phase), phases))
         return sim_openai_no(r->c, "invalid_value", at(r, ".phase"), "Invalid value for '%s'.", at(r, ".phase"));
     if (as == ROLE_MODEL && !check_id(r, item, "msg"))
         return false;
@@ -264,8 +250,8 @@ static bool read_reasoning(struct reader *r, yyjson_val *item)
         return missing(r, at(r, ".summary"));
     if (!check_id(r, item, "rs"))
         return false;
-    bool known = is_there(id) && responses_reasoning_id_is_ours(sim_str(id), &nonce);
-    if (!is_there(sealed)) { /* then it has to be one that is kept here */
+    bool known = sim_is_there(id) && responses_reasoning_id_is_ours(sim_str(id), &nonce);
+    if (!sim_is_there(sealed)) { /* then it has to be one that is kept here */
         if (!known)
             return sim_openai_no(r->c, NULL, "input",
                                  "Item with id '" SL_STR_FMT
@@ -278,7 +264,7 @@ static bool read_reasoning(struct reader *r, yyjson_val *item)
                              "... could not be verified. Reason: Encrypted content could "
                              "not be decrypted or parsed. Invalid signature.",
                              SL_STR_ARG(sl_str_head(sim_str(sealed), 4)));
-    } else if (is_there(id) && (!known || own != nonce)) {
+    } else if (sim_is_there(id) && (!known || own != nonce)) {
         return sim_openai_no(r->c, "invalid_encrypted_content", NULL,
                              "The encrypted content for item " SL_STR_FMT
                              " could not be verified. Reason: Encrypted content "
@@ -286,7 +272,7 @@ static bool read_reasoning(struct reader *r, yyjson_val *item)
                              SL_STR_ARG(sl_str_head(sim_str(id), 100)));
     }
     begin_model(r);
-    r->lone_reasoning = is_there(id) ? sim_str(id) : SL_STR("rs");
+    r->lone_reasoning = sim_is_there(id) ? sim_str(id) : SL_STR("rs");
     return true;
 }
 
@@ -349,7 +335,7 @@ static bool read_item(struct reader *r, yyjson_val *item)
     struct sl_str name = sim_str(type);
     if (!yyjson_is_obj(item))
         return sim_openai_no(r->c, "invalid_type", at(r, ""), "Invalid type for '%s': expected an object.", at(r, ""));
-    if (!is_there(type) ? is_there(yyjson_obj_get(item, "role")) : sl_str_eq(name, SL_STR("message")))
+    if (!sim_is_there(type) ? sim_is_there(yyjson_obj_get(item, "role")) : sl_str_eq(name, SL_STR("message")))
         return read_message(r, item);
     if (sl_str_eq(name, SL_STR("function_call")) || sl_str_eq(name, SL_STR("custom_tool_call")))
         return read_call(r, item);
@@ -358,9 +344,9 @@ static bool read_item(struct reader *r, yyjson_val *item)
     if (sl_str_eq(name, SL_STR("reasoning")))
         return read_reasoning(r, item);
     r->lone_reasoning = SL_STR_NONE;
-    if (is_one_of(name, passed))
+    if (sim_is_one_of(name, passed))
         return true;
-    if (sl_str_eq(name, SL_STR("item_reference")) || (!is_there(type) && is_there(yyjson_obj_get(item, "id"))))
+    if (sl_str_eq(name, SL_STR("item_reference")) || (!sim_is_there(type) && sim_is_there(yyjson_obj_get(item, "id"))))
         return read_reference(r, sim_str(yyjson_obj_get(item, "id")));
     return sim_openai_no(r->c, "invalid_value", at(r, ""), "Invalid value: '" SL_STR_FMT "'.",
                          SL_STR_ARG(sl_str_head(name, 100)));
@@ -386,7 +372,7 @@ static bool read_input(struct reader *r, yyjson_val *root)
     yyjson_val *input = yyjson_obj_get(root, "input"), *item;
     size_t max;
     r->more->items = raw_of(r->c, input);
-    if (!is_there(input))
+    if (!sim_is_there(input))
         return r->more->previous.n > 0 || missing(r, "input");
     if (yyjson_is_str(input)) {
         sim_ask_message(r->a, ROLE_USER);
@@ -496,7 +482,7 @@ static bool read_function(struct reader *r, yyjson_val *tool, size_t i)
     yyjson_val *schema = yyjson_obj_get(tool, "parameters"), *type = yyjson_obj_get(schema, "type");
     if (!check_name(r, name_param, name, TOOL_NAME_MAX))
         return false;
-    if (is_there(schema) && is_there(type) && !yyjson_equals_str(type, "object"))
+    if (sim_is_there(schema) && sim_is_there(type) && !yyjson_equals_str(type, "object"))
         return sim_openai_no(r->c, "invalid_function_parameters", param,
                              "Invalid schema for function '" SL_STR_FMT
                              "': schema must be a JSON Schema of 'type: \"object\"', "
@@ -533,7 +519,7 @@ static bool read_tools(struct reader *r, yyjson_val *root)
     yyjson_val *tools = yyjson_obj_get(root, "tools"), *tool;
     size_t i, max;
     r->more->tools = raw_of(r->c, tools);
-    if (is_there(tools) && !yyjson_is_arr(tools))
+    if (sim_is_there(tools) && !yyjson_is_arr(tools))
         return sim_openai_no(r->c, "invalid_type", "tools", "Invalid type for 'tools': expected an array.");
     yyjson_arr_foreach(tools, i, max, tool)
     {
@@ -547,7 +533,7 @@ static bool read_tools(struct reader *r, yyjson_val *root)
             if (!check_name(r, param, name, TOOL_NAME_MAX))
                 return false;
             sim_ask_offer(r->a, name, NULL, true);
-        } else if (!is_one_of(type, built_in)) {
+        } else if (!sim_is_one_of(type, built_in)) {
             return sim_openai_no(r->c, type.n > 0 ? "invalid_value" : "missing_required_parameter", param,
                                  type.n > 0 ? "Invalid value: '" SL_STR_FMT "'."
                                             : "Missing required parameter: 'tools.type'." SL_STR_FMT,
@@ -565,9 +551,9 @@ static bool read_choice(struct reader *r, yyjson_val *root)
     r->more->choice = raw_of(r->c, choice);
     r->more->parallel = raw_of(r->c, parallel);
     r->a->single = yyjson_is_false(parallel);
-    if (!is_there(choice))
+    if (!sim_is_there(choice))
         return true;
-    if (yyjson_is_str(choice) && !is_one_of(sim_str(choice), words))
+    if (yyjson_is_str(choice) && !sim_is_one_of(sim_str(choice), words))
         return sim_openai_no(r->c, "invalid_value", "tool_choice",
                              "Invalid value: '" SL_STR_FMT "'. Supported values are: 'none', 'auto', and 'required'.",
                              SL_STR_ARG(sl_str_head(sim_str(choice), 100)));
@@ -633,7 +619,7 @@ static bool check_known(struct reader *r, yyjson_val *root)
     yyjson_val *key, *v;
     yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
-        if (!is_one_of(sim_str(key), known))
+        if (!sim_is_one_of(sim_str(key), known))
             return sim_openai_no(r->c, "unknown_parameter", sl_arena_str(r->c->s->arena, sim_str(key)).p,
                                  "Unknown parameter: '" SL_STR_FMT "'.", SL_STR_ARG(sl_str_head(sim_str(key), 200)));
     }
@@ -645,9 +631,9 @@ static bool read_number(struct reader *r, yyjson_val *root, const char *name, in
     yyjson_val *v = yyjson_obj_get(root, name), *effort = yyjson_obj_get(yyjson_obj_get(root, "reasoning"), "effort");
     bool newer = sl_str_find_str(r->c->model, SL_STR("gpt-5.")) >= 0 ||
                  sl_str_find_str(r->c->model, SL_STR("gpt-6")) >= 0;
-    bool thinks = sim_openai_reasons(r->c) && (is_there(effort) ? !yyjson_equals_str(effort, "none") : !newer);
+    bool thinks = sim_openai_reasons(r->c) && (sim_is_there(effort) ? !yyjson_equals_str(effort, "none") : !newer);
     *out = raw_of(r->c, v);
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
     if (!yyjson_is_num(v))
         return sim_openai_no(r->c, "invalid_type", name, "Invalid type for '%s': expected a decimal.", name);
@@ -667,7 +653,7 @@ static bool read_most(struct reader *r, yyjson_val *root)
 {
     yyjson_val *v = yyjson_obj_get(root, "max_output_tokens");
     r->more->most = raw_of(r->c, v);
-    if (!is_there(v))
+    if (!sim_is_there(v))
         return true;
     if (!yyjson_is_int(v))
         return sim_openai_no(r->c, "invalid_type", "max_output_tokens",
@@ -689,10 +675,10 @@ static bool read_reasoning_config(struct reader *r, yyjson_val *root)
                *summary = yyjson_obj_get(reasoning, "summary");
     r->more->effort = raw_of(r->c, effort);
     r->more->summary = raw_of(r->c, summary);
-    r->a->show = is_there(summary) ? SHOW_TEXT : SHOW_EMPTY;
-    if (!is_there(effort))
+    r->a->show = sim_is_there(summary) ? SHOW_TEXT : SHOW_EMPTY;
+    if (!sim_is_there(effort))
         return true;
-    if (!is_one_of(sim_str(effort), efforts))
+    if (!sim_is_one_of(sim_str(effort), efforts))
         return sim_openai_no(r->c, "invalid_value", "reasoning.effort",
                              "Invalid value: '" SL_STR_FMT
                              "'. Supported values are: 'none', 'minimal', 'low', 'medium', 'high', "
@@ -712,7 +698,7 @@ static bool read_text_config(struct reader *r, yyjson_val *root)
     yyjson_val *schema = yyjson_obj_get(format, "schema");
     r->more->format = raw_of(r->c, format);
     r->more->verbosity = raw_of(r->c, yyjson_obj_get(text, "verbosity"));
-    if (!is_there(format) || sl_str_eq(type, SL_STR("text")))
+    if (!sim_is_there(format) || sl_str_eq(type, SL_STR("text")))
         return true;
     r->a->wants_json = true;
     if (sl_str_eq(type, SL_STR("json_object")))
@@ -750,7 +736,7 @@ static bool read_include(struct reader *r, yyjson_val *root)
     size_t i, max;
     yyjson_arr_foreach(include, i, max, v)
     {
-        if (!is_one_of(sim_str(v), known))
+        if (!sim_is_one_of(sim_str(v), known))
             return sim_openai_no(r->c, "invalid_value", "include", "Invalid value: '" SL_STR_FMT "'.",
                                  SL_STR_ARG(sl_str_head(sim_str(v), 100)));
     }
@@ -779,10 +765,10 @@ static bool read_metadata(struct reader *r, yyjson_val *root)
 static bool read_stream(struct reader *r, yyjson_val *root)
 {
     yyjson_val *stream = yyjson_obj_get(root, "stream"), *options = yyjson_obj_get(root, "stream_options");
-    if (is_there(stream) && !yyjson_is_bool(stream))
+    if (sim_is_there(stream) && !yyjson_is_bool(stream))
         return sim_openai_no(r->c, "invalid_type", "stream", "Invalid type for 'stream': expected a boolean.");
     r->c->stream = yyjson_get_bool(stream);
-    if (is_there(options) && !r->c->stream)
+    if (sim_is_there(options) && !r->c->stream)
         return sim_openai_no(r->c, "invalid_value", "stream_options",
                              "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
     if (yyjson_obj_get(options, "include_usage") != NULL)
@@ -797,9 +783,9 @@ static bool read_previous(struct reader *r, yyjson_val *root)
 {
     yyjson_val *previous = yyjson_obj_get(root, "previous_response_id");
     r->more->previous = raw_of(r->c, previous);
-    if (!is_there(previous))
+    if (!sim_is_there(previous))
         return true;
-    if (is_there(yyjson_obj_get(root, "conversation")))
+    if (sim_is_there(yyjson_obj_get(root, "conversation")))
         return sim_openai_no(r->c, "mutually_exclusive_parameters", "previous_response_id",
                              "Mutually exclusive parameters: 'previous_response_id' and 'conversation'.");
     const struct responses_kept *kept = responses_find(r->c->sim, sim_str(previous));
@@ -826,11 +812,11 @@ static bool read_small(struct reader *r, yyjson_val *root)
     r->more->user = raw_of(r->c, yyjson_obj_get(root, "user"));
     r->more->cache_key = raw_of(r->c, yyjson_obj_get(root, "prompt_cache_key"));
     r->more->store = !yyjson_is_false(store);
-    if (is_there(instructions) && !yyjson_is_str(instructions))
+    if (sim_is_there(instructions) && !yyjson_is_str(instructions))
         return sim_openai_no(r->c, "invalid_type", "instructions",
                              "Invalid type for 'instructions': expected a string.");
     r->more->background = yyjson_get_bool(yyjson_obj_get(root, "background"));
-    if (!is_there(instructions))
+    if (!sim_is_there(instructions))
         return true;
     sim_ask_message(r->a, ROLE_SYSTEM);
     sim_ask_text(r->a, sim_str(instructions));

@@ -170,17 +170,8 @@ static void write_hosted(struct anthropic_writing *w, const struct anthropic_too
 static void write_description(struct anthropic_writing *w, const struct neutral_tool *tool)
 {
     bool grammar = tool->kind == NT_CUSTOM && tool->schema.n > 0;
-    if (tool->description.n == 0 && !grammar)
-        return;
-    jw_key(&w->w, SL_STR("description"));
-    jw_string(&w->w);
-    jw_piece_inside(&w->w, tool->description);
-    if (grammar) {
-        jw_piece_inside(&w->w, tool->description.n > 0 ? SL_STR("\\n\\n") : SL_STR_NONE);
-        jw_piece_inside(&w->w, SL_STR("The input follows this format: "));
-        jw_piece_inside(&w->w, json_escape(tool->schema, w->a));
-    }
-    jw_string_end(&w->w);
+    if (tool->description.n > 0 || grammar)
+        translation_describe_tool(&w->w, tool, w->a);
 }
 
 static void write_tool(struct anthropic_writing *w, const struct anthropic_tool *tool)

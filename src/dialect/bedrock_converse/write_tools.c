@@ -134,17 +134,8 @@ bool converse_add_json_tool(struct converse_writing *w)
 static void write_description(struct converse_writing *w, const struct neutral_tool *tool)
 {
     bool grammar = tool->kind == NT_CUSTOM && tool->schema.n > 0;
-    if (json_is_blank(tool->description) && !grammar)
-        return;
-    jw_key(&w->w, SL_STR("description"));
-    jw_string(&w->w);
-    jw_piece_inside(&w->w, tool->description);
-    if (grammar) {
-        jw_piece_inside(&w->w, tool->description.n > 0 ? SL_STR("\\n\\n") : SL_STR_NONE);
-        jw_piece_inside(&w->w, SL_STR("The input follows this format: "));
-        jw_piece_inside(&w->w, json_escape(tool->schema, w->a));
-    }
-    jw_string_end(&w->w);
+    if (!json_is_blank(tool->description) || grammar)
+        translation_describe_tool(&w->w, tool, w->a);
 }
 
 static void write_tool(struct converse_writing *w, const struct converse_tool *tool)
