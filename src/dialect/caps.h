@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "dialect/neutral.h"
 
 enum model_flag {
     CAP_TOOLS = 1 << 0,
@@ -60,6 +61,14 @@ struct model_caps {
 static inline bool caps_has(const struct model_caps *c, unsigned flag)
 {
     return (c->flags & flag) != 0;
+}
+
+/* Whether temperature and top_p go with that effort: models of OpenAI's that can be told not to think take them only then (model
+ * pages of gpt-5.1, 5.2 and 5.4, November 2026). effort: as wanted; unsaid: their default, which is none. */
+static inline bool caps_samples(const struct model_caps *c, enum neutral_effort effort)
+{
+    bool can_rest = c->thinking == THINK_EFFORT && (c->efforts & (1u << EFFORT_NONE)) != 0;
+    return caps_has(c, CAP_SAMPLING) && (!can_rest || effort <= EFFORT_NONE);
 }
 
 /* rows: the dialect's table, ended by a row with an empty pattern; has a row "*". Names with a prefix ("anthropic.", "models/",

@@ -93,6 +93,8 @@ bool json_unescape(struct sl_str inside, char *out, size_t *out_n);
 
 /* A number as a count: digits, also "12.0" and "1e3" when that is whole. False: negative, a fraction, over UINT64_MAX. */
 bool json_count(struct sl_str number, uint64_t *out);
+/* Whether a number is zero, however it is written ("-0.0e7"); nothing is, too. */
+bool json_is_zero(struct sl_str number);
 
 /* Walks the elements of a checked array (from its '[' on). *at starts at 0; gives false at the end. */
 bool json_next_element(struct sl_str array, size_t *at, struct json_member *out);

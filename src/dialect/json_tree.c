@@ -251,3 +251,14 @@ bool json_is_blank(struct sl_str inside)
 {
     return json_trim_before(inside).n == 0;
 }
+
+struct sl_str json_with_text(struct sl_str object, struct sl_str name, struct sl_str inside, struct sl_arena *a)
+{
+    struct json_tree t;
+    if (inside.n == 0 || object.n == 0 || object.p[0] != '{' || !json_tree_read(&t, object, a) ||
+        json_get(&t, json_root(&t), name) != NULL)
+        return object;
+    bool empty = json_root(&t)->children == 0;
+    return sl_arena_printf(a, "{\"" SL_STR_FMT "\":\"" SL_STR_FMT "\"%s" SL_STR_FMT, SL_STR_ARG(name),
+                           SL_STR_ARG(inside), empty ? "" : ",", SL_STR_ARG(sl_str_from(object, 1)));
+}

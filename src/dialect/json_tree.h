@@ -117,5 +117,7 @@ struct sl_str json_trim_behind(struct sl_str inside);
 bool json_is_blank(struct sl_str inside); /* empty, or nothing but blanks */
 /* Whether raw is a whole JSON value of that kind (arguments that a model wrote). */
 bool json_is(struct sl_str raw, enum json_kind kind);
+/* A raw object with a text in front of its members, where it has none of that name; anything else, and an empty text: as it is. */
+struct sl_str json_with_text(struct sl_str object, struct sl_str name, struct sl_str inside, struct sl_arena *a);
 
 #endif

@@ -183,6 +183,14 @@ bool json_count(struct sl_str number, uint64_t *out)
 
 /* -- Elements ------------------------------------------------------------------------------------------------------- */
 
+bool json_is_zero(struct sl_str number)
+{
+    for (size_t i = 0; i < number.n && number.p[i] != 'e' && number.p[i] != 'E'; i++)
+        if (number.p[i] >= '1' && number.p[i] <= '9')
+            return false;
+    return true;
+}
+
 static size_t skip_blanks(struct sl_str s, size_t at)
 {
     while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\n' || s.p[at] == '\r' || s.p[at] == '\t'))

@@ -40,7 +40,10 @@
     X(MODALITIES, "modalities", "modalities", "modalities", "generationConfig.responseModalities")                     \
     X(AUDIO, "audio", "audio", "audio", "generationConfig.speechConfig")                                               \
     X(SAFETY, "safety_settings", "safety_settings", "safety_settings", "safetySettings")                               \
-    X(MAX_CALLS, "max_tool_calls", "max_tool_calls", "max_tool_calls", "max_tool_calls")
+    X(MAX_CALLS, "max_tool_calls", "max_tool_calls", "max_tool_calls", "max_tool_calls")                               \
+    X(PREVIOUS, "previous_response_id", "previous_response_id", "previous_response_id", "previous_response_id")        \
+    X(CONVERSATION, "conversation", "conversation", "conversation", "conversation")                                    \
+    X(BACKGROUND, "background", "background", "background", "background")
 
 enum term {
 #define X(id, ...) TERM_##id,

@@ -270,6 +270,10 @@ static bool read_tier(struct anthropic_reading *r, const struct json_node *v)
 static bool read_metadata(struct anthropic_reading *r, const struct json_node *v)
 {
     r->out->user = json_get_inside(&r->t, v, SL_STR("user_id"));
+    for (JSON_EACH(&r->t, v, it))
+        if (!json_key_is(&r->t, it, SL_STR("user_id")))
+            add_unknown(r, sl_arena_printf(r->a, "metadata." SL_STR_FMT, SL_STR_ARG(json_key_of(&r->t, it))), it,
+                        false);
     return true;
 }
 

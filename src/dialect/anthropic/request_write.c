@@ -8,6 +8,7 @@
 #include "dialect/effort.h"
 #include "dialect/openai_responses/openai_responses.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define USER_MAX 256u
 
@@ -253,43 +254,10 @@ static bool write_tier(struct anthropic_writing *w)
     return !anthropic_refuses(w, false, term(w, TERM_SERVICE_TIER), "");
 }
 
-static bool is_zero(struct sl_str number)
-{
-    return number.n == 0 || millionths(number) == 0;
-}
-
 /* What this format cannot say. */
-static bool note_rest(struct anthropic_writing *w)
-{
-    const struct neutral_request *req = w->req;
-    const struct {
-        bool said, harmful;
-        enum term what;
-    } rows[] = {
-        {req->n > 1, true, TERM_N},
-        {req->logprobs == SAID_YES, true, TERM_LOGPROBS},
-        {req->wants_audio, true, TERM_MODALITIES},
-        {req->wants_image, true, TERM_MODALITIES},
-        {req->seed.n > 0, false, TERM_SEED},
-        {req->logit_bias.n > 0 && !sl_str_eq(req->logit_bias, SL_STR("{}")), false, TERM_LOGIT_BIAS},
-        {!is_zero(req->presence_penalty), false, TERM_PRESENCE},
-        {!is_zero(req->frequency_penalty), false, TERM_FREQUENCY},
-        {req->verbosity.n > 0 && !sl_str_eq(req->verbosity, SL_STR("medium")), false, TERM_VERBOSITY},
-        {req->safety_settings.n > 0, false, TERM_SAFETY},
-        {req->metadata.n > 0, false, TERM_METADATA},
-        {req->prompt_cache_key.n > 0, false, TERM_CACHE_KEY},
-        {req->max_tool_calls > 0, false, TERM_MAX_CALLS},
-        {req->store == SAID_YES && req->from != &openai_responses_dialect, false, TERM_STORE}, /* theirs we keep */
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].said && anthropic_refuses(w, rows[i].harmful, term(w, rows[i].what), ""))
-            return false;
-    if (req->previous_response_id.n > 0 && anthropic_refuses(w, true, SL_STR("previous_response_id"), ""))
-        return false;
-    if (req->conversation.n > 0 && anthropic_refuses(w, true, SL_STR("conversation"), ""))
-        return false;
-    return !req->background || !anthropic_refuses(w, true, SL_STR("background"), "");
-}
+#define UNSAID                                                                                                         \
+    (WISH_N | WISH_LOGPROBS | WISH_AUDIO | WISH_IMAGE | WISH_STATE | WISH_SEED | WISH_LOGIT_BIAS | WISH_PENALTIES |    \
+     WISH_VERBOSITY | WISH_SAFETY | WISH_METADATA | WISH_CACHE_KEY | WISH_MAX_CALLS | WISH_STORE)
 
 /* Members of this format's own that clients of other formats put into their bodies on purpose (extra_body). */
 static bool is_passed(const struct anthropic_writing *w, struct sl_str name)
@@ -344,7 +312,7 @@ static bool write_generation(struct anthropic_writing *w)
     if (w->req->stream && !on_platform(w, "bedrock"))
         jw_member_bool(&w->w, SL_STR("stream"), true);
     write_user(w);
-    return write_tier(w) && note_rest(w);
+    return write_tier(w) && !unsaid_refuses(w->t, UNSAID, w->refusal);
 }
 
 static bool write_body(struct anthropic_writing *w)

@@ -197,6 +197,7 @@ static bool plan_format(struct anthropic_writing *w)
     }
     if (fits && (w->flags & CAP_SCHEMA) != 0 &&
         anthropic_schema_of_answer(req->schema, req->schema_is_google, w->a, &w->schema, &changed)) {
+        w->schema = json_with_text(w->schema, SL_STR("description"), req->schema_description, w->a);
         w->format = AF_NATIVE;
         return true;
     }

@@ -4,6 +4,7 @@
 
 #include "dialect/effort.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define STOPS_MAX 2500u
 
@@ -261,45 +262,10 @@ static bool write_tier(struct converse_writing *w)
     return !converse_refuses(w, false, term(w, TERM_SERVICE_TIER), "");
 }
 
-static bool is_zero(struct sl_str number)
-{
-    for (size_t i = 0; i < number.n; i++)
-        if (number.p[i] >= '1' && number.p[i] <= '9')
-            return false;
-    return true;
-}
-
 /* What this format cannot say. */
-static bool note_rest(struct converse_writing *w)
-{
-    const struct neutral_request *req = w->req;
-    const struct {
-        bool said, harmful;
-        enum term what;
-    } rows[] = {
-        {req->n > 1, true, TERM_N},
-        {req->logprobs == SAID_YES, true, TERM_LOGPROBS},
-        {req->wants_audio, true, TERM_MODALITIES},
-        {req->wants_image, true, TERM_MODALITIES},
-        {req->seed.n > 0, false, TERM_SEED},
-        {req->logit_bias.n > 0 && !sl_str_eq(req->logit_bias, SL_STR("{}")), false, TERM_LOGIT_BIAS},
-        {!is_zero(req->presence_penalty), false, TERM_PRESENCE},
-        {!is_zero(req->frequency_penalty), false, TERM_FREQUENCY},
-        {req->verbosity.n > 0 && !sl_str_eq(req->verbosity, SL_STR("medium")), false, TERM_VERBOSITY},
-        {req->safety_settings.n > 0, false, TERM_SAFETY},
-        {req->user.n > 0, false, TERM_USER},
-        {req->metadata.n > 0 && req->user.n == 0, false, TERM_METADATA},
-        {req->prompt_cache_key.n > 0, false, TERM_CACHE_KEY},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].said && converse_refuses(w, rows[i].harmful, term(w, rows[i].what), ""))
-            return false;
-    if (req->previous_response_id.n > 0 && converse_refuses(w, true, SL_STR("previous_response_id"), ""))
-        return false;
-    if (req->conversation.n > 0 && converse_refuses(w, true, SL_STR("conversation"), ""))
-        return false;
-    return !req->background || !converse_refuses(w, true, SL_STR("background"), "");
-}
+#define UNSAID                                                                                                         \
+    (WISH_N | WISH_LOGPROBS | WISH_AUDIO | WISH_IMAGE | WISH_STATE | WISH_SEED | WISH_LOGIT_BIAS | WISH_PENALTIES |    \
+     WISH_VERBOSITY | WISH_SAFETY | WISH_USER | WISH_METADATA | WISH_CACHE_KEY | WISH_MAX_CALLS | WISH_STORE)
 
 /* Members of this format's own that clients of other formats put into their bodies on purpose. */
 static bool write_unknown(struct converse_writing *w)
@@ -328,7 +294,8 @@ static bool write_body(struct converse_writing *w)
     jw_open(&w->w, '{');
     converse_write_messages(w);
     converse_write_tools(w);
-    bool good = write_inference(w) && write_additional(w) && write_tier(w) && note_rest(w) && write_unknown(w);
+    bool good = write_inference(w) && write_additional(w) && write_tier(w) &&
+                !unsaid_refuses(w->t, UNSAID, w->refusal) && write_unknown(w);
     jw_close(&w->w, '}');
     return good;
 }

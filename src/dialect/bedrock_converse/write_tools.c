@@ -138,8 +138,12 @@ static void write_description(struct converse_writing *w, const struct neutral_t
         translation_describe_tool(&w->w, tool, w->a);
 }
 
+/* No cache point behind tools: of the models that are spoken to by Converse, Amazon's take them in system and messages only (AWS'
+ * page on prompt caching, 2026, memory). */
 static void write_tool(struct converse_writing *w, const struct converse_tool *tool)
 {
+    if (tool->tool->cache != NC_NONE)
+        neutral_note(w->t->notes, "", term_of(w->req, TERM_CACHE_MARK));
     jw_open(&w->w, '{');
     jw_key(&w->w, SL_STR("toolSpec"));
     jw_open(&w->w, '{');

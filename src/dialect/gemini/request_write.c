@@ -3,12 +3,12 @@
 #include "dialect/gemini/gemini_int.h"
 
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 static bool write_top(struct gem_writer *g);
 static bool write_others(struct gem_writer *g);
 static bool write_labels(struct gem_writer *g);
 static bool write_unknown(struct gem_writer *g);
-static bool drop_the_rest(struct gem_writer *g);
 
 static bool is_from(const struct neutral_request *req, struct sl_str name)
 {
@@ -58,6 +58,11 @@ bool gem_reject(struct gem_writer *g, enum gateway_error e, struct sl_str what, 
     return false;
 }
 
+/* What Google has no word for. */
+#define UNSAID                                                                                                         \
+    (WISH_STATE | WISH_LOGIT_BIAS | WISH_VERBOSITY | WISH_USER | WISH_CACHE_KEY | WISH_PARALLEL | WISH_MAX_CALLS |     \
+     WISH_STORE)
+
 /* Counting takes what a prompt is made of; the rest means nothing to it and would only be refused. */
 static bool write_top(struct gem_writer *g)
 {
@@ -65,7 +70,7 @@ static bool write_top(struct gem_writer *g)
         return false;
     if (g->req->kind == NO_COUNT_TOKENS)
         return true;
-    return gem_write_config(g) && write_others(g) && write_unknown(g) && drop_the_rest(g);
+    return gem_write_config(g) && write_others(g) && write_unknown(g) && !unsaid_refuses(g->t, UNSAID, g->refusal);
 }
 
 static bool write_others(struct gem_writer *g)
@@ -74,8 +79,6 @@ static bool write_others(struct gem_writer *g)
     jw_maybe_raw(&g->w, SL_STR("safetySettings"), req->safety_settings);
     if (req->store == SAID_NO && !g->vertex)
         jw_member_bool(&g->w, SL_STR("store"), false);
-    if (req->store == SAID_YES && gem_drops(g, false, term_of(req, TERM_STORE), ""))
-        return false;
     struct sl_str tier = gem_tier_from_neutral(req->service_tier);
     bool silent = sl_str_eq(req->service_tier, SL_STR("auto")) || req->service_tier.n == 0;
     if (g->vertex && (sl_str_eq(tier, SL_STR("flex")) || sl_str_eq(tier, SL_STR("priority"))))
@@ -153,29 +156,4 @@ static bool write_unknown(struct gem_writer *g)
             return false;
     }
     return true;
-}
-
-/* What Google has no word for. */
-static bool drop_the_rest(struct gem_writer *g)
-{
-    const struct neutral_request *req = g->req;
-    const struct {
-        bool said, harmful;
-        enum term what;
-    } rows[] = {
-        {req->logit_bias.n > 0, false, TERM_LOGIT_BIAS},
-        {req->verbosity.n > 0, false, TERM_VERBOSITY},
-        {req->user.n > 0, false, TERM_USER},
-        {req->prompt_cache_key.n > 0, false, TERM_CACHE_KEY},
-        {req->choice.parallel == SAID_NO, false, TERM_PARALLEL},
-        {req->max_tool_calls > 0, false, TERM_MAX_CALLS},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].said && gem_drops(g, rows[i].harmful, term_of(req, rows[i].what), ""))
-            return false;
-    if (req->previous_response_id.n > 0 && gem_drops(g, true, SL_STR("previous_response_id"), ""))
-        return false;
-    if (req->conversation.n > 0 && gem_drops(g, true, SL_STR("conversation"), ""))
-        return false;
-    return !req->background || !gem_drops(g, true, SL_STR("background"), "");
 }

@@ -121,17 +121,11 @@ static bool write_logprobs(struct gem_writer *g)
 
 /* -- Form of the answer ------------------------------------------------------------------------------------------------------- */
 
-/* The name that the client gave stands as the title, where the schema has none. */
+/* The name that the client gave stands as the title, and what it said of the whole as the description, where the schema has none. */
 static struct sl_str titled(struct gem_writer *g, struct sl_str schema)
 {
-    struct json_tree t;
-    struct sl_str name = g->req->schema_name;
-    if (name.n == 0 || !json_tree_read(&t, schema, g->t->a) || json_root(&t)->kind != JSON_OBJECT ||
-        json_get(&t, json_root(&t), SL_STR("title")) != NULL)
-        return schema;
-    bool empty = json_root(&t)->children == 0;
-    return sl_arena_printf(g->t->a, "{\"title\":\"" SL_STR_FMT "\"%s" SL_STR_FMT, SL_STR_ARG(name), empty ? "" : ",",
-                           SL_STR_ARG(sl_str_from(schema, 1)));
+    schema = json_with_text(schema, SL_STR("description"), g->req->schema_description, g->t->a);
+    return json_with_text(schema, SL_STR("title"), g->req->schema_name, g->t->a);
 }
 
 static bool write_schema(struct gem_writer *g)
@@ -193,6 +187,8 @@ static bool write_modalities(struct gem_writer *g)
         return true;
     }
     bool audio = req->wants_audio, image = req->wants_image;
+    if (!audio && req->audio.n > 0 && drops(g, false, TERM_AUDIO, "no audio is asked for"))
+        return false;
     if (audio && !gem_flag(g, CAP_AUDIO_OUT)) {
         if (drops(g, true, TERM_MODALITIES, "the model does not speak"))
             return false;

@@ -75,6 +75,8 @@ const struct model_caps chat_caps[] = {
     ROW("gpt-5-search*", 400 * K, 128 * K, GPT5, MIN_HIGH),
     /* these sample when they are told not to think, which is their default */
     ROW("gpt-5.1*", 400 * K, 128 * K, GPT5 | CAP_SAMPLING | CAP_TEMPERATURE_AND_TOP_P, NONE_HIGH),
+    ROW("gpt-5.1-chat*", 128 * K, 16384, GPT5, E(MEDIUM)),
+    ROW("gpt-5.1-codex*", 400 * K, 128 * K, GPT5, LOW_HIGH | E(XHIGH)),
     ROW("gpt-5.2*", 400 * K, 128 * K, GPT5 | CAP_SAMPLING | CAP_TEMPERATURE_AND_TOP_P, NONE_XHIGH),
     ROW("gpt-5.2-chat*", 128 * K, 16384, GPT5, E(MEDIUM)),
     ROW("gpt-5.2-pro*", 400 * K, 128 * K, GPT5, E(MEDIUM) | E(HIGH) | E(XHIGH)),

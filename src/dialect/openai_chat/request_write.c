@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "dialect/effort.h"
 #include "dialect/openai_responses/openai_responses.h"
+#include "dialect/unsaid.h"
 
 #define STOPS_OPENAI 4u /* openai.md 6.2 */
 
@@ -16,16 +17,10 @@ static bool is_one(struct sl_str raw)
     return sl_str_eq(raw, SL_STR("1")) || sl_str_eq(raw, SL_STR("1.0"));
 }
 
-static bool is_zero(struct sl_str raw)
-{
-    return sl_str_eq(raw, SL_STR("0")) || sl_str_eq(raw, SL_STR("0.0"));
-}
-
 /* Some models sample only when they are told not to think. */
 static bool samples(const struct chat_write *cw)
 {
-    bool thinks = cw->t->caps->thinking == THINK_EFFORT && cw->openai;
-    return caps_has(cw->t->caps, CAP_SAMPLING) && (!thinks || effort_wanted(&cw->req->reasoning) <= EFFORT_NONE);
+    return caps_samples(cw->t->caps, cw->openai ? effort_wanted(&cw->req->reasoning) : EFFORT_UNSAID);
 }
 
 /* standard: the value that says nothing, dropped without a word. */
@@ -51,9 +46,9 @@ static bool write_sampling(struct chat_write *cw)
            write_number(cw, "top_k", TERM_TOP_K, q->top_k, can && extensions, false) &&
            write_number(cw, "seed", TERM_SEED, q->seed, true, false) &&
            write_number(cw, "presence_penalty", TERM_PRESENCE, q->presence_penalty, penalties,
-                        is_zero(q->presence_penalty)) &&
+                        json_is_zero(q->presence_penalty)) &&
            write_number(cw, "frequency_penalty", TERM_FREQUENCY, q->frequency_penalty, penalties,
-                        is_zero(q->frequency_penalty)) &&
+                        json_is_zero(q->frequency_penalty)) &&
            write_number(cw, "logit_bias", TERM_LOGIT_BIAS, q->logit_bias, caps_has(cw->t->caps, CAP_SAMPLING), false);
 }
 
@@ -212,6 +207,8 @@ static bool write_output_kinds(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
     bool same = q->from == &openai_chat_dialect;
+    if (!q->wants_audio && q->audio.n > 0 && chat_refuses_term(cw, false, TERM_AUDIO, "no audio is asked for"))
+        return false;
     if (q->wants_image && !(same && !cw->openai))
         return !chat_refuses_term(cw, true, TERM_MODALITIES, "");
     if (q->wants_audio && !(same && caps_has(cw->t->caps, CAP_AUDIO_OUT)))
@@ -236,19 +233,7 @@ static bool write_verbosity(struct chat_write *cw)
 
 /* -- What has no place here ------------------------------------------------------------------------------------------------ */
 
-static bool refuse_state(struct chat_write *cw)
-{
-    const struct neutral_request *q = cw->req;
-    if (q->previous_response_id.n > 0 && chat_refuses(cw, true, SL_STR("previous_response_id"), ""))
-        return false;
-    if (q->conversation.n > 0 && chat_refuses(cw, true, SL_STR("conversation"), ""))
-        return false;
-    if (q->background && chat_refuses(cw, true, SL_STR("background"), ""))
-        return false;
-    if (q->max_tool_calls > 0 && chat_refuses_term(cw, false, TERM_MAX_CALLS, ""))
-        return false;
-    return q->safety_settings.n == 0 || !chat_refuses_term(cw, false, TERM_SAFETY, "");
-}
+#define UNSAID (WISH_STATE | WISH_MAX_CALLS | WISH_SAFETY)
 
 static bool write_unknown(struct chat_write *cw)
 {
@@ -286,7 +271,7 @@ bool chat_request_write(struct translation *t, struct sl_buf *out, struct reques
     bool no_tools = translation_lacks(t, SL_STR("tools"));
     if (no_tools && t->req->tools != NULL && chat_refuses_term(&cw, true, TERM_TOOLS, ""))
         return false;
-    if (!refuse_state(&cw) || !chat_write_messages(&cw) || (!no_tools && !chat_write_tools(&cw)) ||
+    if (unsaid_refuses(t, UNSAID, out_refusal) || !chat_write_messages(&cw) || (!no_tools && !chat_write_tools(&cw)) ||
         !chat_write_format(&cw))
         return false;
     write_max(&cw);

@@ -7,6 +7,7 @@
 #include "dialect/openai_responses/writing.h"
 #include "dialect/stop_match.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define OUTPUT_LEAST 16u /* openai.md 7.2 */
 
@@ -17,13 +18,9 @@ bool writing_refuses(struct writing *w, bool harmful, struct sl_str what, const 
 
 /* -- Wishes that this API has no member for -------------------------------------------------------------------------- */
 
-static bool is_zero(struct sl_str number)
-{
-    for (size_t i = 0; i < number.n; i++)
-        if (number.p[i] != '0' && number.p[i] != '.' && number.p[i] != '-')
-            return false;
-    return true;
-}
+#define UNSAID                                                                                                         \
+    (WISH_N | WISH_AUDIO | WISH_IMAGE | WISH_TOP_K | WISH_SEED | WISH_PENALTIES | WISH_LOGIT_BIAS | WISH_SAFETY |      \
+     WISH_STATE | WISH_STORE)
 
 /* The reader of the answer looks for them (stop_match.h), but for those that nobody could mean. */
 static bool refuses_stops(struct writing *w)
@@ -39,24 +36,8 @@ static bool refuses_stops(struct writing *w)
 static bool refuses_unsayable(struct writing *w)
 {
     const struct neutral_request *req = w->req;
-    const struct {
-        bool wanted, harmful;
-        enum term what;
-    } rows[] = {
-        {req->n > 1, true, TERM_N},
-        {req->wants_audio || req->audio.n > 0, true, TERM_MODALITIES},
-        {req->wants_image, true, TERM_MODALITIES},
-        {req->top_k.n > 0, false, TERM_TOP_K},
-        {req->seed.n > 0, false, TERM_SEED},
-        {!is_zero(req->presence_penalty), false, TERM_PRESENCE},
-        {!is_zero(req->frequency_penalty), false, TERM_FREQUENCY},
-        {req->logit_bias.n > 2, false, TERM_LOGIT_BIAS},
-        {req->safety_settings.n > 2, false, TERM_SAFETY},
-        {!w->own && req->store == SAID_YES, false, TERM_STORE},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].wanted && writing_refuses(w, rows[i].harmful, term_of(req, rows[i].what), ""))
-            return true;
+    if (unsaid_refuses(w->t, UNSAID, w->refusal))
+        return true;
     for (const struct neutral_member *m = w->own ? NULL : req->unknown; m != NULL; m = m->next)
         if (writing_refuses(w, m->harmful, json_plain(m->name, w->t->a), ""))
             return true;
@@ -64,6 +45,15 @@ static bool refuses_unsayable(struct writing *w)
 }
 
 /* -- Members --------------------------------------------------------------------------------------------------------- */
+
+static enum neutral_effort wanted_effort(const struct writing *w)
+{
+    const struct neutral_reasoning *r = &w->req->reasoning;
+    bool google = w->req->from != NULL && sl_str_eq(w->req->from->name, SL_STR("gemini"));
+    if (r->effort == EFFORT_UNSAID && google)
+        return effort_of_budget_google(r->budget);
+    return effort_wanted(r);
+}
 
 static bool write_sampling(struct writing *w)
 {
@@ -75,7 +65,7 @@ static bool write_sampling(struct writing *w)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].value.n == 0)
             continue;
-        if (caps_has(w->t->caps, CAP_SAMPLING))
+        if (caps_samples(w->t->caps, wanted_effort(w)))
             jw_member_raw(&w->w, rows[i].name, rows[i].value);
         else if (writing_refuses(w, false, term_of(req, rows[i].what), ""))
             return false;
@@ -87,15 +77,6 @@ static bool write_sampling(struct writing *w)
     if (req->top_logprobs > 0)
         jw_member_u64(&w->w, SL_STR("top_logprobs"), req->top_logprobs);
     return true;
-}
-
-static enum neutral_effort wanted_effort(const struct writing *w)
-{
-    const struct neutral_reasoning *r = &w->req->reasoning;
-    bool google = w->req->from != NULL && sl_str_eq(w->req->from->name, SL_STR("gemini"));
-    if (r->effort == EFFORT_UNSAID && google)
-        return effort_of_budget_google(r->budget);
-    return effort_wanted(r);
 }
 
 static bool write_reasoning(struct writing *w)

@@ -1,0 +1,54 @@
+/* See unsaid.h. */
+#include "dialect/unsaid.h"
+
+#include "dialect/openai_responses/openai_responses.h"
+#include "dialect/terms.h"
+
+/* An empty list or object, or nothing. */
+static bool is_empty(struct sl_str raw)
+{
+    return raw.n <= 2;
+}
+
+static bool keeps_it(const struct neutral_request *req)
+{
+    return req->store == SAID_YES && req->from != &openai_responses_dialect;
+}
+
+bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refusal *out)
+{
+    const struct neutral_request *req = t->req;
+    /* Without a harmful one the caller gets something else than it asked for; what says the same as silence is no wish. */
+    const struct {
+        enum wish wish;
+        bool said, harmful;
+        enum term what;
+    } rows[] = {
+        {WISH_N, req->n > 1, true, TERM_N},
+        {WISH_LOGPROBS, req->logprobs == SAID_YES, true, TERM_LOGPROBS},
+        {WISH_AUDIO, req->wants_audio, true, TERM_MODALITIES},
+        {WISH_AUDIO, !req->wants_audio && req->audio.n > 0, false, TERM_AUDIO}, /* a voice asks for no audio */
+        {WISH_IMAGE, req->wants_image, true, TERM_MODALITIES},
+        {WISH_STATE, req->previous_response_id.n > 0, true, TERM_PREVIOUS},
+        {WISH_STATE, req->conversation.n > 0, true, TERM_CONVERSATION},
+        {WISH_STATE, req->background, true, TERM_BACKGROUND},
+        {WISH_TOP_K, req->top_k.n > 0, false, TERM_TOP_K},
+        {WISH_SEED, req->seed.n > 0, false, TERM_SEED},
+        {WISH_LOGIT_BIAS, !is_empty(req->logit_bias), false, TERM_LOGIT_BIAS},
+        {WISH_PENALTIES, !json_is_zero(req->presence_penalty), false, TERM_PRESENCE},
+        {WISH_PENALTIES, !json_is_zero(req->frequency_penalty), false, TERM_FREQUENCY},
+        {WISH_VERBOSITY, req->verbosity.n > 0 && !sl_str_eq(req->verbosity, SL_STR("medium")), false, TERM_VERBOSITY},
+        {WISH_SAFETY, !is_empty(req->safety_settings), false, TERM_SAFETY},
+        {WISH_USER, req->user.n > 0, false, TERM_USER},
+        {WISH_METADATA, !is_empty(req->metadata), false, TERM_METADATA},
+        {WISH_CACHE_KEY, req->prompt_cache_key.n > 0, false, TERM_CACHE_KEY},
+        {WISH_MAX_CALLS, req->max_tool_calls > 0, false, TERM_MAX_CALLS},
+        {WISH_STORE, keeps_it(req), false, TERM_STORE},
+        {WISH_PARALLEL, req->choice.parallel == SAID_NO, false, TERM_PARALLEL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if ((rows[i].wish & wishes) != 0 && rows[i].said &&
+            translation_refuses(t, rows[i].harmful, term_of(req, rows[i].what), "", out))
+            return true;
+    return false;
+}
