@@ -87,9 +87,15 @@ static void give_text(struct resume *r, struct sl_str plain, const struct neutra
         neutral_put(to, &(struct neutral_event){.kind = NE_TEXT, .block = r->block, .text = json_escape(plain, r->a)});
 }
 
-static struct sl_str without_blanks(struct sl_str s)
+/* The model was not shown the blanks at the end of what was told: it says them again, or others in their place. */
+static struct sl_str without_blanks(struct sl_str told, struct sl_str s)
 {
-    while (s.n > 0 && is_blank(s.p[0]))
+    size_t n = 0;
+    while (n < told.n && is_blank(told.p[told.n - 1 - n]))
+        n++;
+    if (n > 0 && sl_str_starts(s, sl_str_from(told, told.n - n)))
+        return sl_str_from(s, n);
+    while (n > 0 && s.n > 0 && is_blank(s.p[0]))
         s = sl_str_from(s, 1);
     return s;
 }
@@ -106,9 +112,7 @@ static void release(struct resume *r, const struct neutral_sink *to)
     }
     r->begun = true;
     next = sl_str_from(next, cut);
-    if (r->told.n > 0 && is_blank(r->told.p[r->told.n - 1])) /* the model was not shown the blank at the end */
-        next = without_blanks(next);
-    give_text(r, next, to);
+    give_text(r, cut > 0 ? next : without_blanks(r->told, next), to);
 }
 
 void resume_flush(struct resume *r, const struct neutral_sink *to)

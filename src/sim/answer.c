@@ -40,7 +40,7 @@ void sim_add_text(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t 
         return;
     }
     sl_buf_addc(b, '"');
-    add_words(b, from, to, 0);
+    add_words(b, c->told + from, c->told + to, 0);
     sl_buf_addc(b, '"');
 }
 
@@ -52,11 +52,11 @@ void sim_add_think(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t
     sl_buf_addc(b, '"');
 }
 
-static struct sl_str kept_words(struct sim_call *c, uint32_t n, uint32_t shift)
+static struct sl_str kept_words(struct sim_call *c, uint32_t from, uint32_t n, uint32_t shift)
 {
     struct sl_buf b;
     sl_buf_init(&b, SIM_ANSWER_MAX);
-    add_words(&b, 0, n, shift);
+    add_words(&b, from, from + n, shift);
     struct sl_str s = sl_arena_str(c->s->arena, sl_buf_str(&b));
     sl_buf_done(&b);
     return s;
@@ -64,12 +64,12 @@ static struct sl_str kept_words(struct sim_call *c, uint32_t n, uint32_t shift)
 
 struct sl_str sim_words(struct sim_call *c, uint32_t n)
 {
-    return kept_words(c, n, 0);
+    return kept_words(c, c->told, n, 0);
 }
 
 struct sl_str sim_think_text(struct sim_call *c)
 {
-    return kept_words(c, c->think_pieces, THINK_SHIFT);
+    return kept_words(c, 0, c->think_pieces, THINK_SHIFT);
 }
 
 static void answer_whole(struct sim_call *c)

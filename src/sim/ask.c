@@ -81,10 +81,14 @@ void sim_ask_message(struct sim_ask *a, enum sim_role role)
                                           [ROLE_MODEL] = SL_STR_INIT("assistant"),
                                           [ROLE_TOOL] = SL_STR_INIT("tool")};
     close_message(a);
-    if (role == ROLE_MODEL)
+    if (role == ROLE_MODEL) {
         a->in_model = true;
-    else if (role != ROLE_SYSTEM)
+        a->partial = SL_STR_NONE;
+    } else if (role != ROLE_SYSTEM) {
+        a->before = (struct sim_turn){a->last, a->order, a->rounds, a->n_given, a->script, a->called};
         close_turn(a);
+    }
+    a->goes_on = false;
     a->role = role;
     if (!a->own_cache)
         sim_chain_add(&a->chain, names[role]);
@@ -108,6 +112,15 @@ static void note_user(struct sim_ask *a, struct sl_str text)
     struct sim_ordered calls[SIM_TOOLS_MAX];
     unsigned n;
     bool script = sim_script_is(text);
+    if (a->partial.n > 0 && sim_partial_asked(text)) { /* the turn before is not ended */
+        a->order = a->before.order;
+        a->rounds = a->before.rounds;
+        a->n_given = a->before.n_given;
+        a->script = a->before.script;
+        a->goes_on = true;
+        return;
+    }
+    a->partial = SL_STR_NONE;
     a->last = text;
     if (!script && (a->script || sim_order_read(a, text, 0, calls, &n) == 0))
         return;
@@ -126,6 +139,8 @@ void sim_ask_text(struct sim_ask *a, struct sl_str text)
         note_says(a, text);
     else if (a->role == ROLE_USER)
         note_user(a, text);
+    else if (a->role == ROLE_MODEL)
+        a->partial = text;
 }
 
 void sim_ask_result(struct sim_ask *a, struct sl_str text, bool failed)
@@ -140,6 +155,7 @@ void sim_ask_result(struct sim_ask *a, struct sl_str text, bool failed)
 void sim_ask_call(struct sim_ask *a)
 {
     a->called = true;
+    a->partial = SL_STR_NONE;
 }
 
 void sim_ask_media(struct sim_ask *a, const char *word, struct sl_str type, struct sl_str url, size_t bytes)
@@ -365,8 +381,9 @@ static void make_amount(struct sim_ask *a)
         limit = UINT64_MAX; /* the test said how many */
     c->reasoning = c->reasoning < limit ? c->reasoning : (uint32_t)limit;
     limit = limit == UINT64_MAX ? limit : limit - c->reasoning;
+    sim_partial_take(a, natural_tokens(c));
     if (c->n_tools == 0 || c->text.n > 0)
-        c->text_pieces = c->text.n > 0 ? tokens_of_bytes(c->text.n) : natural_tokens(c);
+        c->text_pieces = c->text.n > 0 ? tokens_of_bytes(c->text.n) : natural_tokens(c) - c->told;
     if (c->text_pieces > 0 && c->n_tools == 0)
         stop_early(a);
     if (c->text_pieces > limit) {
@@ -411,6 +428,7 @@ bool sim_ask_settle(struct sim_ask *a)
 {
     struct sim_call *c = a->c;
     close_message(a);
+    a->goes_on |= a->role == ROLE_MODEL;
     a->role = ROLE_NONE;
     if (a->called)
         close_turn(a); /* calls whose results are missing: as if they were given */

@@ -51,6 +51,12 @@ struct sim_medium {
     size_t bytes;
 };
 
+struct sim_turn { /* what a turn of the model that is not ended is made by */
+    struct sl_str last, order;
+    unsigned rounds, n_given;
+    bool script, called;
+};
+
 struct sim_ask { /* views are of the document */
     struct sim_call *c;
     struct sl_str raw; /* the body */
@@ -77,6 +83,10 @@ struct sim_ask { /* views are of the document */
     unsigned rounds;           /* of calls since then */
     bool script;               /* order has a script, which no later "call" in a text displaces */
     struct sl_str line;        /* what the script says now */
+    struct sim_turn before;    /* when the model spoke last: for a user who tells it to go on */
+    struct sl_str
+        partial; /* the model's last words, while they are the end of it or the user says to go on with them */
+    bool goes_on;
     struct sim_given given[SIM_GIVEN_MAX];
     unsigned n_given;
     struct sl_str says[SIM_SAYS_MAX];
@@ -112,6 +122,10 @@ unsigned sim_order_read(const struct sim_ask *a, struct sl_str text, unsigned st
 bool sim_script_is(struct sl_str text);
 unsigned sim_script_read(const struct sim_ask *a, struct sl_str text, unsigned step, struct sim_ordered *out,
                          unsigned *out_n, struct sl_str *out_say);
+
+/* partial.c: the model goes on with words of its own, where they are the beginning of what it has to say */
+bool sim_partial_asked(struct sl_str text); /* the user says to go on with them */
+void sim_partial_take(struct sim_ask *a, uint32_t natural);
 
 /* media.c: what base64 is of; false: no base64 */
 bool sim_media_size(struct sim_call *c, struct sl_str base64, size_t *out_bytes, struct sl_str *out_magic);

@@ -290,6 +290,7 @@ struct sim_call { /* lives in the stream's arena */
     enum sim_finish finish;
     struct sl_str stopped_by; /* FINISH_SEQUENCE */
     struct sl_str text;       /* or empty: words */
+    uint32_t told;            /* words that the request has already: the answer goes on behind them */
     bool thinks;              /* a part of thinking is shown, be its text hidden or not */
     bool redacted;            /* the whole of it is sealed */
     struct sl_str signature;  /* of the thinking; base64 */
@@ -342,7 +343,7 @@ bool sim_openai_strict(const struct sim_call *c);
 void sim_answer_begin(struct sim_call *c); /* ids, latency, then whole or stream */
 void sim_add_text(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to); /* pieces, escaped for JSON */
 void sim_add_think(struct sim_call *c, struct sl_buf *b, uint32_t from, uint32_t to);
-struct sl_str sim_words(struct sim_call *c, uint32_t n); /* the text of n words, in the arena */
+struct sl_str sim_words(struct sim_call *c, uint32_t n); /* the text of n words behind those told, in the arena */
 struct sl_str sim_think_text(struct sim_call *c);
 void sim_make_id(struct sim_call *c, char *to, const char *prefix, unsigned digits); /* to: with a NUL behind it */
 /* What the format's event does when its stream is a row of parts: asks `write` for one event of each beat and sub; its result:

@@ -139,6 +139,45 @@ def test_another_goes_on(g, face, first, second):
     assert [answer["in"], answer["out"]] == told, (answer, record)
 
 
+@pytest.fixture(scope="module")
+def simulated():
+    """Two simulators, all formats of each: the models of both say the same, whole or from where they are told to go on."""
+    makers = Makers()
+    sims = {which: makers.sim("--seed", "7") for which in ("a", "b")}
+    providers = {f"{which}-{n}": {"kind": SCRIPTS[n][1], "base_url": sim.url + ("/v1beta" if n == "gemini" else "/v1"), "keys": ["k"]}
+                 for which, sim in sims.items() for n in SCRIPTS}
+    models = {f"{a}+{b}": {"targets": [f"a-{a}/{MODELS[a]}", f"b-{b}/{MODELS[b]}"]} for a in SCRIPTS for b in SCRIPTS}
+    gateway = makers.gateway({"providers": providers, "models": models, "resilience": {"breaker": False}})
+    gateway.sims = sims
+    yield gateway
+    makers.end()
+
+
+MODELS = {"chat": "up", "messages": "claude-haiku-4-5", "responses": "gpt-4o", "gemini": "gemini-2.5-flash"}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_text_is_that_of_the_undisturbed(simulated, face):
+    """Byte for byte, wherever it breaks off, in every pair of formats."""
+    sim = simulated.sims["a"]
+    made = sdk_python.FACES[face](simulated.url, simulated.key.text)
+    text = "ECHO: H\u00f6rt, ihr Leut', \u65e5\u672c\u8a9e  and two blanks; the rest of a story that is long enough"
+    try:
+        for asked in ("tell me a story", text):
+            for first, second in itertools.product(SCRIPTS, SCRIPTS):
+                spec = {"model": f"{first}+{second}", "text": asked, "stream": True}
+                sim.rules()
+                whole = made.ask(spec)
+                sim.rules({"fault": "reset", "arg": 11})
+                answer = made.ask(spec)
+                assert answer["text"] == whole["text"], (first, second, answer)
+                assert answer["finish"] == whole["finish"], (first, second, answer)
+                assert simulated.sims["b"].count()["served"][-1]["status"] == 200
+    finally:
+        made.close()
+        sim.rules()
+
+
 BREAKS = {"closed": (0.2, "fin"), "silent": ("hang",), "says so": None, "within an event": (0.2, b"data: {\"half\":", "fin")}
 
 

@@ -350,6 +350,14 @@ class Sim(Process):
         assert answer.status == 200, answer
         return answer.json()
 
+    def rules(self, *rules):
+        """From now on these faults alone: docs/reference/simulator.md."""
+        from .client import fetch
+        head = [("content-type", "application/json")]
+        assert fetch(self.address, "DELETE", "/sim/rules").status == 200
+        answer = fetch(self.address, "POST", "/sim/rules", json.dumps(list(rules)).encode(), head)
+        assert answer.status == 200, answer
+
 
 def free_port():
     """A port that nothing listens on (and that nobody else is given while the socket lives)."""
