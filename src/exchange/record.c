@@ -91,6 +91,7 @@ static struct access_usage usage_of(const struct usage *u, int64_t cost_p, uint3
 {
     struct access_usage out = {.cost_p = cost_p};
     memcpy(out.tokens, u->by_class, sizeof out.tokens);
+    memcpy(out.units, u->by_unit, sizeof out.units);
     out.flags = ((u->flags & USAGE_REPORTED) != 0 ? ACCESS_REPORTED : 0u) |
                 ((u->flags & USAGE_ESTIMATED) != 0 ? ACCESS_ESTIMATED : 0u) |
                 ((u->flags & USAGE_PARTIAL) != 0 ? ACCESS_PARTIAL : 0u) |

@@ -130,6 +130,7 @@ static void count(struct exchange *x, struct try *t)
                          .first_byte_ns = t->result.first_byte_us >= 0 ? t->result.first_byte_us * 1000 : -1,
                          .cost_p = t->settled.cost.cost_p,
                          .tokens = t->settled.usage.by_class,
+                         .units = t->settled.usage.by_unit,
                      });
     tel_add(w, TEL_UPSTREAM_BYTES_OUT, t->result.bytes_out);
     tel_add(w, TEL_UPSTREAM_BYTES_IN, t->result.bytes_in);

@@ -10,7 +10,8 @@
 #include "base/writer.h"
 #include "ledger/price.h"
 
-#define ENTRY_VERSION 1u
+#define OPEN_VERSION 1u
+#define CLOSE_VERSION 2u /* 1 had no units */
 
 uint32_t entry_flags_of(uint32_t usage_flags, uint32_t cost_flags)
 {
@@ -82,7 +83,7 @@ size_t entry_open_encode(const struct entry_open *e, unsigned char *out)
 {
     struct sl_writer w = sl_writer_of(out, ENTRY_OPEN_MAX);
     SL_CHECK(e->estimate_cost_p >= 0);
-    sl_write_uint(&w, ENTRY_VERSION, 1);
+    sl_write_uint(&w, OPEN_VERSION, 1);
     write_id(&w, e->attempt);
     write_id(&w, e->exchange);
     write_id(&w, e->key);
@@ -106,7 +107,7 @@ enum sl_err entry_open_decode(struct sl_str bytes, struct entry_open *out_e)
 {
     struct sl_reader r = sl_reader_of(bytes.p, bytes.n);
     struct entry_open e;
-    if (sl_read_uint(&r, 1) != ENTRY_VERSION)
+    if (sl_read_uint(&r, 1) != OPEN_VERSION)
         return SL_EINVAL;
     e.attempt = read_id(&r);
     e.exchange = read_id(&r);
@@ -129,11 +130,40 @@ enum sl_err entry_open_decode(struct sl_str bytes, struct entry_open *out_e)
     return SL_OK;
 }
 
+/* Only those that are there, as index and count: most attempts have none. */
+static void write_units(struct sl_writer *w, const struct usage *u)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        n += u->by_unit[i] != 0;
+    sl_write_uint(w, n, 1);
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++) {
+        if (u->by_unit[i] == 0)
+            continue;
+        sl_write_uint(w, i, 1);
+        sl_write_uint(w, u->by_unit[i], 8);
+    }
+}
+
+/* One form for one meaning: indexes rise and no count is 0. */
+static bool read_units(struct sl_reader *r, struct usage *u)
+{
+    uint64_t n = sl_read_uint(r, 1), next = 0;
+    for (uint64_t k = 0; k < n; k++) {
+        uint64_t i = sl_read_uint(r, 1), count = sl_read_uint(r, 8);
+        if (i < next || i >= USAGE_UNIT_COUNT || count == 0)
+            return false;
+        u->by_unit[i] = count;
+        next = i + 1;
+    }
+    return true;
+}
+
 size_t entry_close_encode(const struct entry_close *e, unsigned char *out)
 {
     struct sl_writer w = sl_writer_of(out, ENTRY_CLOSE_MAX);
     SL_CHECK(e->cost_p >= 0);
-    sl_write_uint(&w, ENTRY_VERSION, 1);
+    sl_write_uint(&w, CLOSE_VERSION, 1);
     write_id(&w, e->attempt);
     write_i64(&w, e->wall_ns);
     write_i64(&w, e->cost_p);
@@ -146,6 +176,7 @@ size_t entry_close_encode(const struct entry_close *e, unsigned char *out)
     sl_write_uint(&w, TOKEN_CLASS_COUNT, 1);
     for (unsigned i = 0; i < TOKEN_CLASS_COUNT; i++)
         sl_write_uint(&w, e->usage.by_class[i], 8);
+    write_units(&w, &e->usage);
     write_name(&w, e->outcome, ENTRY_SHORT_MAX);
     write_name(&w, e->price_version, ENTRY_SHORT_MAX);
     SL_CHECK(!w.over);
@@ -156,7 +187,8 @@ enum sl_err entry_close_decode(struct sl_str bytes, struct entry_close *out_e)
 {
     struct sl_reader r = sl_reader_of(bytes.p, bytes.n);
     struct entry_close e = {.flags = 0};
-    if (sl_read_uint(&r, 1) != ENTRY_VERSION)
+    uint64_t version = sl_read_uint(&r, 1);
+    if (version == 0 || version > CLOSE_VERSION)
         return SL_EINVAL;
     e.attempt = read_id(&r);
     e.wall_ns = read_i64(&r);
@@ -172,6 +204,8 @@ enum sl_err entry_close_decode(struct sl_str bytes, struct entry_close *out_e)
         return SL_EINVAL;
     for (unsigned i = 0; i < classes; i++)
         e.usage.by_class[i] = sl_read_uint(&r, 8);
+    if (version >= 2 && !read_units(&r, &e.usage))
+        return SL_EINVAL;
     e.outcome = read_name(&r, ENTRY_SHORT_MAX);
     e.price_version = read_name(&r, ENTRY_SHORT_MAX);
     if (!sl_reader_ok(&r) || r.left != 0 || e.cost_p < 0)

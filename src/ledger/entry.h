@@ -25,7 +25,7 @@ enum entry_type {
 #define ENTRY_NAME_MAX 128u  /* names longer than this are cut: a record stays small whatever the caller sends */
 #define ENTRY_SHORT_MAX 32u  /* outcome, operation, price version: names of our own */
 #define ENTRY_OPEN_MAX 672u  /* largest encoded open record */
-#define ENTRY_CLOSE_MAX 224u /* largest encoded close record; the journal keeps this much free for each open */
+#define ENTRY_CLOSE_MAX 304u /* largest encoded close record; the journal keeps this much free for each open */
 
 enum entry_flags {
     ENTRY_ESTIMATED = 1 << 0,      /* usage or cost is an estimate, not the provider's own count */
@@ -62,8 +62,8 @@ struct entry_close {
     uint64_t bytes_in, bytes_out; /* from and to the upstream */
     uint32_t flags;               /* enum entry_flags */
     uint16_t status;              /* HTTP status of the upstream; 0: none */
-    struct usage usage;    /* disjoint classes; its flags member is not stored: entry_flags_of brings it into `flags` */
-    struct sl_str outcome; /* outcome_row(...)->name */
+    struct usage usage; /* classes and units; its flags member is not stored: entry_flags_of brings it into `flags` */
+    struct sl_str outcome;       /* outcome_row(...)->name */
     struct sl_str price_version; /* empty: the one of the open record */
 };
 

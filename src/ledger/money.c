@@ -79,7 +79,8 @@ static enum sl_err read_decimal(struct sl_str s, struct decimal *out)
     return SL_OK;
 }
 
-enum sl_err money_parse(struct sl_str text, unsigned exponent, int64_t *out_p)
+/* up: what is smaller than the last place counts as one there; else it is refused. */
+static enum sl_err parse(struct sl_str text, unsigned exponent, bool up, int64_t *out_p)
 {
     struct decimal d;
     enum sl_err e = read_decimal(text, &d);
@@ -89,19 +90,32 @@ enum sl_err money_parse(struct sl_str text, unsigned exponent, int64_t *out_p)
         *out_p = 0;
         return SL_OK;
     }
+    bool more = false;
     int shift = (int)exponent - d.scale; /* multiply by 10^shift */
     for (; shift < 0; shift++) {
-        if (d.value % 10 != 0)
+        if (!up && d.value % 10 != 0)
             return SL_EINVAL; /* not a whole count: rounding money is not ours to do */
+        more = more || d.value % 10 != 0;
         d.value /= 10;
     }
     for (; shift > 0; shift--)
         if (__builtin_mul_overflow(d.value, (unsigned __int128)10, &d.value))
             return SL_ELIMIT;
+    d.value += more;
     if (d.value > (unsigned __int128)MONEY_MAX)
         return SL_ELIMIT;
     *out_p = (int64_t)d.value;
     return SL_OK;
+}
+
+enum sl_err money_parse(struct sl_str text, unsigned exponent, int64_t *out_p)
+{
+    return parse(text, exponent, false, out_p);
+}
+
+enum sl_err money_parse_up(struct sl_str text, unsigned exponent, int64_t *out_p)
+{
+    return parse(text, exponent, true, out_p);
 }
 
 enum sl_err money_parse_usd(struct sl_str text, int64_t *out_p)

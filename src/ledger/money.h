@@ -19,6 +19,8 @@
  * SL_EINVAL: not a number as JSON writes one, negative, or not a whole count (nothing is ever rounded here).
  * SL_ELIMIT: too large for int64_t. *out_p is untouched on failure. */
 enum sl_err money_parse(struct sl_str text, unsigned exponent, int64_t *out_p) SL_MUST_CHECK;
+/* The same, but a number with more digits is rounded up in the last place: for list prices of vendors, never for amounts. */
+enum sl_err money_parse_up(struct sl_str text, unsigned exponent, int64_t *out_p) SL_MUST_CHECK;
 enum sl_err money_parse_usd(struct sl_str text, int64_t *out_p) SL_MUST_CHECK;
 enum sl_err money_parse_usd_per_mtok(struct sl_str text, int64_t *out_p) SL_MUST_CHECK;
 

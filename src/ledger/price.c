@@ -21,6 +21,8 @@ void price_init(struct price *p)
     *p = (struct price){0};
     for (size_t i = 0; i < PR_COUNT; i++)
         p->rates.p[i] = PRICE_NONE;
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
+        p->units.p[i] = PRICE_NONE;
 }
 
 bool price_rate_of_key(struct sl_str key, enum price_rate *out)

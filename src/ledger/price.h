@@ -26,7 +26,8 @@
     X(CACHE_READ_AUDIO, "cache_read_audio")                                                                            \
     X(INPUT_IMAGE, "input_image")                                                                                      \
     X(OUTPUT_IMAGE, "output_image")                                                                                    \
-    X(CACHE_READ_IMAGE, "cache_read_image")
+    X(CACHE_READ_IMAGE, "cache_read_image")                                                                            \
+    X(OUTPUT_VIDEO, "output_video")
 
 enum price_rate {
 #define X(id, key) PR_##id,
@@ -67,15 +68,48 @@ struct price_region {
     uint32_t ppm; /* factor in millionths: 1.1 is 1100000 */
 };
 
+/* What one unit (telemetry/token_class.h) costs: pico-dollars an image, a character, a query, a page; of durations, which
+ * are counted in milliseconds, a second. */
+struct price_units {
+    int64_t p[USAGE_UNIT_COUNT]; /* or PRICE_NONE */
+};
+#define PRICE_UNIT_MAX INT64_C(1000000000000000) /* a thousand dollars a unit; more is a mistake in the file */
+
+/* What a generated picture or video is like, as far as its price depends on it. */
+enum price_said {
+    PRICE_ANY = 0, /* a row: for all; a call: not known */
+    PRICE_NO,
+    PRICE_YES
+};
+struct price_shape {
+    struct sl_str quality, size, resolution; /* "hd", "1024x1536", "720p"; empty: not said */
+    enum price_said sound, video_input;      /* it has a sound track; a video was given */
+};
+
+/* Output priced by its shape. Of the rows that fit the one that says most; `size` or `quality` "default" fits when none
+ * names the call's own. Where none fits, the dearest, and COST_ASSUMED. */
+enum price_per {
+    PRICE_PER_IMAGE = 0,
+    PRICE_PER_SECOND,     /* of video */
+    PRICE_PER_VIDEO_TOKEN /* of TC_VIDEO_OUT */
+};
+struct price_row {
+    enum price_per per;
+    struct price_shape when; /* resolution: a list with commas */
+    int64_t p;               /* pico-dollars an image, a second, a token */
+};
+
 struct price { /* one entry; all pointers borrow from the catalogue */
     struct sl_str provider, id;
     struct price_rates rates;
     const struct price_tier *tiers; /* rising `above` */
     const struct price_service_rates *services;
     const struct price_region *regions;
-    uint8_t n_tiers, n_services, n_regions;
+    struct price_units units;
+    const struct price_row *rows;
+    uint8_t n_tiers, n_services, n_regions, n_rows;
     bool free;      /* the entry says so in so many words */
-    bool has_units; /* also or only priced by something that is not a token (image, second, character, search) */
+    bool has_units; /* also or only priced by something that is not a token: units, rows, or a kind not computed */
     bool deprecated;
     uint32_t batch_ppm;  /* batch factor where only the vendor's rule is known; 0: none */
     uint64_t context;    /* tokens; 0: not known */
@@ -86,6 +120,8 @@ void price_init(struct price *p); /* everything unknown; for prices that come fr
 /* Reads "0.15" (USD per 1,000,000 tokens) into one rate; refuses what the loader refuses. */
 enum sl_err price_set_rate(struct price *p, enum price_rate r, struct sl_str usd_per_mtok, struct sl_fail *f);
 bool price_rate_of_key(struct sl_str key, enum price_rate *out);
+/* The members of `per`: "image", "character_in", ... False: none of them. */
+bool price_unit_of_key(struct sl_str key, enum usage_unit *out);
 bool price_service_of_name(struct sl_str name,
                            enum price_service *out); /* "default" and "standard" give PRICE_STANDARD */
 
@@ -143,6 +179,7 @@ enum cost_flag {
 struct price_terms { /* all zero: standard processing, no region */
     enum price_service service;
     struct sl_str region; /* pinned processing region; empty: none */
+    struct price_shape shape;
 };
 
 struct cost {
@@ -156,7 +193,12 @@ struct cost {
  *   cache_read: cache_read, input      cache_write: cache_write, input
  *   audio_in: input_audio, input*      audio_out: output_audio, output*
  *   image_in: input_image, input*      image_out: output_image, output*        (*: sets COST_ASSUMED)
- * Cached classes without a price of their own are charged as input, never as nothing. */
+ *   video_out: rows, output_video, output*
+ * Cached classes without a price of their own are charged as input, never as nothing.
+ *
+ * A unit is charged where the same thing was not charged in tokens already: units of the input side when no token of that
+ * side has a price, of the output side likewise; searches and pages always. A fraction of a pico-dollar is rounded up, once
+ * for each unit. A unit without a price leaves the cost UNPRICED, unless its side was charged in tokens. */
 struct cost price_of(const struct price *price, const struct usage *usage, const struct price_terms *terms);
 
 #endif

@@ -27,6 +27,12 @@ struct price_catalog {
 struct price_catalog *price_catalog_new(void);
 struct price_provider *price_provider_get(struct price_catalog *c, struct sl_str name); /* made when absent */
 
+/* The price of one of a unit (of durations: of a second), from the rows or `per`; PRICE_NONE: it has none. */
+int64_t price_unit_rate(const struct price *p, enum usage_unit unit, const struct price_shape *shape, uint32_t *flags);
+/* From the rows alone. */
+int64_t price_row_rate(const struct price *p, enum price_per per, const struct price_shape *shape, uint32_t *flags);
+bool price_unit_is_time(enum usage_unit unit);
+
 /* The text that is in the binary; generated from data/model-prices.json by embed_prices.py. */
 extern const char price_embedded[];
 extern const size_t price_embedded_n;

@@ -6,9 +6,7 @@
  *
  * yyjson reads in place on a copy of the text: strings and raw numbers then are pointers into the copy, which gives
  * every refusal its line and column. Numbers stay text until ledger/money.c reads them; there is no double here. */
-#include "ledger/price_int.h"
-
-#include <yyjson.h>
+#include "ledger/price_load_int.h"
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -30,20 +28,9 @@ struct pending_name { /* an alias, kept until all ids are known */
     yyjson_val *at;
 };
 
-struct loader {
-    struct price_catalog *c;
-    struct sl_str text, name; /* as given */
-    const char *copy;         /* what yyjson's strings point into */
-    struct sl_arena *arena;   /* of the load, not of the catalogue */
-    struct pending_name *names, **names_end;
-    struct price *price; /* the entry being read */
-    uint32_t index;      /* its number in the file, from 0 */
-    struct sl_fail *f;
-};
-
 /* ---- refusing ---- */
 
-static void place_text(const struct loader *l, size_t offset, char out[160])
+static void place_text(const struct price_loader *l, size_t offset, char out[160])
 {
     size_t line = 1, column = 1;
     for (size_t i = 0; i < offset && i < l->text.n; i++) {
@@ -62,13 +49,13 @@ static void place_text(const struct loader *l, size_t offset, char out[160])
 }
 
 /* Where a string or a number stands in the text; containers have no place, so callers name a key near by. */
-static size_t offset_of(const struct loader *l, yyjson_val *near)
+static size_t offset_of(const struct price_loader *l, yyjson_val *near)
 {
     const char *p = yyjson_is_raw(near) ? yyjson_get_raw(near) : yyjson_get_str(near);
     return p != NULL && p >= l->copy && p <= l->copy + l->text.n ? (size_t)(p - l->copy) : 0;
 }
 
-static enum sl_err refuse(struct loader *l, enum sl_err code, yyjson_val *near, const char *what)
+enum sl_err price_load_refuse(struct price_loader *l, enum sl_err code, yyjson_val *near, const char *what)
 {
     char place[160];
     place_text(l, offset_of(l, near), place);
@@ -85,6 +72,8 @@ static enum sl_err refuse(struct loader *l, enum sl_err code, yyjson_val *near, 
                        SL_STR_ARG(l->price->provider), SL_STR_ARG(l->price->id), what, key.n != 0 ? ": '" : "",
                        SL_STR_ARG(key), key.n != 0 ? "'" : "");
 }
+
+#define refuse price_load_refuse
 
 /* ---- scalars ---- */
 
@@ -104,7 +93,7 @@ static bool is_key(yyjson_val *key, struct sl_str name)
 }
 
 /* A name that we keep: not empty, not long, printable ASCII without blanks (so that it can be shown anywhere). */
-static enum sl_err read_name(struct loader *l, yyjson_val *key, yyjson_val *v, struct sl_str *out)
+static enum sl_err read_name(struct price_loader *l, yyjson_val *key, yyjson_val *v, struct sl_str *out)
 {
     if (!yyjson_is_str(v) || yyjson_get_len(v) == 0)
         return refuse(l, SL_EINVAL, key, "not a name");
@@ -118,7 +107,7 @@ static enum sl_err read_name(struct loader *l, yyjson_val *key, yyjson_val *v, s
     return SL_OK;
 }
 
-static enum sl_err read_count(struct loader *l, yyjson_val *key, yyjson_val *v, uint64_t *out)
+static enum sl_err read_count(struct price_loader *l, yyjson_val *key, yyjson_val *v, uint64_t *out)
 {
     uint64_t n = 0;
     if (!yyjson_is_raw(v) || !sl_str_to_u64(raw_of(v), &n) || n > (uint64_t)INT64_MAX)
@@ -127,7 +116,7 @@ static enum sl_err read_count(struct loader *l, yyjson_val *key, yyjson_val *v, 
     return SL_OK;
 }
 
-static enum sl_err read_rate(struct loader *l, yyjson_val *key, yyjson_val *v, int64_t *out)
+static enum sl_err read_rate(struct price_loader *l, yyjson_val *key, yyjson_val *v, int64_t *out)
 {
     int64_t p = 0;
     enum sl_err e = yyjson_is_raw(v) ? money_parse_usd_per_mtok(raw_of(v), &p) : SL_EINVAL;
@@ -141,7 +130,7 @@ static enum sl_err read_rate(struct loader *l, yyjson_val *key, yyjson_val *v, i
     return SL_OK;
 }
 
-static enum sl_err read_factor(struct loader *l, yyjson_val *key, yyjson_val *v, uint32_t *out_ppm)
+static enum sl_err read_factor(struct price_loader *l, yyjson_val *key, yyjson_val *v, uint32_t *out_ppm)
 {
     int64_t ppm = 0;
     enum sl_err e = yyjson_is_raw(v) ? money_parse(raw_of(v), 6, &ppm) : SL_EINVAL;
@@ -159,7 +148,7 @@ static void no_rates(struct price_rates *r)
         r->p[i] = PRICE_NONE;
 }
 
-static enum sl_err set_rate(struct loader *l, yyjson_val *key, yyjson_val *v, struct price_rates *r)
+static enum sl_err set_rate(struct price_loader *l, yyjson_val *key, yyjson_val *v, struct price_rates *r)
 {
     enum price_rate rate;
     if (!price_rate_of_key(str_of(key), &rate))
@@ -169,7 +158,7 @@ static enum sl_err set_rate(struct loader *l, yyjson_val *key, yyjson_val *v, st
     return read_rate(l, key, v, &r->p[rate]);
 }
 
-static enum sl_err read_rates(struct loader *l, yyjson_val *near, yyjson_val *obj, struct price_rates *out)
+static enum sl_err read_rates(struct price_loader *l, yyjson_val *near, yyjson_val *obj, struct price_rates *out)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -183,7 +172,7 @@ static enum sl_err read_rates(struct loader *l, yyjson_val *near, yyjson_val *ob
     return SL_OK;
 }
 
-static enum sl_err read_tier(struct loader *l, yyjson_val *near, yyjson_val *obj, struct price_tier *out)
+static enum sl_err read_tier(struct price_loader *l, yyjson_val *near, yyjson_val *obj, struct price_tier *out)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -205,7 +194,7 @@ static enum sl_err read_tier(struct loader *l, yyjson_val *near, yyjson_val *obj
     return seen ? SL_OK : refuse(l, SL_EINVAL, near, "a tier without 'above'");
 }
 
-static enum sl_err read_tiers(struct loader *l, yyjson_val *key, yyjson_val *arr)
+static enum sl_err read_tiers(struct price_loader *l, yyjson_val *key, yyjson_val *arr)
 {
     size_t n = yyjson_arr_size(arr);
     if (!yyjson_is_arr(arr) || n == 0)
@@ -228,7 +217,7 @@ static enum sl_err read_tiers(struct loader *l, yyjson_val *key, yyjson_val *arr
 
 /* ---- the conditions of a price ---- */
 
-static struct price_service_rates *add_service(struct loader *l, enum price_service service)
+static struct price_service_rates *add_service(struct price_loader *l, enum price_service service)
 {
     struct price *p = l->price;
     struct price_service_rates *rows = (struct price_service_rates *)(uintptr_t)p->services; /* ours until published */
@@ -243,7 +232,7 @@ static struct price_service_rates *add_service(struct loader *l, enum price_serv
     return &rows[p->n_services++];
 }
 
-static enum sl_err read_batch(struct loader *l, yyjson_val *key, yyjson_val *obj)
+static enum sl_err read_batch(struct price_loader *l, yyjson_val *key, yyjson_val *obj)
 {
     struct price_service_rates *row = add_service(l, PRICE_BATCH);
     if (row == NULL)
@@ -251,7 +240,7 @@ static enum sl_err read_batch(struct loader *l, yyjson_val *key, yyjson_val *obj
     return read_rates(l, key, obj, &row->rates);
 }
 
-static enum sl_err read_services(struct loader *l, yyjson_val *near, yyjson_val *obj)
+static enum sl_err read_services(struct price_loader *l, yyjson_val *near, yyjson_val *obj)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -270,7 +259,7 @@ static enum sl_err read_services(struct loader *l, yyjson_val *near, yyjson_val 
     return SL_OK;
 }
 
-static enum sl_err read_regions(struct loader *l, yyjson_val *near, yyjson_val *obj)
+static enum sl_err read_regions(struct price_loader *l, yyjson_val *near, yyjson_val *obj)
 {
     yyjson_obj_iter it;
     size_t n = yyjson_obj_size(obj);
@@ -295,7 +284,7 @@ static enum sl_err read_regions(struct loader *l, yyjson_val *near, yyjson_val *
     return SL_OK;
 }
 
-static enum sl_err read_free(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_free(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     if (!yyjson_is_bool(v))
         return refuse(l, SL_EINVAL, key, "neither true nor false");
@@ -303,15 +292,7 @@ static enum sl_err read_free(struct loader *l, yyjson_val *key, yyjson_val *v)
     return SL_OK;
 }
 
-static enum sl_err note_units(struct loader *l, yyjson_val *key, yyjson_val *v)
-{
-    if (!yyjson_is_ctn(v) && !yyjson_is_raw(v))
-        return refuse(l, SL_EINVAL, key, "neither a price nor a table of prices");
-    l->price->has_units = true;
-    return SL_OK;
-}
-
-static enum sl_err pass_over(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err pass_over(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     (void)l;
     (void)key;
@@ -319,7 +300,7 @@ static enum sl_err pass_over(struct loader *l, yyjson_val *key, yyjson_val *v)
     return SL_OK;
 }
 
-typedef enum sl_err read_member_f(struct loader *l, yyjson_val *key, yyjson_val *v);
+typedef enum sl_err read_member_f(struct price_loader *l, yyjson_val *key, yyjson_val *v);
 
 struct member {
     struct sl_str name;
@@ -327,7 +308,7 @@ struct member {
 };
 
 /* Gives the row of a member, and refuses a second one of the same name (seen: one bit a row). */
-static enum sl_err find_member(struct loader *l, yyjson_val *key, const struct member *rows, unsigned *inout_seen,
+static enum sl_err find_member(struct price_loader *l, yyjson_val *key, const struct member *rows, unsigned *inout_seen,
                                const struct member **out)
 {
     *out = NULL;
@@ -349,11 +330,10 @@ static const struct member price_members[] = {
     {SL_STR_INIT("batch"), read_batch},
     {SL_STR_INIT("region_multiplier"), read_regions},
     {SL_STR_INIT("free"), read_free},
-    /* Not tokens: not priced yet, but never mistaken for free. */
-    {SL_STR_INIT("per"), note_units},
-    {SL_STR_INIT("images"), note_units},
-    {SL_STR_INIT("video"), note_units},
-    {SL_STR_INIT("output_video"), note_units},
+    /* Not tokens (price_load_units.c). */
+    {SL_STR_INIT("per"), price_load_per},
+    {SL_STR_INIT("images"), price_load_images},
+    {SL_STR_INIT("video"), price_load_video},
     /* Charged beside the tokens of a call. */
     {SL_STR_INIT("web_search"), pass_over},
     {SL_STR_INIT("cache_storage_hour"), pass_over},
@@ -381,7 +361,7 @@ static bool has_rate(const struct price_rates *r)
     return false;
 }
 
-static enum sl_err read_price(struct loader *l, yyjson_val *near, yyjson_val *obj)
+static enum sl_err read_price(struct price_loader *l, yyjson_val *near, yyjson_val *obj)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -404,7 +384,7 @@ static enum sl_err read_price(struct loader *l, yyjson_val *near, yyjson_val *ob
 
 /* ---- entries ---- */
 
-static void add_name(struct loader *l, yyjson_val *at, struct sl_str provider, struct sl_str name)
+static void add_name(struct price_loader *l, yyjson_val *at, struct sl_str provider, struct sl_str name)
 {
     struct pending_name *n = SL_ARENA_NEW(l->arena, struct pending_name);
     *n = (struct pending_name){.price = l->price, .provider = provider, .name = name, .at = at};
@@ -412,7 +392,7 @@ static void add_name(struct loader *l, yyjson_val *at, struct sl_str provider, s
     l->names_end = &n->next;
 }
 
-static enum sl_err read_aliases(struct loader *l, yyjson_val *key, yyjson_val *arr)
+static enum sl_err read_aliases(struct price_loader *l, yyjson_val *key, yyjson_val *arr)
 {
     if (!yyjson_is_arr(arr))
         return refuse(l, SL_EINVAL, key, "not a list of names");
@@ -430,7 +410,7 @@ static enum sl_err read_aliases(struct loader *l, yyjson_val *key, yyjson_val *a
 }
 
 /* Identifiers of the same model at other vendors. */
-static enum sl_err read_ids(struct loader *l, yyjson_val *near, yyjson_val *obj)
+static enum sl_err read_ids(struct price_loader *l, yyjson_val *near, yyjson_val *obj)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -449,7 +429,7 @@ static enum sl_err read_ids(struct loader *l, yyjson_val *near, yyjson_val *obj)
     return SL_OK;
 }
 
-static enum sl_err read_status(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_status(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     if (!yyjson_is_str(v))
         return refuse(l, SL_EINVAL, key, "not a text");
@@ -457,27 +437,27 @@ static enum sl_err read_status(struct loader *l, yyjson_val *key, yyjson_val *v)
     return SL_OK;
 }
 
-static enum sl_err read_context(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_context(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     return read_count(l, key, v, &l->price->context);
 }
 
-static enum sl_err read_max_output(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_max_output(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     return read_count(l, key, v, &l->price->max_output);
 }
 
-static enum sl_err read_batch_rule(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_batch_rule(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     return read_factor(l, key, v, &l->price->batch_ppm);
 }
 
-static enum sl_err read_id(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_id(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     return read_name(l, key, v, &l->price->id);
 }
 
-static enum sl_err read_provider(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_provider(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     return read_name(l, key, v, &l->price->provider);
 }
@@ -495,7 +475,7 @@ static const struct member entry_members[] = {
     {{NULL, 0}, NULL},
 };
 
-static enum sl_err read_entry(struct loader *l, yyjson_val *near, yyjson_val *obj)
+static enum sl_err read_entry(struct price_loader *l, yyjson_val *near, yyjson_val *obj)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(obj, &it))
@@ -527,7 +507,7 @@ static enum sl_err read_entry(struct loader *l, yyjson_val *near, yyjson_val *ob
     return SL_OK;
 }
 
-static enum sl_err read_models(struct loader *l, yyjson_val *key, yyjson_val *arr)
+static enum sl_err read_models(struct price_loader *l, yyjson_val *key, yyjson_val *arr)
 {
     size_t n = yyjson_arr_size(arr);
     if (!yyjson_is_arr(arr))
@@ -550,14 +530,14 @@ static enum sl_err read_models(struct loader *l, yyjson_val *key, yyjson_val *ar
 
 /* ---- the root ---- */
 
-static enum sl_err read_schema(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_schema(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     if (!yyjson_is_raw(v) || !sl_str_eq(raw_of(v), SL_STR(SCHEMA)))
         return refuse(l, SL_EINVAL, key, "a schema that this program does not know (it knows 1)");
     return SL_OK;
 }
 
-static enum sl_err read_generated(struct loader *l, yyjson_val *key, yyjson_val *v)
+static enum sl_err read_generated(struct price_loader *l, yyjson_val *key, yyjson_val *v)
 {
     static const char pattern[] = "dddd-dd-dd";
     struct sl_str s = yyjson_is_str(v) ? str_of(v) : SL_STR_NONE;
@@ -577,11 +557,12 @@ static const struct member root_members[] = {
     {{NULL, 0}, NULL},
 };
 
-static enum sl_err read_root(struct loader *l, yyjson_val *root)
+static enum sl_err read_root(struct price_loader *l, yyjson_val *root)
 {
     yyjson_obj_iter it;
     if (!yyjson_obj_iter_init(root, &it))
         return refuse(l, SL_EINVAL, NULL, "not a JSON object");
+    l->root = root;
     unsigned seen = 0;
     for (yyjson_val *key; (key = yyjson_obj_iter_next(&it)) != NULL;) {
         const struct member *m;
@@ -596,7 +577,7 @@ static enum sl_err read_root(struct loader *l, yyjson_val *root)
     return SL_OK;
 }
 
-static enum sl_err place_names(struct loader *l)
+static enum sl_err place_names(struct price_loader *l)
 {
     for (const struct pending_name *n = l->names; n != NULL; n = n->next) {
         l->price = n->price;
@@ -627,7 +608,7 @@ static void set_version(struct price_catalog *c, struct sl_str text)
     c->version.hash = h;
 }
 
-static enum sl_err parse(struct loader *l, char *copy, yyjson_doc **out)
+static enum sl_err parse(struct price_loader *l, char *copy, yyjson_doc **out)
 {
     yyjson_read_err err = {0};
     yyjson_read_flag flags = YYJSON_READ_INSITU | YYJSON_READ_NUMBER_AS_RAW;
@@ -644,7 +625,7 @@ static enum sl_err parse(struct loader *l, char *copy, yyjson_doc **out)
 enum sl_err price_catalog_load(struct sl_str json, struct sl_str name, struct price_catalog **out, struct sl_fail *f)
 {
     struct sl_arena arena;
-    struct loader l = {.text = json, .name = name, .f = f};
+    struct price_loader l = {.text = json, .name = name, .f = f};
     if (json.n > PRICE_FILE_MAX)
         return refuse(&l, SL_ELIMIT, NULL, "larger than 16 MiB");
     sl_arena_init(&arena, NULL);

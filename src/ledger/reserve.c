@@ -1,6 +1,9 @@
 /* Called by step_try for each candidate. The prompt counts as uncached (a hit makes it cheaper), all output as the dearer
- * of text and reasoning. Audio and images are not known before the call and are not in it. */
+ * of text and reasoning. Audio and images in a
+ * prompt are not known before the call and are not in it. */
 #include "ledger/reserve.h"
+
+#include "ledger/price_int.h"
 
 static uint64_t output_bound(const struct reserve_facts *f)
 {
@@ -14,6 +17,18 @@ static uint64_t output_bound(const struct reserve_facts *f)
     return all;
 }
 
+static void add_units(struct usage *u, const struct reserve_facts *f)
+{
+    uint32_t ignored = 0;
+    memcpy(u->by_unit, f->expected->by_unit, sizeof u->by_unit);
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
+        if (u->by_unit[i] > USAGE_TOKENS_MAX)
+            u->by_unit[i] = USAGE_TOKENS_MAX;
+    if (u->images_out != 0 && f->price != NULL &&
+        price_unit_rate(f->price, UU_IMAGES_OUT, &f->terms.shape, &ignored) == PRICE_NONE)
+        u->image_out = u->images_out < 1000 ? u->images_out * RESERVE_IMAGE_TOKENS : USAGE_TOKENS_MAX;
+}
+
 struct reservation reserve_estimate(const struct reserve_facts *f)
 {
     struct reservation r = {.usage = {.flags = USAGE_ESTIMATED}};
@@ -24,6 +39,8 @@ struct reservation reserve_estimate(const struct reserve_facts *f)
         r.usage.reasoning = out;
     else
         r.usage.output = out;
+    if (f->expected != NULL)
+        add_units(&r.usage, f);
     r.cost = price_of(f->price, &r.usage, &f->terms);
     return r;
 }

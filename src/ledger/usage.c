@@ -1,4 +1,4 @@
-/* From what a provider reports to disjoint token classes. Called by the exchange when an answer's usage was seen, and by
+/* From what a provider reports to disjoint token classes; sums. Called by the exchange when an answer's usage was seen, and by
  * settle.c. Pure; every count that comes in is from outside and is not believed further than it adds up. */
 #include "ledger/usage.h"
 
@@ -6,8 +6,10 @@
 
 #include "base/check.h"
 
-/* by_class is used to walk the named fields: they must lie one after another. */
-_Static_assert(offsetof(struct usage, flags) == TOKEN_CLASS_COUNT * sizeof(uint64_t), "usage: classes are one array");
+/* by_class and by_unit are used to walk the named fields: they must lie one after another. */
+_Static_assert(offsetof(struct usage, by_unit) == TOKEN_CLASS_COUNT * sizeof(uint64_t), "usage: classes are one array");
+_Static_assert(offsetof(struct usage, flags) == (TOKEN_CLASS_COUNT + USAGE_UNIT_COUNT) * sizeof(uint64_t),
+               "usage: units are one array");
 
 enum side {
     SIDE_IN = 0,
@@ -26,6 +28,16 @@ static const struct {
 const char *token_class_name(enum token_class c)
 {
     return (unsigned)c < TOKEN_CLASS_COUNT ? classes[c].name : "unknown";
+}
+
+const char *usage_unit_name(enum usage_unit i)
+{
+    static const char *const names[USAGE_UNIT_COUNT] = {
+#define X(id, name, side) #name,
+        USAGE_UNITS(X)
+#undef X
+    };
+    return (unsigned)i < USAGE_UNIT_COUNT ? names[i] : "unknown";
 }
 
 static bool is_plausible(const struct usage_openai *r)
@@ -108,13 +120,27 @@ uint64_t usage_total(const struct usage *u)
     return add_or_max(usage_input_total(u), usage_output_total(u));
 }
 
+bool usage_has_units(const struct usage *u)
+{
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
+        if (u->by_unit[i] != 0)
+            return true;
+    return false;
+}
+
+static void add_each(uint64_t *to, const uint64_t *more, size_t n, uint32_t *flags)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (__builtin_add_overflow(to[i], more[i], &to[i])) {
+            to[i] = UINT64_MAX;
+            *flags |= USAGE_INCONSISTENT;
+        }
+    }
+}
+
 void usage_add(struct usage *to, const struct usage *more)
 {
     to->flags |= more->flags;
-    for (size_t c = 0; c < TOKEN_CLASS_COUNT; c++) {
-        if (__builtin_add_overflow(to->by_class[c], more->by_class[c], &to->by_class[c])) {
-            to->by_class[c] = UINT64_MAX;
-            to->flags |= USAGE_INCONSISTENT;
-        }
-    }
+    add_each(to->by_class, more->by_class, TOKEN_CLASS_COUNT, &to->flags);
+    add_each(to->by_unit, more->by_unit, USAGE_UNIT_COUNT, &to->flags);
 }

@@ -1,4 +1,4 @@
-/* What a call consumed: token counts by class. Plain data; see usage.c for how a provider's report becomes disjoint. */
+/* What a call consumed: token counts by class, and counts of other units. Plain data; see usage.c for how a provider's report becomes disjoint. */
 #ifndef SLUICE_LEDGER_USAGE_H
 #define SLUICE_LEDGER_USAGE_H
 
@@ -29,6 +29,14 @@ struct usage {
         };
         uint64_t by_class[TOKEN_CLASS_COUNT]; /* the same, indexed by enum token_class */
     };
+    union {
+        struct { /* names and order of USAGE_UNITS */
+#define X(id, name, side) uint64_t name;
+            USAGE_UNITS(X)
+#undef X
+        };
+        uint64_t by_unit[USAGE_UNIT_COUNT]; /* the same, indexed by enum usage_unit */
+    };
     uint32_t flags; /* enum usage_flag */
 };
 
@@ -54,8 +62,11 @@ struct usage usage_from_openai(const struct usage_openai *r);
 uint64_t usage_input_total(const struct usage *u);  /* all classes of the input side: what tiers are chosen by */
 uint64_t usage_output_total(const struct usage *u); /* all classes of the output side, reasoning included */
 uint64_t usage_total(const struct usage *u);
-void usage_add(struct usage *to, const struct usage *more); /* class by class; flags are joined; saturation sets
+void usage_add(struct usage *to,
+               const struct usage *more);         /* class by class, unit by unit; flags are joined; saturation sets
                                                                USAGE_INCONSISTENT */
-const char *token_class_name(enum token_class c);           /* "input", "cache_read", ... */
+bool usage_has_units(const struct usage *u);      /* any unit is not 0 */
+const char *token_class_name(enum token_class c); /* "input", "cache_read", ... */
+const char *usage_unit_name(enum usage_unit i);   /* "images_in", ... */
 
 #endif

@@ -1,4 +1,4 @@
-/* `sluice usage`: spend and tokens from the ledger. Reads the database; when no gateway runs it first takes in what the
+/* `sluice usage`: spend, tokens and other units from the ledger. Reads the database; when no gateway runs it first takes in what the
  * last one left in the journal. Costs are exact decimals of 10^-12 USD: no floating point anywhere. */
 #include "main/cmd_usage.h"
 
@@ -110,8 +110,10 @@ static void add_json(struct usage_output *u, const struct store_usage_row *r)
     (void)sl_buf_adds(b, SL_STR(",\"tokens\":{"));
     for (int i = 0; i < STORE_CLASSES; i++) {
         char digits[40];
-        (void)u128_digits(r->tokens[i], digits);
-        (void)sl_buf_addf(b, "%s\"%s\":%s", i > 0 ? "," : "", store_class_names[i], digits);
+        (void)u128_digits(r->used[i], digits);
+        if (i == STORE_TOKEN_CLASSES)
+            (void)sl_buf_adds(b, SL_STR("},\"units\":{"));
+        (void)sl_buf_addf(b, "%s\"%s\":%s", i > 0 && i != STORE_TOKEN_CLASSES ? "," : "", store_class_names[i], digits);
     }
     cost_text(r->cost_p, text);
     /* Text, because a JSON number would be read as a double somewhere. */
@@ -125,8 +127,10 @@ static void add_header(struct usage_output *u)
         if (dimensions[i].by == u->by)
             title = dimensions[i].title;
     (void)sl_buf_addf(&u->out, "%-28s %9s %6s %6s %6s", title, "ATTEMPTS", "OPEN", "INTER.", "ESTIM.");
-    static const char *const short_names[STORE_CLASSES] = {"INPUT",    "CACHE-RD",  "CACHE-WR", "OUTPUT",   "REASON",
-                                                           "AUDIO-IN", "AUDIO-OUT", "IMAGE-IN", "IMAGE-OUT"};
+    static const char *const short_names[STORE_CLASSES] = {
+        "INPUT",     "CACHE-RD",   "CACHE-WR",   "OUTPUT",   "REASON",   "AUDIO-IN",  "AUDIO-OUT",
+        "IMAGE-IN",  "IMAGE-OUT",  "VIDEO-OUT",  "IMGS-IN",  "IMGS-OUT", "AUD-IN-MS", "AUD-OUT-MS",
+        "VID-IN-MS", "VID-OUT-MS", "CHARACTERS", "SEARCHES", "PAGES"};
     for (int i = 0; i < STORE_CLASSES; i++)
         if (u->shown[i])
             (void)sl_buf_addf(&u->out, " %10s", short_names[i]);
@@ -150,7 +154,7 @@ static void add_text(struct usage_output *u, const struct store_usage_row *r, st
                       (unsigned long long)r->interrupted, (unsigned long long)r->estimated);
     for (int i = 0; i < STORE_CLASSES; i++) {
         char digits[40];
-        (void)u128_digits(r->tokens[i], digits);
+        (void)u128_digits(r->used[i], digits);
         if (u->shown[i])
             (void)sl_buf_addf(b, " %10s", digits);
     }
@@ -162,7 +166,7 @@ static bool on_survey(void *arg, const struct store_usage_row *r)
 {
     struct usage_output *u = arg;
     for (int i = 0; i < STORE_CLASSES; i++)
-        u->shown[i] = u->shown[i] || r->tokens[i] != 0;
+        u->shown[i] = u->shown[i] || r->used[i] != 0;
     return true;
 }
 
@@ -177,7 +181,7 @@ static bool on_row(void *arg, const struct store_usage_row *r)
     t->unpriced += r->unpriced;
     t->cost_p += r->cost_p;
     for (int i = 0; i < STORE_CLASSES; i++)
-        t->tokens[i] += r->tokens[i];
+        t->used[i] += r->used[i];
     if (u->json) {
         (void)sl_buf_adds(&u->out, u->rows > 0 ? SL_STR(",\n  ") : SL_STR("\n  "));
         add_json(u, r);
@@ -296,7 +300,7 @@ int cmd_usage(int argc, char **argv)
         {NULL},
     };
     struct command_line c = {.name = "usage",
-                             .summary = "Shows attempts, tokens by class and exact cost from the ledger.",
+                             .summary = "Shows attempts, tokens by class, other units and exact cost from the ledger.",
                              .more = "Interrupted attempts are booked with their estimate.",
                              .options = options};
     enum options_result r = options_read(&c, argc, argv);

@@ -7,7 +7,8 @@
 #include "ledger/entry.h"
 
 /* The two lists of token classes must say the same: this is where one becomes the other. */
-_Static_assert((int)STORE_CLASSES == (int)TOKEN_CLASS_COUNT, "a token class needs a column");
+_Static_assert((int)STORE_TOKEN_CLASSES == (int)TOKEN_CLASS_COUNT, "a token class needs a column");
+_Static_assert((int)STORE_CLASSES == (int)TOKEN_CLASS_COUNT + (int)USAGE_UNIT_COUNT, "a unit needs a column");
 _Static_assert((int)STORE_INPUT == (int)TC_INPUT && (int)STORE_CACHE_READ == (int)TC_CACHE_READ &&
                    (int)STORE_CACHE_WRITE == (int)TC_CACHE_WRITE && (int)STORE_OUTPUT == (int)TC_OUTPUT &&
                    (int)STORE_REASONING == (int)TC_REASONING && (int)STORE_AUDIO_IN == (int)TC_AUDIO_IN &&
@@ -178,8 +179,8 @@ static void fill_close(struct store_attempt *a, const struct entry_close *c)
     a->status = c->status;
     a->outcome = c->outcome;
     a->price_version = c->price_version;
-    for (int i = 0; i < STORE_CLASSES; i++)
-        a->tokens[i] = c->usage.by_class[i];
+    memcpy(a->used, c->usage.by_class, sizeof c->usage.by_class);
+    memcpy(a->used + STORE_TOKEN_CLASSES, c->usage.by_unit, sizeof c->usage.by_unit);
 }
 
 static void id_key(struct sl_id id, unsigned char out[16])

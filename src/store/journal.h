@@ -28,7 +28,7 @@
 #include "base/str.h"
 
 #define JOURNAL_PAYLOAD_MAX 4096u /* one record; bounds what a reader must look at */
-#define JOURNAL_CLOSING_MAX 256u  /* payload of a closing record; its frame included it takes JOURNAL_CLOSING_ROOM */
+#define JOURNAL_CLOSING_MAX 304u  /* payload of a closing record; its frame included it takes JOURNAL_CLOSING_ROOM */
 #define JOURNAL_SEGMENT_MIN 65536u
 #define JOURNAL_SEGMENT_MAX (UINT64_C(1) << 30)
 #define JOURNAL_SEGMENT_DEFAULT (UINT64_C(8) << 20)
@@ -37,7 +37,7 @@
 
 #define JOURNAL_HEAD_BYTES 1024u  /* two copies of the segment's head, 512 bytes apart: two sectors */
 #define JOURNAL_FRAME_BYTES 20u   /* before each payload */
-#define JOURNAL_CLOSING_ROOM 280u /* frame + JOURNAL_CLOSING_MAX, rounded up to 8 */
+#define JOURNAL_CLOSING_ROOM 328u /* frame + JOURNAL_CLOSING_MAX, rounded up to 8 */
 
 /* What the journal asks of the disk. Tests put their own under it (full disk, failing sync); the program uses
  * journal_io_real. All give 0 or an errno value. */

@@ -14,8 +14,10 @@
 #include "base/mem.h"
 #include "store/sqlite_int.h"
 
-const char *const store_class_names[STORE_CLASSES] = {"input",    "cache_read", "cache_write", "output",   "reasoning",
-                                                      "audio_in", "audio_out",  "image_in",    "image_out"};
+const char *const store_class_names[STORE_CLASSES] = {
+    "input",       "cache_read",   "cache_write", "output",    "reasoning",  "audio_in",    "audio_out",
+    "image_in",    "image_out",    "video_out",   "images_in", "images_out", "audio_ms_in", "audio_ms_out",
+    "video_ms_in", "video_ms_out", "characters",  "searches",  "pages"};
 
 #define OPEN_COLUMNS                                                                                                   \
     "attempt_id, exchange_id, key_id, opened_ns, tenant, model, provider, target, operation, worker, number,"          \
@@ -23,15 +25,21 @@ const char *const store_class_names[STORE_CLASSES] = {"input",    "cache_read", 
 #define OPEN_VALUES "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15"
 #define CLOSE_COLUMNS                                                                                                  \
     "closed_ns, outcome, status, cost_p, duration_ns, first_token_ns, bytes_in, bytes_out, input, cache_read,"         \
-    " cache_write, output, reasoning, audio_in, audio_out, image_in, image_out"
-#define CLOSE_VALUES "?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32"
+    " cache_write, output, reasoning, audio_in, audio_out, image_in, image_out, video_out, images_in, images_out,"     \
+    " audio_ms_in, audio_ms_out, video_ms_in, video_ms_out, characters, searches, pages"
+#define CLOSE_VALUES                                                                                                   \
+    "?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, "                  \
+    "?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42"
 #define CLOSE_FROM_EXCLUDED                                                                                            \
     "closed_ns = excluded.closed_ns, outcome = excluded.outcome, status = excluded.status, cost_p = excluded.cost_p,"  \
     " duration_ns = excluded.duration_ns, first_token_ns = excluded.first_token_ns, bytes_in = excluded.bytes_in,"     \
     " bytes_out = excluded.bytes_out, input = excluded.input, cache_read = excluded.cache_read,"                       \
     " cache_write = excluded.cache_write, output = excluded.output, reasoning = excluded.reasoning,"                   \
     " audio_in = excluded.audio_in, audio_out = excluded.audio_out, image_in = excluded.image_in,"                     \
-    " image_out = excluded.image_out"
+    " image_out = excluded.image_out, video_out = excluded.video_out, images_in = excluded.images_in,"                 \
+    " images_out = excluded.images_out, audio_ms_in = excluded.audio_ms_in, audio_ms_out = excluded.audio_ms_out,"     \
+    " video_ms_in = excluded.video_ms_in, video_ms_out = excluded.video_ms_out, characters = excluded.characters,"     \
+    " searches = excluded.searches, pages = excluded.pages"
 #define OPEN_FROM_EXCLUDED                                                                                             \
     "exchange_id = excluded.exchange_id, key_id = excluded.key_id, opened_ns = excluded.opened_ns,"                    \
     " tenant = excluded.tenant, model = excluded.model, provider = excluded.provider, target = excluded.target,"       \
@@ -272,7 +280,7 @@ static void bind_close(const struct binder *b, const struct store_attempt *a)
     bind_int(b, 22, clamp(a->bytes_in));
     bind_int(b, 23, clamp(a->bytes_out));
     for (int i = 0; i < STORE_CLASSES; i++)
-        bind_int(b, 24 + i, clamp(a->tokens[i]));
+        bind_int(b, 24 + i, clamp(a->used[i]));
 }
 
 static void bind_price_version(const struct binder *b, struct sl_str v)
@@ -390,7 +398,7 @@ static void read_attempt(sqlite3_stmt *st, struct store_attempt *a)
         .state = (enum store_state)sqlite3_column_int(st, 23 + STORE_CLASSES),
     };
     for (int i = 0; i < STORE_CLASSES; i++)
-        a->tokens[i] = (uint64_t)sqlite3_column_int64(st, 23 + i);
+        a->used[i] = (uint64_t)sqlite3_column_int64(st, 23 + i);
     a->has = sqlite3_column_type(st, 1) != SQLITE_NULL ? STORE_HAS_OPEN : 0;
     a->has |= a->state == STORE_CLOSED ? STORE_HAS_CLOSE : 0;
 }

@@ -43,7 +43,7 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_COUNT
 };
 
-#define SQLITE_ATTEMPT_PARAMETERS 32u
+#define SQLITE_ATTEMPT_PARAMETERS 42u
 
 struct sqlite_bound { /* what a parameter of a statement was bound to in its last run */
     bool known;

@@ -64,6 +64,17 @@ static const char *const steps[] = {
     " UPDATE response_room SET bytes = bytes - old.bytes WHERE key_id = old.key_id;"
     " DELETE FROM response_contents WHERE response = old.response;"
     " DELETE FROM response_items WHERE response = old.response; END;",
+    /* 3: units beside tokens. */
+    "ALTER TABLE attempts ADD COLUMN video_out INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN images_in INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN images_out INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN audio_ms_in INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN audio_ms_out INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN video_ms_in INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN video_ms_out INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN characters INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN searches INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE attempts ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -1,4 +1,4 @@
-/* Spend and tokens, summed by a dimension. SQLite's sum() fails on 64-bit overflow and total() is a double; neither is
+/* Spend, tokens and other units, summed by a dimension. SQLite's sum() fails on 64-bit overflow and total() is a double; neither is
  * good enough for money, so sums are made by an aggregate of our own, sum_exact(x): 128 bits, given as a blob.
  * Called by `sluice usage` (later: the admin API). */
 #include "store/sqlite_int.h"
@@ -50,7 +50,10 @@ static __int128 sum_of(sqlite3_stmt *st, int column)
     "SELECT " group ", " label ", count(*), count(*) FILTER (WHERE state = 0), count(*) FILTER (WHERE state = 2),"     \
     " count(*) FILTER (WHERE flags & 1), count(*) FILTER (WHERE flags & 16), sum_exact(cost_p), sum_exact(input),"     \
     " sum_exact(cache_read), sum_exact(cache_write), sum_exact(output), sum_exact(reasoning), sum_exact(audio_in),"    \
-    " sum_exact(audio_out), sum_exact(image_in), sum_exact(image_out) FROM attempts AS a" join                         \
+    " sum_exact(audio_out), sum_exact(image_in), sum_exact(image_out), sum_exact(video_out),"                          \
+    " sum_exact(images_in), sum_exact(images_out), sum_exact(audio_ms_in), sum_exact(audio_ms_out),"                   \
+    " sum_exact(video_ms_in), sum_exact(video_ms_out), sum_exact(characters), sum_exact(searches), sum_exact(pages)"   \
+    " FROM attempts AS a" join                                                                                         \
     " WHERE attempt_id >= ?1 AND attempt_id < ?2 AND opened_ns >= ?3 AND opened_ns < ?4 GROUP BY 1 ORDER BY 1"
 
 static const char *const queries[] = {
@@ -93,7 +96,7 @@ static void read_row(sqlite3_stmt *st, const struct store_usage_query *query, ch
         .cost_p = sum_of(st, 7),
     };
     for (int i = 0; i < STORE_CLASSES; i++)
-        out->tokens[i] = (unsigned __int128)sum_of(st, 8 + i);
+        out->used[i] = (unsigned __int128)sum_of(st, 8 + i);
     if (query->by != STORE_BY_KEY)
         return;
     struct sl_id id = sqlite_id_of(st, 0);

@@ -34,7 +34,7 @@ enum store_state {
     STORE_INTERRUPTED = 2
 }; /* numbers are stored */
 
-/* The token classes, in the order of the columns. Disjoint: their sum is what was used. */
+/* The token classes, then the other units, in the order of the columns: the lists of telemetry/token_class.h. */
 enum store_class {
     STORE_INPUT = 0,
     STORE_CACHE_READ,
@@ -45,9 +45,20 @@ enum store_class {
     STORE_AUDIO_OUT,
     STORE_IMAGE_IN,
     STORE_IMAGE_OUT,
+    STORE_VIDEO_OUT,
+    STORE_TOKEN_CLASSES,
+    STORE_IMAGES_IN = STORE_TOKEN_CLASSES,
+    STORE_IMAGES_OUT,
+    STORE_AUDIO_MS_IN,
+    STORE_AUDIO_MS_OUT,
+    STORE_VIDEO_MS_IN,
+    STORE_VIDEO_MS_OUT,
+    STORE_CHARACTERS,
+    STORE_SEARCHES,
+    STORE_PAGES,
     STORE_CLASSES
 };
-extern const char *const store_class_names[STORE_CLASSES]; /* "input", "cache_read", ... */
+extern const char *const store_class_names[STORE_CLASSES]; /* "input", "cache_read", ... "pages" */
 
 enum { /* store_attempt.has */
     STORE_HAS_OPEN = 1,
@@ -80,7 +91,7 @@ struct store_attempt {
     uint64_t bytes_in, bytes_out;
     uint32_t close_flags;
     uint16_t status;
-    uint64_t tokens[STORE_CLASSES]; /* over INT64_MAX are stored as INT64_MAX */
+    uint64_t used[STORE_CLASSES]; /* over INT64_MAX are stored as INT64_MAX */
     struct sl_str outcome, price_version;
     enum store_state state; /* reading only */
 };
@@ -162,7 +173,7 @@ struct store_usage_row {
     struct sl_str group; /* key id, model, provider, "2026-11-21" (UTC), "provider/model", tenant, or "" */
     struct sl_str label; /* by key: the key's name; else empty */
     uint64_t attempts, open, interrupted, estimated, unpriced;
-    unsigned __int128 tokens[STORE_CLASSES];
+    unsigned __int128 used[STORE_CLASSES];
     __int128 cost_p; /* 10^-12 USD, of attempts that are closed or interrupted */
 };
 

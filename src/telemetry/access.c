@@ -17,8 +17,8 @@
 #define TIME_BYTES 64u    /* one state: name (32 at most), number, punctuation */
 #define TIME_NAME_MAX 32u
 /* Names of members, numbers (20 digits each), times, ids: the sums below, rounded up generously. */
-#define LINE_FIXED 2048u
-#define ATTEMPT_FIXED 1024u
+#define LINE_FIXED 2560u
+#define ATTEMPT_FIXED 1536u
 #define CANDIDATE_FIXED 320u
 
 /* The place to write at. Stored bytes may alias anything, so `at` stays in a register only while no call that is not
@@ -325,6 +325,22 @@ INLINE void put_times(struct line *l, const struct access_time *t, uint32_t n)
     *l->at++ = '}';
 }
 
+/* Those that are not 0. False: none. */
+INLINE bool put_counts(struct line *l, const uint64_t *counts, const struct sl_str *names, size_t n)
+{
+    bool first = true;
+    for (size_t c = 0; c < n; c++) {
+        if (counts[c] == 0)
+            continue;
+        if (!first)
+            *l->at++ = ',';
+        first = false;
+        put(l, names[c].p, names[c].n);
+        put_u64(l, counts[c]);
+    }
+    return !first;
+}
+
 INLINE void put_usage(struct line *l, const struct access_usage *u)
 {
     static const struct sl_str names[TOKEN_CLASS_COUNT] = {
@@ -332,18 +348,22 @@ INLINE void put_usage(struct line *l, const struct access_usage *u)
         TOKEN_CLASSES(X)
 #undef X
     };
-    bool first = true;
+    static const struct sl_str unit_names[USAGE_UNIT_COUNT] = {
+#define X(id, name, side) [UU_##id] = SL_STR_INIT("\"" #name "\":"),
+        USAGE_UNITS(X)
+#undef X
+    };
     PUT(l, ",\"usage\":{");
-    for (size_t c = 0; c < TOKEN_CLASS_COUNT; c++) {
-        if (u->tokens[c] == 0)
-            continue;
-        if (!first)
-            *l->at++ = ',';
-        first = false;
-        put(l, names[c].p, names[c].n);
-        put_u64(l, u->tokens[c]);
-    }
+    (void)put_counts(l, u->tokens, names, TOKEN_CLASS_COUNT);
     *l->at++ = '}';
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++) {
+        if (u->units[i] == 0)
+            continue;
+        PUT(l, ",\"units\":{");
+        (void)put_counts(l, u->units, unit_names, USAGE_UNIT_COUNT);
+        *l->at++ = '}';
+        break;
+    }
     if (u->flags & ACCESS_ESTIMATED)
         PUT(l, ",\"estimated\":true");
     if (u->flags & ACCESS_PARTIAL)

@@ -44,6 +44,7 @@ struct access_time {  /* time spent in a state; those of 0 us are left out */
 
 struct access_usage {
     uint64_t tokens[TOKEN_CLASS_COUNT]; /* classes of 0 are left out */
+    uint64_t units[USAGE_UNIT_COUNT];   /* likewise, and "units" where there are none */
     int64_t cost_p;                     /* 10^-12 USD; written as an exact decimal of USD */
     uint32_t flags;                     /* enum access_usage_flag */
 };

@@ -143,4 +143,7 @@ void tel_attempt_over(struct tel_target *t, const struct tel_attempt *a)
     for (size_t c = 0; a->tokens != NULL && c < TOKEN_CLASS_COUNT; c++)
         if (a->tokens[c] != 0)
             tel_bump(&t->tokens[c], a->tokens[c]);
+    for (size_t i = 0; a->units != NULL && i < USAGE_UNIT_COUNT; i++)
+        if (a->units[i] != 0)
+            tel_bump(&t->units[i], a->units[i]);
 }

@@ -189,6 +189,7 @@ struct tel_target {
     struct sl_str provider, model;               /* own; immutable */
     _Atomic uint64_t outcomes[TEL_MAX_OUTCOMES]; /* attempts by outcome */
     _Atomic uint64_t tokens[TOKEN_CLASS_COUNT];
+    _Atomic uint64_t units[USAGE_UNIT_COUNT];
     _Atomic uint64_t cost_p;                                  /* pico-dollars; saturates */
     _Atomic uint64_t duration_ns, first_byte_ns, first_bytes; /* sums; the count of durations is that of outcomes */
     struct tel_target *next;                                  /* towards older ones; immutable once published */
@@ -266,6 +267,7 @@ struct tel_attempt {
     int64_t first_byte_ns; /* -1: none came */
     int64_t cost_p;
     const uint64_t *tokens; /* borrow: TOKEN_CLASS_COUNT counts, or NULL */
+    const uint64_t *units;  /* borrow: USAGE_UNIT_COUNT counts, or NULL */
 };
 void tel_attempt_over(struct tel_target *t, const struct tel_attempt *a);
 

@@ -14,17 +14,18 @@
 #define PICO_DECIMALS 12u
 
 /* Counts of a target that are series of their own: one per outcome, one per token class. */
-#define COUNTS (TEL_MAX_OUTCOMES + TOKEN_CLASS_COUNT)
+#define UNITS (TEL_MAX_OUTCOMES + TOKEN_CLASS_COUNT)
+#define COUNTS (UNITS + USAGE_UNIT_COUNT)
 #define REST_SERIES 5u                      /* cost; sum and count of duration and of first byte */
 #define OTHER_SERIES (COUNTS + REST_SERIES) /* what `other` may come to; set aside from the cap */
-_Static_assert(COUNTS <= 64, "one bit each in row.shown");
+_Static_assert(COUNTS <= 128, "one bit each in row.shown");
 
 /* One target over all workers. The sums are of this scrape; what is shown stays shown. */
 struct row {
     struct sl_str provider, model; /* own (arena of the export) */
-    uint64_t shown;                /* bits of `counts` */
+    unsigned __int128 shown;       /* bits of `counts` */
     bool shown_rest;
-    uint64_t counts[COUNTS]; /* outcomes, then tokens */
+    uint64_t counts[COUNTS]; /* outcomes, then tokens, then units */
     uint64_t attempts, first_bytes;
     unsigned __int128 cost_p, duration_ns, first_byte_ns;
 };
@@ -112,6 +113,8 @@ static void add_target(struct row *r, const struct tel_target *t)
     }
     for (size_t i = 0; i < TOKEN_CLASS_COUNT; i++)
         r->counts[TEL_MAX_OUTCOMES + i] += tel_read(&t->tokens[i]);
+    for (size_t i = 0; i < USAGE_UNIT_COUNT; i++)
+        r->counts[UNITS + i] += tel_read(&t->units[i]);
     r->cost_p += tel_read(&t->cost_p);
     r->duration_ns += tel_read(&t->duration_ns);
     r->first_byte_ns += tel_read(&t->first_byte_ns);
@@ -146,7 +149,7 @@ static void cap_rest(struct tel_export *x, struct row *r, struct row *other)
 static void cap_counts(struct tel_export *x, struct row *r, struct row *other)
 {
     for (size_t i = 0; i < COUNTS; i++) {
-        uint64_t bit = UINT64_C(1) << i;
+        unsigned __int128 bit = (unsigned __int128)1 << i;
         if (r->counts[i] == 0 || (r->shown & bit) != 0)
             continue;
         if (admit(x, 1))
@@ -180,7 +183,7 @@ static void gather_targets(struct tel_export *x, const struct prometheus_facts *
     other->shown_rest = other->shown_rest || other->attempts != 0;
     for (size_t i = 0; i < COUNTS; i++)
         if (other->counts[i] != 0)
-            other->shown |= UINT64_C(1) << i;
+            other->shown |= (unsigned __int128)1 << i;
     qsort(x->sorted, x->n_rows, sizeof(struct row *), by_names);
 }
 
@@ -460,7 +463,7 @@ static struct sl_str count_name(const struct page *p, size_t i)
 {
     static const struct sl_str tokens[] = {
 #define X(id, name, side) SL_STR_INIT(#name),
-        TOKEN_CLASSES(X)
+        TOKEN_CLASSES(X) USAGE_UNITS(X)
 #undef X
     };
     if (i >= TEL_MAX_OUTCOMES)
@@ -473,7 +476,7 @@ static void add_counts(struct page *p, const char *name, const char *label, size
     for (size_t k = 0; k < p->x->n_rows; k++) {
         const struct row *r = p->x->sorted[k];
         for (size_t i = from; i < to; i++) {
-            if ((r->shown & (UINT64_C(1) << i)) == 0)
+            if ((r->shown & ((unsigned __int128)1 << i)) == 0)
                 continue;
             add(p, name);
             add_target_labels(p, r);
@@ -536,7 +539,10 @@ static void add_targets(struct page *p)
     add_head(p, "sluice_attempts_total", "counter", "Attempts at targets that are over, by outcome.");
     add_counts(p, "sluice_attempts_total", ",outcome=", 0, TEL_MAX_OUTCOMES);
     add_head(p, "sluice_tokens_total", "counter", "Tokens consumed, by disjoint class.");
-    add_counts(p, "sluice_tokens_total", ",class=", TEL_MAX_OUTCOMES, COUNTS);
+    add_counts(p, "sluice_tokens_total", ",class=", TEL_MAX_OUTCOMES, UNITS);
+    add_head(p, "sluice_units_total", "counter",
+             "Units consumed beside tokens: images, milliseconds, characters, searches, pages.");
+    add_counts(p, "sluice_units_total", ",unit=", UNITS, COUNTS);
     add_cost(p);
     add_times(p);
 }

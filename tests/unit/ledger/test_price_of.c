@@ -130,6 +130,7 @@ static struct cost oracle(const struct price *p, const struct usage *u, const st
         {u->audio_out, first_of(r, PR_OUTPUT_AUDIO, PR_OUTPUT), r[PR_OUTPUT_AUDIO] == PRICE_NONE},
         {u->image_in, first_of(r, PR_INPUT_IMAGE, PR_INPUT), r[PR_INPUT_IMAGE] == PRICE_NONE},
         {u->image_out, first_of(r, PR_OUTPUT_IMAGE, PR_OUTPUT), r[PR_OUTPUT_IMAGE] == PRICE_NONE},
+        {u->video_out, first_of(r, PR_OUTPUT_VIDEO, PR_OUTPUT), r[PR_OUTPUT_VIDEO] == PRICE_NONE},
     };
     struct big sum;
     big_set(&sum, 0);
@@ -298,6 +299,121 @@ static void test_free_and_units(void **state)
     assert_int_equal(price_of(&p, &nothing, NULL).flags, COST_UNPRICED);
 }
 
+static void test_units(void **state)
+{
+    (void)state;
+    struct price p;
+    price_init(&p);
+    p.has_units = true;
+    p.units.p[UU_SEARCHES] = 2000000000;   /* 0.002 USD */
+    p.units.p[UU_AUDIO_MS_IN] = 283333334; /* a second */
+    p.units.p[UU_CHARACTERS] = 15000000;
+    struct usage u = {.searches = 3};
+    struct cost c = price_of(&p, &u, NULL);
+    assert_int_equal(c.cost_p, 6000000000);
+    assert_int_equal(c.flags, 0);
+    u = (struct usage){.audio_ms_in = 1};
+    assert_int_equal(price_of(&p, &u, NULL).cost_p, 283334); /* 283333.334, rounded up */
+    u.audio_ms_in = 90000;
+    assert_int_equal(price_of(&p, &u, NULL).cost_p, INT64_C(25500000060));
+    u = (struct usage){.pages = 1};
+    assert_int_equal(price_of(&p, &u, NULL).flags, COST_UNPRICED);
+    /* Counted in tokens, too: those are charged. Not so what has no tokens, or tokens without a price. */
+    u = (struct usage){.characters = 10, .input = 4, .searches = 1};
+    assert_int_equal(price_of(&p, &u, NULL).cost_p, INT64_C(2150000000));
+    assert_int_equal(price_of(&p, &u, NULL).flags, COST_UNPRICED);
+    p.rates.p[PR_INPUT] = 5;
+    assert_int_equal(price_of(&p, &u, NULL).cost_p, INT64_C(2000000020));
+    assert_int_equal(price_of(&p, &u, NULL).flags, 0);
+    u = (struct usage){.characters = UINT64_MAX, .searches = UINT64_MAX, .audio_ms_in = UINT64_MAX};
+    assert_int_equal(price_of(&p, &u, NULL).cost_p, MONEY_MAX);
+    assert_int_equal(price_of(&p, &u, NULL).flags, COST_SATURATED);
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    static const struct price_row rows[] = {
+        {PRICE_PER_IMAGE, {SL_STR_INIT("hd"), SL_STR_INIT("default"), {NULL, 0}, PRICE_ANY, PRICE_ANY}, 80},
+        {PRICE_PER_IMAGE, {SL_STR_INIT("hd"), SL_STR_INIT("1024x1792"), {NULL, 0}, PRICE_ANY, PRICE_ANY}, 120},
+        {PRICE_PER_IMAGE, {SL_STR_INIT("standard"), SL_STR_INIT("default"), {NULL, 0}, PRICE_ANY, PRICE_ANY}, 40},
+        {PRICE_PER_SECOND, {{NULL, 0}, SL_STR_INIT("1280x720"), {NULL, 0}, PRICE_ANY, PRICE_ANY}, 1000},
+        {PRICE_PER_VIDEO_TOKEN, {{NULL, 0}, {NULL, 0}, SL_STR_INIT("480p,720p"), PRICE_ANY, PRICE_NO}, 7},
+        {PRICE_PER_VIDEO_TOKEN, {{NULL, 0}, {NULL, 0}, SL_STR_INIT("480p,720p"), PRICE_ANY, PRICE_YES}, 4},
+    };
+    static const struct {
+        const char *quality, *size, *resolution;
+        enum price_said given;
+        struct usage u;
+        int64_t cost;
+        uint32_t flags;
+    } cases[] = {
+        {"hd", "1024x1792", "", PRICE_ANY, {.images_out = 2}, 240, 0},
+        {"HD", "1024x1024", "", PRICE_ANY, {.images_out = 1}, 80, 0},
+        {"standard", "", "", PRICE_ANY, {.images_out = 1}, 40, 0},
+        {"", "", "", PRICE_ANY, {.images_out = 1}, 120, COST_ASSUMED}, /* the dearest */
+        {"", "1280x720", "", PRICE_ANY, {.video_ms_out = 8500}, 8500, 0},
+        {"", "", "720p", PRICE_NO, {.video_out = 10}, 70, 0},
+        {"", "", "480P", PRICE_YES, {.video_out = 10}, 40, 0},
+        {"", "", "1080p", PRICE_YES, {.video_out = 10}, 70, COST_ASSUMED},
+    };
+    struct price p;
+    price_init(&p);
+    p.has_units = true;
+    p.rows = rows;
+    p.n_rows = sizeof rows / sizeof *rows;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct price_terms terms = {.shape = {.quality = sl_str_c(cases[i].quality),
+                                                    .size = sl_str_c(cases[i].size),
+                                                    .resolution = sl_str_c(cases[i].resolution),
+                                                    .video_input = cases[i].given}};
+        struct cost c = price_of(&p, &cases[i].u, &terms);
+        assert_int_equal(c.cost_p, cases[i].cost);
+        assert_int_equal(c.flags, cases[i].flags);
+    }
+    /* A price a piece beside rows of other shapes goes before a guess. */
+    p.units.p[UU_IMAGES_OUT] = 55;
+    assert_int_equal(price_of(&p, &(struct usage){.images_out = 1}, NULL).cost_p, 55);
+}
+
+/* What the shipped list says, in dollars of the vendors' pages. */
+static void test_shipped_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *vendor, *id, *quality, *size, *resolution;
+        struct usage u;
+        const char *usd;
+    } cases[] = {
+        {"openai", "dall-e-3", "hd", "1024x1792", "", {.images_out = 1}, "0.12"},
+        {"openai", "gpt-image-2", "low", "", "", {.input = 1000, .image_out = 1000, .images_out = 1}, "0.035"},
+        {"openai", "whisper-1", "", "", "", {.audio_ms_in = 60000}, "0.006"},
+        {"openai", "tts-1-hd", "", "", "", {.characters = 1000}, "0.03"},
+        {"cohere", "rerank-v3.5", "", "", "", {.searches = 1}, "0.002"},
+        {"byteplus", "seedream-4-0-250828", "", "", "", {.images_out = 3}, "0.09"},
+        {"byteplus", "seedream-5-0-pro-260628", "", "2K", "", {.images_out = 1}, "0.09"},
+        {"byteplus", "seedream-5-0-pro-260628", "", "", "", {.images_out = 1, .images_in = 2}, "0.051"},
+        {"volcengine", "doubao-seedance-2-0-260128", "", "", "1080p", {.video_out = 1000000}, "7.570134"},
+        {"openai", "sora-2-pro", "", "1792x1024", "", {.video_ms_out = 4000}, "2"},
+        {"gemini", "gemini-2.5-flash-image", "", "", "", {.images_out = 1}, "0.039"},
+    };
+    struct price_catalog *c = price_catalog_embedded();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t usd = 0;
+        const struct price_terms terms = {.shape = {.quality = sl_str_c(cases[i].quality),
+                                                    .size = sl_str_c(cases[i].size),
+                                                    .resolution = sl_str_c(cases[i].resolution),
+                                                    .video_input = PRICE_NO}};
+        const struct price *p = price_lookup(c, sl_str_c(cases[i].vendor), sl_str_c(cases[i].id), NULL);
+        assert_non_null(p);
+        struct cost cost = price_of(p, &cases[i].u, &terms);
+        assert_int_equal(money_parse_usd(sl_str_c(cases[i].usd), &usd), SL_OK);
+        if (cost.cost_p != usd || (cost.flags & COST_UNPRICED) != 0)
+            fail_msg("%s: %lld, flags %u", cases[i].id, (long long)cost.cost_p, cost.flags);
+    }
+    price_catalog_unref(c);
+}
+
 static void test_tier_borders(void **state)
 {
     (void)state;
@@ -373,6 +489,9 @@ int main(void)
         cmocka_unit_test(test_worked_example),
         cmocka_unit_test(test_unknown_price_is_not_free),
         cmocka_unit_test(test_free_and_units),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_shipped_units),
         cmocka_unit_test(test_tier_borders),
         cmocka_unit_test(test_batch_rule),
         cmocka_unit_test(test_service_names),

@@ -50,6 +50,36 @@ static void test_reserve_takes_the_dearer_output(void **state)
     assert_int_equal(reserve_estimate(&f).cost.cost_p, 20);
 }
 
+static void test_reserve_units(void **state)
+{
+    (void)state;
+    struct price p = price_1_10();
+    struct usage expected = {.images_out = 3, .input = 99};
+    struct reserve_facts f = {.price = &p, .input_tokens = 100, .no_output = true, .expected = &expected};
+    /* Priced by tokens alone: as many as the largest image has. */
+    assert_int_equal(reserve_estimate(&f).cost.cost_p, 100 + 3 * 10 * (int64_t)RESERVE_IMAGE_TOKENS);
+    p.units.p[UU_IMAGES_OUT] = 5000;
+    struct reservation r = reserve_estimate(&f);
+    assert_int_equal(r.cost.cost_p, 100 + 3 * 5000);
+    assert_true(r.usage.images_out == 3 && r.usage.input == 100 && r.usage.image_out == 0);
+
+    /* What nobody reports is as it was reserved; what is refused is not paid. */
+    struct settle_facts s = {.price = &p, .reservation = &r, .sent = true};
+    struct settlement done = settle_attempt(&s);
+    assert_int_equal(done.cost.cost_p, r.cost.cost_p);
+    assert_true(done.usage.images_out == 3 && (done.usage.flags & USAGE_ESTIMATED) != 0);
+    s.has_usage = true;
+    s.usage = (struct usage){.images_out = 2, .flags = USAGE_REPORTED};
+    assert_int_equal(settle_attempt(&s).cost.cost_p, 2 * 5000);
+    s.has_usage = false;
+    s.end = SETTLE_REFUSED;
+    assert_int_equal(settle_attempt(&s).usage.images_out, 0);
+
+    expected.images_out = UINT64_MAX;
+    p.units.p[UU_IMAGES_OUT] = PRICE_UNIT_MAX;
+    assert_int_equal(reserve_estimate(&f).cost.cost_p, MONEY_MAX);
+}
+
 static void test_reserve_hostile_sizes(void **state)
 {
     (void)state;
@@ -172,10 +202,10 @@ static void test_settle_disbelieves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reserve_bounds),        cmocka_unit_test(test_reserve_takes_the_dearer_output),
-        cmocka_unit_test(test_reserve_hostile_sizes), cmocka_unit_test(test_settle_reported),
-        cmocka_unit_test(test_settle_without_report), cmocka_unit_test(test_settle_not_billed),
-        cmocka_unit_test(test_settle_disbelieves),
+        cmocka_unit_test(test_reserve_bounds),    cmocka_unit_test(test_reserve_takes_the_dearer_output),
+        cmocka_unit_test(test_reserve_units),     cmocka_unit_test(test_reserve_hostile_sizes),
+        cmocka_unit_test(test_settle_reported),   cmocka_unit_test(test_settle_without_report),
+        cmocka_unit_test(test_settle_not_billed), cmocka_unit_test(test_settle_disbelieves),
     };
     return cmocka_run_group_tests_name("ledger/settle", tests, NULL, NULL);
 }

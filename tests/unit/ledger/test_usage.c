@@ -155,6 +155,12 @@ static void test_names(void **state)
     assert_string_equal(token_class_name(TC_INPUT), "input");
     assert_string_equal(token_class_name(TC_IMAGE_OUT), "image_out");
     assert_string_equal(token_class_name((enum token_class)TOKEN_CLASS_COUNT), "unknown");
+    assert_string_equal(usage_unit_name(UU_SEARCHES), "searches");
+    assert_string_equal(usage_unit_name((enum usage_unit)USAGE_UNIT_COUNT), "unknown");
+    struct usage with = {.pages = 3}, more = {.pages = UINT64_MAX, .images_out = 1};
+    assert_true(usage_has_units(&with) && usage_total(&with) == 0);
+    usage_add(&with, &more);
+    assert_true(with.pages == UINT64_MAX && with.images_out == 1 && (with.flags & USAGE_INCONSISTENT) != 0);
     struct usage u = {.reasoning = 42};
     assert_int_equal(u.by_class[TC_REASONING], 42);
 }

@@ -49,6 +49,8 @@ static struct entry_close a_close(void)
     };
     for (unsigned i = 0; i < TOKEN_CLASS_COUNT; i++)
         c.usage.by_class[i] = UINT64_MAX - i;
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        c.usage.by_unit[i] = i % 3 == 1 ? 0 : UINT64_MAX - i;
     return c;
 }
 
@@ -89,8 +91,51 @@ static void a_close_comes_back(void **state)
     assert_true(in.flags == out.flags && in.status == out.status);
     for (unsigned i = 0; i < TOKEN_CLASS_COUNT; i++)
         assert_true(in.usage.by_class[i] == out.usage.by_class[i]);
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        assert_true(in.usage.by_unit[i] == out.usage.by_unit[i]);
     SAME_STR(in.outcome, out.outcome);
     SAME_STR(in.price_version, out.price_version);
+}
+
+/* What releases before units wrote: version 1, nine classes. */
+static void a_close_of_version_1_is_read(void **state)
+{
+    (void)state;
+    unsigned char bytes[256] = {1};
+    size_t n = 1 + 16 + 6 * 8 + 4 + 2;
+    struct entry_close out;
+    bytes[n++] = 9;
+    for (unsigned i = 0; i < 9; i++, n += 8)
+        bytes[n] = (unsigned char)(i + 1);
+    memcpy(bytes + n, "\x02ok\x00", 4);
+    n += 4;
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_OK);
+    for (unsigned i = 0; i < 9; i++)
+        assert_int_equal(out.usage.by_class[i], i + 1);
+    assert_int_equal(out.usage.video_out, 0);
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        assert_int_equal(out.usage.by_unit[i], 0);
+    SAME_STR(out.outcome, SL_STR("ok"));
+    bytes[0] = 3;
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_EINVAL);
+}
+
+static void units_have_one_form(void **state)
+{
+    (void)state;
+    unsigned char bytes[ENTRY_CLOSE_MAX];
+    struct entry_close in = {.usage = {.images_in = 7, .pages = 9}}, out;
+    size_t n = entry_close_encode(&in, bytes), at = 1 + 16 + 6 * 8 + 4 + 2 + 1 + 8 * TOKEN_CLASS_COUNT;
+    assert_int_equal(bytes[at], 2);
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_OK);
+    bytes[at + 1] = UU_PAGES; /* not rising */
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_EINVAL);
+    bytes[at + 1] = UU_IMAGES_IN;
+    bytes[at + 10] = USAGE_UNIT_COUNT; /* of a later release */
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_EINVAL);
+    bytes[at + 10] = UU_PAGES;
+    bytes[at + 11] = 0; /* a count of 0 */
+    assert_int_equal(entry_close_decode(sl_str_of(bytes, n), &out), SL_EINVAL);
 }
 
 static void long_names_are_cut_between_characters(void **state)
@@ -200,6 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_comes_back),
         cmocka_unit_test(a_close_comes_back),
+        cmocka_unit_test(a_close_of_version_1_is_read),
+        cmocka_unit_test(units_have_one_form),
         cmocka_unit_test(long_names_are_cut_between_characters),
         cmocka_unit_test(the_largest_fit_their_places),
         cmocka_unit_test(cut_longer_and_foreign_records_are_refused),

@@ -63,7 +63,7 @@ static struct store_attempt an_attempt(uint64_t n)
         .outcome = SL_STR("ok"),
     };
     for (unsigned i = 0; i < STORE_CLASSES; i++)
-        a.tokens[i] = i + 1;
+        a.used[i] = i + 1;
     return a;
 }
 
@@ -122,7 +122,7 @@ static void expect_whole(struct world *t)
     assert_string_equal(g.version, "v1");
     assert_int_equal(g.a.close_flags, 0);
     for (unsigned i = 0; i < STORE_CLASSES; i++)
-        assert_int_equal(g.a.tokens[i], i + 1);
+        assert_int_equal(g.a.used[i], i + 1);
 }
 
 /* Both halves in any order, any number of times, together or apart: one row, the same. */
@@ -176,7 +176,7 @@ static void open_without_close_is_interrupted_with_its_estimate(void **state)
     g = get(t);
     assert_int_equal(g.a.state, STORE_INTERRUPTED);
     assert_int_equal(g.a.cost_p, 5000);
-    assert_int_equal(g.a.tokens[STORE_INPUT], 100);
+    assert_int_equal(g.a.used[STORE_INPUT], 100);
     assert_int_equal(g.a.close_flags, 8 | 7);
     assert_string_equal(g.outcome, "interrupted");
     /* The close turns up after all (another segment): what happened beats what was assumed. */
@@ -237,7 +237,7 @@ struct sums {
     unsigned rows;
     uint64_t attempts, interrupted;
     __int128 cost_p;
-    unsigned __int128 tokens[STORE_CLASSES];
+    unsigned __int128 used[STORE_CLASSES];
     char groups[1024];
 };
 
@@ -249,7 +249,7 @@ static bool add_row(void *arg, const struct store_usage_row *r)
     s->interrupted += r->interrupted;
     s->cost_p += r->cost_p;
     for (unsigned i = 0; i < STORE_CLASSES; i++)
-        s->tokens[i] += r->tokens[i];
+        s->used[i] += r->used[i];
     size_t n = strlen(s->groups);
     (void)snprintf(s->groups + n, sizeof s->groups - n, SL_STR_FMT "=%llu;", SL_STR_ARG(r->group),
                    (unsigned long long)r->attempts);
@@ -290,8 +290,8 @@ static void sums_are_exact_in_every_dimension(void **state)
         a.cost_p = (int64_t)(sl_rand_next(&r) >> 1 >> sl_rand_below(&r, 60));
         cost += a.cost_p;
         for (unsigned c = 0; c < STORE_CLASSES; c++) {
-            a.tokens[c] = sl_rand_next(&r) >> sl_rand_below(&r, 63);
-            tokens[c] += a.tokens[c] > INT64_MAX ? INT64_MAX : a.tokens[c];
+            a.used[c] = sl_rand_next(&r) >> sl_rand_below(&r, 63);
+            tokens[c] += a.used[c] > INT64_MAX ? INT64_MAX : a.used[c];
         }
         assert_int_equal(t->s->ops->put_attempt(t->s, &a, NULL), SL_OK);
     }
@@ -304,7 +304,7 @@ static void sums_are_exact_in_every_dimension(void **state)
         assert_int_equal(s.attempts, 20000);
         assert_true(s.cost_p == cost);
         for (unsigned c = 0; c < STORE_CLASSES; c++)
-            assert_true(s.tokens[c] == tokens[c]);
+            assert_true(s.used[c] == tokens[c]);
     }
     /* And days cut apart add up again. */
     struct sums parts = {.rows = 0};
@@ -433,6 +433,48 @@ static void what_was_written_is_there_after_opening_again(void **state)
     t->s->ops->rollback(t->s);
 }
 
+static bool sum_used(void *arg, const struct store_usage_row *r)
+{
+    unsigned __int128 *to = arg;
+    for (int i = 0; i < STORE_CLASSES; i++)
+        to[i] += r->used[i];
+    return true;
+}
+
+/* A state directory of a release before units: its attempts stay, and have none. */
+static void an_older_database_is_brought_up_to_date(void **state)
+{
+    struct world *t = *state;
+    struct store_attempt a = an_attempt(1);
+    put(t, &a);
+    store_close(t->s);
+    t->s = NULL;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+    for (int i = STORE_VIDEO_OUT; i < STORE_CLASSES; i++) {
+        char sql[120];
+        (void)snprintf(sql, sizeof sql, "ALTER TABLE attempts DROP COLUMN %s", store_class_names[i]);
+        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_exec(db, "DELETE FROM schema_version WHERE version > 2", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+
+    struct store *s = NULL;
+    struct sl_fail fail;
+    assert_int_equal(store_open_sqlite(t->path, STORE_READ, &s, &fail), SL_EINVAL); /* a reader changes nothing */
+    assert_int_equal(store_open_sqlite(t->path, STORE_WRITE, &t->s, &fail), SL_OK);
+    unsigned __int128 used[STORE_CLASSES] = {0};
+    const struct store_usage_query q = {.by = STORE_BY_ALL, .to_ns = INT64_MAX};
+    assert_int_equal(t->s->ops->usage(t->s, &q, sum_used, used, &fail), SL_OK);
+    for (int i = 0; i < STORE_CLASSES; i++)
+        assert_true(used[i] == (i < STORE_VIDEO_OUT ? (unsigned)i + 1 : 0));
+    a = an_attempt(2);
+    put(t, &a);
+    memset(used, 0, sizeof used);
+    assert_int_equal(t->s->ops->usage(t->s, &q, sum_used, used, &fail), SL_OK);
+    assert_true(used[STORE_PAGES] == (unsigned)STORE_PAGES + 1);
+}
+
 static void what_cannot_be_opened_says_why(void **state)
 {
     struct world *t = *state;
@@ -474,6 +516,7 @@ int main(void)
         T(keys_live_and_end),
         T(a_change_by_another_connection_is_noticed),
         T(what_was_written_is_there_after_opening_again),
+        T(an_older_database_is_brought_up_to_date),
         T(what_cannot_be_opened_says_why),
     };
     return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);

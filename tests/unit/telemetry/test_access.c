@@ -146,8 +146,9 @@ static void test_unpriced_is_null(void **state)
     (void)state;
     struct sl_buf b;
     sl_buf_init(&b, 65536);
-    struct access_record r = {
-        .usage = {.tokens = {[TC_INPUT] = 5}, .flags = ACCESS_UNPRICED | ACCESS_ESTIMATED | ACCESS_PARTIAL}};
+    struct access_record r = {.usage = {.tokens = {[TC_INPUT] = 5},
+                                        .units = {[UU_IMAGES_OUT] = 2, [UU_PAGES] = 1},
+                                        .flags = ACCESS_UNPRICED | ACCESS_ESTIMATED | ACCESS_PARTIAL}};
     assert_int_equal(access_write(&b, &r), SL_OK);
     yyjson_doc *doc = read_line(sl_buf_str(&b));
     yyjson_val *root = yyjson_doc_get_root(doc);
@@ -155,6 +156,7 @@ static void test_unpriced_is_null(void **state)
     assert_true(yyjson_is_true(yyjson_obj_get(root, "unpriced")));
     assert_true(yyjson_is_true(yyjson_obj_get(root, "estimated")));
     assert_true(yyjson_is_true(yyjson_obj_get(root, "partial")));
+    assert_true(sl_str_find_str(sl_buf_str(&b), SL_STR(",\"units\":{\"images_out\":2,\"pages\":1}")) > 0);
     yyjson_doc_free(doc);
     sl_buf_reset(&b);
     r.usage.cost_p = INT64_MAX; /* part of it is priced */

@@ -267,12 +267,14 @@ static void scrape(struct scene *s)
 static void attempt(struct tel_worker *w, const char *model, unsigned outcome, int64_t cost_p)
 {
     const uint64_t tokens[TOKEN_CLASS_COUNT] = {[TC_INPUT] = 10, [TC_OUTPUT] = 3};
+    const uint64_t units[USAGE_UNIT_COUNT] = {[UU_IMAGES_OUT] = 4};
     tel_attempt_over(tel_target_get(w, SL_STR("openai"), sl_str_c(model)),
                      &(struct tel_attempt){.outcome = outcome,
                                            .duration_ns = 1500000000,
                                            .first_byte_ns = outcome == 0 ? 250000000 : -1,
                                            .cost_p = cost_p,
-                                           .tokens = outcome == 0 ? tokens : NULL});
+                                           .tokens = outcome == 0 ? tokens : NULL,
+                                           .units = outcome == 0 ? units : NULL});
 }
 
 static void test_empty_page(void **state)
@@ -334,6 +336,10 @@ static void test_sums_over_workers(void **state)
     assert_string_equal(value_of("sluice_attempts_total", "provider=\"openai\",model=\"gpt-4o\",outcome=\"unknown\""),
                         "1");
     assert_string_equal(value_of("sluice_tokens_total", "provider=\"openai\",model=\"gpt-4o\",class=\"input\""), "20");
+    assert_string_equal(value_of("sluice_units_total", "provider=\"openai\",model=\"gpt-4o\",unit=\"images_out\""),
+                        "8");
+    assert_string_equal(value_of("sluice_units_total", "provider=\"openai\",model=\"gpt-4o\",unit=\"pages\""),
+                        "absent");
     assert_string_equal(value_of("sluice_tokens_total", "provider=\"openai\",model=\"gpt-4o\",class=\"reasoning\""),
                         "absent");
     assert_string_equal(value_of("sluice_cost_usd_total", "provider=\"openai\",model=\"gpt-4o\""), "1.500000000001");
