@@ -354,11 +354,16 @@ static void add_calls(struct sl_buf *out, const struct asking_seen *seen)
     sl_buf_addc(out, ']');
 }
 
+static bool changes_place(const struct route_target_view *v)
+{
+    return v->state != ROUTE_UP || v->room_q16 == 0 || (v->limit > 0 && v->in_flight >= v->limit);
+}
+
 bool asking_matters(const struct asking *q)
 {
     bool matters = route_policy_has_rules(q->from.snap->policy);
     for (uint32_t i = 0; q->seen != NULL && i < q->seen->n_views && !matters; i++)
-        matters = q->seen->views[i].view.state != ROUTE_UP;
+        matters = changes_place(&q->seen->views[i].view);
     return matters;
 }
 

@@ -105,13 +105,16 @@ struct snapshot_provider {
     struct provider provider;      /* own: provider_release */
     struct provider_login *login;  /* own; NULL: its keys are sent as they are */
     struct upstream_origin origin; /* origin.tls_ctx: ref */
+    struct health_key **keys;      /* own array of borrows, by credential; NULL: no breaker */
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
 };
 
-/* What the board of health knows of a target of the policy, for explanations; any thread. now_ns: monotonic. False: nothing. */
-bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t target_index,
-                         struct route_target_view *out);
+/* What the board of health knows of a target of the policy, for explanations; any thread. now_ns: monotonic. need: of the request; NULL:
+ * a small one. False: nothing. */
+struct headroom_need;
+bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *need, int64_t now_ns,
+                         uint32_t target_index, struct route_target_view *out);
 
 static inline struct snapshot *snapshot_ref(struct snapshot *s)
 {

@@ -17,6 +17,7 @@
 #include "telemetry/access.h"
 #include "telemetry/trace_context.h"
 #include "upstream/attempt.h"
+#include "upstream/health.h"
 
 #define EXCHANGE_MAGIC 0x45584348u
 #define EXCHANGE_TRIES_MAX 16u /* attempts of one exchange: a bound on records and money whatever the policy says */
@@ -58,6 +59,7 @@ try {
     uint64_t output_bytes, output_events; /* seen */
     struct settlement settled;
     struct health_lane *lane; /* borrow: until it ended; NULL: nobody keeps account */
+    struct health_use use;    /* of lane */
     bool probe;               /* it finds out whether the lane is up again */
     int64_t learned_ns;       /* how long its first output usually takes at most; 0: not known */
     struct journal_place opened_at;
@@ -281,7 +283,8 @@ bool stored_fits_plan(
     struct exchange *x); /* PLAN: false: x->refused says why none can go on with what it goes on from */
 typedef bool stored_keep_f(const struct exchange *x, const struct route_candidate *c);
 void stored_filter(struct exchange *x, stored_keep_f *keep, bool wanted, const char *why);
-unsigned stored_credential(struct exchange *x, const struct provider *p);
+/* The one that has what the request goes on from. False: any will do. */
+bool stored_credential(const struct exchange *x, const struct provider *p, unsigned *out);
 void stored_decide(struct exchange *x, const struct snapshot_provider *p); /* before a candidate's body is made */
 bool stored_forbidden(const struct exchange *x); /* nothing of this caller's may be stored anywhere */
 void stored_hide(struct exchange *x);            /* from writers of other formats what is the gateway's to do */
@@ -318,6 +321,11 @@ bool lanes_view(const void *arg, uint32_t target_index,
 bool lanes_choose(struct exchange *x, struct error_facts *out); /* x->at_candidate may be asked; false: all are down */
 uint32_t lanes_left(const struct exchange *x);                  /* candidates behind the current one that are up */
 void lanes_begin(struct exchange *x, struct try *t);
+void lanes_head(struct exchange *x, struct try *t); /* the answer's head came: what it says of limits */
+/* Which of the provider's credentials a new attempt goes out with: in turn, but none that rests while another does not. */
+unsigned lanes_credential(struct exchange *x, const struct route_candidate *c);
+/* The same target once more with another of its keys: this one was refused or has to wait. Says so in t. */
+bool lanes_other_key(const struct exchange *x, struct try *t);
 void lanes_end(struct exchange *x, struct try *t);
 bool lanes_may_repeat(const struct try *t); /* takes from the target's budget */
 

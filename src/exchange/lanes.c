@@ -1,8 +1,8 @@
 /* What an exchange tells and asks the board of targets' health (upstream/health.h): the view that a plan is made with, whether a
  * candidate is asked at all, how long its first output is waited for, and what became of an attempt. Nothing happens where the
  * snapshot has no lanes (resilience.breaker: off). */
+#include "base/log.h"
 #include "exchange/exchange_int.h"
-#include "upstream/health.h"
 
 #define LEARNED_SAMPLES 50u
 #define LEARNED_FACTOR 3
@@ -13,7 +13,17 @@ static struct health_lane *lanes_of(const struct snapshot *s, uint32_t target_in
     return s->lanes != NULL && target_index < s->n_lanes ? s->lanes[target_index] : NULL;
 }
 
-bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t target_index, struct route_target_view *out)
+static struct headroom_need need_of(const struct exchange *x)
+{
+    return (struct headroom_need){
+        .input = x->estimate_input,
+        .output = x->match.op == OP_EMBEDDINGS ? 0 : route_expected_output(x->facts.max_output),
+        .most = x->facts.max_output,
+    };
+}
+
+bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *need, int64_t now_ns,
+                         uint32_t target_index, struct route_target_view *out)
 {
     static const enum route_state states[] = {
         [HEALTH_UP] = ROUTE_UP,           [HEALTH_DEGRADED] = ROUTE_DEGRADED, [HEALTH_PROBE] = ROUTE_PROBE,
@@ -23,7 +33,7 @@ bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t targ
     struct health_view v;
     if (l == NULL)
         return false;
-    health_see(l, now_ns, &v);
+    health_see(l, need, now_ns, &v);
     *out = (struct route_target_view){
         .state = (uint8_t)states[v.state],
         .until_ns = v.until_ns,
@@ -32,7 +42,7 @@ bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t targ
         .ttft_q95_us = v.first_q95_us,
         .ttft_q99_us = v.first_q99_us,
         .itl_q50_us = v.between_q50_us,
-        .room_q16 = LANE_Q16,
+        .room_q16 = v.room,
         .in_flight = v.in_flight,
     };
     return true;
@@ -41,7 +51,8 @@ bool snapshot_see_target(const struct snapshot *s, int64_t now_ns, uint32_t targ
 bool lanes_view(const void *arg, uint32_t target_index, struct route_target_view *out)
 {
     const struct exchange *x = arg;
-    return snapshot_see_target(x->snap, sl_loop_now(x->env->loop), target_index, out);
+    const struct headroom_need need = need_of(x);
+    return snapshot_see_target(x->snap, &need, sl_loop_now(x->env->loop), target_index, out);
 }
 
 /* ---- before an attempt ---- */
@@ -52,7 +63,7 @@ static bool is_down(const struct exchange *x, uint32_t candidate, struct health_
     *v = (struct health_view){.state = HEALTH_UP};
     if (l == NULL)
         return false;
-    health_see(l, sl_loop_now(x->env->loop), v);
+    health_see(l, NULL, sl_loop_now(x->env->loop), v);
     return v->state >= HEALTH_BLOCKED;
 }
 
@@ -102,11 +113,62 @@ void lanes_begin(struct exchange *x, struct try *t)
     if (t->lane == NULL)
         return;
     struct health_view v;
-    t->probe = health_begin(t->lane, sl_loop_now(x->env->loop), &v);
+    unsigned n = t->at->provider.n_credentials;
+    t->use = (struct health_use){
+        .key = t->at->keys != NULL && n > 0 ? t->at->keys[t->credential % n] : NULL,
+        .need = need_of(x),
+    };
+    t->probe = health_begin(t->lane, &t->use, sl_loop_now(x->env->loop), &v);
     if (v.samples >= LEARNED_SAMPLES) {
         int64_t learned = LEARNED_FACTOR * (int64_t)v.first_q99_us * 1000;
         t->learned_ns = learned > LEARNED_LEAST_NS ? learned : LEARNED_LEAST_NS;
     }
+}
+
+void lanes_head(struct exchange *x, struct try *t)
+{
+    struct provider_limits said;
+    if (t->lane != NULL && t->use.key != NULL &&
+        provider_limits_read(&x->head->headers, sl_loop_wall(x->env->loop), &said))
+        health_limits(t->lane, &t->use, &said, sl_loop_now(x->env->loop));
+}
+
+/* ---- keys ---- */
+
+unsigned lanes_credential(struct exchange *x, const struct route_candidate *c)
+{
+    const struct snapshot_provider *at = &x->snap->providers[c->provider_index];
+    struct health_lane *l = lanes_of(x->snap, c->target_index);
+    const struct headroom_need need = need_of(x);
+    unsigned n = at->provider.n_credentials, bound;
+    if (stored_credential(x, &at->provider, &bound))
+        return bound;
+    if (l == NULL || at->keys == NULL || n < 2)
+        return x->env->credential++;
+    return health_pick_key(l, at->keys, n, x->env->credential++, n, &need, sl_loop_now(x->env->loop)).index;
+}
+
+static bool is_of_key(enum outcome o)
+{
+    return o == OUT_BAD_CREDENTIALS || o == OUT_QUOTA_EXHAUSTED || o == OUT_FORBIDDEN || o == OUT_RATE_LIMITED;
+}
+
+/* The last attempt is another target's, where there is one: its keys may be all that is left. */
+bool lanes_other_key(const struct exchange *x, struct try *t)
+{
+    unsigned n = t->at->provider.n_credentials, bound;
+    uint32_t left = x->snap->retry.attempts > x->n_tries ? x->snap->retry.attempts - x->n_tries : 0;
+    if (!is_of_key(t->outcome) || t->lane == NULL || t->at->keys == NULL || n < 2 || x->committed)
+        return false;
+    if (left == 0 || x->n_tries >= EXCHANGE_TRIES_MAX || (left == 1 && lanes_left(x) > 0) ||
+        stored_credential(x, &t->at->provider, &bound))
+        return false;
+    if (!health_pick_key(t->lane, t->at->keys, n, t->credential, t->credential % n, &t->use.need,
+                         sl_loop_now(x->env->loop))
+             .is_free)
+        return false;
+    t->why = "same target, with another key";
+    return true;
 }
 
 /* ---- behind it ---- */
@@ -125,6 +187,18 @@ static int64_t between_us(const struct exchange *x, const struct try *t)
     return span > 0 ? span / 1000 / (int64_t)(tokens - 1) : -1;
 }
 
+/* For the operator, who has to do something about it. Which key it is is said by its place in the configuration. */
+static void tell_of_key(struct exchange *x, const struct try *t, enum health_news news)
+{
+    unsigned number = t->use.key != NULL ? health_key_number(t->use.key) : 0;
+    bool all = news == HEALTH_ACCOUNT_RESTS;
+    tel_add(x->env->tel, TEL_KEYS_RESTED, 1);
+    SL_LOG(all ? SL_LOG_ERROR : SL_LOG_WARN, all ? "provider.account_rests" : "provider.key_rests",
+           SL_LS("provider", t->candidate->provider), SL_LI("key", number),
+           SL_LS("because", outcome_row(t->outcome)->name), SL_LI("status", t->status),
+           SL_LI("keys", t->at->provider.n_credentials));
+}
+
 void lanes_end(struct exchange *x, struct try *t)
 {
     if (t->lane == NULL)
@@ -137,6 +211,8 @@ void lanes_end(struct exchange *x, struct try *t)
         .was_probe = t->probe,
         .random = sl_rand_next(&x->env->loop->rand),
     };
-    health_end(t->lane, &s, t->at->provider.n_credentials, sl_loop_now(x->env->loop));
+    enum health_news news = health_end(t->lane, &s, &t->use, sl_loop_now(x->env->loop));
+    if (news != HEALTH_NO_NEWS)
+        tell_of_key(x, t, news);
     t->lane = NULL;
 }

@@ -65,6 +65,7 @@ static void on_head(void *owner, const struct http_response *head)
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
+    lanes_head(x, try_current(x));
     if (x->is_stream || (x->rescue != NULL && x->answer_ok))
         open_relay(x);
     if (x->answer_ok && !x->is_stream && x->snap->set.answer_bytes > 0 &&

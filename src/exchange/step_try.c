@@ -46,7 +46,7 @@ static void start_attempt(struct exchange *x, struct try *t)
     struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
     char *parent = sl_arena_alloc(a, TRACE_PARENT_TEXT);
     trace_parent_text(&child, parent);
-    t->credential = stored_credential(x, &t->at->provider);
+    t->credential = lanes_credential(x, t->candidate);
     const struct provider_call call = {
         .client = &x->req->headers,
         .credential = t->credential,
@@ -416,6 +416,8 @@ static enum step next_try(struct exchange *x, struct try *t)
     struct retry_verdict v = retry_decide(&f);
     if (credential_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
+    else if (lanes_other_key(x, t))
+        v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
     else if (reasoning_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
     else if (v.next == RETRY_SAME_TARGET && !lanes_may_repeat(t))

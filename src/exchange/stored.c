@@ -110,16 +110,17 @@ static void digest_of(const struct exchange *x, const struct provider *p, unsign
     memcpy(out, whole, STORE_CREDENTIAL_BYTES);
 }
 
-/* The one that made what the request goes on from; another of the same account where that one is configured no more. */
-unsigned stored_credential(struct exchange *x, const struct provider *p)
+/* Another of the same account will do where the one that made it is configured no more. */
+bool stored_credential(const struct exchange *x, const struct provider *p, unsigned *out)
 {
     unsigned char digest[STORE_CREDENTIAL_BYTES];
     for (unsigned i = 0; x->stored.provider.n > 0 && i < p->n_credentials; i++) {
         digest_of(x, p, i, digest);
+        *out = i;
         if (memcmp(digest, x->stored.credential, sizeof digest) == 0)
-            return i;
+            return true;
     }
-    return x->env->credential++;
+    return false;
 }
 
 /* Of the query only what is known: it may have the client's key in it. */

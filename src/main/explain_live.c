@@ -20,9 +20,15 @@ static struct current take_current(struct gateway *g)
     return c;
 }
 
-static bool see(const void *snapshot, uint32_t target_index, struct route_target_view *out)
+struct looking {
+    const struct snapshot *snapshot;
+    struct headroom_need need;
+};
+
+static bool see(const void *arg, uint32_t target_index, struct route_target_view *out)
 {
-    return snapshot_see_target(snapshot, sl_clock_mono_ns(), target_index, out);
+    const struct looking *l = arg;
+    return snapshot_see_target(l->snapshot, &l->need, sl_clock_mono_ns(), target_index, out);
 }
 
 static int refuse(struct sl_buf *out, int status, struct sl_str why)
@@ -47,6 +53,7 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         route_scripts_new(c->snapshot->scripts, c->snapshot->n_scripts, &scripts, &fail) != SL_OK)
         return refuse(out, 500, sl_str_c(fail.text));
     sl_random_bytes(&seed, sizeof seed);
+    struct looking looking = {.snapshot = c->snapshot};
     const struct explain_from from = {
         .snap = c->snapshot,
         .prices = c->prices,
@@ -56,7 +63,8 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         .wall_ns = now,
         .seed = seed,
         .view = see,
-        .view_arg = c->snapshot,
+        .view_arg = &looking,
+        .need = &looking.need,
         .script = scripts != NULL ? route_scripts_ask : NULL,
         .script_arg = scripts,
     };

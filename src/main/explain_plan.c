@@ -65,6 +65,12 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
         .script = from->script,
         .script_arg = from->script_arg,
     };
+    if (from->need != NULL)
+        *from->need = (struct headroom_need){
+            .input = asking.estimate_input,
+            .output = route_expected_output(out->facts.max_output),
+            .most = out->facts.max_output,
+        };
     asking_gather(&asking, a, &out->asking);
     out->snap = from->snap;
     out->verdict = route_plan(from->snap->policy, &out->asking.ask, a, &out->plan);

@@ -3,6 +3,7 @@
 #define SLUICE_MAIN_EXPLAIN_PLAN_H
 
 #include "exchange/asking.h"
+#include "upstream/headroom.h"
 
 #define EXPLAIN_BODY_MAX (64u << 20) /* bytes of a request that is explained */
 
@@ -16,6 +17,8 @@ struct explain_from { /* borrowed for the call */
     uint64_t seed;
     route_view_f *view; /* NULL: nothing is known of the targets */
     const void *view_arg;
+    struct headroom_need
+        *need;              /* what view_arg asks for room for: filled before the first question; NULL: not wanted */
     route_script_f *script; /* NULL: scripts are off */
     void *script_arg;
 };

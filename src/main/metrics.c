@@ -54,6 +54,14 @@ static void gather(struct gateway *g, struct tel_worker *w)
     atomic_store_explicit(&w->refused[TEL_WHY_MALFORMED_HTTP], s.bad, memory_order_relaxed);
 }
 
+static void add_keys(void *out, struct sl_str provider, unsigned n, unsigned resting)
+{
+    struct sl_buf *b = out;
+    sl_buf_adds(b, SL_STR("sluice_provider_keys_resting{provider="));
+    prometheus_add_label(b, provider);
+    sl_buf_addf(b, ",keys=\"%u\"} %u\n", n, resting);
+}
+
 enum sl_err gateway_metrics(void *owner, struct sl_buf *out)
 {
     struct gateway *g = owner;
@@ -86,6 +94,13 @@ enum sl_err gateway_metrics(void *owner, struct sl_buf *out)
         .certificate_left_s = cert_expires_s - sl_clock_wall_ns() / SL_SEC,
     };
     enum sl_err e = prometheus_write(g->exported, &facts, out);
+    if (e == SL_OK && snap->lanes != NULL) {
+        sl_buf_adds(
+            out,
+            SL_STR("# HELP sluice_provider_keys_resting Keys that are set aside because they were refused or have no "
+                   "credit left.\n# TYPE sluice_provider_keys_resting gauge\n"));
+        health_keys_each(g->health, sl_clock_mono_ns(), add_keys, out);
+    }
     price_catalog_unref(prices);
     snapshot_unref(snap);
     return e;

@@ -30,6 +30,7 @@ static void free_snapshot(struct snapshot *s)
     for (size_t i = 0; i < s->n_providers; i++) {
         provider_release(&s->providers[i].provider);
         free_login(s->providers[i].login);
+        sl_free(s->providers[i].keys);
         if (s->providers[i].origin.tls_ctx != NULL)
             tls_context_unref(s->providers[i].origin.tls_ctx);
     }
@@ -41,10 +42,26 @@ static void free_snapshot(struct snapshot *s)
     sl_free(f);
 }
 
+/* Which key is which, also behind a reload; nobody can get a key back from it. */
+static void attach_keys(struct snapshot_provider *p, struct health_board *board)
+{
+    unsigned n = p->provider.n_credentials;
+    if (n == 0)
+        return;
+    uint64_t *hashes = sl_calloc(n, sizeof *hashes);
+    for (unsigned i = 0; i < n; i++)
+        hashes[i] = sl_hash(sl_hash_process_key(), sl_secret_expose(&p->provider.credentials[i]));
+    p->keys = sl_calloc(n, sizeof *p->keys);
+    health_keys_set(board, p->provider.name, hashes, n, p->keys);
+    sl_free(hashes);
+}
+
 void snapshot_attach_lanes(struct snapshot *s, struct health_board *board)
 {
     if (!snapshot_settings(s)->resilience.breaker)
         return;
+    for (size_t i = 0; i < s->n_providers; i++)
+        attach_keys(&s->providers[i], board);
     s->n_lanes = route_policy_targets(s->policy);
     s->lanes = sl_calloc(s->n_lanes, sizeof(struct health_lane *));
     for (uint32_t i = 0; i < s->n_lanes; i++) {

@@ -46,6 +46,8 @@ enum tel_kind {
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
       "Streams that broke behind their first byte and were given to another target.")                                  \
+    X(KEYS_RESTED, "sluice_provider_keys_rested_total", COUNTER, ONE,                                                  \
+      "Times that a provider's key was refused or had no credit left, and was set aside.")                             \
     X(SCRIPTS, "sluice_route_scripts_total", COUNTER, ONE, "Calls of routing scripts that named targets.")             \
     X(SCRIPTS_FAILED, "sluice_route_scripts_failed_total", COUNTER, ONE,                                               \
       "Calls of routing scripts that failed, ran over a limit or named no target.")                                    \

@@ -9,21 +9,39 @@
 #define PLACE_OPENED_NS (10 * SL_SEC)
 #define PLACE_USED_NS (60 * SL_SEC)
 #define SEEN_NS (SL_SEC / 10) /* quantiles are computed so often */
+#define KEY_RESTS_NS (300 * SL_SEC)
+
+struct health_key {
+    unsigned index; /* in place.keys */
+    uint64_t hash;
+    _Atomic unsigned number; /* in the configuration, from 1; 0: not there any more */
+    _Atomic int64_t rest_until_ns;
+};
 
 struct place { /* one provider: its account and its servers */
     pthread_mutex_t lock;
     char *name;
-    _Atomic int64_t account_until_ns;
-    _Atomic unsigned bad_keys;           /* refused in a row */
+    struct health_key *keys[HEALTH_KEYS_MAX]; /* own; written before n_keys counts them */
+    _Atomic unsigned n_keys, n_current;
+    struct health_key unnamed;           /* where the attempts do not say */
+    _Atomic int64_t rests_until_ns;      /* no key rests any more behind it */
     _Atomic(struct health_lane *) scout; /* finds out for all; NULL: the place is up */
     _Atomic int64_t rest_until_ns;       /* ... and until then the others are not asked */
     struct health_lane *lanes;
     struct place *next;
 };
 
+struct lane_key { /* one key at one lane */
+    struct headroom room;
+    int64_t blocked_until_ns; /* where there are several keys: else it is the lane that waits */
+    unsigned waits;
+};
+
 struct health_lane {
-    pthread_mutex_t lock; /* of lane and seen; taken before none */
+    pthread_mutex_t lock; /* of lane, by_key and seen; taken before none */
     struct lane lane;
+    struct lane_key *by_key; /* own; by health_key.index */
+    unsigned n_by_key;
     struct health_view seen; /* quantiles as of seen_ns */
     int64_t seen_ns;
     int64_t anyway_ns; /* when it was last tried though it was down */
@@ -55,6 +73,7 @@ void health_board_free(struct health_board *b)
         struct health_lane *l = b->lanes;
         b->lanes = l->next;
         pthread_mutex_destroy(&l->lock);
+        sl_free(l->by_key);
         sl_free(l->provider);
         sl_free(l->model);
         sl_free(l);
@@ -63,6 +82,8 @@ void health_board_free(struct health_board *b)
         struct place *p = b->places;
         b->places = p->next;
         pthread_mutex_destroy(&p->lock);
+        for (unsigned i = 0; i < p->n_keys; i++)
+            sl_free(p->keys[i]);
         sl_free(p->name);
         sl_free(p);
     }
@@ -127,6 +148,149 @@ struct health_lane *health_lane_of(struct health_board *b, struct sl_str provide
     return l;
 }
 
+/* -- Keys ------------------------------------------------------------------------------------------------------------------------- */
+
+/* With p->lock held. */
+static struct health_key *key_of(struct place *p, uint64_t hash)
+{
+    unsigned n = p->n_keys;
+    for (unsigned i = 0; i < n; i++)
+        if (p->keys[i]->hash == hash)
+            return p->keys[i];
+    if (n == HEALTH_KEYS_MAX)
+        return NULL;
+    struct health_key *k = SL_NEW(struct health_key);
+    k->index = n;
+    k->hash = hash;
+    p->keys[n] = k;
+    p->n_keys = n + 1;
+    return k;
+}
+
+void health_keys_set(struct health_board *b, struct sl_str provider, const uint64_t *hashes, unsigned n,
+                     struct health_key **out)
+{
+    unsigned numbers[HEALTH_KEYS_MAX] = {0}, current = 0;
+    pthread_mutex_lock(&b->lock);
+    struct place *p = place_of(b, provider);
+    pthread_mutex_lock(&p->lock);
+    for (unsigned i = 0; i < n; i++) {
+        out[i] = key_of(p, hashes[i]);
+        if (out[i] == NULL || numbers[out[i]->index] > 0) /* one key may stand there twice */
+            continue;
+        numbers[out[i]->index] = i + 1;
+        current++;
+    }
+    for (unsigned i = 0; i < p->n_keys; i++) /* each at once: others are looking */
+        p->keys[i]->number = numbers[i];
+    p->n_current = current;
+    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&b->lock);
+}
+
+unsigned health_key_number(const struct health_key *k)
+{
+    return k->number;
+}
+
+/* Until when all keys rest; 0: one does not. */
+static int64_t account_until(const struct place *p, int64_t now_ns)
+{
+    int64_t first = INT64_MAX;
+    if (p->rests_until_ns <= now_ns)
+        return 0;
+    if (p->n_current == 0)
+        return p->unnamed.rest_until_ns;
+    unsigned n = p->n_keys;
+    for (unsigned i = 0; i < n; i++)
+        if (p->keys[i]->number > 0 && p->keys[i]->rest_until_ns < first)
+            first = p->keys[i]->rest_until_ns;
+    return first > now_ns && first != INT64_MAX ? first : 0;
+}
+
+/* With l->lock held. NULL: nothing is known of it here. */
+static struct lane_key *found_here(const struct health_lane *l, const struct health_key *k)
+{
+    return k != NULL && k->index < l->n_by_key ? &l->by_key[k->index] : NULL;
+}
+
+static struct lane_key *made_here(struct health_lane *l, const struct health_key *k)
+{
+    if (k->index >= l->n_by_key) {
+        l->by_key = sl_realloc(l->by_key, (k->index + 1) * sizeof *l->by_key);
+        memset(&l->by_key[l->n_by_key], 0, (k->index + 1 - l->n_by_key) * sizeof *l->by_key);
+        l->n_by_key = k->index + 1;
+    }
+    return &l->by_key[k->index];
+}
+
+struct key_view {
+    int64_t until_ns; /* 0: it may be asked with */
+    uint32_t room;
+};
+
+static struct key_view see_key(const struct health_lane *l, const struct health_key *k,
+                               const struct headroom_need *need, int64_t now_ns)
+{
+    const struct lane_key *here = found_here(l, k);
+    int64_t until = k != NULL ? k->rest_until_ns : 0;
+    if (here != NULL && here->blocked_until_ns > until)
+        until = here->blocked_until_ns;
+    return (struct key_view){
+        .until_ns = until > now_ns ? until : 0,
+        .room = here != NULL ? headroom_left(&here->room, need, now_ns) : HEADROOM_WHOLE,
+    };
+}
+
+/* Of all keys together: the room of the one that has most, and if none may be asked with, when the first may. */
+static struct key_view see_keys(const struct health_lane *l, const struct headroom_need *need, int64_t now_ns)
+{
+    const struct place *p = l->place;
+    struct key_view all = {.until_ns = INT64_MAX, .room = 0};
+    unsigned n = p->n_keys;
+    if (l->n_by_key == 0 || p->n_current == 0)
+        return (struct key_view){.room = HEADROOM_WHOLE};
+    for (unsigned i = 0; i < n; i++) {
+        if (p->keys[i]->number == 0)
+            continue;
+        struct key_view one = see_key(l, p->keys[i], need, now_ns);
+        if (one.until_ns == 0 && one.room > all.room)
+            all.room = one.room;
+        all.until_ns = one.until_ns < all.until_ns ? one.until_ns : all.until_ns;
+    }
+    if (all.until_ns > 0)
+        all.room = HEADROOM_WHOLE; /* what matters is that it is blocked */
+    if (all.until_ns == INT64_MAX)
+        all.until_ns = 0; /* the keys are being changed */
+    return all;
+}
+
+struct health_pick health_pick_key(struct health_lane *l, struct health_key *const *keys, unsigned n, unsigned from,
+                                   unsigned except, const struct headroom_need *need, int64_t now_ns)
+{
+    const uint32_t enough = HEADROOM_WHOLE / 10;
+    struct health_pick best = {.index = n > 0 ? from % n : 0};
+    struct key_view seen = {.until_ns = INT64_MAX};
+    bool any = false;
+    pthread_mutex_lock(&l->lock);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = (unsigned)(((uint64_t)from + i) % n);
+        if (at == except)
+            continue;
+        struct key_view v = see_key(l, keys[at], need, now_ns);
+        bool better = v.until_ns < seen.until_ns || (v.until_ns == seen.until_ns && v.room > seen.room);
+        if (any && !better)
+            continue;
+        any = true;
+        seen = v;
+        best = (struct health_pick){.index = at, .is_free = v.until_ns == 0};
+        if (best.is_free && v.room >= enough)
+            break;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return best;
+}
+
 /* -- Looking ---------------------------------------------------------------------------------------------------------------------- */
 
 static void measure(struct health_lane *l, int64_t now_ns)
@@ -144,7 +308,7 @@ static void measure(struct health_lane *l, int64_t now_ns)
     l->seen.state = lane_is_degraded(&l->lane, now_ns) ? HEALTH_DEGRADED : HEALTH_UP;
 }
 
-static void see_lane(struct health_lane *l, int64_t now_ns, struct health_view *out)
+static void see_lane(struct health_lane *l, const struct headroom_need *need, int64_t now_ns, struct health_view *out)
 {
     enum lane_state s = lane_state_at(&l->lane, now_ns);
     measure(l, now_ns);
@@ -162,34 +326,54 @@ static void see_lane(struct health_lane *l, int64_t now_ns, struct health_view *
         out->state = HEALTH_BLOCKED;
         out->until_ns = l->lane.blocked_until_ns;
     }
+    struct key_view keys = see_keys(l, need, now_ns);
+    out->room = keys.room;
+    if (keys.until_ns > 0 && out->state < HEALTH_BLOCKED) {
+        out->state = HEALTH_BLOCKED;
+        out->until_ns = keys.until_ns;
+    }
 }
 
-void health_see(struct health_lane *l, int64_t now_ns, struct health_view *out)
+void health_see(struct health_lane *l, const struct headroom_need *need, int64_t now_ns, struct health_view *out)
 {
     struct place *p = l->place;
-    int64_t account_until = p->account_until_ns, rest_until = p->rest_until_ns;
+    int64_t account = account_until(p, now_ns), rest_until = p->rest_until_ns;
     const struct health_lane *scout = p->scout;
     pthread_mutex_lock(&l->lock);
-    see_lane(l, now_ns, out);
+    see_lane(l, need, now_ns, out);
     pthread_mutex_unlock(&l->lock);
     if (scout != NULL && scout != l && rest_until > now_ns && out->state < HEALTH_BLOCKED) {
         out->state = HEALTH_DOWN;
         out->until_ns = rest_until;
     }
-    if (account_until > now_ns) {
+    if (account > now_ns) {
         out->state = HEALTH_BLOCKED;
-        out->until_ns = account_until;
+        out->until_ns = account;
     }
 }
 
-bool health_begin(struct health_lane *l, int64_t now_ns, struct health_view *out)
+bool health_begin(struct health_lane *l, struct health_use *u, int64_t now_ns, struct health_view *out)
 {
     pthread_mutex_lock(&l->lock);
     if (out != NULL)
-        see_lane(l, now_ns, out);
+        see_lane(l, NULL, now_ns, out);
+    struct lane_key *here = u != NULL ? found_here(l, u->key) : NULL;
+    if (here != NULL) /* before the first limits were told there is nothing to count against */
+        headroom_send(&here->room, &u->need, &u->mark);
     bool probe = lane_begin(&l->lane, now_ns);
     pthread_mutex_unlock(&l->lock);
     return probe;
+}
+
+/* Of models that callers name freely each has limits of its own, and the lane stands for all of them. */
+void health_limits(struct health_lane *l, const struct health_use *u, const struct provider_limits *said,
+                   int64_t now_ns)
+{
+    if (l->any_model || u->key == NULL || said->known == 0)
+        return;
+    pthread_mutex_lock(&l->lock);
+    headroom_take(&made_here(l, u->key)->room, said, &u->mark, now_ns);
+    pthread_mutex_unlock(&l->lock);
 }
 
 bool health_may_repeat(struct health_lane *l, unsigned cost)
@@ -214,8 +398,10 @@ void health_forgive_accounts(struct health_board *b)
 {
     pthread_mutex_lock(&b->lock);
     for (struct place *p = b->places; p != NULL; p = p->next) {
-        p->account_until_ns = 0;
-        p->bad_keys = 0;
+        unsigned n = p->n_keys;
+        for (unsigned i = 0; i < n; i++)
+            p->keys[i]->rest_until_ns = 0;
+        p->unnamed.rest_until_ns = 0;
     }
     pthread_mutex_unlock(&b->lock);
 }
@@ -248,36 +434,73 @@ static void judge_place(struct place *p, struct health_lane *l, int64_t now_ns)
     }
 }
 
-static void take_account(struct place *p, const struct lane_sample *s, unsigned n_keys, int64_t now_ns)
+/* The key rests. With p->lock held. */
+static enum health_news take_account(struct place *p, struct health_key *k, const struct lane_sample *s, int64_t now_ns)
 {
-    p->bad_keys++;
-    if (p->bad_keys >= (n_keys > 0 ? n_keys : 1))
-        p->account_until_ns = now_ns + (s->wait_ns > 0 ? s->wait_ns : 300 * SL_SEC);
+    bool rested = k->rest_until_ns > now_ns;
+    int64_t until = now_ns + (s->wait_ns > 0 ? s->wait_ns : KEY_RESTS_NS);
+    k->rest_until_ns = until;
+    if (until > p->rests_until_ns)
+        p->rests_until_ns = until;
+    return account_until(p, now_ns) > 0 ? HEALTH_ACCOUNT_RESTS : rested ? HEALTH_NO_NEWS : HEALTH_KEY_RESTS;
 }
 
-void health_end(struct health_lane *l, const struct lane_sample *s, unsigned n_keys, int64_t now_ns)
+/* With several keys a wait, and a model that is forbidden, are the key's: the others are asked. With l->lock held; true: it was so. */
+static bool take_key(struct health_lane *l, const struct lane_sample *s, const struct health_use *u, int64_t now_ns)
+{
+    bool forbidden = s->outcome == OUT_FORBIDDEN && !l->any_model, wait = lane_effect_of(s->outcome) == LANE_WAIT;
+    struct lane_key *here = u != NULL ? found_here(l, u->key) : NULL;
+    if (here != NULL && lane_effect_of(s->outcome) == LANE_GOOD)
+        here->blocked_until_ns = here->waits = 0;
+    if (u == NULL || u->key == NULL || l->place->n_current < 2 || (!wait && !forbidden))
+        return false;
+    here = made_here(l, u->key);
+    int64_t ns = wait ? lane_wait_ns(&here->waits, s) : LANE_MISSING_NS;
+    if (now_ns + ns > here->blocked_until_ns)
+        here->blocked_until_ns = now_ns + ns;
+    return true;
+}
+
+enum health_news health_end(struct health_lane *l, const struct lane_sample *s, const struct health_use *u,
+                            int64_t now_ns)
 {
     struct lane_sample sample = *s;
     enum lane_effect effect = lane_effect_of(s->outcome);
+    enum health_news news = HEALTH_NO_NEWS;
     struct place *p = l->place;
-    if (says_nothing(l, effect) || effect == LANE_ACCOUNT)
-        sample.outcome = OUT_CANCELLED; /* the lane has nothing to do with it */
+    struct health_key *key = u != NULL && u->key != NULL ? u->key : &p->unnamed;
     pthread_mutex_lock(&l->lock);
+    if (take_key(l, s, u, now_ns) || says_nothing(l, effect) || effect == LANE_ACCOUNT)
+        sample.outcome = OUT_CANCELLED; /* the lane has nothing to do with it */
     bool opened = lane_end(&l->lane, &sample, now_ns);
     bool closed = l->lane.state == LANE_CLOSED;
     pthread_mutex_unlock(&l->lock);
-    if (effect != LANE_ACCOUNT && !opened && !(closed && p->scout == l) && !(effect == LANE_GOOD && p->bad_keys > 0))
-        return; /* the usual case; what is read without the lock is only looked at again */
+    if (effect == LANE_GOOD && key->rest_until_ns > 0)
+        key->rest_until_ns = 0; /* it was asked all the same, and is well */
+    if (effect != LANE_ACCOUNT && !opened && !(closed && p->scout == l))
+        return news; /* the usual case; what is read without the lock is only looked at again */
     pthread_mutex_lock(&p->lock);
     if (effect == LANE_ACCOUNT)
-        take_account(p, s, n_keys, now_ns);
-    else if (effect == LANE_GOOD)
-        p->bad_keys = 0;
+        news = take_account(p, key, s, now_ns);
     if (closed && p->scout == l)
         p->scout = NULL;
     if (opened && lane_is_of_place(s->outcome))
         judge_place(p, l, now_ns);
     pthread_mutex_unlock(&p->lock);
+    return news;
+}
+
+void health_keys_each(struct health_board *b, int64_t now_ns, health_keys_f *each, void *arg)
+{
+    pthread_mutex_lock(&b->lock);
+    for (const struct place *p = b->places; p != NULL; p = p->next) {
+        unsigned n = p->n_keys, resting = 0;
+        for (unsigned i = 0; i < n; i++)
+            resting += p->keys[i]->number > 0 && p->keys[i]->rest_until_ns > now_ns;
+        if (p->n_current > 0)
+            each(arg, sl_str_c(p->name), p->n_current, resting);
+    }
+    pthread_mutex_unlock(&b->lock);
 }
 
 void health_each(struct health_board *b, int64_t now_ns, health_each_f *each, void *arg)
@@ -285,7 +508,7 @@ void health_each(struct health_board *b, int64_t now_ns, health_each_f *each, vo
     pthread_mutex_lock(&b->lock);
     for (struct health_lane *l = b->lanes; l != NULL; l = l->next) {
         struct health_view v;
-        health_see(l, now_ns, &v);
+        health_see(l, NULL, now_ns, &v);
         each(arg, sl_str_c(l->provider), sl_str_c(l->model), &v);
     }
     pthread_mutex_unlock(&b->lock);

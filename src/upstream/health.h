@@ -6,12 +6,15 @@
 #define SLUICE_UPSTREAM_HEALTH_H
 
 #include "base/str.h"
+#include "upstream/headroom.h"
 #include "upstream/lane.h"
 
 #define HEALTH_LANES_MAX 4096u
+#define HEALTH_KEYS_MAX 256u /* of one provider, those of earlier configurations counted */
 
 struct health_board;
 struct health_lane;
+struct health_key; /* one credential of a provider; lives as long as the board */
 
 struct health_board *health_board_new(void);
 void health_board_free(struct health_board *b); /* NULL accepted; nobody uses its lanes any more */
@@ -19,6 +22,11 @@ void health_board_free(struct health_board *b); /* NULL accepted; nobody uses it
 /* The lane of that target; made when it is new. model empty: the provider's lane for all models that are not configured: what is said
  * of one of them says nothing of the others, so only the provider's own failures count there. NULL: there are too many. */
 struct health_lane *health_lane_of(struct health_board *b, struct sl_str provider, struct sl_str model);
+
+/* A provider's credentials from now on, by numbers that tell nothing of them and are the same after a reload. The board tells them apart:
+ * each rests for itself when it is refused, and has limits of its own. out[i]: NULL where there are too many. */
+void health_keys_set(struct health_board *b, struct sl_str provider, const uint64_t *hashes, unsigned n,
+                     struct health_key **out);
 
 enum health_state {
     HEALTH_UP = 0,
@@ -34,18 +42,49 @@ struct health_view {
     uint32_t first_q50_us, first_q95_us, first_q99_us, between_q50_us; /* 0: no samples */
     uint32_t samples;                                                  /* of first_* */
     uint32_t in_flight;
+    uint32_t
+        room; /* of HEADROOM_WHOLE, behind the request that is asked about, with the key that has most; 0: it does not fit */
 };
-void health_see(struct health_lane *l, int64_t now_ns, struct health_view *out);
+/* need NULL: a small request. */
+void health_see(struct health_lane *l, const struct headroom_need *need, int64_t now_ns, struct health_view *out);
 
-/* An attempt begins. True: it is the lane's probe, which is to be told to health_end. out: the lane's figures, without what its account
- * and place add; NULL: not wanted. */
-bool health_begin(struct health_lane *l, int64_t now_ns, struct health_view *out);
-/* ... ended; n_keys: of the provider, so that one bad key of several does not rest the account. */
-void health_end(struct health_lane *l, const struct lane_sample *s, unsigned n_keys, int64_t now_ns);
+struct health_use {         /* of a lane by an attempt: filled before health_begin */
+    struct health_key *key; /* NULL: not known which, or none is needed */
+    struct headroom_need need;
+    struct headroom_mark mark; /* health_begin's */
+};
+enum health_news {
+    HEALTH_NO_NEWS = 0,
+    HEALTH_KEY_RESTS,    /* refused, or without credit; others of the provider are left */
+    HEALTH_ACCOUNT_RESTS /* the last one, too */
+};
+
+/* An attempt begins. True: it is the lane's probe, which is to be told to health_end. u NULL: nothing is known of key and need. out: the
+ * lane's figures, without what its account and place add; NULL: not wanted. */
+bool health_begin(struct health_lane *l, struct health_use *u, int64_t now_ns, struct health_view *out);
+/* The head of its answer came. */
+void health_limits(struct health_lane *l, const struct health_use *u, const struct provider_limits *said,
+                   int64_t now_ns);
+/* ... ended. */
+enum health_news health_end(struct health_lane *l, const struct lane_sample *s, const struct health_use *u,
+                            int64_t now_ns);
+/* Which of keys[0 .. n-1] to ask with: from `from` on in a circle the first that may be asked and has room, else the one that has most or
+ * may be asked first. except: an index that is passed over; n: none. */
+struct health_pick {
+    unsigned index;
+    bool is_free; /* it neither rests nor was asked to wait */
+};
+struct health_pick health_pick_key(struct health_lane *l, struct health_key *const *keys, unsigned n, unsigned from,
+                                   unsigned except, const struct headroom_need *need, int64_t now_ns);
+unsigned health_key_number(const struct health_key *k); /* its place in the configuration, from 1: for operators */
 /* All that could be asked are down: one request a second finds out whether that is still so, be it the last. */
 bool health_try_anyway(struct health_lane *l, int64_t now_ns);
 void health_forgive_accounts(struct health_board *b); /* a new configuration may have new keys */
 bool health_may_repeat(struct health_lane *l, unsigned cost);
+
+/* For each provider: its keys, and how many of them rest. */
+typedef void health_keys_f(void *arg, struct sl_str provider, unsigned n, unsigned resting);
+void health_keys_each(struct health_board *b, int64_t now_ns, health_keys_f *each, void *arg);
 
 /* For each lane in the order in which they were made: for metrics and the dashboard. */
 typedef void health_each_f(void *arg, struct sl_str provider, struct sl_str model, const struct health_view *view);

@@ -20,7 +20,6 @@
 #define WAIT_NS SL_SEC /* a limit without a time: up to 1 s, 2 s, 4 s, ... */
 #define WAIT_MAX_NS (60 * SL_SEC)
 #define ACCOUNT_NS (300 * SL_SEC)
-#define MISSING_NS (600 * SL_SEC)
 #define TOKEN 256u
 #define TOKENS_START (10 * TOKEN)
 #define TOKENS_MAX (100 * TOKEN)
@@ -217,14 +216,11 @@ static void block(struct lane *l, int64_t until_ns)
         l->blocked_until_ns = until_ns;
 }
 
-static void take_wait(struct lane *l, const struct lane_sample *s, int64_t now_ns)
+int64_t lane_wait_ns(unsigned *waits, const struct lane_sample *s)
 {
-    int64_t most = l->waits < 6 ? WAIT_NS << l->waits : WAIT_MAX_NS;
-    l->waits++;
-    if (s->wait_ns >= 0)
-        block(l, now_ns + s->wait_ns);
-    else
-        block(l, now_ns + (int64_t)(((unsigned __int128)s->random * (uint64_t)most) >> 64));
+    int64_t most = *waits < 6 ? WAIT_NS << *waits : WAIT_MAX_NS;
+    (*waits)++;
+    return s->wait_ns >= 0 ? s->wait_ns : (int64_t)(((unsigned __int128)s->random * (uint64_t)most) >> 64);
 }
 
 bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
@@ -242,13 +238,13 @@ bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
         opened = take_bad(l, s, now_ns);
         break;
     case LANE_WAIT:
-        take_wait(l, s, now_ns);
+        block(l, now_ns + lane_wait_ns(&l->waits, s));
         break;
     case LANE_ACCOUNT:
         block(l, now_ns + ACCOUNT_NS);
         break;
     case LANE_MISSING:
-        block(l, now_ns + MISSING_NS);
+        block(l, now_ns + LANE_MISSING_NS);
         break;
     case LANE_NOTHING:
         break;

@@ -20,6 +20,7 @@
 #include "upstream/sketch.h"
 
 #define LANE_Q16 65536u
+#define LANE_MISSING_NS (INT64_C(600) * 1000000000) /* so long rests what is not there */
 
 enum lane_state {
     LANE_CLOSED = 0,
@@ -85,6 +86,8 @@ bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns);
 uint32_t lane_health(const struct lane *l, int64_t now_ns);
 /* Its first outputs take twice as long as they used to, or a tenth of its attempts fail. */
 bool lane_is_degraded(const struct lane *l, int64_t now_ns);
+/* How long to wait for a limit: as the provider said, else up to 1 s, 2 s, 4 s, ... one minute; *waits counts those in a row. */
+int64_t lane_wait_ns(unsigned *waits, const struct lane_sample *s);
 /* One more try at the same lane: takes from its budget (0.2 for each attempt, at most 100). `cost`: 1, or 2 behind an overload. */
 bool lane_may_repeat(struct lane *l, unsigned cost);
 

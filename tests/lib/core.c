@@ -226,8 +226,10 @@ static void make_common(void)
 
 static void free_snapshot(struct snapshot *s)
 {
-    for (size_t i = 0; i < s->n_providers; i++)
+    for (size_t i = 0; i < s->n_providers; i++) {
         provider_release(&s->providers[i].provider);
+        sl_free(s->providers[i].keys);
+    }
     route_policy_free(s->policy);
     sl_free(s->lanes);
     sl_free(s->providers);
@@ -243,11 +245,13 @@ static void fill_provider(struct core *c, struct snapshot_provider *p, unsigned 
     p->provider = (struct provider){.name = sl_str_c(names[i]),
                                     .kind = provider_kind_find(sl_str_c(o->kind != NULL ? o->kind : "openai")),
                                     .base_path = SL_STR("/v1"),
-                                    .n_credentials = 1,
+                                    .n_credentials = i == 0 && o->keys > 1 ? o->keys : 1,
                                     .pass = i == 0 ? o->pass : NULL,
                                     .n_pass = i == 0 ? o->n_pass : 0};
-    p->provider.credentials = sl_calloc(1, sizeof *p->provider.credentials);
-    sl_secret_set(&p->provider.credentials[0], SL_STR("sk-provider-secret"));
+    static const char *const keys[] = {"sk-provider-secret", "sk-provider-second", "sk-provider-third"};
+    p->provider.credentials = sl_calloc(p->provider.n_credentials, sizeof *p->provider.credentials);
+    for (unsigned k = 0; k < p->provider.n_credentials; k++)
+        sl_secret_set(&p->provider.credentials[k], sl_str_c(keys[k % 3]));
     provider_prepare(&p->provider);
     p->price_provider = SL_STR("openai");
     p->origin = (struct upstream_origin){.id = 1001 + i,
@@ -286,6 +290,14 @@ static struct route_policy *make_policy(const struct core_options *o)
 
 static void fill_lanes(struct core *c, struct snapshot *s)
 {
+    for (size_t i = 0; i < s->n_providers; i++) {
+        struct snapshot_provider *p = &s->providers[i];
+        uint64_t hashes[8];
+        for (unsigned k = 0; k < p->provider.n_credentials; k++)
+            hashes[k] = 1 + k;
+        p->keys = sl_calloc(8, sizeof *p->keys);
+        health_keys_set(c->health, p->provider.name, hashes, p->provider.n_credentials, p->keys);
+    }
     s->n_lanes = route_policy_targets(s->policy);
     s->lanes = sl_calloc(s->n_lanes, sizeof(struct health_lane *));
     for (uint32_t i = 0; i < s->n_lanes; i++) {

@@ -153,7 +153,7 @@ static bool view(const void *arg, uint32_t target, struct route_target_view *out
     struct health_view v;
     if (target >= PROVIDERS)
         return false;
-    health_see(w->lanes[target], w->now_ns, &v);
+    health_see(w->lanes[target], NULL, w->now_ns, &v);
     *out = (struct route_target_view){.state = (uint8_t)states[v.state],
                                       .until_ns = v.until_ns,
                                       .health_q16 = v.health_q16,
@@ -245,7 +245,7 @@ static void look(struct world *w)
     for (unsigned p = 0; p < PROVIDERS; p++) {
         struct health_view v;
         unsigned impact = impact_at(w, p, w->now_ns);
-        health_see(w->lanes[p], w->now_ns, &v);
+        health_see(w->lanes[p], NULL, w->now_ns, &v);
         if (impact != 3)
             w->outage_seen_ns[p] = 0;
         note_state(w, p, v.state);
@@ -255,7 +255,7 @@ static void look(struct world *w)
 static bool is_up(struct world *w, const struct route_candidate *c)
 {
     struct health_view v;
-    health_see(w->lanes[c->target_index], w->now_ns, &v);
+    health_see(w->lanes[c->target_index], NULL, w->now_ns, &v);
     return v.state < HEALTH_BLOCKED;
 }
 
@@ -310,7 +310,7 @@ static void request(struct world *w)
     for (;;) {
         unsigned target = p.candidates[at].target_index;
         int64_t took, first_us;
-        bool probe = health_begin(w->lanes[target], w->now_ns, NULL);
+        bool probe = health_begin(w->lanes[target], NULL, w->now_ns, NULL);
         enum outcome o = attempt(w, target, up_behind(w, &p, at) > 0, &took, &first_us);
         w->attempts++;
         tries++;
@@ -326,7 +326,7 @@ static void request(struct world *w)
                                          .wait_ns = -1,
                                          .was_probe = probe,
                                          .random = sl_rand_next(&w->rand)},
-                   1, w->now_ns);
+                   NULL, w->now_ns);
         look(w);
         if (o == OUT_OK)
             break;

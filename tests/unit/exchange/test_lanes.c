@@ -110,6 +110,118 @@ static void test_alone_and_down(void **state)
     kit_close(&k);
 }
 
+#define LIMITS(left)                                                                                                   \
+    "x-ratelimit-limit-requests: 100\r\nx-ratelimit-remaining-requests: " left "\r\nx-ratelimit-reset-requests: 60m\r\n"
+#define REFUSED "{\"error\":{\"message\":\"Incorrect API key provided\",\"code\":\"invalid_api_key\"}}"
+
+/* Load moves away before the provider refuses it, and back when there is room again. With nobody else it goes on. */
+static void test_room(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, &options);
+    fake_answer(&k.one, 200, LIMITS("1"), ANSWER);
+    chat(&k, CHAT_PAIR, 200, "one/");
+    fake_answer(&k.one, 200, LIMITS("0"), ANSWER);
+    chat(&k, CHAT_PAIR, 200, "one/"); /* the last one fits */
+    for (unsigned i = 0; i < 3; i++) {
+        fake_answer(&k.two, 200, NULL, ANSWER);
+        chat(&k, CHAT_PAIR, 200, "two/");
+    }
+    assert_int_equal(k.one.requests, 2);
+    for (unsigned i = 0; i < 2; i++) { /* the same target under a name that has no other */
+        fake_answer(&k.one, 200, LIMITS("0"), ANSWER);
+        chat(&k, "{\"model\":\"one/up-a\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", 200, "one/");
+    }
+    kit_run(&k, 60 * SL_SEC);
+    fake_answer(&k.one, 200, LIMITS("50"), ANSWER);
+    chat(&k, CHAT_PAIR, 200, "one/");
+    kit_close(&k);
+}
+
+/* A stream says its limits at its beginning, and what is under way counts. */
+static void test_room_of_streams(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    static const struct fake_step slow[] = {
+        {FAKE_SEND,
+         SL_STR_INIT("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n" LIMITS(
+             "0") "\r\n"
+                  "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"),
+         0},
+        {FAKE_WAIT, SL_STR_INIT(""), 20 * SL_SEC},
+        {FAKE_SEND,
+         SL_STR_INIT("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"),
+         0},
+        {FAKE_CLOSE, SL_STR_INIT(""), 0},
+        {FAKE_END, SL_STR_INIT(""), 0}};
+    kit_open(&k, &options);
+    fake_script(&k.one, slow);
+    client_chat(&c, &k.core, STREAM_PAIR);
+    kit_run(&k, 2 * SL_SEC);
+    fake_answer(&k.two, 200, NULL, ANSWER);
+    chat(&k, CHAT_PAIR, 200, "two/");
+    kit_run(&k, 30 * SL_SEC);
+    client_done(&c);
+    kit_close(&k);
+}
+
+/* A key that is refused is left alone, the others serve; the account rests with the last of them. */
+static void test_keys(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct core_options o = options;
+    o.keys = 3;
+    kit_open(&k, &o);
+    fake_answer(&k.one, 401, NULL, REFUSED);
+    fake_answer(&k.one, 200, NULL, ANSWER);
+    chat(&k, CHAT, 200, "one/"); /* in the same request, by another key */
+    assert_int_equal(k.one.requests, 2);
+    for (unsigned i = 0; i < 6; i++) {
+        fake_answer(&k.one, 200, NULL, ANSWER);
+        chat(&k, CHAT, 200, "one/");
+        assert_false(sl_str_eq(fake_header(&k.one, "authorization"), SL_STR("Bearer sk-provider-secret")));
+    }
+    fake_answer(&k.one, 429, "retry-after: 30\r\n", "{\"error\":{\"message\":\"slow down\"}}");
+    fake_answer(&k.one, 200, NULL, ANSWER);
+    chat(&k, CHAT, 200, "one/");
+    assert_int_equal(k.one.requests, 10);
+    for (unsigned i = 0; i < 3; i++) {
+        fake_answer(&k.one, 200, NULL, ANSWER);
+        chat(&k, CHAT, 200, "one/");
+    }
+    fake_answer(&k.one, 401, NULL, REFUSED); /* the only one that is left */
+    chat(&k, CHAT, 502, NULL);
+    assert_int_equal(k.one.requests, 14);
+    chat(&k, CHAT, 429, NULL); /* all rest: nobody is asked, and the client is told when the first is free */
+    assert_int_equal(k.one.requests, 14);
+    kit_run(&k, 30 * SL_SEC);
+    fake_answer(&k.one, 200, NULL, ANSWER);
+    chat(&k, CHAT, 200, "one/");
+    kit_close(&k);
+}
+
+/* However many keys there are, the last attempt is the other target's. */
+static void test_keys_leave_one_try(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct core_options o = options;
+    o.keys = 3;
+    kit_open(&k, &o);
+    for (unsigned i = 0; i < 2; i++)
+        fake_answer(&k.one, 403, NULL, "{\"error\":{\"message\":\"no access\"}}");
+    fake_answer(&k.two, 200, NULL, ANSWER);
+    chat(&k, CHAT_PAIR, 200, "two/");
+    assert_int_equal(k.one.requests, 2);
+    fake_answer(&k.one, 200, NULL, ANSWER);
+    chat(&k, CHAT_PAIR, 200, "one/"); /* the third key has the model */
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +229,10 @@ int main(void)
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_alone_and_blocked),
         cmocka_unit_test(test_alone_and_down),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_room_of_streams),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_keys_leave_one_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,7 +219,7 @@ static void test_budget(void **state)
 
 static void board_ends(struct health_lane *l, enum outcome o, int64_t now)
 {
-    bool probe = health_begin(l, now, NULL);
+    bool probe = health_begin(l, NULL, now, NULL);
     health_end(l,
                &(struct lane_sample){.outcome = o,
                                      .first_us = -1,
@@ -227,13 +227,13 @@ static void board_ends(struct health_lane *l, enum outcome o, int64_t now)
                                      .wait_ns = -1,
                                      .was_probe = probe,
                                      .random = UINT64_MAX / 2},
-               1, now);
+               NULL, now);
 }
 
 static enum health_state state_of(struct health_lane *l, int64_t now)
 {
     struct health_view v;
-    health_see(l, now, &v);
+    health_see(l, NULL, now, &v);
     return v.state;
 }
 
