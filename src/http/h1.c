@@ -169,7 +169,7 @@ void h1_parser_begin(struct h1_parser *p, struct sl_arena *arena)
     p->error = ERR_NONE;
     p->informational = 0;
     p->request_method = HTTP_OTHER;
-    p->keep_alive = false;
+    p->keep_alive = p->takes_101 = false;
     restart(p);
 }
 
@@ -178,6 +178,12 @@ void h1_parser_begin_response(struct h1_parser *p, struct sl_arena *arena, enum 
     SL_CHECK(p->side == H1_RESPONSES);
     h1_parser_begin(p, arena);
     p->request_method = (uint8_t)method;
+}
+
+void h1_parser_take_upgrade(struct h1_parser *p)
+{
+    SL_CHECK(p->side == H1_RESPONSES && p->state == ST_START);
+    p->takes_101 = true;
 }
 
 static enum h1_result refuse(struct h1_parser *p, enum h1_error_id why)
@@ -604,13 +610,16 @@ static enum h1_error_id response_make(struct h1_parser *p)
     enum h1_error_id flaw = status_line_judge(p, &line);
     if (flaw != ERR_NONE)
         return flaw;
-    if (line.status < 200)
+    bool tunnel = line.status == 101 && p->takes_101;
+    if (line.status < 200 && !tunnel)
         return informational_skip(p, line.status);
     struct http_response *r = SL_ARENA_NEW(p->arena, struct http_response);
     struct head_facts f = {0};
     r->version = line.version;
     r->status = line.status;
     headers_make(p, &r->headers, &f);
+    if (tunnel && (f.lengths > 0 || f.encodings > 0)) /* RFC 9110 8.6, RFC 9112 6.1: neither may be there */
+        return ERR_switching_refused;
     if ((flaw = framing_judge(p, &f, r->version, &r->content_length)) != ERR_NONE)
         return flaw;
     if (!response_has_body(p, r->status))

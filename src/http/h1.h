@@ -93,6 +93,7 @@ struct h1_parser {
     uint8_t informational;  /* 1xx heads so far */
     uint8_t request_method; /* of the request that a response answers */
     bool in_value, keep_alive;
+    bool takes_101;
 };
 
 /* Borrows `limits` (NULL: the defaults) as long as the parser lives. There is nothing to release. */
@@ -103,6 +104,10 @@ void h1_parser_begin(struct h1_parser *p, struct sl_arena *arena);
 
 /* The same for a response; `method` is that of the request it answers (HEAD has no body). */
 void h1_parser_begin_response(struct h1_parser *p, struct sl_arena *arena, enum http_method method);
+
+/* After h1_parser_begin_response: 101 is no error but the answer, and what follows its head is given as a body that lasts until the
+ * close, whatever protocol it is. */
+void h1_parser_take_upgrade(struct h1_parser *p);
 
 /* Takes bytes from the front of *in until there is news. *out_body is set with H1_BODY only and points into *in's bytes.
  * An empty *in is allowed. Not to be called before h1_parser_begin, nor after H1_COMPLETE until the next begin. */
@@ -135,6 +140,7 @@ enum h1_write_flags {
     H1_W_KEEP_ALIVE = 1 << 1,  /* connection: keep-alive (for HTTP/1.0 clients that asked for it) */
     H1_W_UNTIL_CLOSE = 1 << 2, /* a body of unknown length lasts until the close instead of being chunked (HTTP/1.0
                                 * clients); implies H1_W_CLOSE */
+    H1_W_UPGRADE = 1 << 4,     /* connection: Upgrade, upgrade: websocket; no close */
     H1_W_NO_BODY = 1 << 3      /* answer to HEAD: content-length is written when known, nothing is chunked */
 };
 

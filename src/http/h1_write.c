@@ -60,7 +60,9 @@ static void put_length(struct out *o, int64_t n)
 
 static void put_connection(struct out *o, unsigned flags)
 {
-    if (flags & (H1_W_CLOSE | H1_W_UNTIL_CLOSE))
+    if (flags & H1_W_UPGRADE)
+        put(o, SL_STR("connection: Upgrade\r\nupgrade: websocket\r\n"));
+    else if (flags & (H1_W_CLOSE | H1_W_UNTIL_CLOSE))
         put(o, SL_STR("connection: close\r\n"));
     else if (flags & H1_W_KEEP_ALIVE)
         put(o, SL_STR("connection: keep-alive\r\n"));

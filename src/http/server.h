@@ -51,6 +51,8 @@ struct http_stream_ops {
     /* Bytes below HTTP, for the simulator's faults; HTTP/1 only (NULL elsewhere). close: nothing follows, the connection
      * is closed behind them. */
     void (*send_raw)(struct http_stream *s, struct sl_str bytes, bool close);
+    /* http_stream_upgrade; HTTP/1 only (NULL elsewhere) */
+    bool (*upgrade)(struct http_stream *s, const struct http_response *r);
 };
 
 struct http_stream {
@@ -85,6 +87,15 @@ static inline void http_stream_send_head(struct http_stream *s, const struct htt
 static inline void http_stream_send_body(struct http_stream *s, const struct iovec *v, int n, bool last)
 {
     s->ops->send_body(s, v, n, last);
+}
+
+/* Answers 101 to a request without a body that asked for a WebSocket: r's headers without those that the codec writes (connection,
+ * upgrade). From then on the connection is a tunnel: http_stream_read and on_body give its bytes as they come (`last` is never
+ * true), send_body takes bytes as they are to leave; with `last` the connection is closed behind them. False: cannot be (HTTP/2,
+ * HTTP/1.0, something was sent already); nothing happened. */
+static inline bool http_stream_upgrade(struct http_stream *s, const struct http_response *r)
+{
+    return s->ops->upgrade != NULL && s->ops->upgrade(s, r);
 }
 
 /* Bytes the queue still takes below its high mark; 0: wait for on_room. */

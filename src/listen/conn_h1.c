@@ -24,6 +24,7 @@ struct h1_stream {
     bool head_sent, last_sent, chunked, until_close, no_body, close;
     bool released;
     bool continue_sent;
+    bool tunnel; /* behind 101: bytes pass as they are, both ways */
 };
 
 static const struct http_stream_ops h1_ops;
@@ -160,7 +161,7 @@ static bool may_feed(const struct conn *c, const struct sl_str *in)
     if (st == NULL) /* nobody's answers pile up who sends requests and reads nothing */
         return in->n > 0 && !c->close_after_flush && conn_room(c) > 0;
     if (st->request_done)
-        return false;
+        return st->tunnel && st->reading && in->n > 0;
     return !st->opened || st->reading || !h1_parser_request(&c->parser)->has_body;
 }
 
@@ -177,6 +178,13 @@ static bool step(struct conn *c, struct sl_str *in)
     struct h1_stream *st = c->stream;
     struct sl_str body;
     size_t before = in->n;
+    if (st->tunnel && st->request_done) {
+        body = *in;
+        *in = sl_str_from(*in, in->n);
+        st->pub.bytes_in += body.n;
+        give_body(st, body, false);
+        return false;
+    }
     enum h1_result r = h1_parser_feed(&c->parser, in, &body);
     st->pub.bytes_in += before - in->n;
     switch (r) {
@@ -302,6 +310,22 @@ static void op_send_head(struct http_stream *s, const struct http_response *r, b
     conn_flush_later(c);
 }
 
+static bool op_upgrade(struct http_stream *s, const struct http_response *r)
+{
+    struct h1_stream *st = stream_of(s);
+    struct conn *c = st->c;
+    const struct http_request *q = h1_parser_request(&c->parser);
+    size_t before = c->out.n;
+    if (c->failed || s->gone || st->head_sent || q->version != HTTP_1_1 || q->has_body || r->status != 101)
+        return false;
+    if (h1_write_response_head(&c->out, r, H1_W_UPGRADE, SL_STR_NONE) != SL_OK)
+        return false;
+    s->bytes_out += c->out.n - before;
+    st->head_sent = st->tunnel = st->close = true;
+    conn_flush_later(c);
+    return true;
+}
+
 static void op_send_body(struct http_stream *s, const struct iovec *v, int n, bool last)
 {
     struct h1_stream *st = stream_of(s);
@@ -387,6 +411,7 @@ static const struct http_stream_ops h1_ops = {
     .reset = op_reset,
     .release = op_release,
     .send_raw = op_send_raw,
+    .upgrade = op_upgrade,
 };
 
 /* ---- what comes next ---- */
@@ -406,12 +431,12 @@ static void next_request(struct conn *c)
 static void finish_stream(struct conn *c)
 {
     struct h1_stream *st = c->stream;
-    bool close = st->close;
+    bool close = st->close, tunnel = st->tunnel;
     bool unread = !st->request_done && !h1_parser_is_drained(&c->parser);
     if (!st->request_done && !unread) /* the length is used up, the parser only has to say so */
         unread = h1_parser_feed(&c->parser, &(struct sl_str){"", 0}, &(struct sl_str){NULL, 0}) != H1_COMPLETE;
     stream_drop(c);
-    if (unread)
+    if (unread || tunnel) /* what still comes must not make a reset that overtakes our last bytes */
         conn_linger(c);
     else if (close)
         c->close_after_flush = true;

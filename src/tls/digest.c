@@ -20,6 +20,11 @@ void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES])
     OPENSSL_cleanse(&c, sizeof c);
 }
 
+void tls_sha1(const void *p, size_t n, uint8_t out[TLS_SHA1_BYTES])
+{
+    SHA1(p, n, out);
+}
+
 void tls_sha256_pieces(const struct iovec *v, int n, uint8_t out[TLS_SHA256_BYTES])
 {
     SHA256_CTX c;

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) for the rest of the program. No allocation, no locks: a prepared key may be
+/* SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104) for the rest of the program; SHA-1 for the handshake of WebSockets only. No allocation, no locks: a prepared key may be
  * used by any number of threads at once. */
 #ifndef SLUICE_TLS_DIGEST_H
 #define SLUICE_TLS_DIGEST_H
@@ -14,6 +14,10 @@
 void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES]);
 void tls_sha256_pieces(const struct iovec *v, int n,
                        uint8_t out[TLS_SHA256_BYTES]); /* of n pieces, one behind the other */
+
+#define TLS_SHA1_BYTES 20u
+/* RFC 6455 section 4.2.2 wants it; it protects nothing there. */
+void tls_sha1(const void *p, size_t n, uint8_t out[TLS_SHA1_BYTES]);
 
 /* A key with its first block already hashed for both passes: a message of up to 55 bytes costs two more blocks. */
 struct tls_hmac {

@@ -393,6 +393,26 @@ void attempt_read(struct attempt *t, bool on)
         conn_want(t->conn);
 }
 
+static bool is_tunnel(const struct attempt *t)
+{
+    return t->req.upgrade && t->head_seen && !t->is_over && t->conn != NULL;
+}
+
+void attempt_send(struct attempt *t, const struct iovec *v, int n)
+{
+    if (is_tunnel(t))
+        conn_send_h1(t->conn, v, n);
+}
+
+size_t attempt_room(struct attempt *t)
+{
+    size_t waits = is_tunnel(t) ? t->conn->out.n : 0;
+    if (waits < TUNNEL_OUT)
+        return TUNNEL_OUT - waits;
+    t->room_wanted = true;
+    return 0;
+}
+
 /* ---- the end ---- */
 
 /* Everything that belongs to it is given back, and the outcome is written down. */

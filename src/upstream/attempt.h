@@ -30,6 +30,9 @@ struct attempt_request {
     uint32_t n_headers;
     const struct iovec *body; /* borrow until over */
     int n_body;
+    bool
+        upgrade; /* asks for a WebSocket (no body; HTTP/1.1 only: origin->http says so): a head of 101 is the answer, and from then
+                   * on bytes go both ways, on_body and attempt_send. The connection is never used again. */
     struct attempt_deadlines deadlines;
 };
 
@@ -62,6 +65,7 @@ struct attempt_owner { /* all called with the owner pointer of attempt_start */
                     const struct http_response *head); /* final (not 1xx) head; views live until attempt_free */
     void (*on_body)(void *owner, struct sl_str bytes); /* valid during the call */
     void (*on_over)(void *owner, const struct attempt_result *r); /* exactly once, last */
+    void (*on_room)(void *owner); /* NULL, or: attempt_room was 0, and most of what waited has been written */
 };
 
 /* Starts a try. `a`: the attempt's own arena (the caller's, dropped by the caller after attempt_free). */
@@ -69,6 +73,10 @@ struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const stru
                               const struct attempt_owner *owner, void *owner_arg);
 /* Back-pressure: off means no more on_body until on. The kernel's buffers fill and the provider waits. */
 void attempt_read(struct attempt *t, bool on);
+/* Behind a head of 101: sends bytes to the other side; what the socket does not take is copied and waits. Everything given is
+ * taken, so that a message may be finished; callers stop when attempt_room is 0. Nothing happens once the attempt is over. */
+void attempt_send(struct attempt *t, const struct iovec *v, int n);
+size_t attempt_room(struct attempt *t); /* bytes until enough waits; 0: wait for on_room */
 /* Ends it now, from the owner's side; nothing is called any more. Fills *out (may be NULL) with what is known. When `drain`
  * is true and the answer's semantic end was seen, the connection may read its last framing bytes (bounded) to be reused. */
 void attempt_cancel(struct attempt *t, bool drain, struct attempt_result *out);

@@ -111,11 +111,14 @@ bool conn_write_out(struct up_conn *c)
 }
 
 static void send_h1(struct up_conn *c);
+static void tell_room(struct up_conn *c);
 
 static void on_event_h1(struct up_conn *c, unsigned events)
 {
-    if ((events & SL_WRITABLE) != 0 && c->phase == CONN_H1)
+    if ((events & SL_WRITABLE) != 0 && c->phase == CONN_H1) {
         send_h1(c);
+        tell_room(c);
+    }
     bool held = c->phase == CONN_H1 && c->attempt->held && c->attempt->head_seen;
     if ((events & SL_READABLE) != 0 && !held)
         conn_read_h1(c);
@@ -181,9 +184,12 @@ void conn_start_h1(struct up_conn *c, struct attempt *t)
     attempt_request_head(t, &r);
     h1_parser_init(&c->parser, H1_RESPONSES, &c->up->h1_limits);
     h1_parser_begin_response(&c->parser, t->arena, r.method);
+    if (t->req.upgrade)
+        h1_parser_take_upgrade(&c->parser);
     attempt_goto(t, AS_SEND);
     sl_chunks_clear(&c->out);
-    if (h1_write_request_head(&c->out, &r, c->idle_ns > 0 ? 0 : H1_W_CLOSE) != SL_OK) {
+    unsigned how = t->req.upgrade ? H1_W_UPGRADE : c->idle_ns > 0 ? 0 : H1_W_CLOSE;
+    if (h1_write_request_head(&c->out, &r, how) != SL_OK) {
         attempt_over(t, OUT_CLIENT_FAULT, "the request head cannot be written");
         return;
     }
@@ -228,6 +234,28 @@ static void send_h1(struct up_conn *c)
     }
     if (!c->write_failed && t->state == AS_SEND)
         attempt_goto(t, AS_HEAD);
+}
+
+/* What was upgraded: whatever waits leaves first. The owner keeps the queue small (attempt_room). */
+void conn_send_h1(struct up_conn *c, const struct iovec *v, int n)
+{
+    c->out.max = SIZE_MAX / 4;
+    for (int i = 0; i < n; i++)
+        SL_CHECK(sl_chunks_add(&c->out, v[i].iov_base, v[i].iov_len) == SL_OK);
+    if (!c->write_failed)
+        send_h1(c);
+    conn_want(c);
+}
+
+/* An upgraded connection has written most of what waited. */
+static void tell_room(struct up_conn *c)
+{
+    struct attempt *t = c->attempt;
+    if (!t->room_wanted || c->out.n > TUNNEL_OUT / 4)
+        return;
+    t->room_wanted = false;
+    if (t->owner->on_room != NULL)
+        t->owner->on_room(t->owner_arg);
 }
 
 /* ---- the answer ---- */

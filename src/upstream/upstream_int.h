@@ -24,6 +24,7 @@
 #define DIAL_MAX 4u       /* connects under way at once for one attempt */
 #define FREE_TRIES_MAX 2u /* repeats inside an attempt: one for a stale connection, one for a session that ended */
 #define CONN_OUT_MAX (512u * 1024) /* bytes waiting to be written: a head, or frames */
+#define TUNNEL_OUT (256u * 1024)   /* bytes towards an upgraded connection that wait before the owner is to stop */
 #define POOL_BUCKETS 64u           /* origins are few */
 #define READS_PER_EVENT 16u        /* then others have their turn */
 #define SEND_IOV 16
@@ -137,6 +138,7 @@ struct attempt {
     uint8_t free_tries;
     bool fresh; /* only on a new connection */
     bool held;
+    bool room_wanted; /* attempt_room was 0 */
     bool head_seen;
     bool is_over, is_reported;
     bool starting; /* inside attempt_start: the owner is not to be called */
@@ -203,7 +205,8 @@ enum conn_close_how {
 void conn_close(struct up_conn *c, enum conn_close_how how); /* out of all lists; memory goes at the end of the turn */
 void conn_want(struct up_conn *c);
 void conn_start_h1(struct up_conn *c, struct attempt *t);
-void conn_resume_h1(struct up_conn *c); /* the attempt is no longer held */
+void conn_resume_h1(struct up_conn *c);                             /* the attempt is no longer held */
+void conn_send_h1(struct up_conn *c, const struct iovec *v, int n); /* behind an upgrade */
 void conn_read_h1(struct up_conn *c);
 void conn_leave_h1(struct up_conn *c, bool drain); /* the attempt goes; the connection is saved or closed */
 bool conn_write_out(struct up_conn *c);            /* writes c->out; false: the connection is broken */

@@ -571,10 +571,93 @@ static void test_ragged_network(void **state)
     }
 }
 
+static void expect_bytes(const struct sl_buf *b, const char *text)
+{
+    if (!sl_str_eq(sl_buf_str(b), sl_str_c(text)))
+        fail_msg("not '%s' but '" SL_STR_FMT "'", text, SL_STR_ARG(sl_buf_str(b)));
+}
+
+#define UPGRADE(path) "GET " path " HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+
+/* Behind 101 bytes pass as they are, those too that came with the request; what is held stays with the kernel; the last bytes leave
+ * before the end. */
+static void test_tunnel(void **state)
+{
+    (void)state;
+    static const struct http_response yes = {.status = 101, .content_length = HTTP_LENGTH_NONE};
+    struct kit k;
+    struct wire w;
+    open_one(&k, &w);
+    wire_send(&w, SL_STR(UPGRADE("/hang") "early"));
+    kit_run(&k, SL_SEC);
+    struct call *c = kit_call(&k, 0);
+    assert_true(http_stream_upgrade(c->s, &yes));
+    assert_false(http_stream_upgrade(c->s, &yes));
+    kit_run(&k, SL_SEC);
+    assert_true(has(&w, "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"));
+    assert_int_equal(c->body.n, 0);
+    http_stream_read(c->s, true);
+    kit_run(&k, SL_SEC);
+    expect_bytes(&c->body, "early");
+    wire_send(&w, SL_STR(GET("/now"))); /* no request any more */
+    kit_run(&k, 200 * SL_SEC);          /* no deadline of a request holds for it */
+    expect_bytes(&c->body, "early" GET("/now"));
+    assert_int_equal(k.requests, 1);
+    http_stream_read(c->s, false);
+    kit_run(&k, SL_SEC);
+    wire_send(&w, SL_STR("held"));
+    kit_run(&k, SL_SEC);
+    expect_bytes(&c->body, "early" GET("/now"));
+    http_stream_read(c->s, true);
+    kit_run(&k, SL_SEC);
+    expect_bytes(&c->body, "early" GET("/now") "held");
+    struct iovec v[2] = {{(void *)(uintptr_t) "by", 2}, {(void *)(uintptr_t) "te", 2}};
+    http_stream_send_body(c->s, v, 2, false);
+    v[0] = (struct iovec){(void *)(uintptr_t) "!last", 5};
+    http_stream_send_body(c->s, v, 1, true);
+    kit_release(c);
+    wire_send(&w, SL_STR("on its way"));
+    kit_run(&k, SL_SEC / 2);
+    assert_true(w.eof && !w.error);
+    assert_true(has(&w, "\r\n\r\nbyte!last"));
+    close_one(&k, &w);
+}
+
+static void test_tunnel_refused_and_gone(void **state)
+{
+    (void)state;
+    static const struct http_response yes = {.status = 101, .content_length = HTTP_LENGTH_NONE};
+    static const char *const rows[] = {"GET /hang HTTP/1.0\r\n\r\n", POST("/hang", "3", "abc")};
+    struct kit k;
+    struct wire w;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        open_one(&k, &w);
+        wire_send(&w, sl_str_c(rows[i]));
+        kit_run(&k, SL_SEC);
+        assert_false(http_stream_upgrade(kit_call(&k, 0)->s, &yes));
+        kit_release(kit_call(&k, 0));
+        kit_run(&k, SL_SEC);
+        close_one(&k, &w);
+    }
+    open_one(&k, &w);
+    wire_send(&w, SL_STR(UPGRADE("/hang")));
+    kit_run(&k, SL_SEC);
+    assert_true(http_stream_upgrade(kit_call(&k, 0)->s, &yes));
+    http_stream_read(kit_call(&k, 0)->s, true);
+    kit_run(&k, SL_SEC);
+    wire_close(&w);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(k.gone, 1);
+    assert_int_equal(k.last_why, HTTP_GONE_CLOSED);
+    close_one(&k, &w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_tunnel),
+        cmocka_unit_test(test_tunnel_refused_and_gone),
         cmocka_unit_test(test_who_asked_for_close),
         cmocka_unit_test(test_unknown_length),
         cmocka_unit_test(test_head_has_no_body),

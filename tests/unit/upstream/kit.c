@@ -298,7 +298,15 @@ static void on_over(void *owner, const struct attempt_result *r)
     p->over_ns = vnet_now(p->kit->net);
 }
 
-static const struct attempt_owner probe_owner = {.on_head = on_head, .on_body = on_body, .on_over = on_over};
+static void on_room(void *owner)
+{
+    struct probe *p = owner;
+    assert_false(p->inside);
+    p->rooms++;
+}
+
+static const struct attempt_owner probe_owner = {
+    .on_head = on_head, .on_body = on_body, .on_over = on_over, .on_room = on_room};
 
 void probe_init(struct probe *p, struct kit *k)
 {

@@ -84,7 +84,7 @@ struct probe {
     struct iovec body[3];
     struct http_header headers[2];
     struct attempt_result result;
-    unsigned heads, overs;
+    unsigned heads, overs, rooms;
     int status;
     struct sl_buf got;
     enum probe_act on_head, on_body;

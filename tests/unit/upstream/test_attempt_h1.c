@@ -866,6 +866,107 @@ static void seeds(void **state)
     assert_true(other > 500);
 }
 
+#define ANSWER_101 "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\r\n"
+
+static void probe_upgrade(struct probe *p, struct kit *k)
+{
+    probe_init(p, k);
+    p->req.method = SL_STR("GET");
+    p->req.path = SL_STR("/v1/realtime");
+    p->req.n_body = 0;
+    p->req.upgrade = true;
+    p->req.deadlines.between_ns = 0;
+    probe_start(p);
+}
+
+static void tunnel_send(struct probe *p, const char *bytes, size_t n)
+{
+    struct iovec v = {(void *)(uintptr_t)bytes, n};
+    p->inside = true;
+    attempt_send(p->attempt, &v, 1);
+    p->inside = false;
+}
+
+/* Bytes both ways behind 101, for as long as both sides like; the end is one. */
+static void an_upgrade(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct probe p;
+    kit_open(&k, 1);
+    k.server.answer = SL_STR(ANSWER_101 "hello");
+    probe_upgrade(&p, &k);
+    tunnel_send(&p, "too soon", 8); /* not before the answer */
+    probe_run(&p, 100 * SL_SEC);
+    assert_int_equal(p.overs, 0);
+    assert_int_equal(p.status, 101);
+    assert_true(sl_str_eq(sl_buf_str(&p.got), SL_STR("hello")));
+    assert_true(
+        sl_str_find_str(sl_buf_str(&k.server.last), SL_STR("\r\nconnection: Upgrade\r\nupgrade: websocket\r\n")) > 0);
+    struct server_conn *c = SL_CONTAINER_OF(k.server.conns.next, struct server_conn, node);
+    tunnel_send(&p, "abc", 3);
+    tunnel_send(&p, "def", 3);
+    probe_run(&p, SL_SEC);
+    assert_true(sl_str_eq(sl_buf_str(&c->in), SL_STR("abcdef")));
+    /* a side that does not read: what waits is bounded by those who ask for room, and they are told */
+    static char much[65536];
+    unsigned sent = 0;
+    sl_tcp_want(&c->tcp, 0);
+    for (; attempt_room(p.attempt) > 0 && sent < 1000; sent++)
+        tunnel_send(&p, much, sizeof much);
+    assert_in_range(sent, 4, 500);
+    assert_int_equal(p.rooms, 0);
+    sl_tcp_want(&c->tcp, SL_READABLE);
+    probe_run(&p, SL_SEC);
+    assert_int_equal(p.rooms, 1);
+    assert_int_equal(c->in.n, 6 + sent * sizeof much);
+    k.server.end = END_FIN;
+    k.server.stray = SL_STR("bye");
+    struct iovec v = {(void *)(uintptr_t) "bye", 3};
+    size_t n;
+    assert_int_equal(sl_tcp_write(&c->tcp, &v, 1, &n), SL_IO_OK);
+    sl_tcp_shut_write(&c->tcp);
+    probe_run(&p, SL_SEC);
+    check_over(&p, OUT_OK, AS_BODY, "");
+    assert_true(sl_str_eq(sl_buf_str(&p.got), SL_STR("hellobye")));
+    assert_int_equal(upstream_stats(k.up)->idle, 0);
+    tunnel_send(&p, "late", 4);
+    probe_done(&p);
+    kit_close(&k);
+}
+
+static void upgrades_that_fail(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum server_end end;
+        enum outcome outcome;
+        const char *text;
+    } rows[] = {
+        {"HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", END_KEEP, OUT_OK, ""},
+        {"HTTP/1.1 101 Switching\r\ncontent-length: 2\r\n\r\nno", END_KEEP, OUT_MALFORMED, "switched"},
+        {"HTTP/1.1 101 Switching\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", END_KEEP, OUT_MALFORMED, "switched"},
+        {"HTTP/1.1 101 Switch", END_FIN, OUT_TRUNCATED, "head"},
+        {ANSWER_101 "half", END_RST, OUT_RESET, ""},
+        {"", END_HANG, OUT_FIRST_BYTE_TIMEOUT, "no answer"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kit k;
+        struct probe p;
+        kit_open(&k, 1);
+        k.server.answer = sl_str_c(rows[i].answer);
+        k.server.end = rows[i].end;
+        probe_upgrade(&p, &k);
+        probe_run(&p, SL_MIN);
+        assert_int_equal(p.overs, 1);
+        if (p.result.outcome != rows[i].outcome || !says(p.result.detail, rows[i].text))
+            fail_msg("row %zu: %s, '%s'", i, outcome_row(p.result.outcome)->name.p, p.result.detail);
+        probe_done(&p);
+        kit_close(&k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -894,6 +995,8 @@ int main(void)
         cmocka_unit_test(through_a_proxy),
         cmocka_unit_test(a_proxy_that_hangs),
         cmocka_unit_test(a_head_that_cannot_be_written),
+        cmocka_unit_test(an_upgrade),
+        cmocka_unit_test(upgrades_that_fail),
         cmocka_unit_test(seeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
