@@ -22,6 +22,10 @@ enum operation {
     OP_MESSAGES_COUNT,  /* its count_tokens */
     OP_GENERATE,        /* Gemini's generateContent and streamGenerateContent */
     OP_GENERATE_COUNT,  /* its countTokens */
+    OP_TRANSCRIPTION,   /* forms: OpenAI's audio/transcriptions, audio/translations, images/edits, images/variations */
+    OP_TRANSLATION,
+    OP_IMAGE_EDIT,
+    OP_IMAGE_VARIATION,
     OP_MODELS_LIST,
     OP_MODEL_GET,
     OP_RESPONSE_GET, /* of one that is stored; these four are granted as OP_RESPONSES is */
@@ -54,6 +58,9 @@ struct operation_row {
     struct sl_str upstream_path; /* behind the provider's base URL: "/chat/completions"; empty: never goes upstream */
     bool needs_key;
     bool body;       /* a JSON body is expected */
+    bool form;       /* ... or a form (form.h) */
+    bool form_only;  /* a form, and no JSON */
+    bool any_answer; /* an answer may be something else than JSON: texts, sounds */
     bool relayed;    /* goes to a provider */
     bool repeatable; /* may be tried again: it creates nothing */
     bool streams;    /* `stream` may be asked for */

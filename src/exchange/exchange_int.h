@@ -5,6 +5,7 @@
 #include "auth/key.h"
 #include "dialect/aws_stream.h"
 #include "dialect/dialect.h"
+#include "dialect/form.h"
 #include "dialect/relay_same.h"
 #include "dialect/relay_translate.h"
 #include "exchange/env.h"
@@ -139,6 +140,7 @@ struct exchange {
     uint64_t body_received;        /* before decoding */
     bool body_done;
     struct request_facts facts;
+    struct form_facts *form; /* arena; NULL: the body is JSON */
     struct sl_str body_text; /* borrow (of body) */
     bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
 
@@ -303,6 +305,12 @@ enum step stored_background(struct exchange *x);            /* the plan is made 
 enum step stored_run_queued(struct exchange *x);            /* RECALL: its row is written */
 void stored_run_begin(struct exchange *x);                  /* ... or the client has gone before that */
 struct response_job *stored_run_failed(struct exchange *x); /* SETTLE: there is no answer */
+
+/* forms.c: requests that are forms and kept whole */
+bool forms_is_one(const struct exchange *x);          /* by its head */
+bool forms_may_be(const struct exchange *x);          /* IDENTIFY: its content-type is one that the operation takes */
+enum step forms_understand(struct exchange *x);       /* READ_BODY: the body is whole */
+bool forms_answer_is_other(const struct exchange *x); /* what the provider answers is no JSON, and need be none */
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);

@@ -114,13 +114,12 @@ static enum step answer_models(struct exchange *x)
 static enum step start_body(struct exchange *x)
 {
     struct sl_str coding = http_headers_get(&x->req->headers, HN_CONTENT_ENCODING);
-    struct sl_str type = http_headers_get(&x->req->headers, HN_CONTENT_TYPE);
     enum body_coding c = coding.n > 0 ? body_coding_of(coding) : BODY_IDENTITY;
     if (!x->req->has_body)
         return exchange_refuse(x, GE_BODY_MISSING);
     if (c == BODY_UNKNOWN)
         return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
-    if (sl_str_starts_nocase(type, SL_STR("multipart/")))
+    if (!forms_may_be(x))
         return exchange_refuse(x, GE_TYPE_UNSUPPORTED);
     if (x->req->content_length > 0 && (uint64_t)x->req->content_length > x->snap->set.body_bytes) {
         tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);

@@ -57,6 +57,8 @@ static enum step understand(struct exchange *x)
     if (x->body.n == 0)
         return exchange_refuse(x, GE_BODY_MISSING);
     x->body_text = sl_chunks_flat(&x->body);
+    if (forms_is_one(x))
+        return forms_understand(x);
     if (x->match.model.n > 0) { /* Gemini, and Claude as on Vertex: said by the path */
         if (!operation_model_id(&x->match, x->a, &x->facts.model) || x->facts.model.n > MODEL_NAME_MAX)
             return exchange_refuse(x, GE_MODEL_UNKNOWN);
@@ -170,7 +172,7 @@ enum step step_plan(struct exchange *x)
         .facts = &x->facts,
         .op = x->op,
         .dialect = x->dialect,
-        .body = x->body_text,
+        .body = x->form != NULL ? SL_STR_NONE : x->body_text,
         .headers = &x->req->headers,
         .estimate_input = x->estimate_input,
         .wall_ns = x->wall_ns,

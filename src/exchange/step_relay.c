@@ -157,7 +157,7 @@ static void on_framed_body(struct exchange *x, struct sl_str bytes)
 
 static void watch_plain(struct exchange *x, struct sl_str bytes)
 {
-    if (x->dialect->answer_watch_init == NULL)
+    if (x->dialect->answer_watch_init == NULL || forms_answer_is_other(x))
         return;
     if (x->watch == NULL) {
         x->watch = sl_arena_alloc(&x->attempt_arena, x->dialect->answer_watch_bytes);
@@ -297,6 +297,8 @@ enum outcome relay_verdict(struct exchange *x)
         return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
     if (x->translation != NULL)
         return verdict_foreign(x);
+    if (forms_answer_is_other(x))
+        return OUT_OK;
     if (x->op->stored)
         return OUT_OK; /* whatever became of the response that it tells of */
     if (x->committed)

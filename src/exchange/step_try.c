@@ -56,6 +56,7 @@ static void start_attempt(struct exchange *x, struct try *t)
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
         .body = !x->op->stored,
+        .content_type = x->form != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE) : SL_STR_NONE,
         .foreign = x->translation != NULL,
     };
     provider_request_headers(&t->at->provider, &call, a, &h);

@@ -153,6 +153,10 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
         .no_store = x->match.op == OP_RESPONSES && stored_forbidden(x),
         .restored = x->stored.restored,
     };
+    if (x->form != NULL) {
+        form_encode(&x->facts, x->form, x->body_text, model, &x->attempt_arena, &x->pieces);
+        return true;
+    }
     x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
     if (x->pieces.notes == NULL || x->pieces.notes->n == 0)
         return true;

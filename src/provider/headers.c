@@ -190,7 +190,7 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
     struct writing w = {p, a, out};
     add_credential(&w, c);
     if (c->body)
-        add(&w, HN_CONTENT_TYPE, SL_STR("application/json"));
+        add(&w, HN_CONTENT_TYPE, c->content_type.n > 0 ? c->content_type : SL_STR("application/json"));
     add(&w, HN_ACCEPT, c->accept.n > 0 ? c->accept : SL_STR("application/json"));
     http_headers_add_id(out, a, HN_ACCEPT_ENCODING, SL_STR("identity"));
     if (p->kind->vendor_headers) {

@@ -102,6 +102,7 @@ struct provider_call {
     struct sl_str traceparent;         /* ours, child of the client's; empty: none */
     struct sl_str tracestate;          /* as the client sent it; empty: none */
     bool body;                         /* a JSON body goes along: content-type */
+    struct sl_str content_type;        /* of the body; empty: "application/json" */
     struct sl_str accept;              /* empty: "application/json" */
     bool foreign;                      /* the client speaks another dialect: its SDK's headers mean nothing there */
 };

@@ -366,6 +366,8 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
         serve_post(c, raw);
+    else if (sim_form_serve(c, raw))
+        return;
     else if (!responses_serve(c))
         route_get(c);
 }

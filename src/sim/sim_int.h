@@ -360,6 +360,8 @@ uint64_t sim_completion_tokens(const struct sim_call *c);
 bool sim_embeddings_read(struct sim_call *c, yyjson_val *root); /* makes c->ready; answers itself when it is wrong */
 void sim_embeddings_send(struct sim_call *c);
 void sim_embeddings_prepare(struct sim *s);
+/* forms.c */
+bool sim_form_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
 /* stream.c */
 void sim_stream_begin(struct sim_call *c);
 void sim_stream_go(struct sim_call *c);

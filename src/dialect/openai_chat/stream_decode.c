@@ -16,6 +16,7 @@ struct watching {
     struct sl_str data;
     bool saw_choices, empty_choices;
     bool error;
+    bool typed;         /* no chunk of chat: an event of transcriptions or images (openai.md 12.3, 13.2) */
     unsigned texts;     /* pieces of output met */
     struct sl_str text; /* the last of them, inside its quotes; p NULL: not a plain string */
     struct sl_str filler;
@@ -34,6 +35,8 @@ static bool watch_finish(struct watching *w, struct json_peek *k);
 static bool watch_groq(struct watching *w, struct json_peek *outer);
 static bool watch_object(struct watching *w, struct json_peek *k);
 static bool watch_filler(struct watching *w, struct json_peek *k);
+static bool watch_type(struct watching *w, struct json_peek *k);
+static bool watch_image(struct watching *w, struct json_peek *k);
 static enum stream_kind kind_of(const struct watching *w);
 static uint32_t text_bytes(struct sl_str value);
 
@@ -100,6 +103,12 @@ static bool watch_chunk(struct watching *w)
             good = watch_error(w, &k);
         else if (KEY_IS(&k, "x_groq") && json_peek_opens(&k, '{'))
             good = watch_groq(w, &k);
+        else if (KEY_IS(&k, "type"))
+            good = watch_type(w, &k);
+        else if (KEY_IS(&k, "delta"))
+            good = watch_output(w, &k, SAYS_MORE);
+        else if (KEY_IS(&k, "b64_json"))
+            good = watch_image(w, &k);
         else if (KEY_IS(&k, "object"))
             good = watch_object(w, &k);
         else if (KEY_IS(&k, "obfuscation"))
@@ -310,6 +319,38 @@ static bool watch_filler(struct watching *w, struct json_peek *k)
         return false;
     if (value.p[0] == '"')
         w->filler = sl_str_of(value.p + 1, value.n - 2);
+    return true;
+}
+
+static bool ends(struct sl_str value, const char *tail)
+{
+    return sl_str_ends(value, sl_str_c(tail));
+}
+
+/* "transcript.text.delta" and ".done", "image_edit.partial_image" and ".completed". The last of an answer says that it is whole;
+ * no [DONE] follows. */
+static bool watch_type(struct watching *w, struct json_peek *k)
+{
+    struct sl_str value;
+    if (!json_peek_value(k, &value))
+        return false;
+    w->typed = sl_str_starts(value, SL_STR("\"transcript.")) || sl_str_starts(value, SL_STR("\"image_"));
+    if (w->typed && (ends(value, ".done\"") || ends(value, ".completed\"")))
+        w->e->finish = true;
+    return true;
+}
+
+/* An image is output, but its bytes are no tokens. */
+static bool watch_image(struct watching *w, struct json_peek *k)
+{
+    struct sl_str value;
+    if (!json_peek_value(k, &value))
+        return false;
+    if (value.n > 2 && value.p[0] == '"') {
+        w->e->output_bytes++;
+        w->texts += 2; /* nothing to remember it by */
+        note_says(w, SAYS_MORE, SL_STR_NONE);
+    }
     return true;
 }
 

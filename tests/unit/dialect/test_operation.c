@@ -115,6 +115,11 @@ static const struct {
     {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_GENERATE, ERRORS_GEMINI},
     {HTTP_POST, "/v1/images/generations", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/audio/speech", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/audio/transcriptions", OP_TRANSCRIPTION, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/deployments/whisper/audio/translations", OP_TRANSLATION, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/images/edits", OP_IMAGE_EDIT, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/images/variations", OP_IMAGE_VARIATION, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/audio/transcriptions", OP_WRONG_METHOD, ERRORS_OPENAI},
     /* Nobody's. */
     {HTTP_GET, "/", OP_NONE, ERRORS_OPENAI},
     {HTTP_GET, "/v1", OP_NONE, ERRORS_OPENAI},
@@ -207,7 +212,7 @@ static void properties(void **state)
             assert_int_equal(row->relayed, path.n > 0);
         sl_arena_done(&a);
         if (row->relayed)
-            assert_true((row->body || row->stored) && row->needs_key);
+            assert_true((row->body || row->form || row->stored) && row->needs_key);
         if (row->streams)
             assert_true(row->relayed);
         assert_non_null(dialect_of((enum operation)op));

@@ -1,0 +1,161 @@
+"""Requests that are forms: transcriptions, translations, edits of images. OpenAI's SDK in front of the simulator, and raw bytes in
+front of a script. docs/internals/multipart.md."""
+
+import base64
+import contextlib
+import os
+
+import openai
+import pytest
+
+from conftest import Makers, relay_config
+from lib import ledger
+from lib.client import fetch
+from lib.upstream import body_answer, error_answer, json_answer
+from lib.wait import wait_for
+
+SOUND = os.urandom(300_000) + b"\r\n--\r\n-- \r\r\n\n"
+BOUNDARY = "xYzZY"
+HEADERS = [("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")]
+PATH = "/v1/audio/transcriptions"
+
+
+def field(name, value):
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+def file(name="file", value=SOUND, filename="a.wav"):
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: audio/wav\r\n\r\n'
+    return head.encode() + value + b"\r\n"
+
+
+END = f"--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    sim = makers.sim()
+    g = makers.gateway({
+        "providers": {"openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-of-the-gateway"]}},
+        "models": {"hear": "openai/gpt-4o-transcribe", "whisper": "openai/whisper-1", "draw": "openai/gpt-image-2"},
+    })
+    g.sim = sim
+    yield g
+    makers.end()
+
+
+@pytest.fixture
+def client(served):
+    with contextlib.closing(openai.OpenAI(base_url=served.url + "/v1", api_key=served.key.text, max_retries=0)) as c:
+        yield c
+
+
+def counted(g):
+    """The ledger's tokens and the simulator's, in all."""
+    rows = ledger.attempts(g.state)
+    if any(r.state == ledger.OPEN for r in rows):
+        return None
+    ours = [sum(r.tokens[c] for r in rows if "whisper" not in r.target for c in classes)
+            for classes in (("input", "audio_in", "image_in", "cache_read"), ("output", "audio_out", "image_out", "reasoning"))]
+    theirs = [sum(s[c] for s in g.sim.count()["served"]) for c in ("prompt", "completion")]
+    return ours if ours == theirs else None
+
+
+def test_sdk(served, client):
+    heard = f"heard {len(SOUND)} bytes"
+    answer = client.audio.transcriptions.create(model="hear", file=("speech.wav", SOUND), prompt="some words", language="de")
+    assert answer.text.startswith(heard) and answer.text.endswith("of speech.wav as gpt-4o-transcribe")
+    assert answer.usage.type == "tokens" and answer.usage.input_token_details.audio_tokens > 3000
+    events = list(client.audio.transcriptions.create(model="hear", file=("speech.wav", SOUND), stream=True))
+    assert [e.type for e in events[:-1]] == ["transcript.text.delta"] * (len(events) - 1)
+    assert "".join(e.delta for e in events[:-1]) == events[-1].text == answer.text
+    assert events[-1].type == "transcript.text.done"
+    plain = client.audio.transcriptions.create(model="whisper", file=("speech.wav", SOUND), response_format="text")
+    assert plain.strip().startswith(heard)
+    other = client.audio.translations.create(model="whisper", file=("speech.wav", SOUND))
+    assert other.text.startswith(heard)
+    image = client.images.edit(model="draw", image=[("a.png", b"a" * 70_000), ("b.png", b"b")], prompt="make it blue", mask=b"c")
+    assert base64.b64decode(image.data[0].b64_json).startswith(b"heard 70000 bytes") and image.usage.input_tokens_details.image_tokens
+    events = list(client.images.edit(model="draw", image=("a.png", b"a" * 70_000), prompt="make it blue", stream=True))
+    assert [e.type for e in events] == ["image_edit.partial_image", "image_edit.completed"]
+    wait_for(lambda: counted(served), "the ledger to say what the simulator says", every=0.1)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_only_the_model_changes(make, chunked):
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url))
+    up.answer = json_answer({"text": "hi", "usage": {"type": "tokens", "input_tokens": 4, "output_tokens": 2, "total_tokens": 6}})
+    parts = [field("response_format", "json"), file(value=b"model\r\n" + SOUND), field("model", "m"), field("prompt", "m"), END]
+    body, headers = b"preamble\r\n" + b"".join(parts) + b"epilogue", list(HEADERS)
+    if chunked:
+        sent = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 999]), body[i:i + 999]) for i in range(0, len(body), 999)) + b"0\r\n\r\n"
+        headers.append(("Transfer-Encoding", "chunked"))
+    answer = fetch(g.address, "POST", PATH, sent if chunked else body, headers, g.key)
+    assert answer.status == 200 and answer.json()["text"] == "hi"
+    seen = up.requests[0]
+    assert seen.path.endswith("/audio/transcriptions") and seen.get("content-type") == HEADERS[0][1]
+    assert seen.body == body.replace(field("model", "m"), field("model", "upstream-model"))
+
+
+def test_another_target_gets_the_same_form(make):
+    first, second = make.upstream(), make.upstream()
+    config = relay_config(first.url, models={"m": {"targets": ["up/one", "other/two"]}}, resilience={"retry": {"attempts": 2}})
+    config["providers"]["other"] = {**config["providers"]["up"], "base_url": second.url}
+    g = make.gateway(config)
+    first.answer = error_answer(500)
+    second.answer = body_answer(b"1\n00:00 --> 00:01\nhi\n", content_type="text/plain; charset=utf-8")
+    body = field("model", "m") + field("response_format", "srt") + file() + END
+    answer = fetch(g.address, "POST", PATH, body, HEADERS, g.key)
+    assert answer.status == 200 and answer.body == b"1\n00:00 --> 00:01\nhi\n"
+    assert answer.get("content-type") == "text/plain; charset=utf-8"
+    assert first.requests[0].body == body.replace(field("model", "m"), field("model", "one"))
+    assert second.requests[0].body == body.replace(field("model", "m"), field("model", "two"))
+
+
+def test_large_texts_pass_unheld(make):
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url, relay={"hold_bytes": "16KiB"}))
+    text = b"words and words\n" * 20_000
+    up.answer = body_answer(text, content_type="text/vtt")
+    answer = fetch(g.address, "POST", PATH, field("model", "m") + file() + END, HEADERS, g.key)
+    assert answer.status == 200 and answer.body == text
+
+
+@pytest.mark.parametrize("name", ["no type", "json", "no boundary", "long boundary", "no end", "cut in a head", "bare lf", "no model",
+                                  "two models", "no file", "long head", "too many parts", "no disposition", "other charset"])
+def test_bad_forms(served, name):
+    good = field("model", "hear") + file()
+    body, headers = good + END, HEADERS
+    status, param = 400, None
+    if name in ("no type", "json"):
+        headers, status = [("Content-Type", "application/json" if name == "json" else "")], 415
+    elif name in ("no boundary", "long boundary"):
+        headers = [("Content-Type", "multipart/form-data" + ("; boundary=" + "b" * 71 if name[0] == "l" else ""))]
+        status = 415
+    elif name == "no end":
+        body = good
+    elif name == "cut in a head":
+        body = good + b"--" + BOUNDARY.encode() + b"\r\nContent-Dispo"
+    elif name == "bare lf":
+        body = body.replace(b"\r\n", b"\n")
+    elif name == "no model":
+        body, param = file() + END, "model"
+    elif name == "two models":
+        body, param = good + field("model", "other") + END, "model"
+    elif name == "no file":
+        body, param = field("model", "hear") + field("file", "text") + END, "file"
+    elif name == "long head":
+        body = good + field("x" * 9000, "y") + END
+    elif name == "too many parts":
+        body = good + field("x", "y") * 600 + END
+    elif name == "no disposition":
+        body = good + f"--{BOUNDARY}\r\nX: y\r\n\r\n\r\n".encode() + END
+    elif name == "other charset":
+        body = good + f"--{BOUNDARY}\r\nContent-Disposition: form-data; name=f; filename*=latin1''x\r\n\r\n\r\n".encode() + END
+    before = served.sim.count()["total"]
+    answer = fetch(served.address, "POST", PATH, body, headers, served.key)
+    assert answer.status == status, answer
+    assert answer.error()["param"] == param, answer
+    assert served.sim.count()["total"] == before
