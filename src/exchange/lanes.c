@@ -26,14 +26,16 @@ bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *n
                          uint32_t target_index, struct route_target_view *out)
 {
     static const enum route_state states[] = {
-        [HEALTH_UP] = ROUTE_UP,           [HEALTH_DEGRADED] = ROUTE_DEGRADED, [HEALTH_PROBE] = ROUTE_PROBE,
-        [HEALTH_BLOCKED] = ROUTE_BLOCKED, [HEALTH_DOWN] = ROUTE_OPEN,
+        [HEALTH_UP] = ROUTE_UP,       [HEALTH_SLOW] = ROUTE_DEGRADED,   [HEALTH_DEGRADED] = ROUTE_DEGRADED,
+        [HEALTH_PROBE] = ROUTE_PROBE, [HEALTH_BLOCKED] = ROUTE_BLOCKED, [HEALTH_DOWN] = ROUTE_OPEN,
     };
     struct health_lane *l = lanes_of(s, target_index);
     struct health_view v;
     if (l == NULL)
         return false;
     health_see(l, need, now_ns, &v);
+    if (v.state == HEALTH_SLOW && s->set.slow_stays)
+        v.state = HEALTH_UP;
     *out = (struct route_target_view){
         .state = (uint8_t)states[v.state],
         .until_ns = v.until_ns,

@@ -401,6 +401,7 @@ static void fill_plain(struct full_snapshot *f)
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
+        .slow_stays = s->resilience.slow == SLOW_STAYS,
         .hold_start_ns = s->relay.hold_start_ns,
         .first_token_ns = d->first_token_ns,
         .thinking_ns = d->thinking_ns,

@@ -305,7 +305,7 @@ static void measure(struct health_lane *l, int64_t now_ns)
     l->seen.first_q99_us = sketch_quantile(f, 990);
     l->seen.between_q50_us = sketch_quantile(&l->lane.between, 500);
     l->seen.health_q16 = lane_health(&l->lane, now_ns);
-    l->seen.state = lane_is_degraded(&l->lane, now_ns) ? HEALTH_DEGRADED : HEALTH_UP;
+    l->seen.state = lane_is_failing(&l->lane, now_ns) ? HEALTH_DEGRADED : HEALTH_UP;
 }
 
 static void see_lane(struct health_lane *l, const struct headroom_need *need, int64_t now_ns, struct health_view *out)
@@ -313,6 +313,8 @@ static void see_lane(struct health_lane *l, const struct headroom_need *need, in
     enum lane_state s = lane_state_at(&l->lane, now_ns);
     measure(l, now_ns);
     *out = l->seen;
+    if (slow_is(&l->lane.slow, now_ns) && out->state == HEALTH_UP)
+        out->state = HEALTH_SLOW;
     out->until_ns = 0;
     out->in_flight = l->lane.in_flight;
     if (s == LANE_OPEN) {

@@ -30,8 +30,9 @@ void health_keys_set(struct health_board *b, struct sl_str provider, const uint6
 
 enum health_state {
     HEALTH_UP = 0,
-    HEALTH_DEGRADED,
-    HEALTH_PROBE, /* was down: one attempt finds out */
+    HEALTH_SLOW,     /* slower than it used to be (slow.h) */
+    HEALTH_DEGRADED, /* a tenth of what it is asked fails */
+    HEALTH_PROBE,    /* was down: one attempt finds out */
     HEALTH_BLOCKED,
     HEALTH_DOWN
 };

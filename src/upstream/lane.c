@@ -187,13 +187,8 @@ static bool take_bad(struct lane *l, const struct lane_sample *s, int64_t now_ns
 static void note_times(struct lane *l, const struct lane_sample *s, int64_t now_ns)
 {
     if (s->first_us >= 0) {
-        uint32_t windows = l->first.before.count;
         sketch_add(&l->first, s->first_us, now_ns);
-        if (l->first.before.count != windows) { /* a window is over: it becomes part of what is usual */
-            uint32_t q95 = sketch_window_quantile(&l->first.before, 950);
-            uint32_t least = l->usual_q95_us == 0 || q95 < 2 * l->usual_q95_us ? q95 : l->usual_q95_us;
-            l->usual_q95_us = l->usual_q95_us == 0 ? least : (4 * l->usual_q95_us + least) / 5;
-        }
+        slow_add(&l->slow, s->first_us, now_ns);
     }
     if (s->between_us >= 0)
         sketch_add(&l->between, s->between_us, now_ns);
@@ -272,13 +267,10 @@ uint32_t lane_health(const struct lane *l, int64_t now_ns)
     return (uint32_t)((1 - e) * (1 - e) * s * LANE_Q16);
 }
 
-bool lane_is_degraded(const struct lane *l, int64_t now_ns)
+bool lane_is_failing(const struct lane *l, int64_t now_ns)
 {
     struct lane_count c = ring_sum(&l->minute, now_ns, MINUTE_STEP_NS, MINUTE_BUCKETS);
-    if (c.good + c.bad >= 20 && c.bad * 10 >= c.good + c.bad)
-        return true;
-    return l->usual_q95_us > 0 && l->first.now.count >= 20 &&
-           sketch_window_quantile(&l->first.now, 950) > 2 * l->usual_q95_us;
+    return c.good + c.bad >= 20 && c.bad * 10 >= c.good + c.bad;
 }
 
 bool lane_may_repeat(struct lane *l, unsigned cost)

@@ -18,6 +18,7 @@
 
 #include "upstream/outcome.h"
 #include "upstream/sketch.h"
+#include "upstream/slow.h"
 
 #define LANE_Q16 65536u
 #define LANE_MISSING_NS (INT64_C(600) * 1000000000) /* so long rests what is not there */
@@ -62,8 +63,8 @@ struct lane { /* starts zeroed */
     uint32_t in_flight;
     int64_t last_ns;              /* an attempt ended */
     struct sketch first, between; /* to the first output; between two pieces of it */
-    uint32_t usual_q95_us;        /* of the first output, over the past windows; 0: not known */
-    uint32_t tokens_q8;           /* of the budget for trying the same lane again, in 1/256 */
+    struct slow slow;
+    uint32_t tokens_q8; /* of the budget for trying the same lane again, in 1/256 */
     bool has_tokens;
 };
 
@@ -84,8 +85,8 @@ bool lane_begin(struct lane *l, int64_t now_ns);
 bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns);
 /* Of 0 .. LANE_Q16: (1 - failures)^2, times the slow start behind a reopening. */
 uint32_t lane_health(const struct lane *l, int64_t now_ns);
-/* Its first outputs take twice as long as they used to, or a tenth of its attempts fail. */
-bool lane_is_degraded(const struct lane *l, int64_t now_ns);
+/* A tenth of its attempts fail. That its first outputs take twice as long as they used to, slow_is says. */
+bool lane_is_failing(const struct lane *l, int64_t now_ns);
 /* How long to wait for a limit: as the provider said, else up to 1 s, 2 s, 4 s, ... one minute; *waits counts those in a row. */
 int64_t lane_wait_ns(unsigned *waits, const struct lane_sample *s);
 /* One more try at the same lane: takes from its budget (0.2 for each attempt, at most 100). `cost`: 1, or 2 behind an overload. */

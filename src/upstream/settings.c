@@ -105,6 +105,12 @@ static const struct cfg_word RESCUE[] = {
     {"error", RESCUE_ERROR, "the client gets an error in its own format"},
     {NULL, 0, NULL}};
 
+static const struct cfg_word SLOW[] = {
+    {"behind", SLOW_BEHIND,
+     "it is behind the others of its tier for 30 seconds, then longer each time, up to 5 minutes"},
+    {"stays", SLOW_STAYS, "only orders that look at times (`fastest`, `scored`) notice"},
+    {NULL, 0, NULL}};
+
 const struct cfg_section resilience_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"breaker", CFG_BOOL_AT(struct resilience_settings, breaker), .preset = "true",
@@ -112,6 +118,10 @@ const struct cfg_section resilience_settings_section = {
              "Whether targets that fail are passed over for a while: after 3 of 5 failures or more by an exact window with a "
              "confidence bound, for 5 seconds up to 2 minutes, then one request finds out. A target that asks to wait "
              "(retry-after), refuses its credentials or has not the model rests, too."},
+        {"slow", CFG_ENUM_AT(struct resilience_settings, slow, SLOW), .preset = "behind",
+         .text =
+             "What becomes of a target whose first outputs suddenly take twice as long as they used to (the slowest twentieth "
+             "of the newest 20 to 64, against its own past minutes), without failing once. In every order, `ordered` too. Needs `breaker`."},
         {"rescue", CFG_ENUM_AT(struct resilience_settings, rescue, RESCUE), .preset = "continue",
          .text = "What happens to a stream that breaks off or stalls when the client has seen output of it. Once for a "
                  "request, and only for text: never inside of a tool call or structured output; those get the error. A "

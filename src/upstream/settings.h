@@ -46,9 +46,15 @@ enum rescue_policy { /* of a stream that breaks once the client has seen of it *
     RESCUE_ERROR
 };
 
+enum slow_policy {
+    SLOW_BEHIND = 0,
+    SLOW_STAYS
+};
+
 struct resilience_settings {
     enum rescue_policy rescue;
     bool breaker;
+    enum slow_policy slow;
     struct retry_settings retry;
     struct deadline_settings deadline;
 };

@@ -43,27 +43,18 @@ uint32_t sketch_count(const struct sketch *s)
     return s->now.count + s->before.count;
 }
 
-static uint32_t quantile(const struct sketch_window *a, const struct sketch_window *b, unsigned permille)
+uint32_t sketch_quantile(const struct sketch *s, unsigned permille)
 {
-    uint64_t total = (uint64_t)a->count + (b != NULL ? b->count : 0), below = 0;
+    const struct sketch_window *a = &s->now, *b = &s->before;
+    uint64_t total = (uint64_t)a->count + b->count, below = 0;
     uint64_t want = (total * permille + 999) / 1000;
     if (total == 0)
         return 0;
     want = want > 0 ? want : 1;
     for (unsigned i = 0; i < SKETCH_BUCKETS; i++) {
-        below += (uint64_t)a->n[i] + (b != NULL ? b->n[i] : 0);
+        below += (uint64_t)a->n[i] + b->n[i];
         if (below >= want)
             return middle_of(i);
     }
     return middle_of(SKETCH_BUCKETS - 1);
-}
-
-uint32_t sketch_quantile(const struct sketch *s, unsigned permille)
-{
-    return quantile(&s->now, &s->before, permille);
-}
-
-uint32_t sketch_window_quantile(const struct sketch_window *w, unsigned permille)
-{
-    return quantile(w, NULL, permille);
 }

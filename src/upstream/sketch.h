@@ -21,7 +21,5 @@ void sketch_add(struct sketch *s, int64_t us, int64_t now_ns);
 uint32_t sketch_count(const struct sketch *s);
 /* The value below which `permille` of the samples lie, in us; 0: no samples. */
 uint32_t sketch_quantile(const struct sketch *s, unsigned permille);
-/* The same of the younger window only. */
-uint32_t sketch_window_quantile(const struct sketch_window *w, unsigned permille);
 
 #endif

@@ -327,6 +327,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .answer_ns = OR(o->set.answer_ns, 300 * SL_SEC),
                                       .hold_start_ns = o->set.hold_start_ns,
                                       .rescue = o->set.rescue,
+                                      .slow_stays = o->set.slow_stays,
                                       .first_token_ns = o->set.first_token_ns,
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
                                       .between_tokens_ns = o->set.between_tokens_ns,

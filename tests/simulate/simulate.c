@@ -148,7 +148,8 @@ static bool granted(const void *grant, struct sl_str model)
 
 static bool view(const void *arg, uint32_t target, struct route_target_view *out)
 {
-    static const enum route_state states[] = {ROUTE_UP, ROUTE_DEGRADED, ROUTE_PROBE, ROUTE_BLOCKED, ROUTE_OPEN};
+    static const enum route_state states[] = {ROUTE_UP,    ROUTE_DEGRADED, ROUTE_DEGRADED,
+                                              ROUTE_PROBE, ROUTE_BLOCKED,  ROUTE_OPEN};
     const struct world *w = arg;
     struct health_view v;
     if (target >= PROVIDERS)
