@@ -126,6 +126,9 @@ struct dialect_codec {
     void (*stream_write_error)(void *state, const struct error_facts *error);
     /* The answer to a request that counts tokens; NULL: the format has none. */
     void (*count_write)(uint64_t tokens, struct sl_buf *out);
+    /* Of a streamed answer that pauses (FINISH_PAUSE), its server-sent events: what is sent back so that it goes on, raw, in the arena.
+     * Empty: it cannot. NULL: this format knows no pauses. */
+    struct sl_str (*turn_of_events)(struct sl_str events, struct sl_arena *a);
     const struct model_caps *caps; /* the table */
 };
 

@@ -30,6 +30,7 @@ struct relay_state {           /* read by the exchange at any time */
     struct sl_str terminal;    /* its bytes, to be written by SETTLE; in the arena; empty: none was seen */
     bool saw_finish;           /* a finish_reason was seen (of at least one choice) */
     bool paused;               /* the provider wants to be asked to go on (pause_turn) */
+    struct sl_str turn;        /* raw; in the arena; of a stream that paused and is to go on: what is sent back */
     bool saw_error;            /* the provider sent an error event; it was passed on unless RELAY_HOLD_ERRORS */
     struct token_counts usage; /* last report seen */
     uint64_t events;           /* events with data passed on */

@@ -3,7 +3,8 @@
 
 #include "base/check.h"
 
-#define OUT_FACTOR 8u /* what one event becomes at most: JSON escapes, frames of several events */
+#define TURN_BYTES (4u << 20) /* of a stream that may pause: a longer one ends where it does */
+#define OUT_FACTOR 8u         /* what one event becomes at most: JSON escapes, frames of several events */
 
 static void keep_error(struct relay_state *s, struct sl_arena *a, const struct neutral_error *e)
 {
@@ -54,9 +55,24 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
     }
 }
 
+/* The client's turn does not end where the provider's pauses. */
+static bool is_held_back(struct relay_translate *r, const struct neutral_event *e)
+{
+    if (e->kind != NE_FINISH || e->finish != FINISH_PAUSE || !r->keeps_turn)
+        return false;
+    r->pauses = true;
+    return true;
+}
+
 static void to_writer(void *owner, const struct neutral_event *e)
 {
     struct relay_translate *r = owner;
+    if (is_held_back(r, e))
+        return;
+    if (e->block >= r->blocks)
+        r->blocks = e->block + 1;
+    if (e->kind == NE_CALL_BEGIN && e->call >= r->calls)
+        r->calls = e->call + 1;
     if (r->told != NULL)
         told_neutral(r->told, e);
     r->t->face->codec->stream_write(r->writer, e);
@@ -97,6 +113,7 @@ void relay_translate_init(struct relay_translate *r, struct translation *t, size
 {
     *r = (struct relay_translate){.t = t};
     sse_scanner_init(&r->sse, max_event);
+    sl_buf_init(&r->turn, TURN_BYTES);
     sl_buf_init(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES));
     r->reader = t->up->codec->stream_read_begin(t);
     r->writer = t->face->codec->stream_write_begin(t, &r->out);
@@ -104,8 +121,8 @@ void relay_translate_init(struct relay_translate *r, struct translation *t, size
 
 bool relay_translate_keep(struct relay_translate *r, struct translation *t, const struct told *told, size_t max_event)
 {
-    void *writer = r->writer;
-    *r = (struct relay_translate){.t = t, .writer = writer};
+    *r = (struct relay_translate){.t = t, .writer = r->writer, .blocks = r->blocks, .calls = r->calls};
+    sl_buf_init(&r->turn, TURN_BYTES);
     sl_buf_init(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES));
     sse_scanner_init(&r->sse, max_event);
     if (r->writer == NULL && t->face->codec->stream_write_resume != NULL)
@@ -119,7 +136,8 @@ void relay_translate_begin_again(struct relay_translate *r, struct translation *
     r->t = up;
     r->resume = resume;
     r->state = (struct relay_state){.events = 0};
-    r->over = false;
+    r->over = r->pauses = r->keeps_turn = false;
+    sl_buf_reset(&r->turn);
     sl_buf_reset(&r->out);
     sse_scanner_done(&r->sse);
     sse_scanner_init(&r->sse, max_event);
@@ -135,6 +153,7 @@ void relay_translate_pause(struct relay_translate *r)
 void relay_translate_done(struct relay_translate *r)
 {
     sse_scanner_done(&r->sse);
+    sl_buf_done(&r->turn);
     sl_buf_done(&r->out);
 }
 
@@ -163,6 +182,8 @@ enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str sl
 {
     enum relay_feed result = RELAY_MORE;
     sl_buf_reset(&r->out);
+    if (r->keeps_turn && !r->over)
+        (void)sl_buf_adds(&r->turn, slice);
     while (!r->over) {
         struct sse_piece piece;
         enum sse_result s = sse_next(&r->sse, &slice, &piece);
@@ -191,6 +212,20 @@ static bool take_last(struct relay_translate *r)
     return relay_is_whole_data(piece.data) && take_piece(r, &piece) != RELAY_BROKEN;
 }
 
+/* A turn that paused. Where it cannot be sent back, it ends here. */
+static bool goes_on(struct relay_translate *r)
+{
+    if (!r->pauses)
+        return false;
+    if (!r->turn.over)
+        r->state.turn = r->t->up->codec->turn_of_events(sl_buf_str(&r->turn), r->t->a);
+    if (r->state.turn.n > 0)
+        return true;
+    r->t->face->codec->stream_write(
+        r->writer, &(struct neutral_event){.kind = NE_FINISH, .finish = FINISH_PAUSE, .text = SL_STR("pause_turn")});
+    return false;
+}
+
 bool relay_translate_end(struct relay_translate *r)
 {
     const struct neutral_sink sink = {.put = put, .owner = r};
@@ -211,6 +246,8 @@ bool relay_translate_end(struct relay_translate *r)
         resume_flush(r->resume, &(struct neutral_sink){.put = to_writer, .owner = r});
     if (!whole || r->state.saw_error || (r->resume != NULL && r->resume->restarted))
         return false;
+    if (goes_on(r))
+        return true;
     if (r->t->estimate_output != NULL && is_unreported(&r->state)) {
         const struct neutral_event e = estimate(r->t, &r->state);
         r->t->face->codec->stream_write(r->writer, &e);

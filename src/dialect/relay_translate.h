@@ -17,8 +17,12 @@ struct relay_translate {
     void *reader, *writer;    /* of t->a */
     struct told *told;        /* borrow; NULL: nobody wants to know. Set right after init */
     struct resume *resume;    /* borrow; NULL: it is the first provider that answers */
+    bool keeps_turn;          /* a stream that pauses is to go on: set right after init or begin_again */
+    bool pauses;              /* such a stream has paused: its finish waits for the end */
+    uint32_t blocks, calls;   /* ordinals that the writer has been given: a turn that goes on counts from there */
     struct sse_scanner sse;
-    struct sl_buf out; /* own: output of the running feed */
+    struct sl_buf turn; /* own: the provider's events, where keeps_turn */
+    struct sl_buf out;  /* own: output of the running feed */
     struct iovec v;
     bool over;
 };
@@ -42,7 +46,7 @@ enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str sl
                                      int *out_n);
 
 /* The provider's bytes are over (or RELAY_DONE came): whether the answer is whole. When it is, state.terminal has the client's
- * last events. Once. */
+ * last events, or, where it is a turn that is to go on, state.turn what is sent back for that. Once. */
 bool relay_translate_end(struct relay_translate *r);
 
 /* Instead of the end: what tells the client, in its own format, that the stream failed. In t->a. */

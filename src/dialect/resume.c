@@ -117,7 +117,8 @@ static void release(struct resume *r, const struct neutral_sink *to)
 
 void resume_flush(struct resume *r, const struct neutral_sink *to)
 {
-    release(r, to);
+    if (!r->turn)
+        release(r, to);
 }
 
 static void take_text(struct resume *r, const struct neutral_event *e, const struct neutral_sink *to)
@@ -164,9 +165,31 @@ static struct token_counts together(const struct token_counts *a, const struct t
     return sum;
 }
 
+static void put_turn(struct resume *r, const struct neutral_event *e, const struct neutral_sink *to)
+{
+    struct neutral_event changed = *e;
+    if (e->kind == NE_START)
+        return;
+    r->begun |= e->kind != NE_PING && e->kind != NE_USAGE;
+    changed.block += r->block;
+    changed.call += r->call;
+    if (e->kind == NE_USAGE)
+        changed.usage = together(&r->past, &e->usage);
+    neutral_put(to, &changed);
+}
+
+void resume_add_past(struct resume *r, const struct token_counts *used)
+{
+    r->past = together(&r->past, used);
+}
+
 void resume_put(struct resume *r, const struct neutral_event *e, const struct neutral_sink *to)
 {
     struct neutral_event changed = *e;
+    if (r->turn) {
+        put_turn(r, e, to);
+        return;
+    }
     switch (e->kind) {
     case NE_START:
     case NE_REASONING:

@@ -21,7 +21,10 @@ struct resume {
     uint32_t block;           /* of the writer, that the text goes on in */
     struct token_counts past; /* what was used before; found: it is added */
     struct sl_arena *a;       /* borrow */
-    bool anew;                /* it was not asked to go on: its text is a block of its own, and nothing is compared */
+    bool
+        turn; /* the same provider's next turn: all of it follows, with ordinals from block and call on, and nothing is compared */
+    uint32_t call;
+    bool anew; /* it was not asked to go on: its text is a block of its own, and nothing is compared */
     /* resume_put's own, starts zeroed */
     struct sl_buf held; /* plain */
     bool begun;         /* held was given away */
@@ -46,7 +49,8 @@ enum resume_how {
     RESUME_BY_WORDS      /* always by the user's word: it refused a prefill */
 };
 
-void resume_flush(struct resume *r, const struct neutral_sink *to); /* the provider's stream is over */
+void resume_add_past(struct resume *r, const struct token_counts *used); /* of one more that has ended */
+void resume_flush(struct resume *r, const struct neutral_sink *to);      /* the provider's stream is over */
 
 /* Whether a request of resume_request ends with the assistant's words. */
 bool resume_is_prefill(const struct neutral_request *req);

@@ -366,7 +366,10 @@ bool turns_want_more(const struct exchange *x);
 unsigned turns_answered(const struct exchange *x); /* attempts of this candidate that gave a turn */
 /* A whole answer, with the turns before it; *out is empty when another one is to be asked for. As relay_translate_answer. */
 bool turns_answer(struct exchange *x, struct sl_str body, struct sl_buf *out);
-void turns_append(struct exchange *x); /* to the body that was written for the candidate */
+void turns_append(struct exchange *x);  /* to the body that was written for the candidate */
+bool turns_listens(struct exchange *x); /* a stream begins: what it pauses with is to be kept */
+bool turns_paused(const struct exchange *x);
+bool turns_stream(struct exchange *x); /* a stream is whole: true: it has paused, and TRY is to go on with it */
 
 /* reasoning.c */
 /* A refusal that one more try at the same target without earlier reasoning may heal: says so in t, and the request is without it. */
@@ -403,6 +406,8 @@ enum rescue_next {
 void rescue_listen(struct exchange *x);                /* a relay was opened: keeps account of what is told */
 bool rescue_can(struct exchange *x, enum outcome o);   /* the stream broke: can somebody else go on? */
 bool rescue_begin(struct exchange *x, enum outcome o); /* closes the try; true: to TRY. False: it cannot be taken up */
+bool rescue_turn(
+    struct exchange *x); /* closes the try of a stream that paused, keeps the client's writer; true: to TRY */
 void rescue_asks(struct exchange *x, struct translation *t);       /* t->req becomes what asks to go on */
 void rescue_open(struct exchange *x);                              /* the answer's head came */
 bool rescue_is_joined(const struct exchange *x);                   /* its first words are the client's */

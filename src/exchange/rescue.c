@@ -20,6 +20,7 @@ struct rescue {
     enum resume_how how;
     bool by_prefill; /* the live attempt was asked to go on by a prefill */
     bool told_client;
+    bool turns; /* nothing broke: the same target goes on with its turn (turns.c) */
 };
 
 /* ---- whether ---- */
@@ -141,12 +142,36 @@ bool rescue_begin(struct exchange *x, enum outcome o)
     return true;
 }
 
+bool rescue_turn(struct exchange *x)
+{
+    struct try *t = try_current(x);
+    struct rescue *r = x->rescue;
+    t->outcome = OUT_OK;
+    t->why = "the turn goes on";
+    try_note_head(x, t);
+    relay_note_usage(x, t);
+    try_close(x, t);
+    if (r == NULL) {
+        r = SL_ARENA_NEW(x->a, struct rescue);
+        resume_init(&r->resume, x->a, SL_STR_NONE);
+        r->turns = r->resume.turn = true;
+        r->broke = OUT_TRUNCATED;
+        SL_CHECK(keep_writer(x, r)); /* the relay that ran had one */
+        x->rescue = r;
+    }
+    const struct token_counts used = counts_of(&t->settled.usage);
+    resume_add_past(&r->resume, &used);
+    try_drop(x);
+    x->tries_here = 0;
+    return true;
+}
+
 /* ---- under way ---- */
 
 void rescue_asks(struct exchange *x, struct translation *t)
 {
     struct rescue *r = x->rescue;
-    if (r == NULL || r->resume.told.n == 0 || x->snap->set.rescue == RESCUE_RESTART)
+    if (r == NULL || r->turns || r->resume.told.n == 0 || x->snap->set.rescue == RESCUE_RESTART)
         return;
     t->req = resume_request(x->neutral, t->caps, r->how, r->resume.told, t->a);
     r->by_prefill = resume_is_prefill(t->req);
@@ -162,7 +187,12 @@ void rescue_open(struct exchange *x)
         return;
     }
     resume_again(&r->resume);
+    if (r->turns) {
+        r->resume.block = x->foreign.blocks;
+        r->resume.call = x->foreign.calls;
+    }
     relay_translate_begin_again(&x->foreign, x->translation, &r->resume, x->snap->set.event_bytes);
+    x->foreign.keeps_turn = r->turns && turns_listens(x);
     x->seen = &x->foreign.state;
     x->relay_live = true;
 }
@@ -176,7 +206,7 @@ bool rescue_is_joined(const struct exchange *x)
 struct sl_str rescue_seam(struct exchange *x)
 {
     struct rescue *r = x->rescue;
-    if (r->told_client || x->match.errors == ERRORS_GEMINI)
+    if (r->told_client || r->turns || x->match.errors == ERRORS_GEMINI)
         return SL_STR_NONE;
     r->told_client = true;
     const struct route_candidate *c = try_current(x)->candidate;
@@ -188,8 +218,12 @@ struct sl_str rescue_seam(struct exchange *x)
 enum rescue_next rescue_after(struct exchange *x, enum outcome o)
 {
     struct rescue *r = x->rescue;
-    if (x->n_tries >= x->snap->retry.attempts)
+    if (r->turns)
+        r->broke = o;
+    if (x->n_tries - turns_answered(x) >= x->snap->retry.attempts)
         return RESCUE_OVER;
+    if (r->turns)
+        return is_rescuable(o) ? RESCUE_SAME : RESCUE_OVER;
     if (o == OUT_CLIENT_FAULT && r->by_prefill && r->how == RESUME_BY_MODEL) {
         r->how = RESUME_BY_WORDS;
         return RESCUE_SAME;

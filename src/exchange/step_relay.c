@@ -42,6 +42,7 @@ static void open_relay(struct exchange *x)
     if (x->translation != NULL) {
         relay_translate_init(&x->foreign, x->translation, x->snap->set.event_bytes);
         x->seen = &x->foreign.state;
+        x->foreign.keeps_turn = turns_listens(x);
         rescue_listen(x);
         return;
     }
@@ -461,6 +462,10 @@ static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome mea
 {
     struct try *t = try_current(x);
     if (o != OUT_OK && rescue_can(x, means) && rescue_begin(x, o)) {
+        exchange_goto(x, XS_TRY);
+        return STEP_GO;
+    }
+    if (o == OUT_OK && turns_stream(x)) {
         exchange_goto(x, XS_TRY);
         return STEP_GO;
     }

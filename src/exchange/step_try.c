@@ -193,6 +193,7 @@ void try_drop(struct exchange *x)
         attempt_free(x->attempt);
         x->attempt = NULL;
         x->head = NULL;
+        exchange_take(x, EV_HEAD | EV_HELD | EV_STREAM_END | EV_OVER); /* its news is none of the next one's */
         tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
     }
     x->soft_due_ns = SL_NEVER;
@@ -485,7 +486,8 @@ enum step step_try(struct exchange *x)
         return begin_try(x);
     bool enough = (x->events & (EV_HELD | EV_STREAM_END)) != 0;
     bool over = (x->events & EV_OVER) != 0;
-    if (rescue_is_joined(x)) { /* its first words are the client's: whatever came behind them is RELAY's to see */
+    /* Its first words are the client's, or it has paused and goes on: whatever came behind them is RELAY's to see. */
+    if (rescue_is_joined(x) || (over && turns_paused(x))) {
         exchange_goto(x, XS_RELAY);
         return STEP_GO;
     }

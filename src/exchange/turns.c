@@ -1,7 +1,11 @@
 /* Anthropic pauses a long turn of its own tools (pause_turn) and wants it sent back to go on. Clients of Messages know that; for the
- * others the gateway does it, when the answer is not streamed: what came is appended as the assistant's message, and the client gets
- * all turns as one answer. Each is an attempt of its own with its own rows in the ledger. A stream that pauses ends as "stop", which
- * is what is decided where a turn cannot go on (translate-openai-anthropic.md 3 and 13, November 2026). */
+ * others the gateway does it: what came is appended as the assistant's message, and the client gets all turns as one answer. Each is
+ * an attempt of its own with its own rows in the ledger.
+ *
+ *   whole    nothing is shown before the last turn is there; the bodies are read into one answer
+ *   stream   RELAY ── paused ──► turns_stream ──► TRY (the same target) ──► RELAY: the client's writer goes on (rescue.c)
+ *
+ * A turn that cannot go on (too many, too long) ends as "stop" (translate-openai-anthropic.md 3 and 13, November 2026). */
 #include "dialect/json_tree.h"
 #include "dialect/relay_translate.h"
 #include "exchange/exchange_int.h"
@@ -43,24 +47,29 @@ static struct sl_str content_of(struct exchange *x, struct sl_str body)
                                                                         : SL_STR_NONE;
 }
 
-/* Keeps a turn that paused. False: it is the last that is asked for. */
-static bool keep(struct exchange *x, struct sl_str body)
+/* Room for one more of this candidate's; NULL: it is not asked again. */
+static struct exchange_turns *room(struct exchange *x, size_t bytes)
 {
     struct exchange_turns *u = x->turns;
-    if (!x->answer_seen.paused || x->up->errors != ERRORS_ANTHROPIC || x->n_tries >= EXCHANGE_TRIES_MAX)
-        return false;
-    struct sl_str content = content_of(x, body);
-    if (content.n == 0)
-        return false;
     if (u == NULL)
         x->turns = u = SL_ARENA_NEW(x->a, struct exchange_turns);
     if (u->candidate != x->at_candidate) {
         u->n = 0;
         u->bytes = 0;
     }
-    if (u->n == TURNS_MAX || u->bytes + body.n > TURNS_BYTES)
-        return false;
     u->candidate = x->at_candidate;
+    return u->n < TURNS_MAX && u->bytes + bytes <= TURNS_BYTES && x->n_tries < EXCHANGE_TRIES_MAX ? u : NULL;
+}
+
+/* Keeps a turn that paused. False: it is the last that is asked for. */
+static bool keep(struct exchange *x, struct sl_str body)
+{
+    if (!x->answer_seen.paused || x->up->errors != ERRORS_ANTHROPIC)
+        return false;
+    struct sl_str content = content_of(x, body);
+    struct exchange_turns *u = content.n > 0 ? room(x, body.n) : NULL;
+    if (u == NULL)
+        return false;
     u->bodies[u->n] = sl_arena_str(x->a, body);
     u->content[u->n++] = content;
     u->bytes += body.n;
@@ -124,4 +133,42 @@ void turns_append(struct exchange *x)
     *v = (struct iovec){.iov_base = (void *)(uintptr_t)body.p, .iov_len = body.n};
     x->pieces.v = v;
     x->pieces.bytes = body.n;
+}
+
+/* -- Streams --------------------------------------------------------------------------------------------------------------- */
+
+/* Only these tools pause; without one nothing of the stream is kept. */
+static bool has_its_own_tools(const struct neutral_request *req)
+{
+    for (const struct neutral_tool *tool = req->tools; tool != NULL; tool = tool->next)
+        if (tool->kind == NT_WEB_SEARCH || tool->kind == NT_HOSTED)
+            return true;
+    for (const struct neutral_member *m = req->unknown; m != NULL; m = m->next)
+        if (sl_str_eq(m->name, SL_STR("mcp_servers")) || sl_str_eq(m->name, SL_STR("container")))
+            return true;
+    return false;
+}
+
+bool turns_listens(struct exchange *x)
+{
+    return x->out_stream && x->up != x->dialect && x->up->codec->turn_of_events != NULL &&
+           has_its_own_tools(x->neutral) && room(x, 0) != NULL;
+}
+
+bool turns_paused(const struct exchange *x)
+{
+    return x->is_stream && x->translation != NULL && x->relay_live && x->foreign.pauses;
+}
+
+bool turns_stream(struct exchange *x)
+{
+    if (!x->is_stream || x->seen->turn.n == 0)
+        return false;
+    struct exchange_turns *u = room(x, x->seen->turn.n); /* it was there when the stream began */
+    if (u == NULL)
+        return false;
+    u->more = false;
+    u->bytes += x->seen->turn.n;
+    u->content[u->n++] = sl_arena_str(x->a, x->seen->turn);
+    return rescue_turn(x);
 }

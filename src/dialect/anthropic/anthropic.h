@@ -36,6 +36,10 @@ uint32_t anthropic_flags(const struct model_caps *caps, struct sl_str model, str
  * Converse asks of schemas is the same. */
 struct sl_str anthropic_schema_of_tool(struct sl_str schema, bool google, struct sl_arena *a, bool *out_wrapped);
 
+/* The list of blocks of a message that was streamed, as its whole answer has it; in the arena. Empty: the events are not one whole
+ * message with something in it. */
+struct sl_str anthropic_blocks_of_events(struct sl_str events, struct sl_arena *a);
+
 /* -- Usage -- */
 
 /* A report as Anthropic makes it: counts that do not overlap. Pieces of a stream are merged, what a later one says counts. */

@@ -14,6 +14,7 @@ const struct dialect_codec anthropic_codec = {
     .stream_write = anthropic_stream_write,
     .stream_write_end = anthropic_stream_write_end,
     .count_write = anthropic_count_answer_write,
+    .turn_of_events = anthropic_blocks_of_events,
     .caps = anthropic_caps,
 };
 

@@ -231,6 +231,8 @@ static void run_answer(struct sl_str in, unsigned options, struct sl_arena *a, b
     }
     struct answer_facts facts;
     anthropic_answer_decode(in, &facts);
+    struct sl_str blocks = stream ? anthropic_blocks_of_events(in, a) : SL_STR_NONE;
+    SL_CHECK(blocks.n == 0 || json_is(blocks, JSON_ARRAY));
     sl_buf_done(&out);
     sl_buf_done(&whole);
 }

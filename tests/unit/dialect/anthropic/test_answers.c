@@ -702,13 +702,78 @@ static void test_watch(void **state)
     end(&f);
 }
 
+/* -- A turn that is sent back ---------------------------------------------------------------------------------------------------- */
+
+static void test_blocks_of_events(void **state)
+{
+    (void)state;
+    static const char stream[] = EV("message_start", ",'message':{'content':[]}") EV("ping", "") EV(
+        "content_block_start", ",'index':0,'content_block':{'type':'thinking','thinking':'','signature':''}")
+        EV("content_block_delta", ",'index':0,'delta':{'type':'thinking_delta','thinking':'H\\n\\ud83d'}") EV(
+            "content_block_delta", ",'index':0,'delta':{'type':'thinking_delta','thinking':'\\ude00m'}")
+            EV("content_block_delta", ",'index':0,'delta':{'type':'signature_delta','signature':'c2/ln+=='}") EV(
+                "content_block_stop",
+                ",'index':0") EV("content_block_start",
+                                 ",'index':1,'content_block':{'type':'text','text':''}") EV("content_block_stop",
+                                                                                            ",'index':1")
+                EV("content_block_start",
+                   ",'index':2,'content_block':{'type':'server_tool_use','id':'srvtoolu_1','name':'web_search','input':{}}")
+                    EV("content_block_delta",
+                       ",'index':2,'delta':{'type':'input_json_delta','partial_json':'{\\'n\\':1234567890123'}")
+                        EV("content_block_delta",
+                           ",'index':2,'delta':{'type':'input_json_delta','partial_json':'4567890}'}")
+                            EV("content_block_stop", ",'index':2") EV(
+                                "content_block_start",
+                                ",'index':3,'content_block':{'type':'some_result','x':[1.50, {'encrypted':'a\\/b'}]}")
+                                EV("content_block_stop", ",'index':3") EV(
+                                    "content_block_start",
+                                    ",'index':4,'content_block':{'citations':[],'type':'text','text':'a'}")
+                                    EV("content_block_delta", ",'index':4,'delta':{'type':'text_delta','text':'b\\'c'}")
+                                        EV("content_block_delta",
+                                           ",'index':4,'delta':{'type':'citations_delta','citation':{'k':1}}")
+                                            EV("content_block_delta",
+                                               ",'index':4,'delta':{'type':'citations_delta','citation':{'k':2}}")
+                                                EV("content_block_stop", ",'index':4") EV(
+                                                    "message_delta",
+                                                    ",'delta':{'stop_reason':'pause_turn'},'usage':{'output_tokens':3}")
+                                                    EV("message_stop", "");
+    static const char want[] =
+        "[{'type':'thinking','thinking':'H\\n\\ud83d\\ude00m','signature':'c2/ln+=='},"
+        "{'type':'server_tool_use','id':'srvtoolu_1','name':'web_search','input':{'n':12345678901234567890}},"
+        "{'type':'some_result','x':[1.50, {'encrypted':'a\\/b'}]},"
+        "{'citations':[{'k':1},{'k':2}],'type':'text','text':'ab\\'c'}]";
+    struct fixture f;
+    begin(&f, &foreign, &anthropic_dialect);
+    struct sl_str events = quoted(&f.a, stream), wanted = quoted(&f.a, want);
+    struct sl_str got = anthropic_blocks_of_events(events, &f.a);
+    if (!sl_str_eq(got, wanted))
+        fail_msg(SL_STR_FMT "\n" SL_STR_FMT, SL_STR_ARG(got), SL_STR_ARG(wanted));
+    size_t stop = sizeof EV("message_stop", "") - 1;
+    for (size_t n = 0; n < events.n; n++) { /* cut: none, and never a shorter list */
+        got = anthropic_blocks_of_events(sl_str_head(events, n), &f.a);
+        assert_true(got.n == 0 || (n > events.n - stop && sl_str_eq(got, wanted)));
+    }
+    static const char *const bad[] = {
+        EV("content_block_delta", ",'index':0,'delta':{'text':'x'}") EV("message_stop", ""),
+        EV("content_block_start", ",'content_block':7") EV("content_block_stop", "") EV("message_stop", ""),
+        EV("content_block_start", ",'content_block':{'type':'tool_use','input':{}}")
+            EV("content_block_delta", ",'delta':{'partial_json':'{\\'a'}") EV("content_block_stop", "")
+                EV("message_stop", ""),
+        EV("message_stop", ""),
+        "data: {\n\n" EV("message_stop", ""),
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(anthropic_blocks_of_events(quoted(&f.a, bad[i]), &f.a).n, 0);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_streams_read),   cmocka_unit_test(test_streams_cut),     cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_streams_written), cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_answer_errors),  cmocka_unit_test(test_thinking_hidden), cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_from_chat),
+        cmocka_unit_test(test_streams_read),   cmocka_unit_test(test_streams_cut),      cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_streams_written),  cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answer_errors),  cmocka_unit_test(test_thinking_hidden),  cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_from_chat),      cmocka_unit_test(test_blocks_of_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
