@@ -66,12 +66,14 @@ struct exchange_policy {
     int64_t first_token_ns, thinking_ns, between_tokens_ns; /* patience.c; 0: none */
     int64_t queue_ns, write_ns, settle_ns;
     enum rescue_policy rescue;
-    bool slow_stays;      /* a target that became slow keeps its place */
-    uint32_t fan_out;     /* how often a target without n is asked for one request, at most */
-    unsigned unsupported; /* enum on_unsupported (dialect/codec.h) */
-    bool open_synced;     /* nothing goes upstream before the open record is on disk */
-    bool close_synced;    /* the client gets the end of its answer when the close record is on disk */
-    bool full_refuses;    /* no attempt without an open record (ledger.on_full: refuse) */
+    bool hedge;
+    uint64_t hedge_input_tokens; /* of a larger request none is asked twice */
+    bool slow_stays;             /* a target that became slow keeps its place */
+    uint32_t fan_out;            /* how often a target without n is asked for one request, at most */
+    unsigned unsupported;        /* enum on_unsupported (dialect/codec.h) */
+    bool open_synced;            /* nothing goes upstream before the open record is on disk */
+    bool close_synced;           /* the client gets the end of its answer when the close record is on disk */
+    bool full_refuses;           /* no attempt without an open record (ledger.on_full: refuse) */
     struct media_policy media;
     bool wipe; /* nothing of a body stays in memory behind the exchange */
 };

@@ -70,6 +70,7 @@ enum exchange_event { /* news, collected as bits in x->events */
     EV_SLOT = 1 << 10,       /* a place became free */
     EV_MEDIA = 1 << 11,      /* something that was asked for by URL is here, or will not come */
     EV_CREDENTIAL = 1 << 12, /* the fetch of a token has ended */
+    EV_HEDGE = 1 << 14,      /* the second attempt has output, or has failed */
     EV_STORED = 1 << 13      /* the store of responses has answered */
 };
 

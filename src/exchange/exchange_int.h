@@ -62,6 +62,8 @@ try {
     struct health_lane *lane; /* borrow: until it ended; NULL: nobody keeps account */
     struct health_use use;    /* of lane */
     bool probe;               /* it finds out whether the lane is up again */
+    bool lost;                /* another one was first with output */
+    int64_t hedge_after_ns;   /* without output for so long: another target is asked, too; 0: never */
     int64_t learned_ns;       /* how long its first output usually takes at most; 0: not known */
     struct journal_place opened_at;
     bool is_open; /* an open record without its close */
@@ -162,6 +164,11 @@ struct exchange {
     /* TRY */
     struct try *tries[EXCHANGE_TRIES_MAX]; /* arena */
     unsigned n_tries;
+    struct try *current;              /* of tries; NULL before the first */
+    struct hedge *hedge;              /* arena: a second live attempt; NULL: there is none; hedge.c */
+    struct hedge *taken;              /* arena: the current attempt was one; NULL: no */
+    bool hedged;                      /* one was thought of: never twice */
+    unsigned hedge_failed;            /* the candidate that failed as one; 0: none */
     struct attempt *attempt;          /* own or NULL */
     struct sl_arena attempt_arena;    /* of the live attempt */
     const struct dialect *up;         /* of the live attempt: what its provider is spoken to in */
@@ -258,6 +265,17 @@ struct try *try_current(struct exchange *x);           /* NULL before the first 
 void try_note_head(struct exchange *x, struct try *t); /* what the answer's head says for the record */
 void try_abandon(struct exchange *x); /* ends the current try from our side, names its outcome if it has none */
 
+struct try *try_new(struct exchange *x); /* at x->at_candidate; the last of x->tries */
+/* Sends what is prepared. a: the attempt's. */
+struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, const struct attempt_owner *calls,
+                         void *owner);
+void try_note_answer(struct exchange *x, struct try *t, const struct http_response *head); /* head NULL: nothing */
+/* What an error means, by its status and body or by what was found inside of an answer of 200; notes it in t. */
+enum outcome try_judge(struct exchange *x, struct try *t, const struct http_response *head, struct sl_str body,
+                       struct sl_arena *a);
+enum outcome try_judge_error(struct exchange *x, struct try *t, const struct http_response *head,
+                             const struct answer_error *e);
+
 /* What an error inside an answer of 200 means; notes it in the current try. Never OUT_OK. */
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);
 void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */
@@ -336,6 +354,18 @@ unsigned lanes_credential(struct exchange *x, const struct route_candidate *c);
 bool lanes_other_key(const struct exchange *x, struct try *t);
 void lanes_end(struct exchange *x, struct try *t);
 bool lanes_may_repeat(const struct try *t); /* takes from the target's budget */
+bool lanes_is_up(const struct exchange *x, uint32_t candidate);
+
+/* hedge.c: a second target while the first is silent */
+bool hedge_may(const struct exchange *x);    /* this request may be asked twice at once */
+int64_t hedge_due(const struct exchange *x); /* when; SL_NEVER */
+void hedge_start(struct exchange *x);        /* if it is time */
+bool hedge_is_on(const struct exchange *x);
+bool hedge_look(struct exchange *x); /* behind EV_HEDGE. True: it has output. One that failed is gone */
+/* It becomes the current attempt; the one before was dropped. won: it was of use. */
+void hedge_take(struct exchange *x, bool won);
+void hedge_end(struct exchange *x);     /* it is not wanted any more; harmless without one */
+void hedge_release(struct exchange *x); /* the current attempt, which was one, was freed */
 
 /* patience.c: how long a live attempt is waited for */
 enum patience {
@@ -382,6 +412,7 @@ void media_ask(struct exchange *x,
 /* A client of the provider's own format names an image by URL, and this server takes none: the request is written anew. */
 bool media_is_needed(struct exchange *x, const struct provider *p);
 bool media_is_asked(const struct exchange *x); /* TRY must leave to MEDIA */
+void media_unask(struct exchange *x);          /* not now */
 void media_drop(struct exchange *x);           /* ends what runs; harmless without any */
 
 /* credential.c: tokens that must be fetched (docs/internals/credentials.md) */

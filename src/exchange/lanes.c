@@ -3,6 +3,7 @@
  * snapshot has no lanes (resilience.breaker: off). */
 #include "base/log.h"
 #include "exchange/exchange_int.h"
+#include "upstream/hedge.h"
 
 #define LEARNED_SAMPLES 50u
 #define LEARNED_FACTOR 3
@@ -79,6 +80,12 @@ uint32_t lanes_left(const struct exchange *x)
     return n;
 }
 
+bool lanes_is_up(const struct exchange *x, uint32_t candidate)
+{
+    struct health_view v;
+    return !is_down(x, candidate, &v);
+}
+
 /* Those that are down are passed over while another is up. When none is, the one that comes back first is asked, but only once a
  * second: whoever comes in between is told when to come again. */
 bool lanes_choose(struct exchange *x, struct error_facts *out)
@@ -125,6 +132,9 @@ void lanes_begin(struct exchange *x, struct try *t)
         int64_t learned = LEARNED_FACTOR * (int64_t)v.first_q99_us * 1000;
         t->learned_ns = learned > LEARNED_LEAST_NS ? learned : LEARNED_LEAST_NS;
     }
+    if (hedge_may(x) &&
+        (t->hedge_after_ns = hedge_delay_ns(v.first_q50_us, v.first_q95_us, v.first_q99_us, v.samples)) > 0)
+        health_hedge_begin(t->lane, sl_loop_now(x->env->loop));
 }
 
 void lanes_head(struct exchange *x, struct try *t)
@@ -207,7 +217,9 @@ void lanes_end(struct exchange *x, struct try *t)
         return;
     const struct lane_sample s = {
         .outcome = t->outcome,
-        .first_us = t->outcome == OUT_OK && t->first_token_ns >= 0 ? t->first_token_ns / 1000 : -1,
+        .first_us = t->lost                                          ? (t->ended_ns - t->began_ns) / 1000
+                    : t->outcome == OUT_OK && t->first_token_ns >= 0 ? t->first_token_ns / 1000
+                                                                     : -1,
         .between_us = between_us(x, t),
         .wait_ns = t->wait_ns,
         .was_probe = t->probe,

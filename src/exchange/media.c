@@ -112,6 +112,11 @@ bool media_is_asked(const struct exchange *x)
     return x->media != NULL && x->media->waits;
 }
 
+void media_unask(struct exchange *x)
+{
+    x->media->waits = false;
+}
+
 bool media_is_needed(struct exchange *x, const struct provider *p)
 {
     const struct translation kind = {.lacks = p->kind->chat_lacks};

@@ -2,6 +2,7 @@
  * Pure but for x->soft_due_ns, which run.c arms the exchange's timer by.
  *
  *   began ──────────── first_token (thinking) ─► NO_TOKEN, while the stream has no output and there is another target
+ *   began ──────────── the lane's q95 ─────────► a second target is asked (hedge.c), while this one goes on
  *   head ───────────── relay.hold_start ───────► SHOW, in TRY: what is held of a start goes to the client
  *   last output ────── between_tokens ─────────► STALLED, in RELAY, when somebody else can go on */
 #include "dialect/codec.h"
@@ -24,7 +25,7 @@ static int64_t after(int64_t from_ns, int64_t wait_ns)
 
 static int64_t output_due(const struct exchange *x)
 {
-    struct try *t = x->tries[x->n_tries - 1];
+    const struct try *t = x->current;
     if (!exchange_asks_stream(x) || x->over || !others_left(x) || (x->head != NULL && !x->is_stream))
         return SL_NEVER;
     if (x->committed && x->state == XS_RELAY && (x->rescue != NULL || !x->told_on || x->told.barred))
@@ -45,7 +46,9 @@ void patience_set(struct exchange *x)
 {
     int64_t output = output_due(x);
     int64_t show = show_due(x);
+    int64_t hedge = hedge_due(x);
     x->soft_due_ns = output < show ? output : show;
+    x->soft_due_ns = hedge < x->soft_due_ns ? hedge : x->soft_due_ns;
 }
 
 enum patience patience_of(const struct exchange *x)

@@ -296,6 +296,8 @@ void exchange_goto(struct exchange *x, enum exchange_state to)
     x->state_since_ns = now;
     if (exchange_rows[to].deadline != DL_TOTAL)
         x->deadline_kind = DL_NONE; /* counted from the entry into the state */
+    if (x->state == XS_TRY && to != XS_TRY)
+        hedge_end(x);
     x->history[x->n_history++ % EXCHANGE_HISTORY] = (uint8_t)x->state;
     x->state = to;
 }

@@ -7,12 +7,12 @@
 
 struct try *try_current(struct exchange *x)
 {
-    return x->n_tries > 0 ? x->tries[x->n_tries - 1] : NULL;
+    return x->current;
 }
 
 /* ---- starting one ---- */
 
-static struct try *new_try(struct exchange *x)
+struct try *try_new(struct exchange *x)
 {
     struct try *t = SL_ARENA_NEW(x->a, struct try);
     t->wall_ns = sl_loop_wall(x->env->loop);
@@ -38,9 +38,9 @@ static struct try *new_try(struct exchange *x)
     return t;
 }
 
-static void start_attempt(struct exchange *x, struct try *t)
+struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, const struct attempt_owner *calls,
+                         void *owner)
 {
-    struct sl_arena *a = &x->attempt_arena;
     struct attempt_request *r = SL_ARENA_NEW(a, struct attempt_request);
     struct http_headers h = {0};
     struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
@@ -92,10 +92,8 @@ static void start_attempt(struct exchange *x, struct try *t)
     if (!exchange_asks_stream(x))
         r->deadlines.first_byte_ns = x->snap->set.answer_ns;
     lanes_begin(x, t);
-    x->attempt = attempt_start(x->env->upstream, a, r, &exchange_attempt_owner, x);
     tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, 1);
-    if (x->n_tries > 1)
-        tel_add(x->env->tel, TEL_RETRIES, 1);
+    return attempt_start(x->env->upstream, a, r, calls, owner);
 }
 
 static enum step next_try(struct exchange *x, struct try *t);
@@ -106,7 +104,9 @@ static enum step go_upstream(struct exchange *x, struct try *t)
     if (now == CREDENTIAL_FAILED)
         return next_try(x, t);
     if (now == CREDENTIAL_READY) {
-        start_attempt(x, t);
+        x->attempt = try_send(x, t, &x->attempt_arena, &exchange_attempt_owner, x);
+        if (x->n_tries > 1)
+            tel_add(x->env->tel, TEL_RETRIES, 1);
         patience_set(x);
     }
     return STEP_WAIT;
@@ -128,6 +128,22 @@ static bool find_askable(struct exchange *x)
     return false;
 }
 
+/* Nothing has come yet. */
+static void forget_answer(struct exchange *x)
+{
+    x->soft_due_ns = SL_NEVER;
+    x->over = x->answer_ok = x->is_stream = x->is_framed = x->relay_bad = x->error_cut = x->client_full =
+        x->out_stream = false;
+    x->head = NULL;
+    x->seen = NULL;
+    x->answer_seen = (struct relay_state){.events = 0};
+    x->answer = (struct answer_facts){0};
+    x->watch = NULL;
+    x->has_last = false;
+    x->answer_n = 0;
+    sl_chunks_clear(&x->held);
+}
+
 static enum step begin_try(struct exchange *x)
 {
     if (x->n_tries >= EXCHANGE_TRIES_MAX)
@@ -145,24 +161,15 @@ static enum step begin_try(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &x->first_refused);
     }
-    x->soft_due_ns = SL_NEVER;
-    x->over = x->answer_ok = x->is_stream = x->is_framed = x->relay_bad = x->error_cut = x->client_full =
-        x->out_stream = false;
-    x->head = NULL;
-    x->seen = NULL;
-    x->answer_seen = (struct relay_state){.events = 0};
-    x->answer = (struct answer_facts){0};
-    x->watch = NULL;
-    x->has_last = false;
-    x->answer_n = 0;
-    sl_chunks_clear(&x->held);
-    struct try *t = new_try(x);
+    forget_answer(x);
+    struct try *t = try_new(x);
     if (!try_append_open(x, t)) {
         x->n_tries--;
         sl_arena_done(&x->attempt_arena);
         tel_refuse(x->env->tel, TEL_WHY_LEDGER);
         return exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
     }
+    x->current = t;
     if (x->snap->set.open_synced && t->is_open && x->env->journal_sync != NULL) {
         x->sync_wait = x->env->journal_sync(x->env->owner, x, &t->opened_at);
         if (x->sync_wait)
@@ -196,18 +203,24 @@ void try_drop(struct exchange *x)
         exchange_take(x, EV_HEAD | EV_HELD | EV_STREAM_END | EV_OVER); /* its news is none of the next one's */
         tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
     }
+    hedge_release(x);
     x->soft_due_ns = SL_NEVER;
     sl_arena_done(&x->attempt_arena); /* also of a try that ended while its open record went to the disk */
 }
 
+void try_note_answer(struct exchange *x, struct try *t, const struct http_response *head)
+{
+    if (head == NULL)
+        return;
+    t->status = head->status;
+    const struct http_header *aws = http_headers_find_name(&head->headers, SL_STR("x-amzn-requestid"));
+    struct sl_str id = http_headers_get(&head->headers, HN_X_REQUEST_ID);
+    t->provider_request_id = sl_arena_str(x->a, id.n == 0 && aws != NULL ? aws->value : id);
+}
+
 void try_note_head(struct exchange *x, struct try *t)
 {
-    if (x->head == NULL)
-        return;
-    t->status = x->head->status;
-    const struct http_header *aws = http_headers_find_name(&x->head->headers, SL_STR("x-amzn-requestid"));
-    struct sl_str id = http_headers_get(&x->head->headers, HN_X_REQUEST_ID);
-    t->provider_request_id = sl_arena_str(x->a, id.n == 0 && aws != NULL ? aws->value : id);
+    try_note_answer(x, t, x->head);
 }
 
 static enum outcome outcome_of_fault(enum provider_fault f)
@@ -231,21 +244,22 @@ static enum outcome outcome_of_fault(enum provider_fault f)
 }
 
 /* What the provider's words mean is noted in the try; the message only as long as the attempt lives. */
-static struct provider_answer note_error(struct exchange *x, struct try *t, const struct answer_error *e)
+static struct provider_answer note_error(struct exchange *x, struct try *t, const struct http_response *head,
+                                         const struct answer_error *e)
 {
     struct sl_str code = e->code.n > 0 ? e->code : e->type;
     t->wait_ns = provider_wait_ns(&(struct provider_wait){
-        .headers = &x->head->headers,
+        .headers = &head->headers,
         .delay = e->delay,
         .message = e->message,
-        .limited = x->head->status == 429,
+        .limited = head->status == 429,
         .now_wall_ns = sl_loop_wall(x->env->loop),
     });
     t->provider_code = sl_arena_str(x->a, sl_str_head(code, 128));
     t->error = *e;
     return (struct provider_answer){
         .words = provider_words_of(t->at->provider.kind),
-        .status = x->head->status,
+        .status = head->status,
         .type = e->type,
         .code = e->code,
         .param = e->param,
@@ -257,21 +271,27 @@ static struct provider_answer note_error(struct exchange *x, struct try *t, cons
     };
 }
 
-static enum outcome judge_answer(struct exchange *x, struct try *t)
+enum outcome try_judge(struct exchange *x, struct try *t, const struct http_response *head, struct sl_str body,
+                       struct sl_arena *a)
 {
     struct answer_error e;
-    error_read(sl_chunks_flat(&x->held), &x->head->headers, &x->attempt_arena, &e);
-    const struct provider_answer answer = note_error(x, t, &e);
+    error_read(body, &head->headers, a, &e);
+    const struct provider_answer answer = note_error(x, t, head, &e);
     t->fault = provider_fault_of(&answer);
     return outcome_of_fault(t->fault);
 }
 
-enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)
+enum outcome try_judge_error(struct exchange *x, struct try *t, const struct http_response *head,
+                             const struct answer_error *e)
 {
-    struct try *t = try_current(x);
-    const struct provider_answer answer = note_error(x, t, e);
+    const struct provider_answer answer = note_error(x, t, head, e);
     t->fault = provider_fault_inside(&answer);
     return t->fault == PF_SERVER_ERROR ? OUT_STREAM_ERROR : outcome_of_fault(t->fault);
+}
+
+enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)
+{
+    return try_judge_error(x, try_current(x), x->head, e);
 }
 
 /* The attempt is over by itself: names the outcome. */
@@ -281,7 +301,7 @@ static void name_outcome(struct exchange *x, struct try *t)
     if (t->result.outcome != OUT_OK)
         t->outcome = t->result.outcome;
     else if (!x->answer_ok)
-        t->outcome = judge_answer(x, t);
+        t->outcome = try_judge(x, t, x->head, sl_chunks_flat(&x->held), &x->attempt_arena);
     else
         t->outcome = relay_verdict(x);
 }
@@ -371,13 +391,30 @@ static enum step give_up(struct exchange *x, struct try *t)
                                    });
 }
 
-static enum step go_to(struct exchange *x, struct try *t, enum retry_next next, int64_t delay_ns)
+static void end_try(struct exchange *x, struct try *t)
 {
     relay_note_usage(x, t);
     try_close(x, t);
     try_drop(x);
+}
+
+/* The second target is the exchange's only one from now on. */
+static enum step go_on_hedged(struct exchange *x, struct try *t, bool won)
+{
+    end_try(x, t);
+    forget_answer(x);
+    x->events = 0;
+    hedge_take(x, won);
+    patience_set(x);
+    return x->events != 0 ? STEP_GO : STEP_WAIT;
+}
+
+static enum step go_to(struct exchange *x, struct try *t, enum retry_next next, int64_t delay_ns)
+{
+    end_try(x, t);
     if (next == RETRY_NEXT_TARGET) {
         x->at_candidate++;
+        x->at_candidate += x->at_candidate == x->hedge_failed && x->at_candidate + 1 < x->plan.n;
         x->tries_here = 0;
     }
     t->pause_ns = x->pause_ns = delay_ns;
@@ -404,7 +441,7 @@ static enum step next_try(struct exchange *x, struct try *t)
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here,
-        .tries_total = x->n_tries - fan_answered(x) - turns_answered(x),
+        .tries_total = x->n_tries - fan_answered(x) - turns_answered(x) - x->hedged,
         .now_ns = sl_loop_now(x->env->loop),
         .total_due_ns = x->total_due_ns,
         .committed = x->committed,
@@ -430,6 +467,10 @@ static enum step next_try(struct exchange *x, struct try *t)
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);
+    if (hedge_is_on(x)) {
+        t->why = "the other target that was asked goes on";
+        return go_on_hedged(x, t, true);
+    }
     return go_to(x, t, v.next, v.delay_ns);
 }
 
@@ -441,9 +482,7 @@ static enum step attempt_is_over(struct exchange *x)
         return next_try(x, t);
     if (fan_wants_more(x) || turns_want_more(x)) {
         t->why = fan_is_on(x) ? "one of several answers" : "the turn goes on";
-        relay_note_usage(x, t);
-        try_close(x, t);
-        try_drop(x);
+        end_try(x, t);
         exchange_goto(x, XS_TRY);
         return STEP_GO;
     }
@@ -463,6 +502,19 @@ static enum step cut_short(struct exchange *x, enum outcome o)
     try_note_head(x, t);
     t->outcome = o != OUT_OK ? o : relay_verdict(x);
     return next_try(x, t);
+}
+
+/* The second target has output and the first has not. */
+static enum step second_wins(struct exchange *x)
+{
+    struct try *t = try_current(x);
+    attempt_cancel(x->attempt, false, &t->result);
+    x->over = true;
+    try_note_head(x, t);
+    t->outcome = OUT_CANCELLED;
+    t->lost = true;
+    t->why = "another target was first";
+    return go_on_hedged(x, t, true);
 }
 
 enum step step_try(struct exchange *x)
@@ -491,13 +543,17 @@ enum step step_try(struct exchange *x)
         exchange_goto(x, XS_RELAY);
         return STEP_GO;
     }
+    bool second = (x->events & EV_HEDGE) != 0 && hedge_look(x);
     x->events = 0;
     if (over)
         return attempt_is_over(x);
+    if (second && !enough)
+        return second_wins(x);
     enum patience late = enough ? PATIENCE_WAITS : patience_of(x);
     if (late == PATIENCE_NO_TOKEN)
         return cut_short(x, OUT_FIRST_TOKEN_TIMEOUT);
     if (!enough && late == PATIENCE_WAITS) {
+        hedge_start(x);
         patience_set(x);
         return STEP_WAIT;
     }

@@ -402,6 +402,8 @@ static void fill_plain(struct full_snapshot *f)
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
         .slow_stays = s->resilience.slow == SLOW_STAYS,
+        .hedge = s->resilience.hedge.enabled,
+        .hedge_input_tokens = s->resilience.hedge.input_tokens,
         .hold_start_ns = s->relay.hold_start_ns,
         .first_token_ns = d->first_token_ns,
         .thinking_ns = d->thinking_ns,

@@ -48,6 +48,8 @@ enum tel_kind {
       "Streams that broke behind their first byte and were given to another target.")                                  \
     X(KEYS_RESTED, "sluice_provider_keys_rested_total", COUNTER, ONE,                                                  \
       "Times that a provider's key was refused or had no credit left, and was set aside.")                             \
+    X(HEDGES, "sluice_hedges_total", COUNTER, ONE, "Second targets asked while the first was silent.")                 \
+    X(HEDGES_WON, "sluice_hedges_won_total", COUNTER, ONE, "Of these, those that served the client.")                  \
     X(SCRIPTS, "sluice_route_scripts_total", COUNTER, ONE, "Calls of routing scripts that named targets.")             \
     X(SCRIPTS_FAILED, "sluice_route_scripts_failed_total", COUNTER, ONE,                                               \
       "Calls of routing scripts that failed, ran over a limit or named no target.")                                    \

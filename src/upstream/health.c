@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "upstream/hedge.h"
 
 #define PLACE_OPENED_NS (10 * SL_SEC)
 #define PLACE_USED_NS (60 * SL_SEC)
@@ -42,6 +43,7 @@ struct health_lane {
     struct lane lane;
     struct lane_key *by_key; /* own; by health_key.index */
     unsigned n_by_key;
+    struct hedge_gate hedge;
     struct health_view seen; /* quantiles as of seen_ns */
     int64_t seen_ns;
     int64_t anyway_ns; /* when it was last tried though it was down */
@@ -384,6 +386,28 @@ bool health_may_repeat(struct health_lane *l, unsigned cost)
     bool may = lane_may_repeat(&l->lane, cost);
     pthread_mutex_unlock(&l->lock);
     return may;
+}
+
+void health_hedge_begin(struct health_lane *l, int64_t now_ns)
+{
+    pthread_mutex_lock(&l->lock);
+    hedge_gate_begin(&l->hedge, now_ns);
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool health_hedge_late(struct health_lane *l, int64_t now_ns)
+{
+    pthread_mutex_lock(&l->lock);
+    bool may = hedge_gate_late(&l->hedge, now_ns);
+    pthread_mutex_unlock(&l->lock);
+    return may;
+}
+
+void health_hedge_end(struct health_lane *l, bool won)
+{
+    pthread_mutex_lock(&l->lock);
+    hedge_gate_end(&l->hedge, won);
+    pthread_mutex_unlock(&l->lock);
 }
 
 bool health_try_anyway(struct health_lane *l, int64_t now_ns)

@@ -82,6 +82,10 @@ unsigned health_key_number(const struct health_key *k); /* its place in the conf
 bool health_try_anyway(struct health_lane *l, int64_t now_ns);
 void health_forgive_accounts(struct health_board *b); /* a new configuration may have new keys */
 bool health_may_repeat(struct health_lane *l, unsigned cost);
+/* The lane's hedge_gate (hedge.h). */
+void health_hedge_begin(struct health_lane *l, int64_t now_ns);
+bool health_hedge_late(struct health_lane *l, int64_t now_ns);
+void health_hedge_end(struct health_lane *l, bool won);
 
 /* For each provider: its keys, and how many of them rest. */
 typedef void health_keys_f(void *arg, struct sl_str provider, unsigned n, unsigned resting);

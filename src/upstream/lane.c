@@ -242,6 +242,7 @@ bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
         block(l, now_ns + LANE_MISSING_NS);
         break;
     case LANE_NOTHING:
+        note_times(l, s, now_ns);
         break;
     }
     if (s->was_probe)

@@ -111,6 +111,20 @@ static const struct cfg_word SLOW[] = {
     {"stays", SLOW_STAYS, "only orders that look at times (`fastest`, `scored`) notice"},
     {NULL, 0, NULL}};
 
+static const struct cfg_section HEDGE = {
+    .short_form = "enabled",
+    .settings = (const struct cfg_setting[]){
+        {"enabled", CFG_BOOL_AT(struct hedge_settings, enabled), .preset = "false",
+         .text =
+             "Whether a second target is asked when the first one of a stream has been silent for longer than 95 of 100 of its "
+             "streams are (at least 300 ms). Who has output first serves; the other one is cancelled, and may bill what it "
+             "read: so it is not on unless you say so. Only where the target's slowest hundredth takes three times the usual "
+             "(of 200 streams or more), not for more than one request in twenty, not while hedges seldom win or a quarter of "
+             "the requests are late, and not for requests of more than 0.02 USD of input."},
+        {"input_tokens", CFG_INT_AT(struct hedge_settings, input_tokens), .preset = "32768", .min = 1,
+         .max = 1000000000, .text = "Requests with more input than this, by estimate, are never sent twice."},
+        CFG_END}};
+
 const struct cfg_section resilience_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"breaker", CFG_BOOL_AT(struct resilience_settings, breaker), .preset = "true",
@@ -126,6 +140,8 @@ const struct cfg_section resilience_settings_section = {
          .text = "What happens to a stream that breaks off or stalls when the client has seen output of it. Once for a "
                  "request, and only for text: never inside of a tool call or structured output; those get the error. A "
                  "broken stream never ends as if it were whole."},
+        {"hedge", CFG_SECTION_AT(struct resilience_settings, hedge, &HEDGE),
+         .text = "Asking a second target while the first is silent."},
         {"retry", CFG_SECTION_AT(struct resilience_settings, retry, &RETRY), .text = "Trying again."},
         {"deadline", CFG_SECTION_AT(struct resilience_settings, deadline, &DEADLINE),
          .text = "How long a provider may take. `off`: no deadline of its own."},

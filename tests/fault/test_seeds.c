@@ -132,6 +132,8 @@ static struct core_options choose_core(struct run *r)
     o.set.settle_ns = SL_SEC;
     o.set.hold_bytes = holds[sl_rand_below(&r->rand, 4)];
     o.breaker = one_in(r, 2);
+    o.set.hedge = one_in(r, 2);
+    o.set.hedge_input_tokens = 32768;
     o.set.hold_start_ns = one_in(r, 3) ? 0 : up_to(r, 4 * SL_SEC);
     o.set.first_token_ns = one_in(r, 3) ? 0 : up_to(r, 4 * SL_SEC);
     o.set.between_tokens_ns = one_in(r, 3) ? 0 : up_to(r, 3 * SL_SEC);
@@ -299,11 +301,33 @@ static void on_change(struct sl_timer *t)
         core_reload(&r->core);
 }
 
+/* As if the providers had been asked for a while: a silence of 300 ms is unusual. */
+static void teach(struct run *r, const char *provider)
+{
+    struct health_lane *l = health_lane_of(r->core.health, sl_str_c(provider), SL_STR(""));
+    int64_t now = sl_loop_now(&r->core.loop);
+    for (unsigned i = 0; i < 400; i++) {
+        bool probe = health_begin(l, NULL, now, NULL);
+        health_end(l,
+                   &(struct lane_sample){.outcome = OUT_OK,
+                                         .first_us = i % 33 == 0 ? 1500000 : 50000,
+                                         .between_us = -1,
+                                         .wait_ns = -1,
+                                         .was_probe = probe},
+                   NULL, now);
+        health_hedge_begin(l, now);
+    }
+}
+
 static void begin(struct run *r)
 {
     static const size_t capacities[] = {500, 4000, 65536};
     struct core_options o = choose_core(r);
     core_open(&r->core, &o);
+    if (o.breaker && o.set.hedge) {
+        teach(r, "one");
+        teach(r, "two");
+    }
     struct vnet_faults f = choose_network(r);
     vnet_set_faults(r->core.net, &f);
     vnet_set_capacity(r->core.net, capacities[sl_rand_below(&r->rand, 3)]);

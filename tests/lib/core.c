@@ -326,6 +326,8 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .event_bytes = OR(o->set.event_bytes, 1u << 20),
                                       .answer_ns = OR(o->set.answer_ns, 300 * SL_SEC),
                                       .hold_start_ns = o->set.hold_start_ns,
+                                      .hedge = o->set.hedge,
+                                      .hedge_input_tokens = o->set.hedge_input_tokens,
                                       .rescue = o->set.rescue,
                                       .slow_stays = o->set.slow_stays,
                                       .first_token_ns = o->set.first_token_ns,

@@ -1,0 +1,264 @@
+/* A second target is asked while the first is silent: who has output first serves the client, the other one is cancelled, and both
+ * are in the ledger. */
+#include "kit.h"
+
+static const struct core_options options = {
+    .breaker = true,
+    .set = {.hedge = true, .hedge_input_tokens = 32768, .hold_start_ns = 20 * SL_SEC, .first_token_ns = 8 * SL_SEC}};
+
+#define EV2(delta, finish)                                                                                             \
+    "data: {\"id\":\"other\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{" delta         \
+    "},\"finish_reason\":" finish "}]}\n\n"
+
+static const char *const second_says[] = {EV2("\"role\":\"assistant\",\"content\":\"\"", "null"),
+                                          EV2("\"content\":\"Second\"", "null"),
+                                          EV2("\"content\":\" here\"", "null"),
+                                          EV2("", "\"stop\""),
+                                          EV_USAGE,
+                                          EV_DONE};
+static const struct fake_step hangs[] = {{.act = FAKE_HANG}, {.act = FAKE_END}};
+static const struct fake_step resets[] = {
+    {.act = FAKE_WAIT, .ns = 400 * SL_MS}, {.act = FAKE_RESET}, {.act = FAKE_END}};
+static const char *const role_only[] = {EV_ROLE};
+static const char *const error_event[] = {
+    "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n"};
+
+/* As if 400 streams of the first target had begun: 50 ms usually, 1.5 s for three in a hundred: q95 50 ms, so 300 ms are waited. */
+static void train(struct kit *k)
+{
+    struct health_lane *l = health_lane_of(k->core.health, SL_STR("one"), SL_STR("up-a"));
+    int64_t now = sl_loop_now(&k->core.loop);
+    for (unsigned i = 0; i < 400; i++) {
+        bool probe = health_begin(l, NULL, now, NULL);
+        health_end(l,
+                   &(struct lane_sample){.outcome = OUT_OK,
+                                         .first_us = i % 33 == 0 ? 1500000 : 50000,
+                                         .between_us = -1,
+                                         .wait_ns = -1,
+                                         .was_probe = probe},
+                   NULL, now);
+        health_hedge_begin(l, now);
+    }
+}
+
+static void open_trained(struct kit *k)
+{
+    kit_open(k, &options);
+    train(k);
+}
+
+static void ask(struct kit *k, struct client *c, const char *body, int64_t ns)
+{
+    client_chat(c, &k->core, body);
+    kit_run(k, ns);
+}
+
+static struct core_entry entry_of(struct kit *k, unsigned number)
+{
+    struct core_ledger l = kit_ledger(k);
+    struct core_entry e = {.opens = 0};
+    for (size_t i = 0; i < l.n; i++)
+        if (l.v[i].open.number == number)
+            e = l.v[i];
+    core_ledger_free(&l);
+    return e;
+}
+
+/* The first one says nothing: the second serves, 300 ms later, and what the first may bill is an estimate in the ledger. */
+static void test_second_wins(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_script(&k.one, hangs);
+    fake_stream(&k.two, second_says, 6, 10 * SL_MS, true, FAKE_END);
+    ask(&k, &c, STREAM_PAIR, 250 * SL_MS);
+    assert_int_equal(k.two.requests, 0);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(c.status, 200);
+    expect_str(client_header(&c, "x-sluice-target"), "two/up-b");
+    assert_true(client_has(&c, "Second") && client_has(&c, " here") && client_has(&c, "[DONE]"));
+    assert_false(client_has(&c, "Hello"));
+    assert_int_equal(k.one.left, 1);
+    struct core_entry lost = entry_of(&k, 1), won = entry_of(&k, 2);
+    assert_int_equal(lost.opens, 1);
+    assert_int_equal(lost.closes, 1);
+    assert_string_equal(lost.outcome, "cancelled");
+    assert_true((lost.close.flags & ENTRY_ESTIMATED) != 0 && lost.close.usage.input > 0);
+    assert_string_equal(won.outcome, "ok");
+    assert_int_equal(won.close.usage.output, 2);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* ... even where the first has begun without output. */
+static void test_a_role_is_no_output(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_stream(&k.one, role_only, 1, SL_MS, false, FAKE_HANG);
+    fake_stream(&k.two, second_says, 6, 10 * SL_MS, true, FAKE_END);
+    ask(&k, &c, STREAM_PAIR, SL_SEC);
+    expect_str(client_header(&c, "x-sluice-target"), "two/up-b");
+    assert_true(client_has(&c, " here") && client_has(&c, "[DONE]") &&
+                !client_has(&c, "\"c1\",\"object\":\"chat.completion.chunk\",\"choices\":[{"));
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* The first one comes after all: the second is cancelled. */
+static void test_first_wins(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_script(&k.two, hangs);
+    struct fake_step late[] = {
+        {.act = FAKE_WAIT, .ns = 500 * SL_MS},
+        {.act = FAKE_SEND,
+         .bytes = SL_STR_INIT(
+             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" EV_ROLE EV_A EV_B EV_STOP EV_USAGE EV_DONE)},
+        {.act = FAKE_CLOSE},
+        {.act = FAKE_END}};
+    fake_script(&k.one, late);
+    ask(&k, &c, STREAM_PAIR, SL_SEC);
+    expect_str(client_header(&c, "x-sluice-target"), "one/up-a");
+    assert_true(client_has(&c, "Hello") && client_has(&c, "[DONE]"));
+    assert_int_equal(k.two.requests, 1);
+    assert_int_equal(k.two.left, 1);
+    struct core_entry second = entry_of(&k, 2);
+    assert_string_equal(second.outcome, "cancelled");
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* The first one fails while the second is asked: nobody is asked a third time. */
+static void test_first_fails(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_script(&k.one, resets);
+    struct fake_step late[] = {
+        {.act = FAKE_WAIT, .ns = 500 * SL_MS},
+        {.act = FAKE_SEND,
+         .bytes = SL_STR_INIT(
+             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" EV_ROLE EV_A EV_B EV_STOP EV_USAGE EV_DONE)},
+        {.act = FAKE_CLOSE},
+        {.act = FAKE_END}};
+    fake_script(&k.two, late);
+    ask(&k, &c, STREAM_PAIR, 2 * SL_SEC);
+    expect_str(client_header(&c, "x-sluice-target"), "two/up-b");
+    assert_true(client_has(&c, "Hello") && client_has(&c, "[DONE]"));
+    assert_int_equal(k.one.requests, 1);
+    assert_int_equal(k.two.requests, 1);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* The second one fails, with a status or in its first event: the first is waited for as if nothing had been. */
+static void test_second_fails(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct kit k;
+        struct client c;
+        open_trained(&k);
+        struct fake_step late[] = {
+            {.act = FAKE_WAIT, .ns = 900 * SL_MS},
+            {.act = FAKE_SEND,
+             .bytes = SL_STR_INIT("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" EV_ROLE EV_A EV_B EV_STOP
+                                      EV_USAGE EV_DONE)},
+            {.act = FAKE_CLOSE},
+            {.act = FAKE_END}};
+        fake_script(&k.one, late);
+        if (i == 0)
+            fake_answer(&k.two, 429, "retry-after: 7\r\n",
+                        "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}");
+        else
+            fake_stream(&k.two, error_event, 1, SL_MS, false, FAKE_HANG);
+        ask(&k, &c, STREAM_PAIR, 2 * SL_SEC);
+        expect_str(client_header(&c, "x-sluice-target"), "one/up-a");
+        assert_true(client_has(&c, "Hello") && client_has(&c, "[DONE]"));
+        struct core_entry second = entry_of(&k, 2);
+        assert_string_equal(second.outcome, i == 0 ? "rate_limited" : "overloaded");
+        client_done(&c);
+        assert_int_equal(kit_close(&k), 2);
+    }
+}
+
+/* Both fail: the client is told, once. */
+static void test_both_fail(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    for (unsigned i = 0; i < 4; i++) {
+        fake_script(&k.one, resets);
+        fake_answer(&k.two, 500, NULL, "{\"error\":{\"message\":\"broken\"}}");
+    }
+    ask(&k, &c, STREAM_PAIR, 60 * SL_SEC);
+    assert_true(c.status >= 500);
+    client_done(&c);
+    assert_true(kit_close(&k) >= 3);
+}
+
+/* The client leaves while both are asked: both are ended and accounted. */
+static void test_client_leaves(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_script(&k.one, hangs);
+    fake_script(&k.two, hangs);
+    ask(&k, &c, STREAM_PAIR, 400 * SL_MS);
+    assert_int_equal(k.two.requests, 1);
+    client_leave(&c, HTTP_GONE_CLOSED);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(k.one.left, 1);
+    assert_int_equal(k.two.left, 1);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* Not asked twice: a whole answer, a request that is large, a lane that is not known, no second target. */
+static void test_not(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {CHAT_PAIR, STREAM};
+    for (unsigned i = 0; i < 4; i++) {
+        struct kit k;
+        struct client c;
+        struct core_options o = options;
+        o.set.hedge_input_tokens = i == 2 ? 1 : 32768;
+        kit_open(&k, &o);
+        if (i != 3)
+            train(&k);
+        struct fake_step late[] = {{.act = FAKE_WAIT, .ns = 2 * SL_SEC}, {.act = FAKE_HANG}, {.act = FAKE_END}};
+        fake_script(&k.one, late);
+        ask(&k, &c, i < 2 ? bodies[i] : STREAM_PAIR, 2 * SL_SEC);
+        assert_int_equal(k.two.requests, 0);
+        client_leave(&c, HTTP_GONE_CLOSED);
+        kit_run(&k, SL_SEC);
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_second_wins),   cmocka_unit_test(test_a_role_is_no_output),
+        cmocka_unit_test(test_first_wins),    cmocka_unit_test(test_first_fails),
+        cmocka_unit_test(test_second_fails),  cmocka_unit_test(test_both_fail),
+        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
