@@ -46,15 +46,14 @@ enum rescue_policy { /* of a stream that breaks once the client has seen of it *
     RESCUE_ERROR
 };
 
-<<<<<<< HEAD
 enum slow_policy {
     SLOW_BEHIND = 0,
     SLOW_STAYS
-=======
+};
+
 struct hedge_settings {
     bool enabled;
     uint32_t input_tokens; /* estimated; of larger requests none is hedged */
->>>>>>> bff71a8 (Ask a second target while a stream's first is silent for longer than it nearly always is)
 };
 
 struct resilience_settings {
