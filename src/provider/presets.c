@@ -163,5 +163,15 @@ const struct provider_kind provider_presets[] = {
      .stream_usage = true,
      .chat_lacks = SL_STR_INIT("n seed user metadata store prediction prompt_cache_key verbosity safety_identifier "
                                "max_completion_tokens=max_tokens")},
+    {.name = SL_STR_INIT("byteplus"),
+     .base_url = SL_STR_INIT("https://ark.ap-southeast.bytepluses.com/api/v3"),
+     .dialect = SL_STR_INIT("openai"),
+     .platform = SL_STR_INIT("ark"),
+     .prices = SL_STR_INIT("byteplus"),
+     .env_key = SL_STR_INIT("BYTEPLUS_API_KEY"),
+     .auth = PROVIDER_BEARER,
+     .stream_usage = true,
+     .chat_lacks = SL_STR_INIT("n seed user metadata store prediction prompt_cache_key verbosity safety_identifier "
+                               "max_completion_tokens=max_tokens")},
 };
 const unsigned provider_n_presets = sizeof provider_presets / sizeof provider_presets[0];

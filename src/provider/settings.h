@@ -30,7 +30,8 @@
     X(QWEN, "qwen", "Alibaba's Model Studio (DashScope)")                                                              \
     X(MOONSHOT, "moonshot", "Moonshot (Kimi)")                                                                         \
     X(ZHIPU, "zhipu", "Z.ai (Zhipu, GLM)")                                                                             \
-    X(ARK, "ark", "Volcengine's Ark (Doubao, Seed)")                                                                   \
+    X(ARK, "ark", "Volcengine's Ark (Doubao, Seed, Seedance)")                                                         \
+    X(BYTEPLUS, "byteplus", "BytePlus' ModelArk (Seed, Seedance) in the Asia-Pacific region")                          \
     X(SIM, "sim", "simulated answers; without base_url from inside this process")
 
 enum provider_kind_setting {

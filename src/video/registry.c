@@ -1,13 +1,24 @@
 /* Who makes videos: the adapters, and which kinds of providers they are for. If you add one: a row in each table. */
 #include "video/video_int.h"
 
-static const struct video_adapter *const adapters[] = {
-    NULL,
+static const struct video_adapter *const adapters[] = {&video_ark, &video_openai, NULL};
+
+static const struct {
+    struct sl_str kind;  /* of the provider */
+    struct sl_str model; /* that the model's name has to have in it; empty: any */
+    const struct video_adapter *adapter;
+} kinds[] = {
+    {SL_STR_INIT("ark"), SL_STR_INIT(""), &video_ark},
+    {SL_STR_INIT("byteplus"), SL_STR_INIT(""), &video_ark},
+    {SL_STR_INIT("openai"), SL_STR_INIT(""), &video_openai},
+    {SL_STR_INIT("openai-compatible"), SL_STR_INIT(""), &video_openai},
+    {SL_STR_INIT("sim"), SL_STR_INIT("seedance"), &video_ark},
+    {SL_STR_INIT("sim"), SL_STR_INIT(""), &video_openai},
 };
 
 const struct video_adapter *video_adapter_at(unsigned i)
 {
-    return i < sizeof adapters / sizeof adapters[0] ? adapters[i] : NULL;
+    return i < VIDEO_COUNT(adapters) ? adapters[i] : NULL;
 }
 
 const struct video_adapter *video_adapter_by_name(struct sl_str name)
@@ -21,7 +32,8 @@ const struct video_adapter *video_adapter_by_name(struct sl_str name)
 
 const struct video_adapter *video_adapter_find(struct sl_str kind, struct sl_str model)
 {
-    (void)kind;
-    (void)model;
+    for (size_t i = 0; i < VIDEO_COUNT(kinds); i++)
+        if (sl_str_eq(kinds[i].kind, kind) && (kinds[i].model.n == 0 || sl_str_find_str(model, kinds[i].model) >= 0))
+            return kinds[i].adapter;
     return NULL;
 }

@@ -15,6 +15,13 @@
 #include "base/buf.h"
 #include "http/message.h"
 
+/* One field of a multipart body, parsed. */
+struct video_field {
+    struct sl_str name, value; /* value: borrowed bytes */
+    struct sl_str filename;    /* empty: no file */
+    struct sl_str mime;        /* lower case; empty: not said */
+};
+
 /* -- The request ------------------------------------------------------------------------------------------------- */
 
 enum video_face {
@@ -103,7 +110,9 @@ struct video_request {
     const struct video_extra
         *extra; /* members that we do not know, in order: sent only where the provider's form is the face's */
     unsigned n_extra;
-    struct sl_str raw; /* the JSON body as it came; empty: multipart */
+    struct sl_str raw;                /* the JSON body as it came; empty: multipart */
+    const struct video_field *fields; /* of a multipart body, as they came; NULL: JSON */
+    unsigned n_fields;
 };
 
 /* -- The job ----------------------------------------------------------------------------------------------------- */
@@ -291,7 +300,8 @@ struct video_list_ask {
 enum video_resolve {
     VIDEO_RESOLVE_NONE = 0, /* not at all: it stays unclear, the reservation is kept */
     VIDEO_RESOLVE_TOKEN,    /* the list (or a query) shows something that only this job has: match says yes */
-    VIDEO_RESOLVE_WINDOW    /* model, user and time only: adopt where exactly one task fits that no other job has */
+    VIDEO_RESOLVE_WINDOW    /* model, user and time only: match never says yes. Maybe: adopt where exactly one
+                               task fits that no other job has. The same goes for a maybe above */
 };
 
 enum video_match {
@@ -348,7 +358,8 @@ struct video_adapter {
                           struct video_http *out);
     /* The most that it can cost (of c->req), and what it is priced by. */
     void (*reserve)(const struct video_call *c, struct video_units *out, struct video_terms *terms);
-    /* What it did cost: a failed job is 0 unless the provider charges for it. job: terminal. */
+    /* What it did cost: a failed job is 0 unless the provider charges for it. job: terminal. *terms comes as reserve left it (all zero
+     * where that is lost): what the provider reports takes the place of what was asked for. */
     void (*settle)(const struct video_call *c, const struct video_job *job, struct video_units *out,
                    struct video_terms *terms);
 };
@@ -363,13 +374,6 @@ const struct video_adapter *video_adapter_by_name(struct sl_str name); /* for jo
 bool video_same_origin(struct sl_str url, struct sl_str base_url);
 
 /* -- Faces ------------------------------------------------------------------------------------------------------- */
-
-/* One field of a multipart body, parsed. */
-struct video_field {
-    struct sl_str name, value; /* value: borrowed bytes */
-    struct sl_str filename;    /* empty: no file */
-    struct sl_str mime;        /* lower case; empty: not said */
-};
 
 /* The bodies of creating calls. False: *no. Unknown members are kept (extra). */
 bool video_openai_read(enum video_work work, struct sl_str body, struct sl_arena *a, struct video_request *out,
