@@ -111,6 +111,8 @@ enum sl_err sqlite_usage(struct store *s, const struct store_usage_query *query,
                          struct sl_fail *fail);
 
 /* sqlite_migrate.c */
+/* The SQL that takes version `from` to the next one; NULL: there is none. For tests, which make older databases of it. */
+const char *sqlite_step(int64_t from);
 enum sl_err sqlite_migrate(struct sqlite_store *q, struct sl_fail *fail);
 enum sl_err sqlite_check_version(struct sqlite_store *q, struct sl_fail *fail); /* for reading */
 

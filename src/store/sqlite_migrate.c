@@ -78,6 +78,11 @@ static const char *const steps[] = {
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 
+const char *sqlite_step(int64_t from)
+{
+    return from >= 0 && from < NEWEST ? steps[from] : NULL;
+}
+
 static enum sl_err current_version(struct sqlite_store *q, int64_t *out_v, struct sl_fail *fail)
 {
     sqlite3_stmt *st = NULL;
