@@ -69,6 +69,7 @@ struct exchange_policy {
     bool hedge;
     uint64_t hedge_input_tokens; /* of a larger request none is asked twice */
     bool slow_stays;             /* a target that became slow keeps its place */
+    bool adaptive;               /* fewer places while the loops are late */
     uint32_t fan_out;            /* how often a target without n is asked for one request, at most */
     unsigned unsupported;        /* enum on_unsupported (dialect/codec.h) */
     bool open_synced;            /* nothing goes upstream before the open record is on disk */
@@ -180,7 +181,9 @@ struct exchange_env {
     struct sl_list live;
     struct sl_list waiting;     /* QUEUE: exchanges in the order in which they came */
     struct sl_timer queue_tick; /* while somebody waits: places that other workers gave back */
-    struct sl_id served;        /* the key that got the last place from the queue */
+    struct sl_timer lag_tick;   /* limits.adaptive: how late the loop runs */
+    int64_t lag_due_ns;
+    struct sl_id served; /* the key that got the last place from the queue */
     unsigned n_live;
     struct exchange *free_list;
     unsigned n_free;

@@ -140,6 +140,7 @@ struct exchange {
     struct body_decoder *decoder;  /* own; NULL: identity */
     enum gateway_error body_error; /* GE_NONE: fine so far */
     uint64_t body_received;        /* before decoding */
+    uint64_t body_room;            /* bytes that were set aside for it; 0: it grows */
     bool body_done;
     struct request_facts facts;
     struct form_facts *form; /* arena; NULL: the body is JSON */
@@ -147,8 +148,9 @@ struct exchange {
     bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
 
     /* ADMIT */
-    bool admitted; /* holds a place */
-    bool queued;   /* is in env->waiting, by wait_node */
+    bool admitted;  /* holds a place */
+    bool queued;    /* is in env->waiting, by wait_node */
+    int64_t memory; /* bytes that the gate was told of (pressure.c) */
     struct sl_list wait_node;
     uint64_t estimate_input; /* tokens */
 
@@ -340,6 +342,16 @@ bool queue_enter(struct exchange *x);      /* false: the queue is full */
 void queue_leave(struct exchange *x);      /* harmless when it is not in it */
 void queue_pump(struct exchange_env *env); /* places may be free: to those who wait, in turn */
 bool queue_is_empty(const struct exchange_env *env);
+
+/* pressure.c: the gateway's own load */
+void pressure_init(struct exchange_env *e);
+void pressure_done(struct exchange_env *e);
+void pressure_settings(struct exchange_env *e); /* there is a new epoch */
+void pressure_note(struct exchange *x);         /* what x holds has changed, perhaps */
+void pressure_forget(struct exchange *x);       /* it holds nothing any more */
+/* So many bytes more do not fit beside what others hold. */
+bool pressure_refuses(const struct exchange *x, uint64_t more);
+bool pressure_refuses_body(const struct exchange *x); /* one that has grown beyond what there is room for */
 
 /* lanes.c: targets' health */
 bool lanes_view(const void *arg, uint32_t target_index,

@@ -50,6 +50,7 @@ void exchange_env_init(struct exchange_env *e, struct sl_loop *l)
     *e = (struct exchange_env){.loop = l};
     sl_list_init(&e->live);
     queue_init(e);
+    pressure_init(e);
     sl_list_init(&e->credential_waits);
     sl_list_init(&e->credential_fetches);
     sl_buf_init(&e->lines, LINES_MAX);
@@ -59,6 +60,7 @@ void exchange_env_done(struct exchange_env *e)
 {
     SL_CHECK(e->n_live == 0);
     queue_done(e);
+    pressure_done(e);
     while (e->free_list != NULL) {
         struct exchange *x = e->free_list;
         e->free_list = (struct exchange *)(void *)x->node.next;
@@ -73,6 +75,7 @@ void exchange_env_set_epoch(struct exchange_env *e, struct epoch *takes)
 {
     epoch_unref(e->epoch);
     e->epoch = takes;
+    pressure_settings(e);
 }
 
 unsigned exchange_live(const struct exchange_env *env)
@@ -157,6 +160,7 @@ enum step step_done(struct exchange *x)
     sl_timer_cancel(env->loop, &x->deadline);
     sl_task_cancel(&x->task);
     body_decoder_free(x->decoder);
+    pressure_forget(x);
     sl_chunks_done(&x->body);
     sl_chunks_done(&x->held);
     http_stream_release(x->stream);
@@ -322,6 +326,7 @@ void exchange_run(struct exchange *x)
             break;
         if (r == STEP_GO)
             continue;
+        pressure_note(x);
         arm_deadline(x);
         check_waiting(x);
         break;

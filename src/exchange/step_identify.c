@@ -125,6 +125,11 @@ static enum step start_body(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
         return exchange_refuse(x, GE_BODY_TOO_LARGE);
     }
+    if (x->req->content_length > 0 && pressure_refuses(x, (uint64_t)x->req->content_length)) {
+        tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
+        return exchange_refuse_with(
+            x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = SL_SEC + (int64_t)(x->id.lo % SL_SEC)});
+    }
     x->body.max = (size_t)x->snap->set.body_bytes;
     if (c != BODY_IDENTITY) {
         /* the decoder keeps the limit; it asks for a whole piece of room, also for the last bytes */
@@ -132,6 +137,7 @@ static enum step start_body(struct exchange *x)
         x->decoder = body_decoder_new(c, x->snap->set.decoded_body_bytes);
     } else if (x->req->content_length > 0) {
         sl_chunks_room(&x->body, (size_t)x->req->content_length); /* in one piece from the start */
+        x->body_room = (uint64_t)x->req->content_length;
     }
     exchange_goto(x, XS_READ_BODY);
     return STEP_GO;

@@ -39,6 +39,9 @@ void exchange_on_body(void *arg, struct sl_str bytes, bool last)
         decode(x, bytes);
     else if (sl_chunks_add(&x->body, bytes.p, bytes.n) != SL_OK)
         x->body_error = GE_BODY_TOO_LARGE;
+    pressure_note(x);
+    if (!last && x->body_room == 0 && x->body_error == GE_NONE && pressure_refuses_body(x))
+        x->body_error = GE_OVERLOADED;
     if (last && x->body_error == GE_NONE) {
         x->body_done = true;
         if (x->decoder != NULL && !body_decoder_is_whole(x->decoder))
@@ -79,6 +82,12 @@ static enum step understand(struct exchange *x)
     return STEP_GO;
 }
 
+static enum step refuse_full(struct exchange *x, int64_t retry_after_ns)
+{
+    tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
+    return exchange_refuse_with(x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = retry_after_ns});
+}
+
 enum step step_read_body(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE))
@@ -87,6 +96,8 @@ enum step step_read_body(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_SLOW);
         return exchange_refuse(x, GE_BODY_SLOW);
     }
+    if (x->body_error == GE_OVERLOADED)
+        return refuse_full(x, SL_SEC + (int64_t)(x->id.lo % SL_SEC));
     if (x->body_error != GE_NONE) {
         tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
         return exchange_refuse(x, x->body_error);
@@ -97,12 +108,6 @@ enum step step_read_body(struct exchange *x)
     }
     exchange_take(x, EV_BODY);
     return understand(x);
-}
-
-static enum step refuse_full(struct exchange *x, int64_t retry_after_ns)
-{
-    tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
-    return exchange_refuse_with(x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = retry_after_ns});
 }
 
 enum step step_admit(struct exchange *x)

@@ -13,6 +13,11 @@ struct limit_gate { /* process lifetime; any thread */
     _Atomic uint64_t refused;
     _Atomic uint32_t waiting;     /* for a place, in all workers */
     _Atomic uint32_t max_waiting; /* 0: nobody waits */
+    _Atomic uint64_t bytes;       /* held by exchanges: bodies, held answers, what was made of them */
+    _Atomic uint64_t max_bytes;   /* above it nobody new goes; 0: no ceiling */
+    _Atomic uint32_t adapted;     /* places that the loops' lag leaves; 0: as many as there are */
+    _Atomic uint32_t ticks, late; /* of the workers' loops since `judged_ns` */
+    _Atomic int64_t judged_ns;
 };
 
 enum limit_verdict {
@@ -39,5 +44,21 @@ bool limit_wait(struct limit_gate *g);
 void limit_wait_over(struct limit_gate *g);
 void limit_gate_set_waiting(struct limit_gate *g, uint32_t max);
 uint32_t limit_live(const struct limit_gate *g);
+
+/* -- Memory: what each exchange holds, told as it changes ------------------------------------------------------------ */
+
+void limit_gate_set_bytes(struct limit_gate *g, uint64_t max);
+void limit_bytes(struct limit_gate *g, int64_t more); /* negative: less; the sum of an exchange's is 0 in the end */
+bool limit_has_room(const struct limit_gate *g, uint64_t bytes); /* for so many more; true without a ceiling */
+
+/* -- Places by the loops' own lag (limits.adaptive) ------------------------------------------------------------------ */
+
+#define LIMIT_TICK_NS (INT64_C(100) * 1000000)
+#define LIMIT_LATE_NS (INT64_C(50) * 1000000)
+
+/* A worker's tick, which was due lag_ns ago. Once a second one of the workers judges: a third of the ticks late by 50 ms or more takes a
+ * tenth of the places that are in use, none late with most of them in use gives some back: additive growth, multiplicative decrease. */
+void limit_tick(struct limit_gate *g, int64_t lag_ns, int64_t now_ns);
+void limit_tick_off(struct limit_gate *g);
 
 #endif

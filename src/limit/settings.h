@@ -8,6 +8,8 @@ struct limit_settings {
     uint32_t exchanges; /* live at once in the process; 0: no limit of its own */
     uint32_t queue;     /* waiting for a place */
     int64_t queue_ns;   /* ... at most */
+    uint64_t memory;    /* bytes that exchanges may hold; 0: any */
+    bool adaptive;
 };
 
 extern const struct cfg_section limit_settings_section;

@@ -222,6 +222,7 @@ static enum sl_err assemble(struct gateway *g, struct sl_addr *out_first, struct
     g->main_tel = tel_worker_new(0);
     limit_gate_init(&g->gate, g->settings->limits.exchanges);
     limit_gate_set_waiting(&g->gate, g->settings->limits.queue);
+    limit_gate_set_bytes(&g->gate, g->settings->limits.memory);
     if (start_keeper(g, fail) != SL_OK || load_prices(g, fail) != SL_OK || start_sim(g, fail) != SL_OK)
         return fail->code;
     struct server_tls tls;

@@ -50,6 +50,8 @@ static void gather(struct gateway *g, struct tel_worker *w)
     add(w, TEL_JOURNAL_LAG, since != 0 ? (uint64_t)(sl_clock_mono_ns() - since) : 0);
     add(w, TEL_JOURNAL_FULL, READ(k->disk_full) ? 1 : 0);
     add(w, TEL_LEDGER_ERRORS, READ(k->ingest_errors) + READ(k->sync_errors) + READ(k->gaps) + READ(k->undecodable));
+    add(w, TEL_HELD_BYTES, READ(g->gate.bytes));
+    add(w, TEL_PLACES, READ(g->gate.adapted));
     add(w, TEL_ACCESS_DROPPED, READ(k->lines_dropped));
     atomic_store_explicit(&w->refused[TEL_WHY_MALFORMED_HTTP], s.bad, memory_order_relaxed);
 }

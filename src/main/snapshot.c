@@ -401,6 +401,7 @@ static void fill_plain(struct full_snapshot *f)
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
+        .adaptive = s->limits.adaptive,
         .slow_stays = s->resilience.slow == SLOW_STAYS,
         .hedge = s->resilience.hedge.enabled,
         .hedge_input_tokens = s->resilience.hedge.input_tokens,

@@ -46,6 +46,9 @@ enum tel_kind {
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
       "Streams that broke behind their first byte and were given to another target.")                                  \
+    X(HELD_BYTES, "sluice_held_bytes", GAUGE, ONE, "Bytes that requests in flight hold: what limits.memory is about.") \
+    X(PLACES, "sluice_places_adapted", GAUGE, ONE,                                                                     \
+      "Requests that are taken on at the same time while this process does not keep up; 0: no fewer than ever.")       \
     X(KEYS_RESTED, "sluice_provider_keys_rested_total", COUNTER, ONE,                                                  \
       "Times that a provider's key was refused or had no credit left, and was set aside.")                             \
     X(HEDGES, "sluice_hedges_total", COUNTER, ONE, "Second targets asked while the first was silent.")                 \

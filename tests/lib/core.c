@@ -330,6 +330,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .hedge_input_tokens = o->set.hedge_input_tokens,
                                       .rescue = o->set.rescue,
                                       .slow_stays = o->set.slow_stays,
+                                      .adaptive = o->set.adaptive,
                                       .first_token_ns = o->set.first_token_ns,
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
                                       .between_tokens_ns = o->set.between_tokens_ns,
@@ -595,7 +596,7 @@ const char *core_unquiet(const struct core *c)
         return "the gauge of exchanges is not 0";
     if (core_count(c, TEL_ATTEMPTS_LIVE) != 0)
         return "the gauge of attempts is not 0";
-    if (limit_live(&c->gate) != 0)
+    if (limit_live(&c->gate) != 0 || atomic_load(&c->gate.bytes) != 0)
         return "a place is held";
     if (c->env.journal->open_count != 0)
         return "the journal holds room for a close";

@@ -1,4 +1,5 @@
 /* More requests than places: they wait in turn, one tenant's flood does not starve another, and nobody waits for ever. */
+#include "base/mem.h"
 #include "kit.h"
 
 #define WAITERS 6u
@@ -96,12 +97,62 @@ static void test_not_for_ever(void **state)
     kit_close(&k);
 }
 
+/* Bodies that do not fit beside what others hold are not read, whether their length is told or not; what is held is given back. */
+static void test_memory(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client first, second, small, untold, third;
+    kit_open(&k, &(struct core_options){.max_live = 8, .set = {.queue_ns = SL_SEC}});
+    limit_gate_set_bytes(&k.core.gate, 900000);
+    static const char head[] = "{\"model\":\"solo\",\"input\":\"";
+    char *big = sl_malloc(600001);
+    memset(big, 'x', 600000);
+    memcpy(big, head, sizeof head - 1);
+    memcpy(big + 599998, "\"}", 3);
+    const struct ask ask = {.method = "POST", .path = "/v1/embeddings", .key = CORE_KEY, .body = big};
+    slow_answers(&k.one, 3, SL_SEC);
+    client_send(&first, &k.core, &ask);
+    kit_run(&k, 100 * SL_MS);
+    assert_in_range(atomic_load(&k.core.gate.bytes), 600000, 900000);
+    client_send(&second, &k.core, &ask);
+    embed(&small, &k.core, CORE_KEY);
+    kit_run(&k, 100 * SL_MS);
+    client_send(
+        &untold, &k.core,
+        &(struct ask){
+            .method = "POST", .path = "/v1/embeddings", .key = CORE_KEY, .body_by_hand = true, .no_length = true});
+    for (unsigned i = 0; i < 5; i++)
+        client_give(&untold, sl_str_of(big + i * 100000, 100000), false);
+    kit_run(&k, 100 * SL_MS);
+    assert_int_equal(untold.status, 503); /* cut off when it has grown too large */
+    assert_true(client_header(&untold, "retry-after").n > 0);
+    assert_int_equal(second.status, 503);
+    assert_true(client_header(&second, "retry-after").n > 0);
+    kit_run(&k, 2 * SL_SEC);
+    assert_int_equal(first.status, 200);
+    assert_int_equal(small.status, 200); /* small ones go on */
+    assert_int_equal(atomic_load(&k.core.gate.bytes), 0);
+    limit_gate_set_bytes(&k.core.gate, 1000); /* less than one needs: alone it is served all the same */
+    client_send(&third, &k.core, &ask);
+    kit_run(&k, 2 * SL_SEC);
+    assert_int_equal(third.status, 200);
+    client_done(&first);
+    client_done(&second);
+    client_done(&small);
+    client_done(&untold);
+    client_done(&third);
+    sl_free(big);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_in_turn),
         cmocka_unit_test(test_no_tenant_starves),
         cmocka_unit_test(test_not_for_ever),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,80 @@ static void hints_are_spread_and_bounded(void **state)
     assert_int_not_equal(a, b);
 }
 
+/* Above the ceiling nobody new goes, but one alone always does: what waits would else wait for itself. */
+static void memory(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    limit_gate_init(&g, 0);
+    assert_true(limit_has_room(&g, UINT64_MAX));
+    limit_gate_set_bytes(&g, 1000);
+    limit_bytes(&g, 600);
+    assert_true(limit_has_room(&g, 400));
+    assert_false(limit_has_room(&g, 401));
+    assert_false(limit_has_room(&g, UINT64_MAX));
+    limit_bytes(&g, 600);
+    assert_true(limit_try(&g)); /* alone */
+    assert_false(limit_try(&g));
+    struct limit_result r = limit_admit(&g, 0, 1);
+    assert_int_equal(r.verdict, LIMIT_REFUSE);
+    assert_non_null(strstr(r.why, "bytes"));
+    limit_bytes(&g, -300);
+    assert_true(limit_try(&g));
+    limit_gate_set_bytes(&g, 0);
+    assert_true(limit_has_room(&g, UINT64_MAX));
+    limit_bytes(&g, -900);
+    assert_int_equal(atomic_load(&g.bytes), 0);
+}
+
+static int64_t second(struct limit_gate *g, int64_t now, unsigned late)
+{
+    for (unsigned i = 0; i < 10; i++)
+        limit_tick(g, i < late ? LIMIT_LATE_NS : LIMIT_LATE_NS - 1, now += LIMIT_TICK_NS);
+    return now;
+}
+
+/* A healthy run has all its places; a late one loses a tenth a second down to the least, and gets them back while they are used. */
+static void adapts(void **state)
+{
+    (void)state;
+    struct limit_gate g;
+    int64_t now = 1000 * SL_SEC;
+    limit_gate_init(&g, 500);
+    for (unsigned i = 0; i < 400; i++)
+        limit_admit(&g, 0, 0);
+    for (unsigned i = 0; i < 50; i++)
+        now = second(&g, now, i % 3); /* one tick late now and then is nothing */
+    assert_int_equal(atomic_load(&g.adapted), 0);
+    now = second(&g, now, 8);
+    now = second(&g, now, 0);
+    assert_in_range(atomic_load(&g.adapted), 340, 400);
+    assert_int_equal(limit_admit(&g, 0, 0).verdict, LIMIT_REFUSE);
+    for (unsigned i = 0; i < 60; i++) {
+        while (limit_live(&g) > atomic_load(&g.adapted))
+            limit_leave(&g);
+        now = second(&g, now, 10);
+    }
+    assert_int_equal(atomic_load(&g.adapted), 16);
+    while (limit_live(&g) > 8)
+        limit_leave(&g);
+    for (unsigned i = 0; i < 50; i++)
+        now = second(&g, now, 0); /* half are in use: no reason for more */
+    assert_int_equal(atomic_load(&g.adapted), 16);
+    unsigned seconds = 0;
+    for (; atomic_load(&g.adapted) < 500 && seconds < 300; seconds++) {
+        while (limit_admit(&g, 0, 0).verdict == LIMIT_GO)
+            ;
+        now = second(&g, now, 0);
+    }
+    assert_in_range(seconds, 20, 60);
+    while (limit_admit(&g, 0, 0).verdict == LIMIT_GO)
+        ;
+    assert_int_equal(limit_live(&g), 500); /* never above what was set */
+    limit_tick_off(&g);
+    assert_int_equal(atomic_load(&g.adapted), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -78,6 +152,8 @@ int main(void)
         cmocka_unit_test(no_ceiling),
         cmocka_unit_test(a_lower_ceiling_holds_for_those_to_come),
         cmocka_unit_test(hints_are_spread_and_bounded),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(adapts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
