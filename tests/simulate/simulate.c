@@ -1,12 +1,13 @@
 /* Months of incidents in seconds: the real planner, breakers and retry decisions under a virtual clock, with providers that fail as
  * recorded (or generated) incidents say. What a client would have seen is counted.
  *
- *   simulate [--days N] [--rate R] [--errors PERMILLE] [--incidents FILE.csv] [--seed S] [--check]
+ *   simulate [--days N] [--rate R] [--errors PERMILLE] [--incidents FILE.csv] [--seed S] [--no-hedges] [--check]
  *
  * Three providers with one target each. Incident windows of the first two come from the file (columns start_utc, end_utc, minutes,
  * provider, impact), or are drawn: 8 a month, half of them over 80 minutes, a tenth over 7 hours. An incident of impact 1 makes 5 % of
  * attempts fail and first outputs twice as slow, 2 makes 40 % fail, 3 all of them. Beside it every attempt fails with the background
- * rate. --check: exit status 1 when a bound is not held. */
+ * rate, and one in fifty takes eight times as long as it would. Requests are streams and may be hedged. What the ledger books for each
+ * attempt is compared with what the provider would bill for it. --check: exit status 1 when a bound is not held. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +17,18 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "ledger/reserve.h"
+#include "ledger/settle.h"
 #include "route/plan.h"
 #include "upstream/health.h"
+#include "upstream/hedge.h"
 #include "upstream/retry.h"
 
 #define PROVIDERS 3u
 #define WINDOWS_MAX 4096u
 #define DAY_S INT64_C(86400)
 #define START_NS (1000 * SL_SEC)
+#define BINS 6000u /* of 10 ms: times to the first output */
 
 struct window {
     int64_t from_s, to_s;
@@ -47,6 +52,11 @@ struct world {
     double open_ns, open_max_ns, return_ns;
     uint64_t n_open, n_return;
     bool was_down[PROVIDERS];
+    bool hedges_on;
+    const struct price *price;
+    uint64_t input, output; /* tokens of the request */
+    uint64_t hedges, hedges_won, bins[BINS];
+    int64_t booked_p, billed_p; /* by the ledger; by the providers */
     int64_t over_ns[PROVIDERS]; /* when the incident ended that the lane is still down for */
 };
 
@@ -195,7 +205,8 @@ static struct route_plan plan(struct world *w, uint64_t seed)
 static enum outcome attempt(struct world *w, unsigned p, bool others, int64_t *out_ns, int64_t *out_first_us)
 {
     unsigned impact = impact_at(w, p, w->now_ns);
-    double first_ms = (p == 1 ? 700 : 450) * exp(0.45 * normal(w)) * (impact >= 1 ? 2 : 1);
+    double first_ms = (p == 1 ? 700 : 450) * exp(0.45 * normal(w)) * (impact >= 1 ? 2 : 1) *
+                      (uniform(w) < 0.02 ? 8 : 1);
     double fails = w->background + (impact == 1 ? 0.05 : impact == 2 ? 0.4 : impact == 3 ? 1 : 0);
     *out_first_us = -1;
     if (uniform(w) < fails) {
@@ -298,6 +309,108 @@ static void plan_again(struct world *w, const struct route_plan *p, uint64_t see
         w->replays_differ += again.n != p->n || again.candidates[i].target_index != p->candidates[i].target_index;
 }
 
+/* ---- money ---- */
+
+/* The ledger's side by the real functions, the provider's by a sum of its own: an answer as it was, errors nothing, and of what was
+ * cancelled the input that was read. */
+static void settle(struct world *w, enum outcome o)
+{
+    const struct reservation held = reserve_estimate(
+        &(struct reserve_facts){.price = w->price, .input_tokens = w->input, .max_output = 4096, .answers = 1});
+    const struct usage_openai said = {.prompt = w->input, .completion = w->output, .total = w->input + w->output};
+    const struct settle_facts f = {.price = w->price,
+                                   .reservation = &held,
+                                   .sent = o != OUT_CONNECT_TIMEOUT,
+                                   .end = o == OUT_OK          ? SETTLE_WHOLE
+                                          : o == OUT_CANCELLED ? SETTLE_CUT
+                                                               : SETTLE_REFUSED,
+                                   .has_usage = o == OUT_OK,
+                                   .usage = usage_from_openai(&said)};
+    struct settlement got = settle_attempt(&f);
+    w->booked_p += got.cost.cost_p;
+    if (o == OUT_OK || o == OUT_CANCELLED)
+        w->billed_p += (int64_t)w->input * w->price->rates.p[PR_INPUT];
+    if (o == OUT_OK)
+        w->billed_p += (int64_t)w->output * w->price->rates.p[PR_OUTPUT];
+}
+
+/* ---- requests ---- */
+
+static void end_attempt(struct world *w, unsigned target, enum outcome o, int64_t first_us, bool probe)
+{
+    health_end(w->lanes[target],
+               &(struct lane_sample){.outcome = o,
+                                     .first_us = first_us,
+                                     .between_us = -1,
+                                     .wait_ns = -1,
+                                     .was_probe = probe,
+                                     .random = sl_rand_next(&w->rand)},
+               NULL, w->now_ns);
+    settle(w, o);
+}
+
+struct asked { /* an attempt at one target, and its hedge if there was one */
+    enum outcome outcome;
+    int64_t took_ns;
+};
+
+static int next_up(struct world *w, const struct route_plan *p, unsigned at)
+{
+    for (unsigned i = at + 1; i < p->n; i++)
+        if (is_up(w, &p->candidates[i]))
+            return (int)i;
+    return -1;
+}
+
+/* The first target is silent: another one is asked beside it. True: that one is first, at *took. */
+static bool hedge(struct world *w, const struct route_plan *p, unsigned at, int64_t delay_ns, int64_t *took_ns)
+{
+    unsigned first = p->candidates[at].target_index;
+    int64_t began = w->now_ns, took, first_us;
+    int next = next_up(w, p, at);
+    w->now_ns += delay_ns;
+    bool may = next >= 0 && health_hedge_late(w->lanes[first], w->now_ns);
+    w->now_ns = began;
+    if (!may)
+        return false;
+    unsigned second = p->candidates[next].target_index;
+    bool probe = health_begin(w->lanes[second], NULL, w->now_ns, NULL);
+    enum outcome o = attempt(w, second, false, &took, &first_us);
+    bool won = o == OUT_OK && delay_ns + took < *took_ns;
+    w->hedges++;
+    w->hedges_won += won;
+    w->now_ns += won ? delay_ns + took : *took_ns;
+    end_attempt(w, second, won || o != OUT_OK ? o : OUT_CANCELLED, won ? first_us : -1, probe);
+    health_hedge_end(w->lanes[first], won);
+    w->now_ns = began;
+    *took_ns = won ? delay_ns + took : *took_ns;
+    return won;
+}
+
+static struct asked ask(struct world *w, const struct route_plan *p, unsigned at, bool first)
+{
+    unsigned target = p->candidates[at].target_index;
+    struct health_view v;
+    struct asked a;
+    int64_t first_us;
+    bool probe = health_begin(w->lanes[target], NULL, w->now_ns, &v), lost = false;
+    int64_t delay = first && w->hedges_on ? hedge_delay_ns(v.first_q50_us, v.first_q95_us, v.first_q99_us, v.samples)
+                                          : 0;
+    a.outcome = attempt(w, target, up_behind(w, p, at) > 0, &a.took_ns, &first_us);
+    w->attempts++;
+    if (delay > 0)
+        health_hedge_begin(w->lanes[target], w->now_ns);
+    if (delay > 0 && a.outcome == OUT_OK && a.took_ns > delay)
+        lost = hedge(w, p, at, delay, &a.took_ns);
+    w->now_ns += a.took_ns;
+    if (a.outcome != OUT_OK && impact_at(w, target, w->now_ns) == 3 && !w->was_down[target] &&
+        w->outage_seen_ns[target] == 0)
+        w->outage_seen_ns[target] = w->now_ns;
+    end_attempt(w, target, lost ? OUT_CANCELLED : a.outcome, lost ? a.took_ns / 1000 : first_us, probe);
+    look(w);
+    return a;
+}
+
 static void request(struct world *w)
 {
     const struct retry_policy policy = RETRY_POLICY_DEFAULT;
@@ -307,31 +420,17 @@ static void request(struct world *w)
     if (w->requests % 997 == 0)
         plan_again(w, &p, seed);
     w->requests++;
+    w->input = 200 + sl_rand_below(&w->rand, 4000);
+    w->output = 1 + sl_rand_below(&w->rand, 800);
     unsigned at = 0, same = 0, tries = 0;
     for (;;) {
         unsigned target = p.candidates[at].target_index;
-        int64_t took, first_us;
-        bool probe = health_begin(w->lanes[target], NULL, w->now_ns, NULL);
-        enum outcome o = attempt(w, target, up_behind(w, &p, at) > 0, &took, &first_us);
-        w->attempts++;
+        struct asked a = ask(w, &p, at, tries == 0);
         tries++;
         same++;
-        w->now_ns += took;
-        if (o != OUT_OK && impact_at(w, target, w->now_ns) == 3 && !w->was_down[target] &&
-            w->outage_seen_ns[target] == 0)
-            w->outage_seen_ns[target] = w->now_ns;
-        health_end(w->lanes[target],
-                   &(struct lane_sample){.outcome = o,
-                                         .first_us = first_us,
-                                         .between_us = -1,
-                                         .wait_ns = -1,
-                                         .was_probe = probe,
-                                         .random = sl_rand_next(&w->rand)},
-                   NULL, w->now_ns);
-        look(w);
-        if (o == OUT_OK)
+        if (a.outcome == OUT_OK)
             break;
-        const struct retry_facts f = {.outcome = o,
+        const struct retry_facts f = {.outcome = a.outcome,
                                       .tries_same = same,
                                       .tries_total = tries,
                                       .now_ns = w->now_ns,
@@ -352,6 +451,8 @@ static void request(struct world *w)
             at++;
         same = 0;
     }
+    int64_t bin = (w->now_ns - began) / (10 * SL_MS);
+    w->bins[bin < BINS ? bin : BINS - 1]++;
     w->waited_ms += (uint64_t)((w->now_ns - began) / SL_MS);
     w->now_ns = began; /* requests overlap: the next one comes when its time has come */
     sl_arena_reset(&w->arena);
@@ -367,6 +468,15 @@ static bool line(const char *what, double value, double bound, const char *unit)
         printf(" at most %-8g %s", bound, ok ? "met" : "MISSED");
     printf("\n");
     return ok;
+}
+
+static double quantile_s(const struct world *w, double q)
+{
+    uint64_t seen = 0;
+    for (unsigned i = 0; i < BINS; i++)
+        if ((double)(seen += w->bins[i]) >= q * (double)w->requests)
+            return (i + 0.5) / 100;
+    return 0;
 }
 
 static bool report(struct world *w, double days, double took_s)
@@ -386,6 +496,13 @@ static bool report(struct world *w, double days, double took_s)
         line("total outage of the first target to open, longest", w->open_max_ns / SL_SEC, -1, "s");
     if (w->n_return > 0)
         line("end of the incident to return, mean", w->return_ns / (double)w->n_return / SL_SEC, -1, "s");
+    ok &= line("hedges", 100.0 * (double)w->hedges / (double)w->requests, 5, "%");
+    if (w->hedges > 0)
+        line("  of these won", 100.0 * (double)w->hedges_won / (double)w->hedges, -1, "%");
+    line("first output, q50", quantile_s(w, 0.5), -1, "s");
+    line("first output, q99", quantile_s(w, 0.99), -1, "s");
+    line("first output, q99.9", quantile_s(w, 0.999), -1, "s");
+    ok &= line("money booked beside what was billed", fabs((double)(w->booked_p - w->billed_p)), 0, "pUSD");
     ok &= line("plans that differ when made again", (double)w->replays_differ, 0, "");
     return ok;
 }
@@ -397,10 +514,13 @@ int main(int argc, char **argv)
     bool check = false;
     struct world *w = SL_NEW(struct world);
     w->background = 0.01;
+    w->hedges_on = true;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--check") == 0)
             check = true;
+        else if (strcmp(argv[i], "--no-hedges") == 0)
+            w->hedges_on = false;
         else if (strcmp(argv[i], "--days") == 0)
             days = atoll(value), i++;
         else if (strcmp(argv[i], "--rate") == 0)
@@ -419,6 +539,10 @@ int main(int argc, char **argv)
     sl_rand_seed(&w->rand, (uint64_t)seed);
     sl_arena_init(&w->arena, NULL);
     make_policy(w);
+    struct price_catalog *prices = price_catalog_embedded();
+    w->price = price_lookup(prices, SL_STR("openai"), SL_STR("gpt-4o-mini"), NULL);
+    if (w->price == NULL)
+        abort();
     bool recorded = incidents != NULL && read_incidents(w, incidents, days);
     if (incidents != NULL && !recorded)
         printf("%s is not there: incidents are drawn\n", incidents);
@@ -430,6 +554,7 @@ int main(int argc, char **argv)
         request(w);
     }
     bool ok = report(w, (double)days, (double)(sl_clock_mono_ns() - began) / SL_SEC);
+    price_catalog_unref(prices);
     route_policy_free(w->policy);
     health_board_free(w->board);
     sl_arena_done(&w->arena);
