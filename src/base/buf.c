@@ -21,7 +21,7 @@ void sl_buf_reset(struct sl_buf *b)
     b->over = false;
 }
 
-char *sl_buf_room(struct sl_buf *b, size_t n)
+char *sl_buf_room_slowly(struct sl_buf *b, size_t n)
 {
     SL_DCHECK(b->n <= b->cap && b->cap <= b->max);
     if (b->over || n > b->max - b->n) {

@@ -46,7 +46,11 @@ enum sl_err sl_buf_add_i64(struct sl_buf *b, int64_t v);
 enum sl_err sl_buf_add_json(struct sl_buf *b, struct sl_str s);
 
 /* Room for n more bytes at the end: gives where to write, or NULL when over the maximum. Then sl_buf_wrote. */
-char *sl_buf_room(struct sl_buf *b, size_t n);
+char *sl_buf_room_slowly(struct sl_buf *b, size_t n);
+static inline char *sl_buf_room(struct sl_buf *b, size_t n)
+{
+    return !b->over && n < b->cap - b->n ? b->p + b->n : sl_buf_room_slowly(b, n); /* no bytes yet: the slow way */
+}
 void sl_buf_wrote(struct sl_buf *b, size_t n);
 
 static inline enum sl_err sl_buf_adds(struct sl_buf *b, struct sl_str s)

@@ -418,7 +418,7 @@ static inline unsigned special_mask(__m128i x)
 }
 #endif
 
-/* p is the opening quote. Most strings are short and plain: one load sees their end. */
+/* p is the opening quote. Most strings are short and plain: one load or two see their end. */
 static inline const char *scan_string(struct scan *s, const char *p)
 {
     p++;
@@ -429,6 +429,12 @@ static inline const char *scan_string(struct scan *s, const char *p)
         unsigned stops = special_mask(x) | (unsigned)_mm_movemask_epi8(x);
         if (stops != 0 && p[__builtin_ctz(stops)] == '"')
             return p + __builtin_ctz(stops) + 1;
+        if (stops == 0 && s->end - p >= 32) {
+            x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16));
+            stops = special_mask(x) | (unsigned)_mm_movemask_epi8(x);
+            if (stops != 0 && p[16 + __builtin_ctz(stops)] == '"')
+                return p + 16 + __builtin_ctz(stops) + 1;
+        }
     }
 #endif
     return scan_long_string(s, p);

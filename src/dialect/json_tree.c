@@ -3,6 +3,9 @@
 
 #include "dialect/json_build.h"
 
+/* Bytes. Below that nodes have room for dense documents at once, so that they are not copied; of larger ones most is texts and media. */
+#define SMALL_DOC (256u << 10)
+
 bool json_tree_read(struct json_tree *t, struct sl_str doc, struct sl_arena *a)
 {
     struct json_info info;
@@ -13,7 +16,7 @@ bool json_tree_read(struct json_tree *t, struct sl_str doc, struct sl_arena *a)
     b.a = a;
     b.n = b.depth = 0;
     json_build_key(&b, 0, 0, false);
-    b.cap = (uint32_t)(doc.n / 32u) + 8u;
+    b.cap = (uint32_t)(doc.n < SMALL_DOC ? doc.n / 16u : doc.n / 32u) + 8u;
     b.v = sl_arena_alloc(a, (size_t)b.cap * sizeof *b.v);
     t->status = json_build(&b, doc, &info);
     if (t->status != JSON_OK) {

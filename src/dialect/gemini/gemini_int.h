@@ -8,7 +8,14 @@
 /* -- Members under both spellings (members.c) ---------------------------------------------------------------------- */
 
 /* camel: "inlineData"; a key "inline_data" is it, too. */
-bool gem_key_is(const struct json_tree *t, const struct json_node *v, struct sl_str camel);
+bool gem_key_is_other(const struct json_tree *t, const struct json_node *v, struct sl_str camel); /* the slow rest */
+static inline bool gem_key_is(const struct json_tree *t, const struct json_node *v, struct sl_str camel)
+{
+    const char *key = t->doc.p + v->key_at;
+    if (v->key_escaped || (v->key_n > camel.n && *key == *camel.p))
+        return gem_key_is_other(t, v, camel);
+    return v->key_n == camel.n && *key == *camel.p && memcmp(key, camel.p, camel.n) == 0;
+}
 /* The member; null counts as absent. */
 const struct json_node *gem_get(const struct json_tree *t, const struct json_node *of, struct sl_str camel);
 struct sl_str gem_get_inside(const struct json_tree *t, const struct json_node *of, struct sl_str camel);

@@ -19,7 +19,7 @@ static bool is_spelling(struct sl_str key, struct sl_str camel)
     return i == key.n;
 }
 
-bool gem_key_is(const struct json_tree *t, const struct json_node *v, struct sl_str camel)
+bool gem_key_is_other(const struct json_tree *t, const struct json_node *v, struct sl_str camel)
 {
     if (v->key_escaped)
         return json_key_is(t, v, camel);
