@@ -267,27 +267,38 @@ static struct key_view see_keys(const struct health_lane *l, const struct headro
     return all;
 }
 
+static bool is_good(const struct key_view *v)
+{
+    return v->until_ns == 0 && v->room >= HEADROOM_WHOLE / 10;
+}
+
+/* Of the good ones each in its turn, so that the neighbour of one that rests does not get what is asked of both. */
 struct health_pick health_pick_key(struct health_lane *l, struct health_key *const *keys, unsigned n, unsigned from,
                                    unsigned except, const struct headroom_need *need, int64_t now_ns)
 {
-    const uint32_t enough = HEADROOM_WHOLE / 10;
     struct health_pick best = {.index = n > 0 ? from % n : 0};
     struct key_view seen = {.until_ns = INT64_MAX};
+    unsigned n_good = 0;
     bool any = false;
     pthread_mutex_lock(&l->lock);
     for (unsigned i = 0; i < n; i++) {
-        unsigned at = (unsigned)(((uint64_t)from + i) % n);
-        if (at == except)
+        struct key_view v = see_key(l, keys[i], need, now_ns);
+        if (i == except)
             continue;
-        struct key_view v = see_key(l, keys[at], need, now_ns);
-        bool better = v.until_ns < seen.until_ns || (v.until_ns == seen.until_ns && v.room > seen.room);
-        if (any && !better)
+        n_good += is_good(&v);
+        if (any && (v.until_ns > seen.until_ns || (v.until_ns == seen.until_ns && v.room <= seen.room)))
             continue;
         any = true;
         seen = v;
-        best = (struct health_pick){.index = at, .is_free = v.until_ns == 0};
-        if (best.is_free && v.room >= enough)
+        best = (struct health_pick){.index = i, .is_free = v.until_ns == 0};
+    }
+    unsigned turn = n_good > 0 ? from % n_good : 0;
+    for (unsigned i = 0; i < n && n_good > 0; i++) {
+        struct key_view v = see_key(l, keys[i], need, now_ns);
+        if (i != except && is_good(&v) && turn-- == 0) {
+            best = (struct health_pick){.index = i, .is_free = true};
             break;
+        }
     }
     pthread_mutex_unlock(&l->lock);
     return best;

@@ -69,8 +69,8 @@ void health_limits(struct health_lane *l, const struct health_use *u, const stru
 /* ... ended. */
 enum health_news health_end(struct health_lane *l, const struct lane_sample *s, const struct health_use *u,
                             int64_t now_ns);
-/* Which of keys[0 .. n-1] to ask with: from `from` on in a circle the first that may be asked and has room, else the one that has most or
- * may be asked first. except: an index that is passed over; n: none. */
+/* Which of keys[0 .. n-1] to ask with: of those that may be asked and have room the one whose turn it is by `from`, else the one that has
+ * most or may be asked first. except: an index that is passed over; n: none. */
 struct health_pick {
     unsigned index;
     bool is_free; /* it neither rests nor was asked to wait */
