@@ -42,6 +42,18 @@ struct media_policy {
     size_t n_hosts;
 };
 
+enum priority_class {
+    CLASS_HIGH = 0,
+    CLASS_NORMAL,
+    CLASS_LOW,
+    CLASS_COUNT
+};
+struct priority_policy {
+    const struct sl_str *high, *low; /* borrow (of the settings): "key:NAME", ... */
+    size_t n_high, n_low;
+    unsigned header; /* enum priority_header */
+};
+
 struct response_job;
 
 struct stored_policy { /* docs/internals/stored-responses.md */
@@ -55,6 +67,7 @@ struct stored_policy { /* docs/internals/stored-responses.md */
 
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
+    struct priority_policy priority;
     struct stored_policy stored;
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
     uint64_t body_bytes;         /* of a request, as received */
@@ -183,7 +196,9 @@ struct exchange_env {
     struct sl_timer queue_tick; /* while somebody waits: places that other workers gave back */
     struct sl_timer lag_tick;   /* limits.adaptive: how late the loop runs */
     int64_t lag_due_ns;
-    struct sl_id served; /* the key that got the last place from the queue */
+    struct sl_id served;          /* the key that got the last place from the queue */
+    char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
+    uint64_t passes[CLASS_COUNT]; /* how far each class has come */
     unsigned n_live;
     struct exchange *free_list;
     unsigned n_free;

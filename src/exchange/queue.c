@@ -1,9 +1,12 @@
-/* QUEUE: a worker's requests that wait for a place under the process-wide ceiling (limit/admit.h). In the order in which they came, but
- * not two of one key in a row while another key waits; and when the queue is full, a key with few waiters takes the place of the last
- * of a key with many. So one tenant's flood keeps nobody else waiting for longer than a place takes to come free.
+/* QUEUE: a worker's requests that wait for a place under the process-wide ceiling (limit/admit.h). Of three classes, which share the
+ * places that come free by weight, so that none waits for ever (stride scheduling: Waldspurger, Weihl 1995). Within a class in the order
+ * in which they came, but not two of one tenant in a row while another's wait, nor two of one key. When the queue is full, the last one
+ * of a lower class makes room, or of a tenant or key with many waiters for one with few. So one tenant's flood keeps nobody else
+ * waiting for longer than a place takes to come free.
  *
  * A place that this worker gives back goes to its own queue at once; those of other workers are found by a tick. */
 #include "exchange/exchange_int.h"
+#include "limit/settings.h"
 
 #define TICK_NS (5 * SL_MS)
 
@@ -37,27 +40,125 @@ static struct exchange *of_node(struct sl_list *node)
     return SL_CONTAINER_OF(node, struct exchange, wait_node);
 }
 
+/* -- Classes ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_listed(const struct sl_str *v, size_t n, struct sl_str kind, struct sl_str name)
+{
+    for (size_t i = 0; i < n && name.n > 0; i++)
+        if (v[i].n == kind.n + name.n && sl_str_starts(v[i], kind) && sl_str_eq(sl_str_from(v[i], kind.n), name))
+            return true;
+    return false;
+}
+
+static enum priority_class configured(const struct exchange *x)
+{
+    const struct priority_policy *p = &x->snap->set.priority;
+    const struct {
+        struct sl_str kind, name;
+    } of[] = {{SL_STR("key:"), x->key->name},
+              {SL_STR("tenant:"), x->key->tenant},
+              {SL_STR("model:"), x->facts.model},
+              {SL_STR("route:"), x->facts.hints.route}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        if (is_listed(p->high, p->n_high, of[i].kind, of[i].name))
+            return CLASS_HIGH;
+        if (is_listed(p->low, p->n_low, of[i].kind, of[i].name))
+            return CLASS_LOW;
+    }
+    return CLASS_NORMAL;
+}
+
+/* A word that is none says nothing. */
+static enum priority_class class_of(const struct exchange *x)
+{
+    static const struct {
+        struct sl_str word;
+        enum priority_class class;
+    } words[] = {{SL_STR_INIT("high"), CLASS_HIGH},
+                 {SL_STR_INIT("normal"), CLASS_NORMAL},
+                 {SL_STR_INIT("low"), CLASS_LOW},
+                 {SL_STR_INIT("batch"), CLASS_LOW}};
+    enum priority_class class = configured(x);
+    const struct http_header *h = http_headers_find_name(&x->req->headers, SL_STR("x-sluice-priority"));
+    if (h == NULL || x->snap->set.priority.header == PRIORITY_IGNORED)
+        return class;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (sl_str_eq_nocase(h->value, words[i].word) &&
+            (x->snap->set.priority.header == PRIORITY_ANY || words[i].class > class))
+            return words[i].class;
+    return class;
+}
+
+static const uint64_t strides[CLASS_COUNT] = {[CLASS_HIGH] = 10, [CLASS_NORMAL] = 20, [CLASS_LOW] = 60};
+
+/* The class whose turn it is among those that have somebody waiting. */
+static enum priority_class next_class(struct exchange_env *env)
+{
+    unsigned waits = 0;
+    SL_LIST_EACH(node, &env->waiting)
+    waits |= 1u << of_node(node)->priority;
+    enum priority_class best = of_node(env->waiting.next)->priority;
+    for (unsigned c = 0; c < CLASS_COUNT; c++)
+        if ((waits & 1u << c) != 0 &&
+            (env->passes[c] < env->passes[best] || (env->passes[c] == env->passes[best] && c < (unsigned)best)))
+            best = (enum priority_class)c;
+    for (unsigned c = 0; c < CLASS_COUNT; c++) /* who had nobody waiting saves up nothing */
+        if ((waits & 1u << c) == 0 && env->passes[c] < env->passes[best])
+            env->passes[c] = env->passes[best];
+    return best;
+}
+
+/* -- Whose ------------------------------------------------------------------------------------------------------------- */
+
+#define TENANT_LOOK 63u /* bytes of a tenant's name by which its requests are told apart */
+
 static bool same_key(const struct exchange *x, struct sl_id key)
 {
     return x->key->id.hi == key.hi && x->key->id.lo == key.lo;
 }
 
-static unsigned waiters_of(struct exchange_env *env, struct sl_id key)
+/* Keys without a tenant are each their own. */
+static bool same_tenant(const struct exchange *x, struct sl_id key, struct sl_str tenant)
+{
+    if (x->key->tenant.n == 0 && tenant.n == 0)
+        return same_key(x, key);
+    return sl_str_eq(sl_str_head(x->key->tenant, TENANT_LOOK), sl_str_head(tenant, TENANT_LOOK));
+}
+
+static unsigned waiters_of(struct exchange_env *env, const struct exchange *of, bool by_key)
 {
     unsigned n = 0;
     SL_LIST_EACH(node, &env->waiting)
-    n += same_key(of_node(node), key);
+    n += by_key ? same_key(of_node(node), of->key->id) : same_tenant(of_node(node), of->key->id, of->key->tenant);
     return n;
 }
 
-/* The last one that came makes room when its key has two more of them waiting than x's. */
+/* The last one of the lowest class that waits. */
+static struct exchange *last_of(struct exchange_env *env)
+{
+    struct exchange *last = of_node(env->waiting.prev);
+    for (struct sl_list *node = env->waiting.prev; node != &env->waiting; node = node->prev)
+        if (of_node(node)->priority > last->priority)
+            last = of_node(node);
+    return last;
+}
+
+/* Whether `last` makes room for x: its class is lower, or its tenant, or within one tenant its key, has two more waiting than x's. */
+static bool makes_room(struct exchange_env *env, const struct exchange *last, const struct exchange *x)
+{
+    if (last->priority != x->priority)
+        return last->priority > x->priority;
+    bool by_key = same_tenant(last, x->key->id, x->key->tenant);
+    return !same_key(last, x->key->id) && waiters_of(env, last, by_key) >= waiters_of(env, x, by_key) + 2;
+}
+
 static bool displace(struct exchange *x)
 {
     struct exchange_env *env = x->env;
     if (queue_is_empty(env))
         return false;
-    struct exchange *last = of_node(env->waiting.prev);
-    if (same_key(last, x->key->id) || waiters_of(env, last->key->id) < waiters_of(env, x->key->id) + 2)
+    struct exchange *last = last_of(env);
+    if (!makes_room(env, last, x))
         return false;
     queue_leave(last);
     exchange_wake(last, EV_DEADLINE); /* it is refused, as if it had waited for too long */
@@ -67,6 +168,7 @@ static bool displace(struct exchange *x)
 bool queue_enter(struct exchange *x)
 {
     struct exchange_env *env = x->env;
+    x->priority = class_of(x);
     if (!limit_wait(env->gate) && !displace(x))
         return false;
     if (queue_is_empty(env))
@@ -88,23 +190,40 @@ void queue_leave(struct exchange *x)
         sl_timer_cancel(x->env->loop, &x->env->queue_tick);
 }
 
-/* The first one of another key than the last that was served, else the first. */
-static struct exchange *next_of(struct exchange_env *env)
+/* The first one of another tenant than the last that was served, else of another key, else the first; of that class. */
+static struct exchange *next_of(struct exchange_env *env, enum priority_class class)
 {
+    struct exchange *other_key = NULL, *first = NULL;
     SL_LIST_EACH(node, &env->waiting)
     {
         struct exchange *x = of_node(node);
-        if (!same_key(x, env->served))
+        if (x->priority != class)
+            continue;
+        if (!same_tenant(x, env->served, sl_str_c(env->served_tenant)))
             return x;
+        if (other_key == NULL && !same_key(x, env->served))
+            other_key = x;
+        first = first == NULL ? x : first;
     }
-    return of_node(env->waiting.next);
+    return other_key != NULL ? other_key : first;
+}
+
+static void note_served(struct exchange_env *env, const struct exchange *x)
+{
+    struct sl_str tenant = sl_str_head(x->key->tenant, TENANT_LOOK);
+    _Static_assert(sizeof env->served_tenant == TENANT_LOOK + 1, "and a NUL");
+    env->served = x->key->id;
+    memset(env->served_tenant, 0, sizeof env->served_tenant);
+    if (tenant.n > 0)
+        memcpy(env->served_tenant, tenant.p, tenant.n);
+    env->passes[x->priority] += strides[x->priority];
 }
 
 void queue_pump(struct exchange_env *env)
 {
     while (!queue_is_empty(env) && limit_try(env->gate)) {
-        struct exchange *x = next_of(env);
-        env->served = x->key->id;
+        struct exchange *x = next_of(env, next_class(env));
+        note_served(env, x);
         queue_leave(x);
         x->admitted = true;
         exchange_wake(x, EV_SLOT);

@@ -2,6 +2,33 @@
 
 #include "base/clock.h"
 
+static const struct cfg_word HEADER[] = {{"lower", PRIORITY_LOWER, "a request may go behind its class, never ahead"},
+                                         {"any", PRIORITY_ANY, "a request chooses its class itself"},
+                                         {"ignored", PRIORITY_IGNORED, "the header says nothing"},
+                                         {NULL, 0, NULL}};
+
+static const char *who_refused(struct sl_str who)
+{
+    static const struct sl_str kinds[] = {SL_STR_INIT("key:"), SL_STR_INIT("tenant:"), SL_STR_INIT("model:"),
+                                          SL_STR_INIT("route:")};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (sl_str_starts(who, kinds[i]) && who.n > kinds[i].n)
+            return NULL;
+    return "says not who: write key:NAME, tenant:NAME, model:NAME or route:NAME";
+}
+
+static const struct cfg_section PRIORITY = {
+    .settings = (const struct cfg_setting[]){
+        {"high", CFG_LIST_AT(struct priority_settings, high, CFG_STRING), .max = 1000, .refused = who_refused,
+         .text =
+             "Whose requests go first: `key:NAME`, `tenant:NAME`, `model:NAME` (as asked for), `route:NAME`. The first "
+             "of these four kinds that is listed, here or under `low`, counts."},
+        {"low", CFG_LIST_AT(struct priority_settings, low, CFG_STRING), .max = 1000, .refused = who_refused,
+         .text = "Whose go last: work that can wait. All others are in between."},
+        {"header", CFG_ENUM_AT(struct priority_settings, header, HEADER), .preset = "lower",
+         .text = "What `x-sluice-priority: high`, `normal` or `low` (also `batch`) of a request may do."},
+        CFG_END}};
+
 const struct cfg_section limit_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"exchanges", CFG_INT_AT(struct limit_settings, exchanges), .preset = "0", .min = 0, .max = 1 << 24,
@@ -22,4 +49,9 @@ const struct cfg_section limit_settings_section = {
          .text =
              "Whether fewer requests than `exchanges` are taken on while this process does not keep up: when its loops run "
              "50 ms late or more, a tenth less each second (never below 16); back by and by when they do not."},
+        {"priority", CFG_SECTION_AT(struct limit_settings, priority, &PRIORITY),
+         .text =
+             "Who goes first while requests wait. Of ten places that come free high has six, normal three and low one, "
+             "as long as all have somebody waiting; a full queue makes room for a request at the cost of the last one of a "
+             "lower class."},
         CFG_END}};

@@ -401,6 +401,11 @@ static void fill_plain(struct full_snapshot *f)
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
+        .priority = {.high = s->limits.priority.high.v,
+                     .n_high = s->limits.priority.high.n,
+                     .low = s->limits.priority.low.v,
+                     .n_low = s->limits.priority.low.n,
+                     .header = s->limits.priority.header},
         .adaptive = s->limits.adaptive,
         .slow_stays = s->resilience.slow == SLOW_STAYS,
         .hedge = s->resilience.hedge.enabled,

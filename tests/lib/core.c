@@ -330,6 +330,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .hedge_input_tokens = o->set.hedge_input_tokens,
                                       .rescue = o->set.rescue,
                                       .slow_stays = o->set.slow_stays,
+                                      .priority = o->set.priority,
                                       .adaptive = o->set.adaptive,
                                       .first_token_ns = o->set.first_token_ns,
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),

@@ -1,6 +1,7 @@
 /* More requests than places: they wait in turn, one tenant's flood does not starve another, and nobody waits for ever. */
 #include "base/mem.h"
 #include "kit.h"
+#include "limit/settings.h"
 
 #define WAITERS 6u
 #define EMBED "{\"model\":\"solo\",\"input\":\"x\"}"
@@ -97,6 +98,98 @@ static void test_not_for_ever(void **state)
     kit_close(&k);
 }
 
+static void embed_as(struct client *c, struct core *core, const char *priority)
+{
+    char line[64];
+    const char *headers[] = {line, NULL};
+    snprintf(line, sizeof line, "x-sluice-priority: %s", priority);
+    client_send(
+        c, core,
+        &(struct ask){.method = "POST", .path = "/v1/embeddings", .key = CORE_KEY, .headers = headers, .body = EMBED});
+}
+
+static unsigned served(const struct client *c, unsigned n)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += c[i].status == 200;
+    return sum;
+}
+
+/* Who says that he can wait goes last, but goes: one of four beside the usual ones. Nobody gets ahead by saying so. */
+static void test_classes(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client first, low[8], normal[8], eager, crowd;
+    kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = 17, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&k.one, 20, SL_SEC);
+    embed(&first, &k.core, CORE_KEY);
+    kit_run(&k, SL_MS);
+    for (unsigned i = 0; i < 8; i++)
+        embed_as(&low[i], &k.core, i % 2 == 0 ? "low" : "Batch");
+    for (unsigned i = 0; i < 8; i++)
+        embed_as(&normal[i], &k.core, "whatever");
+    embed_as(&eager, &k.core, "high");
+    kit_run(&k, SL_MS);
+    embed(&crowd, &k.core, CORE_KEY); /* the queue is full: the last one of the low ones makes room */
+    kit_run(&k, SL_MS);
+    assert_int_equal(low[7].status, 503);
+    kit_run(&k, 9 * SL_SEC + 200 * SL_MS);
+    assert_int_equal(first.status, 200);
+    assert_int_equal(served(low, 8), 2);
+    assert_int_equal(served(normal, 8), 6);
+    assert_int_equal(eager.status, 0);
+    kit_run(&k, 20 * SL_SEC);
+    assert_int_equal(served(low, 8), 7);
+    assert_int_equal(served(normal, 8), 8);
+    assert_int_equal(eager.status, 200);
+    for (unsigned i = 0; i < 8; i++) {
+        client_done(&low[i]);
+        client_done(&normal[i]);
+    }
+    client_done(&first);
+    client_done(&eager);
+    client_done(&crowd);
+    kit_close(&k);
+}
+
+/* By the configuration: the key counts before the model, and the header where it may choose. */
+static void test_configured_classes(void **state)
+{
+    (void)state;
+    static const struct sl_str high[] = {SL_STR_INIT("key:other"), SL_STR_INIT("model:solo")},
+                               low[] = {SL_STR_INIT("tenant:acme"), SL_STR_INIT("model:solo")};
+    for (unsigned i = 0; i < 3; i++) {
+        struct kit k;
+        struct client first, plain[3], lower;
+        struct core_options o = {.max_live = 1, .max_waiting = 8, .set = {.queue_ns = 60 * SL_SEC}};
+        o.set.priority = (struct priority_policy){.high = high,
+                                                  .n_high = 2,
+                                                  .low = low,
+                                                  .n_low = i == 1 ? 2 : 0,
+                                                  .header = i == 2 ? PRIORITY_IGNORED : PRIORITY_ANY};
+        kit_open(&k, &o);
+        slow_answers(&k.one, 8, SL_SEC);
+        embed(&first, &k.core, CORE_KEY);
+        kit_run(&k, SL_MS);
+        embed_as(&lower, &k.core, "low");
+        for (unsigned j = 0; j < 3; j++)
+            embed(&plain[j], &k.core, CORE_KEY);
+        kit_run(&k, 2100 * SL_MS);
+        /* the model is high: the low one waits; the tenant is low, too: it came first; nobody heeds the header: it came first */
+        assert_int_equal(lower.status, i == 0 ? 0 : 200);
+        kit_run(&k, 10 * SL_SEC);
+        assert_int_equal(lower.status, 200);
+        assert_int_equal(served(plain, 3), 3);
+        client_done(&first);
+        client_done(&lower);
+        for (unsigned j = 0; j < 3; j++)
+            client_done(&plain[j]);
+        kit_close(&k);
+    }
+}
+
 /* Bodies that do not fit beside what others hold are not read, whether their length is told or not; what is held is given back. */
 static void test_memory(void **state)
 {
@@ -149,10 +242,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_turn),
-        cmocka_unit_test(test_no_tenant_starves),
-        cmocka_unit_test(test_not_for_ever),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_in_turn), cmocka_unit_test(test_no_tenant_starves),  cmocka_unit_test(test_not_for_ever),
+        cmocka_unit_test(test_classes), cmocka_unit_test(test_configured_classes), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
