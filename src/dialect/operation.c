@@ -28,6 +28,7 @@ static const struct operation_row rows[OP_COUNT] = {
                         .streams = true},
     [OP_EMBEDDINGS] = {.name = SL_STR_INIT("embeddings"),
                        .upstream_path = SL_STR_INIT("/embeddings"),
+                       .other = true,
                        .needs_key = true,
                        .body = true,
                        .relayed = true,
@@ -125,6 +126,49 @@ static const struct operation_row rows[OP_COUNT] = {
                            .relayed = true,
                            .repeatable = true,
                            .stored = true},
+    [OP_MODERATIONS] = {.name = SL_STR_INIT("moderations"),
+                        .upstream_path = SL_STR_INIT("/moderations"),
+                        .needs_key = true,
+                        .body = true,
+                        .relayed = true,
+                        .other = true,
+                        .repeatable = true},
+    [OP_RERANK] = {.name = SL_STR_INIT("rerank"),
+                   .upstream_path = SL_STR_INIT("/rerank"),
+                   .needs_key = true,
+                   .body = true,
+                   .relayed = true,
+                   .other = true,
+                   .repeatable = true},
+    [OP_IMAGES] = {.name = SL_STR_INIT("images"),
+                   .upstream_path = SL_STR_INIT("/images/generations"),
+                   .needs_key = true,
+                   .body = true,
+                   .relayed = true,
+                   .other = true,
+                   .repeatable = true,
+                   .streams = true},
+    [OP_SPEECH] = {.name = SL_STR_INIT("speech"),
+                   .upstream_path = SL_STR_INIT("/audio/speech"),
+                   .needs_key = true,
+                   .body = true,
+                   .relayed = true,
+                   .other = true,
+                   .repeatable = true,
+                   .streams = true,
+                   .any_answer = true},
+    [OP_EMBED_CONTENT] = {.name = SL_STR_INIT("embed_content"),
+                          .needs_key = true,
+                          .body = true,
+                          .relayed = true,
+                          .other = true,
+                          .repeatable = true},
+    [OP_EMBED_BATCH] = {.name = SL_STR_INIT("embed_batch"),
+                        .needs_key = true,
+                        .body = true,
+                        .relayed = true,
+                        .other = true,
+                        .repeatable = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -171,6 +215,10 @@ static const struct path_row paths[] = {
     POST("chat", "completions", OP_CHAT),
     POST("completions", "", OP_COMPLETIONS),
     POST("embeddings", "", OP_EMBEDDINGS),
+    POST("moderations", "", OP_MODERATIONS),
+    POST("rerank", "", OP_RERANK),
+    POST("images", "generations", OP_IMAGES),
+    POST("audio", "speech", OP_SPEECH),
     GET("models", TAIL_NONE, OP_MODELS_LIST),
     GET("models", TAIL_MODEL, OP_MODEL_GET),
     {SL_STR_INIT("model"),
@@ -203,13 +251,11 @@ static const struct path_row paths[] = {
     POST("images", "variations", OP_IMAGE_VARIATION),
     LATER("images", "", "The Images API", ERRORS_OPENAI),
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
-    LATER("moderations", "", "The Moderations API", ERRORS_OPENAI),
     LATER("videos", "", "The Videos API", ERRORS_OPENAI),
     LATER("files", "", "The Files API", ERRORS_OPENAI),
     LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
     LATER("batches", "", "The Batch API", ERRORS_OPENAI),
     LATER("realtime", "", "The Realtime API", ERRORS_OPENAI),
-    LATER("rerank", "", "Reranking", ERRORS_OPENAI),
     LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
     LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
     LATER("assistants", "", "The Assistants API", ERRORS_OPENAI),
@@ -258,6 +304,8 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
         at = 1;
     }
     while (segment_is(s, at, SL_STR("v1")))
+        at++;
+    if (segment_is(s, at, SL_STR("v2")) && segment_is(s, at + 1, SL_STR("rerank"))) /* Cohere's */
         at++;
     if (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha")) ||
         segment_is(s, at, SL_STR("v1beta1"))) {
@@ -311,8 +359,8 @@ static const struct {
     {SL_STR_INIT(":generateContent"), OP_GENERATE, false},
     {SL_STR_INIT(":streamGenerateContent"), OP_GENERATE, true},
     {SL_STR_INIT(":countTokens"), OP_GENERATE_COUNT, false},
-    {SL_STR_INIT(":embedContent"), OP_NOT_SERVED, false},
-    {SL_STR_INIT(":batchEmbedContents"), OP_NOT_SERVED, false},
+    {SL_STR_INIT(":embedContent"), OP_EMBED_CONTENT, false},
+    {SL_STR_INIT(":batchEmbedContents"), OP_EMBED_BATCH, false},
     {SL_STR_INIT(":predict"), OP_NOT_SERVED, false},
 };
 
@@ -460,8 +508,8 @@ const struct operation_row *operation_row(enum operation op)
 
 int operation_by_name(struct sl_str name)
 {
-    for (int i = OP_CHAT; i <= OP_MODEL_GET; i++)
-        if (sl_str_eq(rows[i].name, name))
+    for (int i = OP_CHAT; i < OP_COUNT; i++)
+        if ((i <= OP_MODEL_GET || (rows[i].other && rows[i].upstream_path.n > 0)) && sl_str_eq(rows[i].name, name))
             return i;
     return -1;
 }

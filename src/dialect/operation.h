@@ -32,7 +32,13 @@ enum operation {
     OP_RESPONSE_DELETE,
     OP_RESPONSE_CANCEL,
     OP_RESPONSE_ITEMS, /* its input_items */
-    OP_NOT_SERVED,     /* a path of a known API that this gateway does not serve yet */
+    OP_MODERATIONS,
+    OP_RERANK,        /* Cohere's and Jina's */
+    OP_IMAGES,        /* images/generations */
+    OP_SPEECH,        /* audio/speech */
+    OP_EMBED_CONTENT, /* Gemini's embedContent */
+    OP_EMBED_BATCH,   /* its batchEmbedContents; the last two are granted as OP_EMBEDDINGS is */
+    OP_NOT_SERVED,    /* a path of a known API that this gateway does not serve yet */
     OP_COUNT
 };
 
@@ -66,6 +72,7 @@ struct operation_row {
     bool streams;    /* `stream` may be asked for */
     bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
     bool counts;     /* only counts tokens: never billed, may be answered here */
+    bool other;      /* no conversation: exchange/other.c, dialect/other/ */
     bool stored;     /* about one stored response, named by the path: no body, never billed */
 };
 const struct operation_row *operation_row(enum operation op);

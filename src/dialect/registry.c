@@ -47,6 +47,8 @@ const struct dialect *dialect_of(enum operation op)
         [OP_MESSAGES_COUNT] = SL_STR_INIT("anthropic"),
         [OP_GENERATE] = SL_STR_INIT("gemini"),
         [OP_GENERATE_COUNT] = SL_STR_INIT("gemini"),
+        [OP_EMBED_CONTENT] = SL_STR_INIT("gemini"),
+        [OP_EMBED_BATCH] = SL_STR_INIT("gemini"),
     };
     const struct dialect *d = names[op].n > 0 ? dialect_find(names[op]) : NULL;
     return d != NULL ? d : &openai_chat_dialect;

@@ -58,6 +58,9 @@ try {
     struct token_counts counts;           /* as reported */
     bool report_is_early;                 /* output came after the last report */
     uint64_t output_bytes, output_events; /* seen */
+    struct usage units;                   /* by_unit: of what was answered (other.c) */
+    struct price_shape shape;             /* of a picture */
+    bool counted;                         /* what is charged is known, whether reported or counted */
     struct settlement settled;
     struct health_lane *lane; /* borrow: until it ended; NULL: nobody keeps account */
     struct health_use use;    /* of lane */
@@ -182,6 +185,7 @@ struct exchange {
     struct error_facts first_refused; /* the same of the first such candidate: what the client is told if none can */
     struct exchange_media *media;     /* what is fetched for it by URL; NULL: nothing was; media.c */
     struct exchange_turns *turns;     /* what a provider paused in; NULL: it did not; turns.c */
+    struct exchange_other *other;     /* of what is no conversation; NULL: it is one; other.c */
     struct exchange_fan *fan;         /* several answers, one after the other; NULL: not so; fan.c */
     bool without_reasoning;           /* a provider did not believe a signature: reasoning.c */
     struct sl_str dropped;            /* what the translation could not say */
@@ -389,6 +393,23 @@ enum patience {
 };
 void patience_set(struct exchange *x);               /* x->soft_due_ns, before a wait of TRY or RELAY */
 enum patience patience_of(const struct exchange *x); /* what is due now */
+/* other.c: operations that are no conversation (op->other) */
+bool other_understand(struct exchange *x); /* the body; false: x->refused says what is wrong with it */
+struct sl_str other_default_model(struct exchange *x,
+                                  struct sl_str body); /* the body, with a model where it may have none */
+/* translate_request for them. */
+bool other_request(struct exchange *x, const struct route_candidate *c, const struct provider *p);
+bool other_is_foreign(const struct exchange *x); /* the live attempt is in another format than the client's */
+struct sl_str other_path(const struct exchange *x, const struct provider *p, struct sl_str model,
+                         struct sl_arena *a);       /* empty: the operation's own */
+bool other_is_sound(const struct exchange *x);      /* the answer is bytes, not JSON */
+size_t other_event_bytes(const struct exchange *x); /* the largest event that is taken */
+enum outcome other_verdict(struct exchange *x);     /* a whole foreign answer: `held` is replaced when it is the last */
+bool other_wants_more(const struct exchange *x);    /* of several calls */
+unsigned other_answered(const struct exchange *x);  /* calls of this candidate that were answered */
+void other_reserve(struct exchange *x, struct try *t);
+void other_note_usage(struct exchange *x, struct try *t);
+
 /* fan.c: several answers from a target that gives one */
 void fan_prepare(struct exchange *x); /* x->neutral says what this candidate is to be asked */
 /* The candidate cannot be asked for n answers, and the settings allow to ask it n times: the request is changed, write it again. */
@@ -401,7 +422,7 @@ bool fan_wants_more(const struct exchange *x);
 /* What the provider is asked for, whatever the client gets. */
 static inline bool exchange_asks_stream(const struct exchange *x)
 {
-    return x->facts.stream && !fan_is_on(x);
+    return x->facts.stream && !fan_is_on(x) && !other_is_foreign(x);
 }
 
 /* turns.c: a provider's turn that paused goes on */

@@ -270,6 +270,8 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_COMPLETIONS:
         return TEL_OP_COMPLETIONS;
     case OP_EMBEDDINGS:
+    case OP_EMBED_CONTENT:
+    case OP_EMBED_BATCH:
         return TEL_OP_EMBEDDINGS;
     case OP_RESPONSES:
     case OP_RESPONSE_GET:
@@ -277,6 +279,14 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_RESPONSE_CANCEL:
     case OP_RESPONSE_ITEMS:
         return TEL_OP_RESPONSES;
+    case OP_MODERATIONS:
+        return TEL_OP_MODERATIONS;
+    case OP_RERANK:
+        return TEL_OP_RERANK;
+    case OP_IMAGES:
+        return TEL_OP_IMAGES;
+    case OP_SPEECH:
+        return TEL_OP_SPEECH;
     case OP_MESSAGES:
         return TEL_OP_MESSAGES;
     case OP_GENERATE:

@@ -143,6 +143,12 @@ static enum step start_body(struct exchange *x)
     return STEP_GO;
 }
 
+static enum operation granted_as(const struct exchange *x)
+{
+    bool embeds = x->match.op == OP_EMBED_CONTENT || x->match.op == OP_EMBED_BATCH;
+    return x->op->stored ? OP_RESPONSES : embeds ? OP_EMBEDDINGS : x->match.op;
+}
+
 enum step step_identify(struct exchange *x)
 {
     exchange_take(x, EV_START);
@@ -169,7 +175,7 @@ enum step step_identify(struct exchange *x)
     }
     if (!x->op->relayed && x->match.op != OP_MODELS_LIST && x->match.op != OP_MODEL_GET)
         return refuse_path(x);
-    if (!grant_allows_operation(&x->key->grant, (int)(x->op->stored ? OP_RESPONSES : x->match.op))) {
+    if (!grant_allows_operation(&x->key->grant, (int)granted_as(x))) {
         tel_refuse(x->env->tel, TEL_WHY_GRANT);
         return exchange_refuse(x, GE_OPERATION_NOT_GRANTED);
     }

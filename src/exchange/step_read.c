@@ -69,6 +69,8 @@ static enum step understand(struct exchange *x)
         if (x->match.op == OP_MESSAGES)
             x->body_text = anthropic_body_from_vertex(x->body_text, x->facts.model, x->a);
     }
+    if (x->op->other)
+        x->body_text = other_default_model(x, x->body_text);
     if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &refusal.error);
@@ -76,6 +78,10 @@ static enum step understand(struct exchange *x)
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, &hint_error)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &hint_error);
+    }
+    if (x->op->other && !other_understand(x)) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY);
+        return exchange_refuse_with(x, &x->refused);
     }
     x->estimate_input = tokens_estimate_input(x->facts.payload_bytes, x->facts.messages);
     exchange_goto(x, XS_ADMIT);

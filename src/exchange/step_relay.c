@@ -9,6 +9,7 @@
  *
  * Back-pressure: when the connection's queue has no room the attempt is held (attempt_read off) until on_room. */
 #include "dialect/error_read.h"
+#include "dialect/other/other.h"
 #include "exchange/exchange_int.h"
 
 #define RELAY_IOV 32
@@ -46,11 +47,11 @@ static void open_relay(struct exchange *x)
         rescue_listen(x);
         return;
     }
-    relay_same_init(&x->relay, x->dialect,
+    relay_same_init(&x->relay, x->op->other ? &other_stream_dialect : x->dialect,
                     RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0) |
                         (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
-    relay_same_limit(&x->relay, x->snap->set.event_bytes);
+    relay_same_limit(&x->relay, other_event_bytes(x));
     x->seen = &x->relay.state;
     rescue_listen(x);
 }
@@ -189,7 +190,8 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
 static void on_plain_body(struct exchange *x, struct sl_str bytes)
 {
     uint64_t max = x->snap->set.answer_bytes;
-    if (x->translation != NULL && (max == 0 || max > FOREIGN_ANSWER_BYTES))
+    bool whole = x->translation != NULL || other_is_foreign(x); /* written anew when it is all here */
+    if (whole && (max == 0 || max > FOREIGN_ANSWER_BYTES))
         max = FOREIGN_ANSWER_BYTES;
     x->answer_n += bytes.n;
     if (x->relay_bad)
@@ -205,7 +207,7 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
         return;
     }
     SL_CHECK(sl_chunks_add(&x->held, bytes.p, bytes.n) == SL_OK);
-    if (x->translation == NULL && x->held.n >= x->snap->set.hold_bytes) {
+    if (!whole && (other_is_sound(x) || x->held.n >= x->snap->set.hold_bytes)) { /* sound is heard while it comes */
         hold_attempt(x);
         exchange_wake(x, EV_HELD);
     }
@@ -296,6 +298,8 @@ enum outcome relay_verdict(struct exchange *x)
         return x->bad_outcome;
     if (x->is_stream)
         return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
+    if (other_is_foreign(x))
+        return other_verdict(x);
     if (x->translation != NULL)
         return verdict_foreign(x);
     if (forms_answer_is_other(x))
@@ -332,6 +336,8 @@ void relay_note_usage(struct exchange *x, struct try *t)
         t->counts = x->answer.usage;
         t->output_bytes = x->answer.content_bytes;
     }
+    if (x->op->other)
+        other_note_usage(x, t);
 }
 
 void relay_release(struct exchange *x)
@@ -366,7 +372,11 @@ static void name_type(struct http_headers *h, struct sl_str type)
 void relay_send_head(struct exchange *x, int64_t content_length)
 {
     struct http_response r = {.status = x->head->status, .content_length = content_length};
-    if (x->translation != NULL) /* what the provider says of its own format and limits means nothing to this client */
+    if (other_is_foreign(x))
+        http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,
+                            x->facts.stream ? SL_STR("text/event-stream; charset=utf-8") : SL_STR("application/json"));
+    else if (x->translation !=
+             NULL) /* what the provider says of its own format and limits means nothing to this client */
         http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,
                             x->out_stream && !x->match.stream_array ? SL_STR("text/event-stream; charset=utf-8")
                                                                     : SL_STR("application/json"));

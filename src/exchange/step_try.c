@@ -31,8 +31,9 @@ struct try *try_new(struct exchange *x)
         .input_tokens = x->estimate_input,
         .max_output = x->facts.max_output,
         .answers = fan_is_on(x) ? 1 : x->facts.n,
-        .no_output = x->match.op == OP_EMBEDDINGS,
     });
+    if (x->op->other)
+        other_reserve(x, t);
     x->tries[x->n_tries++] = t;
     x->tries_here++;
     return t;
@@ -57,11 +58,13 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .tracestate = x->trace.state,
         .body = !x->op->stored,
         .content_type = x->form != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE) : SL_STR_NONE,
-        .foreign = x->translation != NULL,
+        .foreign = x->translation != NULL || other_is_foreign(x),
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
     struct sl_str path = provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts,
                                              exchange_asks_stream(x), a);
+    if (path.n == 0)
+        path = other_path(x, &t->at->provider, t->candidate->model, a);
     if (path.n == 0)
         path = provider_path(&t->at->provider,
                              dialect_upstream_path(x->up, x->match.op, t->candidate->model, exchange_asks_stream(x), a),
@@ -376,7 +379,7 @@ static enum step give_up(struct exchange *x, struct try *t)
         return STEP_GO;
     }
     exchange_ends(x, ACCESS_PROVIDER, row->name);
-    bool same = x->translation == NULL && !provider_own_errors(&t->at->provider, x->up->name);
+    bool same = x->translation == NULL && !other_is_foreign(x) && !provider_own_errors(&t->at->provider, x->up->name);
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
         is_own_form(sl_chunks_flat(&x->held))) {
         x->pass_error = true;
@@ -441,7 +444,7 @@ static enum step next_try(struct exchange *x, struct try *t)
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here,
-        .tries_total = x->n_tries - fan_answered(x) - turns_answered(x) - x->hedged,
+        .tries_total = x->n_tries - fan_answered(x) - turns_answered(x) - other_answered(x) - x->hedged,
         .now_ns = sl_loop_now(x->env->loop),
         .total_due_ns = x->total_due_ns,
         .committed = x->committed,
@@ -480,8 +483,10 @@ static enum step attempt_is_over(struct exchange *x)
     name_outcome(x, t);
     if (t->outcome != OUT_OK)
         return next_try(x, t);
-    if (fan_wants_more(x) || turns_want_more(x)) {
-        t->why = fan_is_on(x) ? "one of several answers" : "the turn goes on";
+    if (fan_wants_more(x) || turns_want_more(x) || other_wants_more(x)) {
+        t->why = fan_is_on(x)          ? "one of several answers"
+                 : other_is_foreign(x) ? "one of several calls"
+                                       : "the turn goes on";
         end_try(x, t);
         exchange_goto(x, XS_TRY);
         return STEP_GO;

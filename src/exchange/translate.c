@@ -209,6 +209,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         x->pieces = (struct body_pieces){.n = 0};
         return true;
     }
+    if (x->op->other)
+        return other_request(x, c, p);
     stored_decide(x, &x->snap->providers[c->provider_index]);
     x->up = translate_dialect(x, p, c->model);
     if (x->up == NULL) {

@@ -60,7 +60,11 @@ static struct usage reported(const struct try *t)
         .image_completion = c->image_completion,
         .unknown_fields = c->unknown,
     };
-    return usage_from_openai(&o);
+    struct usage u = {.flags = 0};
+    if (c->found && !c->bad)
+        u = usage_from_openai(&o);
+    memcpy(u.by_unit, t->units.by_unit, sizeof u.by_unit);
+    return u;
 }
 
 /* An error, be it inside of a 200, and no output before it. */
@@ -77,16 +81,18 @@ static void settle(struct exchange *x, struct try *t)
     }
     const struct settle_facts f = {
         .price = t->price,
+        .terms.shape = t->shape,
         .reservation = &t->reservation,
         .sent = t->result.sent,
         .end = t->outcome == OUT_OK ? SETTLE_WHOLE
                : was_refused(t)     ? SETTLE_REFUSED
                                     : SETTLE_CUT,
         /* a report of nothing at all is none: an answer cannot have cost no tokens */
-        .has_usage = t->counts.found && !t->counts.bad && (t->counts.prompt > 0 || t->counts.completion > 0),
+        .has_usage = t->counted ||
+                     (t->counts.found && !t->counts.bad && (t->counts.prompt > 0 || t->counts.completion > 0)),
         .report_is_early = t->report_is_early,
         .usage = reported(t),
-        .output_seen = x->match.op == OP_EMBEDDINGS ? 0 : tokens_estimate_output(t->output_bytes, t->output_events),
+        .output_seen = x->op->other ? 0 : tokens_estimate_output(t->output_bytes, t->output_events),
     };
     t->settled = settle_attempt(&f);
 }

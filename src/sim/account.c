@@ -87,6 +87,9 @@ void sim_account_add(struct sim_call *c)
     r->completion = !billed ? 0 : completion < UINT32_MAX ? (uint32_t)completion : UINT32_MAX;
     r->reasoning = billed ? c->reasoning : 0;
     r->written = billed ? c->written : 0;
+    r->images = billed ? (uint32_t)c->units[UU_IMAGES_OUT] : 0;
+    r->characters = billed ? (uint32_t)c->units[UU_CHARACTERS] : 0;
+    r->searches = billed ? (uint32_t)c->units[UU_SEARCHES] : 0;
     r->format = c->format;
     r->status = (uint16_t)c->status;
     r->stream = c->stream;
@@ -114,6 +117,8 @@ static void add_record(struct sl_buf *b, const struct sim_served *r, uint64_t n)
     /* the same once more, in classes that do not overlap: those of the ledger */
     sl_buf_addf(b, ",\"input\":%u,\"cache_read\":%u,\"cache_write\":%u,\"output\":%u",
                 r->prompt - r->cached - r->written, r->cached, r->written, r->completion - r->reasoning);
+    if (r->images + r->characters + r->searches > 0)
+        sl_buf_addf(b, ",\"images_out\":%u,\"characters\":%u,\"searches\":%u", r->images, r->characters, r->searches);
     sl_buf_addf(b, ",\"format\":\"%s\"", r->format != NULL ? r->format->name : "");
     sl_buf_adds(b, SL_STR(",\"stream\":"));
     sl_buf_adds(b, yes_no(r->stream));

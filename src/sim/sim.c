@@ -362,6 +362,8 @@ static void route(struct sim_call *c, struct sl_str raw)
     const struct sim_error *e = sim_key_error(c, raw);
     if (e != NULL)
         sim_refuse(c, e);
+    else if (!c->too_large && sim_other_serve(c, raw))
+        return;
     else if (found && c->too_large)
         sim_refuse(c, &sim_error_too_large);
     else if (found)

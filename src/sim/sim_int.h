@@ -17,6 +17,7 @@
 #include "base/rand.h"
 #include "loop/timer.h"
 #include "sim/sim.h"
+#include "telemetry/token_class.h"
 
 #define SIM_BODY_MAX (64u << 20) /* of a request, as the gateway's default */
 #define SIM_ANSWER_MAX (64u << 20)
@@ -169,6 +170,7 @@ struct sim_served {                 /* one request, as /sim/count tells it */
     uint64_t bytes;                                 /* of the body */
     uint32_t prompt, cached, completion, reasoning; /* what a provider would bill: nothing for an error */
     uint32_t written;                               /* of prompt: to the cache */
+    uint32_t images, characters, searches;          /* units beside tokens */
     uint16_t status;                                /* 0: no head was sent */
     uint8_t stream, complete, usage_sent, faulty;
     const struct sim_format *format; /* NULL: none was found */
@@ -283,6 +285,7 @@ struct sim_call { /* lives in the stream's arena */
     const struct sl_str *prompt_texts;  /* COMPLETION with echo */
     uint32_t prompt, cached, reasoning; /* cached and written are parts of prompt */
     uint32_t written, written_1h;       /* written_1h is a part of written */
+    uint64_t units[USAGE_UNIT_COUNT];   /* beside tokens */
     /* the answer */
     uint32_t tokens;                    /* of one choice */
     uint32_t pieces;                    /* body events of one choice */
@@ -360,6 +363,8 @@ uint64_t sim_completion_tokens(const struct sim_call *c);
 bool sim_embeddings_read(struct sim_call *c, yyjson_val *root); /* makes c->ready; answers itself when it is wrong */
 void sim_embeddings_send(struct sim_call *c);
 void sim_embeddings_prepare(struct sim *s);
+/* other.c */
+bool sim_other_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
 /* forms.c */
 bool sim_form_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
 /* stream.c */

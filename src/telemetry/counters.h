@@ -117,6 +117,10 @@ enum tel_number {
     X(MESSAGES, "messages")                                                                                            \
     X(GENERATE, "generate_content")                                                                                    \
     X(COUNT_TOKENS, "count_tokens")                                                                                    \
+    X(MODERATIONS, "moderations")                                                                                      \
+    X(RERANK, "rerank")                                                                                                \
+    X(IMAGES, "images")                                                                                                \
+    X(SPEECH, "speech")                                                                                                \
     X(MODELS, "models")                                                                                                \
     X(OTHER, "other")
 

@@ -1,0 +1,91 @@
+/* The operations that are no conversation: embeddings, moderations, reranking, images, speech. Where client and provider speak the
+ * same format the body goes as bytes and only what is needed to charge it is looked at here; where they do not, a pair (pairs.c)
+ * writes the request anew and the answer back. Pure: bytes and arenas in, verdict out.
+ *
+ * Sources: openai.md sections 10 to 13, gemini.md 11.3 and 15, seedance.md 17 and 18, openai-compatible.md 19; Cohere's and Jina's
+ * shapes from recorded traffic (November 2026). */
+#ifndef SLUICE_DIALECT_OTHER_OTHER_H
+#define SLUICE_DIALECT_OTHER_OTHER_H
+
+#include "dialect/dialect.h"
+#include "dialect/json_tree.h"
+#include "dialect/notes.h"
+#include "telemetry/token_class.h"
+
+#define OTHER_INPUTS_MAX 2048u /* of embeddings, where we write the request: OpenAI's own limit */
+
+struct other_look {                   /* what a request asks for, whoever serves it */
+    struct json_tree tree;            /* of the body */
+    uint64_t units[USAGE_UNIT_COUNT]; /* that an answer will have, as far as the request tells */
+    struct sl_str quality, size;      /* of images; plain; empty: not said */
+    uint32_t n;                       /* inputs, documents or images */
+};
+
+/* Reads a body of one of these operations. False: what no provider could take (*out_refusal says it); nothing was spent. */
+bool other_look(enum operation op, struct sl_str body, struct sl_arena *a, struct other_look *out,
+                struct request_refusal *out_refusal);
+
+/* Whether a size is one that OpenAI's own model takes; false: refusal names those it does. Unknown models take any. */
+bool other_size_fits(struct sl_str model, struct sl_str size, struct sl_arena *a, struct request_refusal *out_refusal);
+
+struct other_usage {
+    bool found; /* the answer tells what is charged */
+    struct token_counts counts;
+    uint64_t units[USAGE_UNIT_COUNT];
+    struct sl_str quality, size; /* as answered; inside; empty: not said */
+};
+/* From a whole answer in the client's own format. */
+void other_usage_same(enum operation op, struct sl_str body, struct sl_arena *a, struct other_usage *out);
+
+/* -- Between two formats -------------------------------------------------------------------------------------------------- */
+
+struct other_pair;
+
+struct other_translation { /* one request for one candidate; everything in `a` */
+    enum operation op;
+    const struct other_pair *pair;
+    const struct other_look *look; /* borrow */
+    struct sl_str model, up_model; /* as asked; the provider's name; plain */
+    uint32_t from, count;          /* of the inputs: those that this call is about */
+    bool v2;                       /* the client's path was Cohere's /v2 */
+    bool stream;                   /* the client asked for one: it gets the whole as one event */
+    int64_t created_s;
+    struct sl_str id; /* the exchange's */
+    struct neutral_notes *notes;
+    struct sl_arena *a; /* borrow */
+};
+
+struct other_pair {
+    uint32_t most;      /* inputs in one call; more are asked for one call after the other. 0: any number */
+    bool root;          /* its path counts from the server's root, not from the base URL's path */
+    struct sl_str path; /* static; or path_of makes it */
+    struct sl_str (*path_of)(const struct other_translation *t);
+    bool (*write)(struct other_translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
+    /* The usage of one call's answer. */
+    void (*usage)(struct other_translation *t, struct sl_str body, struct other_usage *out);
+    /* The answers of all calls, in order, as one in the client's format. False: one breaks its format. */
+    bool (*answer)(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out);
+};
+
+enum other_way {
+    OTHER_NONE = 0, /* the provider does not have this operation */
+    OTHER_SAME,     /* in the client's own bytes */
+    OTHER_PAIR
+};
+struct other_provider {
+    struct sl_str dialect, platform; /* of its kind (provider.h) */
+    struct sl_str model;             /* plain, the provider's name */
+};
+enum other_way other_way_to(enum operation op, const struct other_provider *p, const struct other_look *l, bool v2,
+                            const struct other_pair **out_pair);
+/* Where the same format has another path there than behind the base URL; empty: it has not. */
+struct sl_str other_root_path(enum operation op, const struct other_provider *p, bool v2);
+
+/* -- Streams -------------------------------------------------------------------------------------------------------------- */
+
+/* What an event of a stream of images, speech or transcription is: as dialect.stream_watch. */
+void other_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
+/* OpenAI's format with that watcher: for relay_same.h alone. */
+extern const struct dialect other_stream_dialect;
+
+#endif

@@ -1,0 +1,66 @@
+/* Which provider takes which of these operations, and in whose words: one table. */
+#include "dialect/other/pairs.h"
+
+enum other_match {
+    MATCH_OPENAI = 0, /* speaks OpenAI's format; the rows of single platforms stand before it */
+    MATCH_COHERE,
+    MATCH_ARK,
+    MATCH_ARK_VISION, /* its embedding models that take pictures: one vector a call */
+    MATCH_GEMINI,     /* the Gemini API; Vertex AI has other methods for the same */
+    MATCH_IMAGEN
+};
+
+struct row {
+    enum operation op;
+    enum other_match match;
+    int v2; /* of reranking, by the client's path: 1 only /v2, 0 only others, -1 any */
+    enum other_way way;
+    const struct other_pair *pair;
+};
+
+static const struct row rows[] = {
+    {OP_EMBEDDINGS, MATCH_OPENAI, -1, OTHER_SAME, NULL},  {OP_EMBED_CONTENT, MATCH_GEMINI, -1, OTHER_SAME, NULL},
+    {OP_EMBED_BATCH, MATCH_GEMINI, -1, OTHER_SAME, NULL}, {OP_MODERATIONS, MATCH_OPENAI, -1, OTHER_SAME, NULL},
+    {OP_RERANK, MATCH_COHERE, 1, OTHER_SAME, NULL},       {OP_RERANK, MATCH_OPENAI, 0, OTHER_SAME, NULL},
+    {OP_IMAGES, MATCH_OPENAI, -1, OTHER_SAME, NULL},      {OP_SPEECH, MATCH_OPENAI, -1, OTHER_SAME, NULL},
+};
+
+static bool fits(enum other_match m, const struct other_provider *p)
+{
+    bool openai = sl_str_eq(p->dialect, SL_STR("openai")), ark = openai && sl_str_eq(p->platform, SL_STR("ark"));
+    bool gemini = sl_str_eq(p->dialect, SL_STR("gemini")) && p->platform.n == 0;
+    switch (m) {
+    case MATCH_OPENAI:
+        return openai && !sl_str_eq(p->platform, SL_STR("vertex"));
+    case MATCH_COHERE:
+        return openai && sl_str_eq(p->platform, SL_STR("cohere"));
+    case MATCH_ARK:
+        return ark;
+    case MATCH_ARK_VISION:
+        return ark && sl_str_find_str(p->model, SL_STR("vision")) >= 0;
+    case MATCH_GEMINI:
+        return gemini;
+    case MATCH_IMAGEN:
+        return gemini && sl_str_starts(p->model, SL_STR("imagen"));
+    }
+    return false;
+}
+
+enum other_way other_way_to(enum operation op, const struct other_provider *p, const struct other_look *l, bool v2,
+                            const struct other_pair **out_pair)
+{
+    (void)l;
+    *out_pair = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].op != op || (rows[i].v2 >= 0 && (rows[i].v2 != 0) != v2) || !fits(rows[i].match, p))
+            continue;
+        *out_pair = rows[i].pair;
+        return rows[i].way;
+    }
+    return OTHER_NONE;
+}
+
+struct sl_str other_root_path(enum operation op, const struct other_provider *p, bool v2)
+{
+    return op == OP_RERANK && v2 && fits(MATCH_COHERE, p) ? SL_STR("/v2/rerank") : SL_STR_NONE;
+}

@@ -1,0 +1,68 @@
+/* Events of streams that carry pictures, sound or a transcript. They pass as bytes; only their type, and of the last its usage, is
+ * looked at. Source: openai.md 12.3, 13.1, 13.2; seedance.md 17. */
+#include "dialect/json_peek.h"
+#include "dialect/openai_chat/openai_chat.h"
+#include "dialect/other/other.h"
+
+const struct dialect other_stream_dialect = {
+    .name = SL_STR_INIT("openai"),
+    .errors = ERRORS_OPENAI,
+    .stream_watch = other_stream_watch,
+};
+
+struct found {
+    struct sl_str type, usage, error;
+};
+
+/* The members stand at the top, in any order; pictures are passed over as strings. */
+static bool find(struct sl_str data, struct found *f)
+{
+    struct json_peek k = json_peek_at(data);
+    struct sl_str v;
+    while (json_peek_key(&k)) {
+        if (!json_peek_value(&k, &v))
+            return false;
+        if (sl_str_eq(k.key, SL_STR("type")) && v.n >= 2 && v.p[0] == '"')
+            f->type = sl_str_of(v.p + 1, v.n - 2);
+        else if (sl_str_eq(k.key, SL_STR("usage")) && v.p[0] == '{')
+            f->usage = v;
+        else if (sl_str_eq(k.key, SL_STR("error")) && !json_peek_is_null(v))
+            f->error = v;
+    }
+    return k.closed;
+}
+
+void other_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out)
+{
+    struct found f = {.type = event};
+    (void)memo;
+    *out = (struct stream_event){.kind = data.n == 0 ? SK_EMPTY : SK_OTHER};
+    if (sl_str_starts(data, SL_STR("[DONE]"))) {
+        out->kind = SK_DONE;
+        return;
+    }
+    if (data.n == 0 || data.p[0] != '{' || !find(data, &f))
+        return;
+    out->says = SAYS_MORE;
+    bool failed_one = sl_str_ends(f.type, SL_STR(".partial_failed")); /* of several pictures: the others come */
+    if (sl_str_eq(f.type, SL_STR("error")) || sl_str_ends(f.type, SL_STR(".failed")) ||
+        (f.error.n > 0 && !failed_one)) {
+        out->kind = SK_ERROR;
+        openai_error_read(f.error.n > 0 ? f.error : data, &out->error);
+        return;
+    }
+    out->kind = SK_CONTENT;
+    out->output_bytes = 1; /* not text: nothing is estimated from it */
+    if (f.usage.n > 0) {
+        out->has_usage = true;
+        openai_usage_read(f.usage, &out->usage);
+        if (sl_str_starts(f.type, SL_STR("image")) && out->usage.image_completion == 0)
+            out->usage.image_completion = out->usage.completion;
+        else if (sl_str_starts(f.type, SL_STR("speech.")) && out->usage.audio_completion == 0)
+            out->usage.audio_completion = out->usage.completion;
+    }
+    if (sl_str_ends(f.type, SL_STR(".completed")) || sl_str_ends(f.type, SL_STR(".done"))) {
+        out->kind = SK_FINISH;
+        out->finish = true;
+    }
+}

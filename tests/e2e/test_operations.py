@@ -1,0 +1,170 @@
+"""Embeddings, moderations, reranking, images and speech: OpenAI's and Google's SDKs in front of the simulator, the ledger beside its
+account, and raw bytes in front of a script."""
+
+import base64
+import contextlib
+import json
+import struct
+
+import openai
+import pytest
+
+from conftest import Makers
+from lib import ledger
+from lib.client import fetch
+from lib.upstream import body_answer
+from lib.wait import wait_for
+
+KEY = ["sim-key-of-the-gateway"]
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    sim = makers.sim()
+    g = makers.gateway({
+        "providers": {
+            "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": KEY},
+            "cohere": {"kind": "cohere", "base_url": sim.url + "/compatibility/v1", "keys": KEY},
+            "jina": {"kind": "openai-compatible", "base_url": sim.url + "/v1", "keys": KEY},
+            "google": {"kind": "gemini", "base_url": sim.url + "/v1beta", "keys": KEY},
+            "ark": {"kind": "ark", "base_url": sim.url + "/api/v3", "keys": KEY},
+        },
+        "models": {
+            "safe": "openai/omni-moderation-latest", "omni-moderation-latest": "openai/omni-moderation-latest",
+            "draw": "openai/gpt-image-2", "dall": "openai/dall-e-3", "say": "openai/tts-1", "say4": "openai/gpt-4o-mini-tts",
+            "rank": "cohere/rerank-v3.5", "jrank": "jina/jina-reranker-v2", "embed": "openai/text-embedding-3-small",
+            "gembed": "google/gemini-embedding-001", "gembed2": "google/gemini-embedding-2", "cembed": "cohere/embed-v4.0",
+            "vembed": "ark/doubao-embedding-vision-250615", "imagen": "google/imagen-4.0-generate-001",
+            "banana": "google/gemini-2.5-flash-image", "dream": "ark/doubao-seedream-4-0-250828",
+        },
+    })
+    g.sim = sim
+    yield g
+    makers.end()
+
+
+@pytest.fixture
+def client(served):
+    with contextlib.closing(openai.OpenAI(base_url=served.url + "/v1", api_key=served.key.text, max_retries=0)) as c:
+        yield c
+
+
+def post(g, path, body, **headers):
+    return fetch(g.address, "POST", path, json.dumps(body).encode(),
+                 [("Authorization", "Bearer " + g.key.text), ("Content-Type", "application/json"), *headers.items()])
+
+
+def counted(g):
+    """The ledger's account and the simulator's agree, in all and for every unit; what was estimated is not compared."""
+    rows = ledger.attempts(g.state)
+    if any(r.state == ledger.OPEN for r in rows):
+        return None
+    mine, theirs = {}, {}
+    exact = [r for r in rows if not r.flags & 1]
+    mine["prompt"] = sum(r.tokens[c] for r in exact for c in ("input", "image_in", "audio_in", "cache_read"))
+    mine["completion"] = sum(r.tokens[c] for r in exact for c in ("output", "image_out", "audio_out", "reasoning"))
+    for unit in ("images_out", "characters", "searches"):
+        mine[unit] = sum(r.units[unit] for r in rows)
+    served = g.sim.count()["served"]
+    for name in mine:
+        theirs[name] = sum(s.get(name, 0) for s in served if name not in ("prompt", "completion") or s["usage_sent"])
+    return mine, theirs
+
+
+def agree(g):
+    wait_for(lambda: (both := counted(g)) and both[0] == both[1], "the ledger to say what the simulator says", every=0.1)
+
+
+def test_moderations(served, client):
+    answer = client.moderations.create(input=["I will kill them", "hello"])  # no model: the format's own default
+    assert [r.flagged for r in answer.results] == [True, False] and answer.model == "omni-moderation-latest"
+    assert client.moderations.create(input=[{"type": "text", "text": "hi"}], model="safe").results[0].flagged is False
+    last = ledger.attempts(served.state)
+    assert post(served, "/v1/moderations", {"input": []}).status == 400
+    assert post(served, "/v1/moderations", {"model": "safe"}).status == 400
+    agree(served)
+    assert len(ledger.attempts(served.state)) <= len(last) + 2  # what was refused here went nowhere
+
+
+def test_images(served, client):
+    answer = client.images.generate(model="draw", prompt="a red circle", n=2, size="1024x1024", quality="low")
+    assert base64.b64decode(answer.data[1].b64_json) == b"picture 1 of gpt-image-2" and answer.usage.output_tokens == 544
+    events = list(client.images.generate(model="draw", prompt="a red circle", stream=True, partial_images=2))
+    assert [e.type for e in events] == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+    assert events[-1].usage.output_tokens == 272
+    answer = client.images.generate(model="dall", prompt="a red circle", size="1792x1024", quality="hd")
+    assert answer.data[0].url.startswith("https://pictures.example/")
+    rows = [r for r in ledger.attempts(served.state) if r.target == "dall-e-3"]
+    wait_for(lambda: any(r.cost_p == 120_000_000_000 for r in ledger.attempts(served.state) if r.target == "dall-e-3"),
+             "the price of a large picture", every=0.1)
+    before = len(ledger.attempts(served.state)), rows
+    with pytest.raises(openai.BadRequestError, match="1024x1024, 1792x1024, 1024x1792"):
+        client.images.generate(model="dall", prompt="x", size="512x512")
+    with pytest.raises(openai.BadRequestError, match="multiples of 16"):
+        client.images.generate(model="draw", prompt="x", size="1000x1000")
+    with pytest.raises(openai.BadRequestError, match="from 1 to 10"):
+        client.images.generate(model="draw", prompt="x", n=11)
+    agree(served)
+    assert len(ledger.attempts(served.state)) == before[0]
+
+
+def test_speech(served, client):
+    with client.audio.speech.with_streaming_response.create(model="say", input="höre " * 300, voice="alloy",
+                                                            response_format="pcm") as r:
+        sound = b"".join(r.iter_bytes())
+    assert r.headers["content-type"] == "audio/pcm" and len(sound) == 1500 * 480
+    assert sound == (b"0123456789\xff\x00\r\n\xc3z" * 30) * 1500
+    sse = post(served, "/v1/audio/speech", {"model": "say4", "input": "hello", "voice": "alloy", "stream_format": "sse"})
+    assert sse.status == 200 and b"speech.audio.done" in sse.body
+    assert post(served, "/v1/audio/speech", {"model": "say", "input": "", "voice": "alloy"}).status == 400
+    long = post(served, "/v1/audio/speech", {"model": "say", "input": "x" * 4097, "voice": "alloy"})
+    assert long.status == 400 and b"4096" in long.body
+    agree(served)
+    row = [r for r in ledger.attempts(served.state) if r.target == "tts-1" and r.status == 200][0]
+    assert row.units["characters"] == 1500 and row.cost_p == 1500 * 15_000_000
+
+
+def test_rerank(served):
+    ask = {"query": "which is the longest", "documents": ["aa", "a", "aaa"], "top_n": 2}
+    answer = post(served, "/v2/rerank", {"model": "rank", **ask})
+    assert answer.status == 200, answer.body
+    assert [r["index"] for r in json.loads(answer.body)["results"]] == [2, 0]
+    answer = post(served, "/v1/rerank", {"model": "jrank", **ask})
+    assert json.loads(answer.body)["results"][0]["document"] == {"text": "aaa"}
+    for bad in ({"documents": []}, {"query": ""}, {"documents": "a"}):
+        assert post(served, "/v1/rerank", {"model": "jrank", **ask, **bad}).status == 400
+    agree(served)
+
+
+def test_embeddings_pass(served, client):
+    floats = client.embeddings.create(model="embed", input=["one", "two"], dimensions=64, encoding_format="float")
+    packed = client.embeddings.create(model="embed", input=["one", "two"], dimensions=64)  # the SDK asks for base64
+    assert [d.embedding for d in floats.data] == [d.embedding for d in packed.data] and len(floats.data[0].embedding) == 64
+    assert post(served, "/v1/embeddings", {"model": "embed", "input": []}).status == 400
+    many = post(served, "/v1/embeddings", {"model": "embed", "input": ["x"] * 10_000})
+    assert many.status == 400 and b"2048" in many.body
+    agree(served)
+
+
+def test_gemini_faces(served):
+    body = {"model": "models/gembed", "content": {"parts": [{"text": "hello"}]}, "outputDimensionality": 4}
+    one = post(served, "/v1beta/models/gembed:embedContent", body)
+    assert one.status == 200 and len(json.loads(one.body)["embedding"]["values"]) == 4, one.body
+    two = post(served, "/v1beta/models/gembed2:batchEmbedContents",
+               {"requests": [{**body, "model": "models/gembed2"}, {**body, "model": "models/gembed2"}]})
+    assert two.status == 200 and len(json.loads(two.body)["embeddings"]) == 2, two.body
+    none = post(served, "/v1beta/models/gembed:batchEmbedContents", {"requests": []})
+    assert none.status == 400 and json.loads(none.body)["error"]["status"] == "INVALID_ARGUMENT"
+    agree(served)
+
+
+def test_bytes_are_untouched(make):
+    up = make.upstream()
+    g = make.gateway({"providers": {"p": {"kind": "openai-compatible", "base_url": up.url + "/v1", "keys": KEY}},
+                      "models": {"m": "p/m"}})
+    answer = b'{ "data" : [ {"embedding":[ 0.10,-2.50e-3,1E2 ],"index":0} ],"usage":{"prompt_tokens":3,"total_tokens":3} ,"more":1}'
+    body = b'{"input":[[1,2,3]], "model" : "m","dimensions":3,"encoding_format":"float","user":"\\u0041"}'
+    up.answer = body_answer(answer)
+    got = fetch(g.address, "POST", "/v1/embeddings", body, [("Authorization", "Bearer " + g.key.text), ("Content-Type", "application/json")])
+    assert got.body == answer and up.requests[-1].body == body
