@@ -110,11 +110,11 @@ static const struct {
     {HTTP_POST, "/vertex/v1beta1/publishers/google/models/g:generateContent", OP_GENERATE, ERRORS_GEMINI},
     {HTTP_GET, "/v1/publishers/anthropic/models/c:rawPredict", OP_WRONG_METHOD, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1/publishers/mistralai/models/c:rawPredict", OP_NOT_SERVED, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/v1beta/models/g:embedContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/models/g:embedContent", OP_EMBED_CONTENT, ERRORS_GEMINI},
     {HTTP_GET, "/v1beta/models/g:countTokens", OP_WRONG_METHOD, ERRORS_GEMINI},
     {HTTP_POST, "/v1/models/gemini-3-pro:streamGenerateContent", OP_GENERATE, ERRORS_GEMINI},
-    {HTTP_POST, "/v1/images/generations", OP_NOT_SERVED, ERRORS_OPENAI},
-    {HTTP_POST, "/v1/audio/speech", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/images/generations", OP_IMAGES, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/audio/speech", OP_SPEECH, ERRORS_OPENAI},
     {HTTP_POST, "/v1/audio/transcriptions", OP_TRANSCRIPTION, ERRORS_OPENAI},
     {HTTP_POST, "/openai/deployments/whisper/audio/translations", OP_TRANSLATION, ERRORS_OPENAI},
     {HTTP_POST, "/v1/images/edits", OP_IMAGE_EDIT, ERRORS_OPENAI},
@@ -148,7 +148,7 @@ static void paths(void **state)
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
-                       operation_row(m.op)->stored ||
+                       m.op == OP_EMBED_CONTENT || operation_row(m.op)->stored ||
                        (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);

@@ -30,7 +30,7 @@ static const struct refusal refusals[] = {
      {.method = "GET", .path = "/v1/responses", .key = CORE_KEY, .headers = HEADERS("upgrade: WebSocket")},
      426,
      "upgrade_not_served"},
-    {"served later", {.path = "/v1/images/generations", .key = CORE_KEY, .body = CHAT}, 404, "not_served"},
+    {"served later", {.path = "/v1/fine_tuning/jobs", .key = CORE_KEY, .body = CHAT}, 404, "not_served"},
     {"operation not granted", {.path = P, .key = CORE_KEY_NARROW, .body = CHAT}, 403, "operation_not_allowed"},
     {"model not granted",
      {.path = "/v1/embeddings", .key = CORE_KEY_NARROW, .body = "{\"model\":\"pair\",\"input\":\"x\"}"},
