@@ -136,11 +136,24 @@ static void keep_terminal(struct relay_same *r, struct sl_str raw)
     r->state.terminal = sl_str_of(p, raw.n + lf);
 }
 
+/* What no decoder of the format takes: an SDK would raise. Bytes that are no UTF-8 are left to the client. */
+static bool is_garbage(struct sl_str data, const struct stream_event *e)
+{
+    struct json_info info;
+    if (e->kind != SK_OTHER || sl_str_trim(data).n == 0)
+        return false;
+    enum json_status s = json_scan(data, NULL, 0, NULL, &info);
+    return s == JSON_BAD_SYNTAX || s == JSON_CUT_SHORT || s == JSON_TRAILING;
+}
+
 /* raw: the piece's bytes where they stay until the next feed. False: the stream is over. */
 static bool take_event(struct relay_same *r, const struct sse_piece *piece, struct sl_str raw)
 {
     struct stream_event e;
     r->dialect->stream_watch(r->memo, piece->name, piece->data, &e);
+    r->broken = is_garbage(piece->data, &e);
+    if (r->broken)
+        return false;
     count(r, &e); /* the terminal event may carry usage, too (Responses) */
     if (e.kind == SK_DONE) {
         r->state.saw_done = true;
@@ -216,7 +229,7 @@ enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const
     *out_n = r->n;
     if (!r->over)
         return RELAY_MORE;
-    return r->state.saw_done ? RELAY_DONE : RELAY_LIMIT;
+    return r->state.saw_done ? RELAY_DONE : r->broken ? RELAY_BROKEN : RELAY_LIMIT;
 }
 
 bool relay_is_whole_data(struct sl_str data)
@@ -257,7 +270,7 @@ bool relay_same_end(struct relay_same *r)
     if (!r->over && !r->state.saw_error && sse_rest(&r->sse).n > 0)
         take_last(r);
     r->over = true;
-    bool whole = !r->state.saw_error && !r->rest_is_lost && (r->state.saw_done || r->state.saw_finish);
+    bool whole = !r->state.saw_error && !r->rest_is_lost && !r->broken && (r->state.saw_done || r->state.saw_finish);
     if (whole && r->array)
         r->state.terminal =
             sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");

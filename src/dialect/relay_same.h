@@ -9,7 +9,8 @@
  *   - a comment line, and an event without data, become a bare "\n": a life sign for the client and whatever stands between.
  *     All clients measured take that, while comments break some (clients.md 0.2), comment blocks and events without data
  *     others (openai.md 4.4);
- *   - what comes behind the terminal event is dropped.
+ *   - what comes behind the terminal event is dropped;
+ *   - an event whose data are no JSON ends the stream as broken (RELAY_BROKEN): every decoder would stumble over it.
  * A last event without its blank line is not passed on as it is, since decoders disagree about it (openai.md 4.4): relay_same_end. */
 #ifndef SLUICE_DIALECT_RELAY_SAME_H
 #define SLUICE_DIALECT_RELAY_SAME_H
@@ -21,7 +22,7 @@ enum relay_feed {
     RELAY_MORE = 0,
     RELAY_DONE,   /* terminal event seen */
     RELAY_LIMIT,  /* an event is too large */
-    RELAY_BROKEN, /* relay_translate only: the provider breaks its format */
+    RELAY_BROKEN, /* the provider breaks its format */
 };
 
 struct relay_state {           /* read by the exchange at any time */
@@ -51,6 +52,7 @@ struct relay_same {
     bool in_array;            /* ... which has begun */
     bool skip_lf;             /* a CR LF was cut behind something that was not passed on */
     bool rest_is_lost;        /* relay_same_end could make nothing of an event that was cut */
+    bool broken;              /* an event was no JSON */
     bool over;                /* the terminal event or a limit was met: nothing more goes through */
     struct sl_arena *arena;   /* borrow */
     struct stream_memo *memo; /* own (of the arena) */

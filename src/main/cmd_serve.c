@@ -214,7 +214,7 @@ static enum sl_err start_threads(struct gateway *g, struct sl_fail *fail)
     return SL_OK;
 }
 
-static enum sl_err assemble(struct gateway *g, struct sl_addr *out_first, struct sl_fail *fail)
+enum sl_err gateway_assemble(struct gateway *g, struct sl_addr *out_first, struct sl_fail *fail)
 {
     g->n_workers = count_workers(g->settings);
     g->shelf = upstream_shelf_new(g->settings->upstream.shelf, g->settings->upstream.shelf);
@@ -332,7 +332,7 @@ static void close_signals(struct gateway *g)
     reload_unwatch(g);
 }
 
-static void take_apart(struct gateway *g)
+void gateway_take_apart(struct gateway *g)
 {
     for (unsigned i = 0; i < g->n_workers; i++) {
         if (!atomic_load(&g->is_draining) && g->workers[i] != NULL && g->workers[i]->started)
@@ -398,7 +398,7 @@ static int serve(const struct serve_options *o)
     g->first = o->dev ? &first : NULL;
     g->state.lock_fd = -1;
     pthread_mutex_init(&g->lock, NULL);
-    if (sl_loop_init(&g->loop, &fail) != SL_OK || assemble(g, &at, &fail) != SL_OK) {
+    if (sl_loop_init(&g->loop, &fail) != SL_OK || gateway_assemble(g, &at, &fail) != SL_OK) {
         fprintf(stderr, "sluice: %s%s%s\n", fail.place, fail.place[0] != 0 ? ": " : "", fail.text);
         result = EXIT_FAILED;
     } else {
@@ -415,7 +415,7 @@ static int serve(const struct serve_options *o)
         sl_loop_run(&g->loop);
     }
     keys_made_wipe(&first.made);
-    take_apart(g);
+    gateway_take_apart(g);
     close_signals(g);
     sl_loop_done(&g->loop);
     SL_LOG(SL_LOG_INFO, "serve.stopped");

@@ -139,7 +139,7 @@ static enum sl_err make_tls(const struct sim_options *o, struct tls_context **ou
 }
 
 /* Wider than a gateway's: what is tested here is the other side. */
-static const struct listen_limits wide_limits = {
+const struct listen_limits sim_wide_limits = {
     .head_bytes = 65536,
     .headers = 200,
     .target_bytes = 16384,
@@ -170,7 +170,7 @@ static enum sl_err open_host(struct host *h, const struct sim_options *o, struct
     if (e != SL_OK)
         return e;
     const struct listen_options lo = {
-        .limits = wide_limits,
+        .limits = sim_wide_limits,
         .http2 = true,
         .app = &sim_app,
         .app_arg = h->sim,

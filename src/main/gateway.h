@@ -103,6 +103,7 @@ struct gateway {
     struct worker *admin; /* own or NULL */
     struct worker *sim;   /* own or NULL */
     struct sl_addr sim_addr;
+    const struct sl_net_ops *net; /* borrow, of the client workers; NULL: the system's */
     struct upstream_shelf *shelf; /* own */
     struct health_board *health;  /* own */
     struct limit_gate gate;
@@ -140,6 +141,11 @@ void snapshot_adopt_tokens(struct snapshot *fresh, const struct snapshot *old);
 const struct settings *snapshot_settings(const struct snapshot *s);
 /* Whether a simulator inside the process is needed. */
 bool settings_need_sim(const struct settings *s);
+
+/* cmd_serve.c: everything of a gateway between its settings and its signals. Before: settings, first, state.lock_fd -1, lock, loop.
+ * take_apart also after a failed assemble; the loop is the caller's. Once in a process. */
+enum sl_err gateway_assemble(struct gateway *g, struct sl_addr *out_first, struct sl_fail *fail) SL_MUST_CHECK;
+void gateway_take_apart(struct gateway *g);
 
 /* worker.c. Made and opened on the main thread (so that failures to bind are told before anything serves), then started. */
 struct worker *worker_new(struct gateway *g, enum worker_role role, unsigned index, struct sl_fail *fail);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "main/cmd_check.h"
+#include "main/cmd_drill.h"
 #include "main/cmd_explain.h"
 #include "main/cmd_keys.h"
 #include "main/cmd_schema.h"
@@ -26,6 +27,7 @@ static const struct command commands[] = {
     {"serve", cmd_serve, "run the gateway"},
     {"check", cmd_check, "check a configuration: all errors at once"},
     {"explain", cmd_explain, "what a setting does, its default, bounds and current value"},
+    {"drill", cmd_drill, "let every provider fail, and see what your clients would see"},
     {"keys", cmd_keys, "make, list, rotate and revoke client keys"},
     {"usage", cmd_usage, "what was spent, by key, model, provider or day"},
     {"tokens", cmd_tokens, "how many tokens a text has for a model"},

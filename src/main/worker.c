@@ -224,6 +224,8 @@ struct worker *worker_new(struct gateway *g, enum worker_role role, unsigned ind
         sl_free(w);
         return NULL;
     }
+    if (role == WORKER_CLIENTS && g->net != NULL)
+        w->loop.net = g->net;
     w->mailbox = sl_mailbox_open(&w->loop, w);
     sl_arena_cache_init(&w->arenas, ARENA_BLOCKS);
     sl_chunk_cache_init(&w->chunks, SMALL_CHUNKS, LARGE_CHUNKS);

@@ -99,6 +99,21 @@ void sim_account_add(struct sim_call *c)
     s->minute_tokens += r->prompt + r->completion;
 }
 
+void sim_bill(const struct sim *s, struct sim_billed *out)
+{
+    uint64_t n = s->n_served < s->cap_served ? s->n_served : s->cap_served;
+    for (uint64_t i = 0; i < n; i++) {
+        const struct sim_served *r = &s->served[i];
+        out->requests++;
+        out->answers += r->status == 200;
+        out->input += r->prompt - r->cached - r->written;
+        out->cache_read += r->cached;
+        out->cache_write += r->written;
+        out->output += r->completion - r->reasoning;
+        out->reasoning += r->reasoning;
+    }
+}
+
 static struct sl_str yes_no(uint8_t b)
 {
     return b != 0 ? SL_STR("true") : SL_STR("false");

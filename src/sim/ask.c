@@ -428,7 +428,8 @@ bool sim_ask_settle(struct sim_ask *a)
 {
     struct sim_call *c = a->c;
     close_message(a);
-    a->goes_on |= a->role == ROLE_MODEL;
+    c->prefill = a->role == ROLE_MODEL;
+    a->goes_on |= c->prefill;
     a->role = ROLE_NONE;
     if (a->called)
         close_turn(a); /* calls whose results are missing: as if they were given */

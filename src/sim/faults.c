@@ -57,6 +57,11 @@ static const struct sim_error e_context = {
     .param = "messages",
     .message =
         "This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens."};
+static const struct sim_error e_prefill = {
+    .trouble = TROUBLE_SAID,
+    .status = 400,
+    .type = "invalid_request_error",
+    .message = "This model does not support assistant message prefill. The conversation must end with a user message."};
 static const struct sim_error e404 = {.trouble = TROUBLE_MODEL,
                                       .status = 404,
                                       .type = "invalid_request_error",
@@ -146,6 +151,7 @@ static const struct sim_fault faults[] = {
     STATUS("400", e400, "400 invalid_value"),
     STATUS("context", e_context, "400 context_length_exceeded"),
     STATUS("content-policy", e_policy, "400 content_policy_violation"),
+    STATUS("no-prefill", e_prefill, "400: the conversation must end with a user message"),
     STATUS("401", sim_error_key, "401 invalid_api_key"),
     STATUS("403", e403, "403 unsupported_country_region_territory"),
     STATUS("403-scope", e403_scope, "403 permission_error"),
@@ -222,6 +228,19 @@ static void read_list(struct sim_call *c, struct sl_str list)
     }
 }
 
+static bool ask_chooser(struct sim_call *c)
+{
+    const struct sim_chooser *from = c->sim->set.chooser;
+    const struct sim_asked asked = {.r = c->r, .model = c->model, .stream = c->stream, .prefill = c->prefill};
+    int64_t arg = INT64_MIN;
+    const char *name = from->choose(from->owner, &asked, &arg);
+    const struct sim_fault *f = name != NULL ? sim_fault_find(sl_str_c(name)) : NULL;
+    if (f == NULL || f->stage == STAGE_HOST)
+        return false;
+    c->faults[c->n_faults++] = (struct sim_active){.fault = f, .arg = arg != INT64_MIN ? arg : f->preset};
+    return true;
+}
+
 void sim_faults_choose(struct sim_call *c)
 {
     const struct http_header *h = http_headers_find_name(&c->r->headers, SL_STR("x-sim-fault"));
@@ -235,7 +254,8 @@ void sim_faults_choose(struct sim_call *c)
             c->faults[c->n_faults++] = a;
         return;
     }
-    sim_rules_apply(c);
+    if (c->sim->set.chooser == NULL || !ask_chooser(c))
+        sim_rules_apply(c);
 }
 
 /* ---- using ---- */

@@ -47,6 +47,18 @@ struct sim_host {
     void *owner;                                          /* borrow */
 };
 
+struct sim_asked { /* a request that asks for no fault of its own; during the call only */
+    const struct http_request *r;
+    struct sl_str model;
+    bool stream;
+    bool prefill; /* it ends with words of the model */
+};
+struct sim_chooser { /* gives requests their faults by what it has seen: sluice drill */
+    /* The name of a row of the table, NULL: none. *out_arg: left alone, the row's preset is used. */
+    const char *(*choose)(void *owner, const struct sim_asked *asked, int64_t *out_arg);
+    void *owner; /* borrow */
+};
+
 struct sim_settings {        /* all zero: no added latency, any key */
     int64_t ttft_ns;         /* to the first token */
     int64_t token_ns;        /* between tokens */
@@ -58,13 +70,20 @@ struct sim_settings {        /* all zero: no added latency, any key */
     unsigned n_keys;
     /* borrow; whose assertions Google's token endpoint takes; NULL: any that are well-formed */
     const struct tls_rsa_key *service_key;
-    const struct sim_host *host; /* borrow; may be NULL */
+    const struct sim_host *host;       /* borrow; may be NULL */
+    const struct sim_chooser *chooser; /* borrow; NULL: rules alone */
 };
 
 extern const struct http_app sim_app; /* its argument is a struct sim */
 
 struct sim *sim_new(struct sl_loop *l, const struct sim_settings *s);
 void sim_free(struct sim *s); /* when no stream is live; NULL accepted */
+
+struct sim_billed {             /* of all requests that are still in the account, in the classes of the ledger */
+    uint64_t requests, answers; /* answers: status 200 */
+    uint64_t input, cache_read, cache_write, output, reasoning;
+};
+void sim_bill(const struct sim *s, struct sim_billed *out); /* adds */
 
 /* The faults that can be asked for: by the header x-sim-fault: NAME[=ARG][;NAME[=ARG]...], by the model
  * sim-fault-NAME[-ARG], or by a rule: POST /sim/rules {"fault": NAME, "arg": N, "times": N, "model": TEXT}. Their text is what

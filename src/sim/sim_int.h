@@ -293,6 +293,7 @@ struct sim_call { /* lives in the stream's arena */
     enum sim_finish finish;
     struct sl_str stopped_by; /* FINISH_SEQUENCE */
     struct sl_str text;       /* or empty: words */
+    bool prefill;             /* the request ends with words of the model */
     uint32_t told;            /* words that the request has already: the answer goes on behind them */
     bool thinks;              /* a part of thinking is shown, be its text hidden or not */
     bool redacted;            /* the whole of it is sealed */

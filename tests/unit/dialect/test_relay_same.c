@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "base/rand.h"
 
@@ -131,8 +132,8 @@ static const struct {
      false, 0, 1, 2},
     {"an error is held", TEXT_PLAIN("a") ERROR_EVENT DONE, TEXT_PLAIN("a"), RELAY_HOLD_ERRORS, true, true, false, true,
      false, 0, 1, 1},
-    {"garbage passes", "data: no json at all \xff\n\nhello\n\n" DONE, "data: no json at all \xff\n\n\n", 0, true, true,
-     false, false, true, 0, 0, 1},
+    {"JSON that is not understood passes", "data: [1,\"\xff\"]\n\nhello\n\n" DONE, "data: [1,\"\xff\"]\n\n\n", 0, true,
+     true, false, false, true, 0, 0, 1},
     {"usage in the finish chunk",
      "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3}}\n\n" DONE,
      "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":3}}\n\n",
@@ -197,6 +198,23 @@ static void cut_at_random(void **state)
             check(i, &r, "random", (size_t)round);
             drop(&r);
         }
+    }
+}
+
+/* What came before it passes, and what behind it nobody sees. Half an event, too, is no JSON. */
+static void what_is_no_json_ends_it(void **state)
+{
+    static const char *const bad[] = {"data: no json at all\n\n", "data: {\"choices\":[{\"delta\":{\"cont\n\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char in[512];
+        struct result r;
+        snprintf(in, sizeof in, TEXT_PLAIN("a") "%s" TEXT_PLAIN("b") DONE, bad[i]);
+        run(sl_str_c(in), 0, bytewise, NULL, &r);
+        assert_int_equal(r.feed, RELAY_BROKEN);
+        assert_false(r.complete);
+        assert_true(sl_str_eq(sl_str_of(r.p, r.n), SL_STR(TEXT_PLAIN("a"))));
+        drop(&r);
     }
 }
 
@@ -306,7 +324,7 @@ int main(void)
         cmocka_unit_test(whole_and_bytewise), cmocka_unit_test(cut_at_every_place),
         cmocka_unit_test(cut_at_random),      cmocka_unit_test(neighbours_are_one_slice),
         cmocka_unit_test(many_events),        cmocka_unit_test(an_endless_event_is_a_limit),
-        cmocka_unit_test(large_events),
+        cmocka_unit_test(large_events),       cmocka_unit_test(what_is_no_json_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

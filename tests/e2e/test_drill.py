@@ -1,0 +1,137 @@
+"""`sluice drill`: the failure exam on a configuration, with nothing but simulators behind it."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from lib.proc import PATIENCE, clean_environment, run_sluice, scratch
+
+SCENARIOS = ["rate-limit", "rate-limit-stays", "error-once", "overload", "reset", "silence", "slow-first-token", "stream-cut",
+             "stream-stalls", "malformed", "missing-end", "context-overflow", "content-filter", "prefill-refused", "flapping",
+             "accounting", "expired-certificate", "name-lookup", "no-credit", "revoked-key", "region-outage", "all-down"]
+TWO = {"providers": {"one": {"kind": "openai", "keys": ["sk-the-real-key-1"]}, "two": {"kind": "anthropic", "keys": ["sk-the-real-key-2"]}},
+       "models": {"main": {"targets": ["one/gpt-4o", "two/claude-haiku-4-5"]}}}
+WAIT = f"{1 * PATIENCE:.0f}s"
+
+
+@pytest.fixture
+def folder():
+    path = scratch("drilltest")
+    yield path
+    subprocess.run(["rm", "-rf", str(path)], check=True)
+
+
+def drill(folder, config, *args, env=None):
+    file = folder / "drilled.yaml"
+    file.write_text(json.dumps(config))
+    env = clean_environment({"TMPDIR": str(folder), **(env or {})})
+    done = run_sluice("drill", "-c", str(file), "--wait", WAIT, *args, env=env, timeout=300)
+    assert [p.name for p in folder.iterdir() if p.name.startswith("sluice-drill")] == [], "the temporary directory is left"
+    return done
+
+
+def card_of(done):
+    return json.loads(done.stdout)
+
+
+def test_two_healthy_targets(folder):
+    """22 of 22 for the defaults; and what the JSON holds stays what it is."""
+    done = drill(folder, TWO, "--json")
+    card = card_of(done)
+    rows = card["routes"][0]["scenarios"]
+    assert [r["name"] for r in rows] == SCENARIOS
+    assert not [r for r in rows if not r["pass"]] and done.returncode == 0, (done.stdout, done.stderr)
+    assert (card["version"], card["passed"], card["of"], card["not_drilled"], card["pass"]) == (1, 22, 22, 0, True)
+    assert set(card) == {"version", "config", "longest_deadline_ms", "took_ms", "passed", "of", "not_drilled", "pass", "routes"}
+    route = card["routes"][0]
+    assert set(route) == {"route", "model", "targets", "drilled", "passed", "of", "undisturbed", "scenarios"}
+    assert route["targets"] == [{"provider": "one", "model": "gpt-4o"}, {"provider": "two", "model": "claude-haiku-4-5"}]
+    for row in rows:
+        assert set(row) == {"name", "text", "pass", "advice", "runs"} and row["advice"] == ""
+        for run in row["runs"]:
+            assert set(run) == {"stream", "pass", "by_policy", "fault_met", "requests", "failed", "status", "saw", "why", "first", "answered",
+                                "attempts", "outcome", "took_ms", "deadline_ms", "tokens", "cost_usd"}
+            assert run["fault_met"] and run["failed"] == 0
+    by_name = {r["name"]: r for r in rows}
+    for run in by_name["overload"]["runs"]:
+        assert run["answered"] == route["targets"][1] and run["first"] == route["targets"][0]
+    for run in by_name["accounting"]["runs"]:
+        assert run["tokens"]["ledger"] == run["tokens"]["providers"] > 0 and run["requests"] == 8
+    assert by_name["silence"]["runs"][1]["deadline_ms"] == 30000  # as it is configured, not as it was shortened
+    assert [r["name"] for r in rows if any(run["by_policy"] for run in r["runs"])] == ["content-filter", "all-down"]
+
+
+def test_one_target(folder):
+    done = drill(folder, {"providers": TWO["providers"], "models": {"main": {"targets": ["one/gpt-4o"]}}}, "--scenario", "overload")
+    assert done.returncode == 1 and "FAIL overload" in done.stdout
+    assert "model `main` has one target: add a second, at another provider than `one`" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("rescue", ["error", "restart"])
+def test_declared_policy(folder, rescue):
+    """An error within the stream is what `rescue: error` promises, and so passes."""
+    card = card_of(drill(folder, {**TWO, "resilience": {"rescue": rescue}}, "--scenario", "stream-cut", "--json"))
+    run = card["routes"][0]["scenarios"][0]["runs"][0]
+    assert card["pass"] and run["by_policy"] and run["stream"], card
+    assert ("error" if rescue == "error" else "anew") in run["saw"]
+
+
+def test_what_is_drilled(folder):
+    """Each route once, by whichever model leads there; one that nobody leads to by its name. Advice names what is shared."""
+    config = {"providers": TWO["providers"],
+              "models": {"a": {"route": "r"}, "b": {"route": "r"}, "c": {"targets": ["one/gpt-4o", "one/gpt-4o-mini"]}},
+              "routes": {"r": [{"use": ["one/gpt-4o", "two/claude-haiku-4-5"]}], "inner": [{"use": ["one/gpt-4o"]}],
+                         "lonely": {"on_request": True, "rules": [{"use": ["two/claude-haiku-4-5"]}]}}}
+    card = card_of(drill(folder, config, "--scenario", "no-credit", "--json"))
+    assert [(r["route"], r["model"], r["passed"]) for r in card["routes"]] == [("r", "a", 1), ("", "c", 0), ("lonely", "a", 0)]
+    assert card["routes"][1]["scenarios"][0]["advice"] == "all targets of model `c` are at `one`: add one at another provider"
+    assert "route `lonely` has one target" in card["routes"][2]["scenarios"][0]["advice"]
+    only = card_of(drill(folder, config, "--scenario", "no-credit", "--json", "--route", "lonely"))
+    assert [r["route"] for r in only["routes"]] == ["lonely"]
+
+
+def test_nothing_leaves_the_machine(folder):
+    """No lookup, no connection but to this machine, no key of the user's in what is sent: seen from the system calls."""
+    if subprocess.run(["which", "strace"], capture_output=True).returncode != 0:
+        pytest.skip("no strace here")
+    trace = folder / "trace"
+    config = {"providers": {**TWO["providers"],
+                            "cloud": {"kind": "bedrock", "region": "eu-central-1", "aws": {"access_key_id": "AKIATHEREALKEY000000",
+                                                                                          "secret_access_key": "s" * 40}},
+                            "goo": {"kind": "gemini", "keys": ["AIza-the-real-key"], "proxy": {"url": "http://192.0.2.1:3128"}}},
+              "models": {"main": {"targets": ["one/gpt-4o", "two/claude-haiku-4-5"]},
+                         "other": {"targets": ["goo/gemini-2.5-flash", "cloud/amazon.nova-pro-v1:0"]}}}
+    file = folder / "drilled.yaml"
+    file.write_text(json.dumps(config))
+    from lib.proc import SLUICE
+    for scenario in ("name-lookup", "overload"):
+        done = subprocess.run(["strace", "-f", "-qq", "-s", "4096", "-e", "trace=connect,sendto,sendmsg,write,writev", "-o", str(trace), SLUICE, "drill",
+                               "-c", str(file), "--scenario", scenario], env=clean_environment({"TMPDIR": str(folder)}), capture_output=True,
+                              text=True, timeout=300)
+        seen = trace.read_text(errors="replace")
+        if "PTRACE" in done.stderr or not seen:
+            pytest.skip("nobody may be traced here")
+        assert done.returncode == 0, done.stdout + done.stderr
+        connects = [line for line in seen.splitlines() if "connect(" in line]
+        assert connects and not [line for line in connects if "127.0.0.1" not in line], connects
+        assert "the-real-key" not in seen and "THEREALKEY" not in seen
+
+
+def test_wrong_usage(folder):
+    for args in (["--scenario", "no-such"], ["--wait", "1ms"], ["--parallel", "0"]):
+        assert run_sluice("drill", *args).returncode == 2
+    listed = run_sluice("drill", "--list").stdout.splitlines()
+    assert [line.split()[0] for line in listed] == SCENARIOS
+    file = folder / "bad.yaml"
+    file.write_text("providers: {}\n")
+    done = run_sluice("drill", "-c", str(file))
+    assert done.returncode == 1 and "there is no provider" in done.stderr
+    assert run_sluice("drill", "-c", str(drilled(folder)), "--route", "none").returncode == 1
+
+
+def drilled(folder):
+    file = folder / "drilled.yaml"
+    file.write_text(json.dumps(TWO))
+    return os.fspath(file)
