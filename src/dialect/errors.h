@@ -59,6 +59,15 @@ enum error_retry {
       "The previous response was not found.")                                                                          \
     X(STORE_UNAVAILABLE, 503, "service_unavailable_error", "store_unavailable", RETRY_YES,                             \
       "The gateway's store of responses cannot be read now. Try again.")                                               \
+    X(VIDEO_UNKNOWN, 404, "invalid_request_error", "video_not_found", RETRY_NO, "There is no video job of that id.")   \
+    X(VIDEO_NOT_READY, 409, "invalid_request_error", "video_not_ready", RETRY_NO, "The video is not finished yet.")    \
+    X(VIDEO_FAILED, 404, "invalid_request_error", "video_failed", RETRY_NO, "The job made no video.")                  \
+    X(VIDEO_EXPIRED, 410, "invalid_request_error", "video_expired", RETRY_NO, "The provider no longer has the video.") \
+    X(VIDEO_VARIANT, 404, "invalid_request_error", "variant_not_available", RETRY_NO,                                  \
+      "This video has no such variant.")                                                                               \
+    X(VIDEO_RANGE, 416, "invalid_request_error", "range_not_satisfiable", RETRY_NO, "The range is beyond the end.")    \
+    X(VIDEO_UNCLEAR, 502, "upstream_error", "unknown_submission", RETRY_NO,                                            \
+      "The provider did not say whether it took the job.")                                                             \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
     X(ENCODING_UNSUPPORTED, 415, "invalid_request_error", "unsupported_content_encoding", RETRY_NO,                    \

@@ -169,6 +169,32 @@ static const struct operation_row rows[OP_COUNT] = {
                         .relayed = true,
                         .other = true,
                         .repeatable = true},
+    [OP_VIDEO] =
+        {.name = SL_STR_INIT("videos"), .needs_key = true, .body = true, .relayed = true, .form = true, .video = true},
+    [OP_VIDEO_REMIX] =
+        {.name = SL_STR_INIT("videos_remix"), .needs_key = true, .body = true, .relayed = true, .video = true},
+    [OP_VIDEO_GET] = {.name = SL_STR_INIT("videos_get"),
+                      .needs_key = true,
+                      .relayed = true,
+                      .repeatable = true,
+                      .stored = true,
+                      .video = true},
+    [OP_VIDEO_LIST] = {.name = SL_STR_INIT("videos_list"),
+                       .needs_key = true,
+                       .relayed = true,
+                       .repeatable = true,
+                       .stored = true,
+                       .video = true},
+    [OP_VIDEO_DELETE] =
+        {.name = SL_STR_INIT("videos_delete"), .needs_key = true, .relayed = true, .stored = true, .video = true},
+    [OP_VIDEO_CANCEL] =
+        {.name = SL_STR_INIT("videos_cancel"), .needs_key = true, .relayed = true, .stored = true, .video = true},
+    [OP_VIDEO_CONTENT] = {.name = SL_STR_INIT("videos_content"),
+                          .needs_key = true,
+                          .relayed = true,
+                          .repeatable = true,
+                          .stored = true,
+                          .video = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -251,7 +277,7 @@ static const struct path_row paths[] = {
     POST("images", "variations", OP_IMAGE_VARIATION),
     LATER("images", "", "The Images API", ERRORS_OPENAI),
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
-    LATER("videos", "", "The Videos API", ERRORS_OPENAI),
+    LATER("videos", "characters", "Named characters", ERRORS_OPENAI),
     LATER("files", "", "The Files API", ERRORS_OPENAI),
     LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
     LATER("batches", "", "The Batch API", ERRORS_OPENAI),
@@ -441,6 +467,48 @@ static void take_response(const struct http_request *r, const struct segments *s
     }
 }
 
+/* What may be done with video jobs: of all of them, of one, with a verb behind its id. */
+static const struct {
+    bool id;
+    struct sl_str verb;
+    enum http_method method;
+    enum operation op;
+    struct sl_str allow;
+} video_verbs[] = {
+    {false, {NULL, 0}, HTTP_POST, OP_VIDEO, SL_STR_INIT("GET, POST")},
+    {false, {NULL, 0}, HTTP_GET, OP_VIDEO_LIST, SL_STR_INIT("GET, POST")},
+    {true, {NULL, 0}, HTTP_GET, OP_VIDEO_GET, SL_STR_INIT("GET, DELETE")},
+    {true, {NULL, 0}, HTTP_DELETE, OP_VIDEO_DELETE, SL_STR_INIT("GET, DELETE")},
+    {true, SL_STR_INIT("content"), HTTP_GET, OP_VIDEO_CONTENT, SL_STR_INIT("GET")},
+    {true, SL_STR_INIT("remix"), HTTP_POST, OP_VIDEO_REMIX, SL_STR_INIT("POST")},
+    {true, SL_STR_INIT("cancel"), HTTP_POST, OP_VIDEO_CANCEL, SL_STR_INIT("POST")},
+};
+
+/* "/v1/videos/ID/content", "/api/v3/contents/generations/tasks/ID". False: it is about none. */
+static bool take_video(const struct http_request *r, const struct segments *s, size_t at, struct operation_match *m)
+{
+    m->ark = segment_is(s, at, SL_STR("api")) && segment_is(s, at + 1, SL_STR("v3"));
+    size_t from = m->ark ? at + 5 : at + 1;
+    bool fits = m->ark ? segment_is(s, at + 2, SL_STR("contents")) && segment_is(s, at + 3, SL_STR("generations")) &&
+                             segment_is(s, at + 4, SL_STR("tasks"))
+                       : segment_is(s, at, SL_STR("videos")) && !segment_is(s, at + 1, SL_STR("characters"));
+    if (!fits || s->too_many || s->n > from + 2)
+        return false;
+    bool id = s->n > from;
+    struct sl_str verb = s->n > from + 1 ? s->v[from + 1] : SL_STR_NONE;
+    m->op = OP_NONE;
+    for (size_t i = 0; i < sizeof video_verbs / sizeof video_verbs[0]; i++) {
+        if (id != video_verbs[i].id || !sl_str_eq(verb, video_verbs[i].verb))
+            continue;
+        m->op = video_verbs[i].method == r->method ? video_verbs[i].op : OP_WRONG_METHOD;
+        m->allow = m->op == OP_WRONG_METHOD ? video_verbs[i].allow : SL_STR_NONE;
+        m->model = id ? s->v[from] : SL_STR_NONE;
+        if (m->op != OP_WRONG_METHOD)
+            break;
+    }
+    return true;
+}
+
 static struct sl_str tail_of(struct sl_str path, const struct segments *s, size_t from)
 {
     const char *end = path.p + path.n;
@@ -478,6 +546,8 @@ struct operation_match operation_of(const struct http_request *r)
         return m;
     }
     size_t at = skip_prefix(&s, &m.errors);
+    if (take_video(r, &s, at, &m))
+        return m;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const struct path_row *row = &paths[i];
         if (!path_fits(row, &s, at))

@@ -26,6 +26,7 @@ enum operation {
     OP_TRANSLATION,
     OP_IMAGE_EDIT,
     OP_IMAGE_VARIATION,
+    OP_VIDEO, /* a video job: create. OpenAI's /videos and Ark's /contents/generations/tasks (operation_match.ark) */
     OP_MODELS_LIST,
     OP_MODEL_GET,
     OP_RESPONSE_GET, /* of one that is stored; these four are granted as OP_RESPONSES is */
@@ -38,7 +39,13 @@ enum operation {
     OP_SPEECH,        /* audio/speech */
     OP_EMBED_CONTENT, /* Gemini's embedContent */
     OP_EMBED_BATCH,   /* its batchEmbedContents; the last two are granted as OP_EMBEDDINGS is */
-    OP_NOT_SERVED,    /* a path of a known API that this gateway does not serve yet */
+    OP_VIDEO_REMIX,   /* of video jobs; all these are granted as OP_VIDEO is */
+    OP_VIDEO_GET,
+    OP_VIDEO_LIST,
+    OP_VIDEO_DELETE,
+    OP_VIDEO_CANCEL,
+    OP_VIDEO_CONTENT,
+    OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
     OP_COUNT
 };
 
@@ -73,7 +80,8 @@ struct operation_row {
     bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
     bool counts;     /* only counts tokens: never billed, may be answered here */
     bool other;      /* no conversation: exchange/other.c, dialect/other/ */
-    bool stored;     /* about one stored response, named by the path: no body, never billed */
+    bool stored;     /* about one stored response or video job, named by the path: no body, never billed */
+    bool video;      /* about video jobs: docs/internals/jobs.md */
 };
 const struct operation_row *operation_row(enum operation op);
 /* By name, for grants ("chat"); -1: no such name. Only operations that a key can be granted. */
@@ -83,10 +91,11 @@ struct operation_match {
     enum operation op;
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
-                            OP_RESPONSE_*): the id, still percent-encoded; view of `path` */
+                            OP_RESPONSE_*, the job's in OP_VIDEO_*): the id, still percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */
+    bool ark;                /* OP_VIDEO*: asked in Ark's words */
     struct sl_str allow;     /* OP_WRONG_METHOD: value for the allow header */
     struct sl_str surface;   /* OP_NOT_SERVED: what it would have been: "the Responses API" */
 };

@@ -283,6 +283,21 @@ bool credential_came(struct exchange *x)
     return true;
 }
 
+bool credential_for(struct exchange_env *env, struct snapshot *snap, const struct snapshot_provider *at,
+                    struct sl_arena *a, struct sl_str *out_authorization)
+{
+    struct token_asked said;
+    *out_authorization = SL_STR_NONE;
+    if (at->login == NULL)
+        return true;
+    const struct token_ask q = {.now_ns = sl_loop_now(env->loop), .who = env, .a = a};
+    token_cell_ask(at->login->cell, &q, &said);
+    if (said.fetch)
+        start_fetch(env, snap, at);
+    *out_authorization = said.say == TOKEN_READY ? said.authorization : SL_STR_NONE;
+    return said.say == TOKEN_READY;
+}
+
 enum credential_now credential_ready(struct exchange *x, struct try *t)
 {
     struct provider_login *login = t->at->login;

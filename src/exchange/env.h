@@ -65,10 +65,24 @@ struct stored_policy { /* docs/internals/stored-responses.md */
     size_t n_except;
 };
 
+struct video_rows;
+struct video_desk;
+
+struct videos_policy { /* docs/internals/jobs.md */
+    int64_t keep_ns;
+    bool prompts;        /* what was asked for is kept and shown again */
+    bool zero_retention; /* providers that are to keep nothing may run jobs all the same */
+    bool hooks;
+    double polls_per_second;                     /* of one provider */
+    int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's adapter says */
+    int64_t resolve_ns;                          /* how long a create that nobody answered is looked for */
+};
+
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
     struct priority_policy priority;
     struct stored_policy stored;
+    struct videos_policy videos;
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
     uint64_t body_bytes;         /* of a request, as received */
     uint64_t decoded_body_bytes; /* after content-encoding */
@@ -166,6 +180,10 @@ typedef bool journal_sync_f(void *owner, struct exchange *x, const struct journa
 /* A job for the store of responses: takes it until `done` has run on this thread. False: there is no store, the caller keeps it. */
 typedef bool stored_ask_f(void *owner, struct response_job *j);
 
+/* A message about rows of video jobs, to the keeper (or the desk, which polls first): takes it until `done` has run on the thread
+ * of the asker. False: stopped, the caller keeps it. `done` and `reply_to` are filled where they are empty. */
+typedef bool videos_ask_f(void *owner, struct video_rows *j);
+
 struct exchange_env {
     struct sl_loop *loop;              /* borrow */
     struct upstream *upstream;         /* borrow */
@@ -183,6 +201,8 @@ struct exchange_env {
     journal_sync_f *journal_sync;      /* NULL: "synced" is not offered */
     void (*journal_sync_forget)(void *owner, struct exchange *x); /* x waits no more */
     stored_ask_f *stored_ask;                                     /* NULL: nothing is stored */
+    videos_ask_f *videos_ask, *videos_renew;                      /* NULL: no video jobs */
+    struct video_desk *desk;                                      /* borrow; on one worker, NULL on others */
     void *owner;                                                  /* for those above */
     struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came; NULL: there are none */
     unsigned worker;
@@ -210,6 +230,7 @@ void exchange_env_set_epoch(struct exchange_env *e, struct epoch *takes);
 void exchange_synced(struct exchange *x, bool ok);
 /* The store's answer to a job of stored_ask; takes it. */
 void exchange_stored(struct response_job *j);
+void exchange_videos(struct video_rows *j); /* the same of videos_ask */
 /* What runs in the background under that id is to end. */
 void exchange_stop_run(struct exchange_env *e, struct sl_id run);
 

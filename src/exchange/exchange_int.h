@@ -20,6 +20,8 @@
 #include "upstream/attempt.h"
 #include "upstream/health.h"
 
+struct exchange_video;
+
 #define EXCHANGE_MAGIC 0x45584348u
 #define EXCHANGE_TRIES_MAX 16u /* attempts of one exchange: a bound on records and money whatever the policy says */
 #define EXCHANGE_HISTORY 8u    /* last states, for crash reports */
@@ -160,6 +162,8 @@ struct exchange {
 
     /* RECALL */
     struct exchange_stored stored;
+
+    struct exchange_video *video; /* arena; NULL: it is not about video jobs */
 
     /* PLAN */
     struct route_plan plan; /* arena */
@@ -336,6 +340,33 @@ bool forms_is_one(const struct exchange *x);          /* by its head */
 bool forms_may_be(const struct exchange *x);          /* IDENTIFY: its content-type is one that the operation takes */
 enum step forms_understand(struct exchange *x);       /* READ_BODY: the body is whole */
 bool forms_answer_is_other(const struct exchange *x); /* what the provider answers is no JSON, and need be none */
+/* video_*.c: video jobs; docs/internals/jobs.md. Only where x->op->video. */
+struct exchange_video *video_open(struct exchange *x);
+bool video_creates(const struct exchange *x);                            /* POST: makes a job */
+bool video_is_content(const struct exchange *x);                         /* of those that reach TRY */
+bool video_recalls(const struct exchange *x);                            /* ADMIT: RECALL comes next */
+bool video_waits(const struct exchange *x);                              /* for the keeper or the desk */
+bool video_is_waiting(const struct exchange *x);                         /* in TRY; what is waited for may have come */
+bool video_goes_on(const struct exchange *x);                            /* without its client */
+void video_forget(struct exchange *x);                                   /* waits no more; harmless */
+enum step video_understand(struct exchange *x);                          /* READ_BODY */
+enum step video_recall(struct exchange *x);                              /* RECALL */
+bool video_request(struct exchange *x, const struct route_candidate *c); /* as translate_request */
+void video_reserve(struct exchange *x, struct try *t);
+/* The row goes to the disk before anything is sent. WAIT: EV_STORED comes, then video_waited. */
+enum step video_begin(struct exchange *x, struct try *t);
+enum step video_waited(struct exchange *x, bool *out_send); /* GO and *out_send: on with the try */
+bool video_links_came(struct exchange *x);
+bool video_wants_links(const struct exchange *x);
+void video_attempt_request(struct exchange *x, const struct try *t, struct attempt_request *out);
+enum outcome video_outcome(struct exchange *x, enum outcome transport); /* of a create */
+enum step video_taken(struct exchange *x);                              /* it was created */
+enum step video_give_up(struct exchange *x, struct try *t);
+enum step video_content_over(struct exchange *x, bool *out_again); /* the answer has no bytes for the client */
+void video_content_headers(struct exchange *x, struct http_headers *to);
+void video_headers(struct exchange *x, struct http_headers *to); /* of answers made here */
+void video_settled(struct exchange *x, struct try *t);
+void video_end(struct exchange *x); /* SETTLE */
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
@@ -456,6 +487,9 @@ enum credential_now {
     CREDENTIAL_FAILED     /* the try has its outcome */
 };
 enum credential_now credential_ready(struct exchange *x, struct try *t);
+/* For calls that are no exchange's. False: not now; it is being fetched, or was refused. */
+bool credential_for(struct exchange_env *env, struct snapshot *snap, const struct snapshot_provider *at,
+                    struct sl_arena *a, struct sl_str *out_authorization);
 bool credential_came(struct exchange *x);   /* waited for: there is news, ask again */
 void credential_forget(struct exchange *x); /* x waits no more; harmless when it does not */
 /* The provider did not take the token: the same target at once, with a new one. Once in an exchange. */

@@ -211,7 +211,7 @@ static void on_room(void *arg)
 static void on_gone(void *arg, enum http_gone why)
 {
     struct exchange *x = arg;
-    if (x->stored.run && why != HTTP_GONE_SHUTDOWN && why != HTTP_GONE_BODY_SLOW) {
+    if ((x->stored.run || video_goes_on(x)) && why != HTTP_GONE_SHUTDOWN && why != HTTP_GONE_BODY_SLOW) {
         exchange_wake(x, EV_ROOM);
         return;
     }
@@ -311,9 +311,9 @@ static void check_waiting(const struct exchange *x)
     (void)x; /* a release build has no checks here */
     SL_DCHECK(x->deadline_due_ns != SL_NEVER);
     SL_DCHECK(sl_timer_is_armed(&x->deadline));
-    SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait || x->credential_wait);
+    SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait || x->credential_wait || video_waits(x));
     SL_DCHECK(x->state != XS_SETTLE || x->sync_wait || x->stored.waiting != NULL);
-    SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL);
+    SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL || video_waits(x));
 }
 
 void exchange_run(struct exchange *x)

@@ -118,3 +118,36 @@ const struct cfg_section responses_settings_section = {
         {"except", CFG_LIST_AT(struct responses_settings, except, CFG_STRING), .max = 10000,
          .text = "Tenants for which nothing is stored, as with `store: off`."},
         CFG_END}};
+
+const struct cfg_section videos_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"keep", CFG_DURATION_AT(struct videos_settings, keep_ns), .preset = "30d", .min = SL_MIN,
+         .max = 10 * 365 * 24 * 60 * SL_MIN,
+         .text =
+             "How long a video job is remembered, from its creation. The video itself is at the provider, for as long as that "
+             "keeps it."},
+        {"keep_prompts", CFG_BOOL_AT(struct videos_settings, keep_prompts), .preset = "true",
+         .text =
+             "Whether the prompt is kept with the job and shown again. Without it a job whose create got no answer is harder "
+             "to find at providers that have no place for a mark."},
+        {"zero_retention", CFG_BOOL_AT(struct videos_settings, zero_retention), .preset = "false",
+         .text =
+             "Whether providers with `zero_retention` may run video jobs: every provider keeps the prompt and the video until "
+             "they are fetched."},
+        {"polls_per_second", CFG_INT_AT(struct videos_settings, polls_per_second), .preset = "10", .min = 1,
+         .max = 1000,
+         .text = "Calls about jobs to one provider, at most. Where a provider lists jobs, one call asks for many."},
+        {"poll_first", CFG_DURATION_AT(struct videos_settings, poll_first_ns), .preset = "0s", .min = 0,
+         .max = 600 * SL_SEC, .text = "When a new job is looked at first. 0: as is usual for the provider."},
+        {"poll_interval", CFG_DURATION_AT(struct videos_settings, poll_ns), .preset = "0s", .min = 0,
+         .max = 600 * SL_SEC,
+         .text =
+             "How long to wait between the first looks; later ones are further apart. 0: as is usual for the provider."},
+        {"poll_max", CFG_DURATION_AT(struct videos_settings, poll_max_ns), .preset = "0s", .min = 0,
+         .max = 3600 * SL_SEC, .text = "The longest wait between two looks. 0: as is usual for the provider."},
+        {"resolve_for", CFG_DURATION_AT(struct videos_settings, resolve_ns), .preset = "2m", .min = SL_SEC,
+         .max = 3600 * SL_SEC,
+         .text =
+             "How long a job whose create got no answer is looked for in the provider's list, in five looks. It is never sent "
+             "again."},
+        CFG_END}};

@@ -48,6 +48,15 @@ struct responses_settings {
     CFG_LIST_OF(struct sl_str) except; /* tenants */
 };
 
+struct videos_settings { /* docs/internals/jobs.md */
+    int64_t keep_ns;
+    bool keep_prompts, zero_retention;
+    uint32_t polls_per_second;
+    int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's kind has it */
+    int64_t resolve_ns;
+};
+
+extern const struct cfg_section videos_settings_section;
 extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section;
 
 #endif

@@ -146,7 +146,7 @@ static enum step start_body(struct exchange *x)
 static enum operation granted_as(const struct exchange *x)
 {
     bool embeds = x->match.op == OP_EMBED_CONTENT || x->match.op == OP_EMBED_BATCH;
-    return x->op->stored ? OP_RESPONSES : embeds ? OP_EMBEDDINGS : x->match.op;
+    return x->op->video ? OP_VIDEO : x->op->stored ? OP_RESPONSES : embeds ? OP_EMBEDDINGS : x->match.op;
 }
 
 enum step step_identify(struct exchange *x)

@@ -60,6 +60,8 @@ static enum step understand(struct exchange *x)
     if (x->body.n == 0)
         return exchange_refuse(x, GE_BODY_MISSING);
     x->body_text = sl_chunks_flat(&x->body);
+    if (x->op->video)
+        return video_understand(x);
     if (forms_is_one(x))
         return forms_understand(x);
     if (x->match.model.n > 0) { /* Gemini, and Claude as on Vertex: said by the path */

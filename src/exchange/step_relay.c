@@ -70,7 +70,7 @@ static void on_head(void *owner, const struct http_response *head)
     lanes_head(x, try_current(x));
     if (x->is_stream || (x->rescue != NULL && x->answer_ok))
         open_relay(x);
-    if (x->answer_ok && !x->is_stream && x->snap->set.answer_bytes > 0 &&
+    if (x->answer_ok && !x->is_stream && !x->op->video && x->snap->set.answer_bytes > 0 &&
         head->content_length > (int64_t)x->snap->set.answer_bytes)
         break_off(x, OUT_TOO_LARGE); /* it says so itself: nobody has seen a byte yet */
     exchange_wake(x, EV_HEAD);
@@ -159,7 +159,7 @@ static void on_framed_body(struct exchange *x, struct sl_str bytes)
 
 static void watch_plain(struct exchange *x, struct sl_str bytes)
 {
-    if (x->dialect->answer_watch_init == NULL || forms_answer_is_other(x))
+    if (x->op->video || x->dialect->answer_watch_init == NULL || forms_answer_is_other(x))
         return;
     if (x->watch == NULL) {
         x->watch = sl_arena_alloc(&x->attempt_arena, x->dialect->answer_watch_bytes);
@@ -189,7 +189,7 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
 
 static void on_plain_body(struct exchange *x, struct sl_str bytes)
 {
-    uint64_t max = x->snap->set.answer_bytes;
+    uint64_t max = x->op->video ? 0 : x->snap->set.answer_bytes; /* the bytes of a video pass */
     bool whole = x->translation != NULL || other_is_foreign(x); /* written anew when it is all here */
     if (whole && (max == 0 || max > FOREIGN_ANSWER_BYTES))
         max = FOREIGN_ANSWER_BYTES;
@@ -380,6 +380,8 @@ void relay_send_head(struct exchange *x, int64_t content_length)
         http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,
                             x->out_stream && !x->match.stream_array ? SL_STR("text/event-stream; charset=utf-8")
                                                                     : SL_STR("application/json"));
+    else if (x->op->video)
+        video_content_headers(x, &r.headers);
     else
         provider_response_headers(&x->head->headers, x->a, &r.headers);
     if (x->is_framed)

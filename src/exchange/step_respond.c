@@ -64,6 +64,8 @@ static void send_body(struct exchange *x)
 {
     struct http_headers h = {0};
     http_headers_add_id(&h, x->a, HN_CONTENT_TYPE, SL_STR("application/json"));
+    if (x->op->video)
+        video_headers(x, &h);
     exchange_headers(x, &h);
     send_own(x, 200, &h, x->own_body);
 }

@@ -52,6 +52,7 @@ static void begin(struct exchange *x)
         try_close(x, t);
     }
     media_drop(x);
+    video_end(x);
     if (x->admitted)
         limit_leave(x->env->gate);
     x->admitted = false;

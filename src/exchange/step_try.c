@@ -34,6 +34,8 @@ struct try *try_new(struct exchange *x)
     });
     if (x->op->other)
         other_reserve(x, t);
+    if (x->op->video)
+        video_reserve(x, t);
     x->tries[x->n_tries++] = t;
     x->tries_here++;
     return t;
@@ -47,7 +49,8 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
     struct trace_context child = trace_child(&x->trace, &x->env->loop->rand);
     char *parent = sl_arena_alloc(a, TRACE_PARENT_TEXT);
     trace_parent_text(&child, parent);
-    t->credential = lanes_credential(x, t->candidate);
+    if (!video_creates(x)) /* those have chosen before their row was written */
+        t->credential = lanes_credential(x, t->candidate);
     const struct provider_call call = {
         .client = &x->req->headers,
         .credential = t->credential,
@@ -89,8 +92,11 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .n_body = x->pieces.n,
         .deadlines = x->snap->deadlines,
     };
-    if (x->op->stored)
+    if (x->op->video)
+        video_attempt_request(x, t, r);
+    else if (x->op->stored)
         stored_request(x, &t->at->provider, t->candidate->model, r);
+    r->once = !x->op->repeatable;
     r->deadlines.total_due_ns = x->total_due_ns;
     if (!exchange_asks_stream(x))
         r->deadlines.first_byte_ns = x->snap->set.answer_ns;
@@ -113,6 +119,12 @@ static enum step go_upstream(struct exchange *x, struct try *t)
         patience_set(x);
     }
     return STEP_WAIT;
+}
+
+/* A job that is to be made is written down first. */
+static enum step let_go(struct exchange *x, struct try *t)
+{
+    return video_creates(x) ? video_begin(x, t) : go_upstream(x, t);
 }
 
 /* The next candidate, from the current one on, that can be asked at all: its body is ready in the attempt's arena. */
@@ -178,7 +190,7 @@ static enum step begin_try(struct exchange *x)
         if (x->sync_wait)
             return STEP_WAIT;
     }
-    return go_upstream(x, t);
+    return let_go(x, t);
 }
 
 /* ledger.open: synced. The open record is on its way to the disk; nothing was sent. */
@@ -191,7 +203,7 @@ static enum step wait_for_open(struct exchange *x)
     if (!synced)
         x->env->journal_sync_forget(x->env->owner, x);
     x->sync_wait = false;
-    return synced && !x->sync_failed ? go_upstream(x, try_current(x)) : exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
+    return synced && !x->sync_failed ? let_go(x, try_current(x)) : exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
 }
 
 /* ---- ending one ---- */
@@ -301,7 +313,9 @@ enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)
 static void name_outcome(struct exchange *x, struct try *t)
 {
     try_note_head(x, t);
-    if (t->result.outcome != OUT_OK)
+    if (video_creates(x))
+        t->outcome = video_outcome(x, t->result.outcome);
+    else if (t->result.outcome != OUT_OK)
         t->outcome = t->result.outcome;
     else if (!x->answer_ok)
         t->outcome = try_judge(x, t, x->head, sl_chunks_flat(&x->held), &x->attempt_arena);
@@ -373,6 +387,8 @@ static enum step give_up(struct exchange *x, struct try *t)
 {
     const struct outcome_row *row = outcome_row(t->outcome);
     bool judged = x->head != NULL && t->fault != PF_NONE;
+    if (video_creates(x))
+        return video_give_up(x, t);
     if (translate_counts_after_all(x, &t->at->provider)) {
         exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
         exchange_goto(x, XS_RESPOND);
@@ -477,10 +493,42 @@ static enum step next_try(struct exchange *x, struct try *t)
     return go_to(x, t, v.next, v.delay_ns);
 }
 
+/* The content of a video job is somewhere else, or its link works no more. */
+static enum step without_bytes(struct exchange *x, struct try *t)
+{
+    bool again = false;
+    enum step s = video_content_over(x, &again);
+    if (!again)
+        return s;
+    try_close(x, t);
+    try_drop(x);
+    if (s == STEP_GO)
+        exchange_goto(x, XS_TRY);
+    return s;
+}
+
+/* The keeper or the desk has answered. */
+static enum step video_came(struct exchange *x)
+{
+    bool on = false, links = video_wants_links(x);
+    enum step s = video_waited(x, &on);
+    if (!on)
+        return s;
+    if (!links)
+        return go_upstream(x, try_current(x));
+    if (!video_links_came(x))
+        return exchange_refuse(x, GE_VIDEO_EXPIRED);
+    return begin_try(x);
+}
+
 static enum step attempt_is_over(struct exchange *x)
 {
     struct try *t = try_current(x);
     name_outcome(x, t);
+    if (x->op->video && t->outcome == OUT_OK && video_creates(x))
+        return video_taken(x);
+    if (x->op->video && !video_creates(x) && x->head != NULL && !x->answer_ok)
+        return without_bytes(x, t);
     if (t->outcome != OUT_OK)
         return next_try(x, t);
     if (fan_wants_more(x) || turns_want_more(x) || other_wants_more(x)) {
@@ -537,6 +585,8 @@ enum step step_try(struct exchange *x)
         credential_forget(x);
         return exchange_refuse(x, GE_TIMEOUT);
     }
+    if (video_is_waiting(x))
+        return video_came(x);
     if (x->credential_wait)
         return credential_came(x) ? go_upstream(x, try_current(x)) : STEP_WAIT;
     if (x->attempt == NULL)

@@ -23,6 +23,8 @@ static bool takes_input(const struct exchange *x)
 
 bool stored_recalls(const struct exchange *x)
 {
+    if (x->op->video)
+        return video_recalls(x);
     if (x->op->stored)
         return true;
     if (!takes_input(x))
@@ -412,6 +414,8 @@ static enum step recall_input(struct exchange *x)
 
 enum step step_recall(struct exchange *x)
 {
+    if (x->op->video)
+        return video_recall(x);
     bool gone = exchange_take(x, EV_GONE);
     if ((gone || x->timed_out) && x->stored.begins_run)
         stored_run_begin(x);

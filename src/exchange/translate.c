@@ -204,6 +204,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     const struct provider *p = &x->snap->providers[c->provider_index].provider;
     x->translation = NULL;
     x->dropped = SL_STR_NONE;
+    if (x->op->video)
+        return video_request(x, c);
     if (x->op->stored) { /* RECALL has found out that it speaks this format */
         x->up = x->dialect;
         x->pieces = (struct body_pieces){.n = 0};

@@ -75,6 +75,10 @@ static bool was_refused(const struct try *t)
 
 static void settle(struct exchange *x, struct try *t)
 {
+    if (x->op->video) {
+        video_settled(x, t);
+        return;
+    }
     if (x->op->counts || x->op->stored) {
         t->settled = (struct settlement){.billed = false};
         return;

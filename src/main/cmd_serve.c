@@ -124,6 +124,7 @@ static enum sl_err start_keeper(struct gateway *g, struct sl_fail *fail)
         .access_keep = s->log.access.keep,
         .on_store = on_store,
         .on_keys = on_keys,
+        .on_video = worker_video,
         .owner = g,
     };
     return keeper_start(&o, &g->keeper, fail);

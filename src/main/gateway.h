@@ -35,7 +35,9 @@
     65536u /* one read: a page of 64 KiB holds most answers whole, and is the socket buffer's first size */
 
 struct gateway;
+struct store_video;
 struct tls_tickets;
+struct video_desk;
 
 enum worker_role {
     WORKER_CLIENTS = 0,
@@ -63,7 +65,8 @@ struct worker {
     struct sl_timer drain_tick;
     int64_t drain_due_ns;
     bool draining;
-    struct sl_list syncs; /* struct worker_sync: exchanges that wait for the disk */
+    struct video_desk *desk; /* own; of the first one, else NULL */
+    struct sl_list syncs;    /* struct worker_sync: exchanges that wait for the disk */
     /* WORKER_ADMIN */
     struct admin admin;
     /* WORKER_SIM */
@@ -159,7 +162,9 @@ void worker_drain(struct worker *w, int64_t deadline_ns); /* any thread */
 void worker_stop(struct worker *w);                       /* any thread: ends what is live */
 void worker_join(struct worker *w);                       /* main thread */
 void worker_finish_unstarted(struct worker *w);           /* one that never ran: before the keeper stops */
-void worker_free(struct worker *w);                       /* after join, and after the keeper has stopped */
+/* struct keeper_options.on_video: to the desk, on the first worker. */
+void worker_video(void *gateway, const struct store_video *v, bool deleted, bool written);
+void worker_free(struct worker *w); /* after join, and after the keeper has stopped */
 struct listen_limits worker_limits(const struct settings *s, unsigned n_workers);
 
 /* reload.c */

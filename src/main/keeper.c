@@ -53,6 +53,7 @@ static void slow_work(struct keeper *k)
     if (now >= k->sweep_due_ns) {
         k->sweep_due_ns = now + KEEPER_SWEEP_MS * SL_MS;
         keeper_responses_sweep(k);
+        keeper_videos_sweep(k);
     }
     for (unsigned i = 0; i < k->n_ticks; i++)
         k->ticks[i].f(k->ticks[i].arg);
@@ -148,6 +149,11 @@ static void on_jobs_task(struct sl_task *t)
     keeper_responses_run(SL_CONTAINER_OF(t, struct keeper, jobs_task));
 }
 
+static void on_videos_task(struct sl_task *t)
+{
+    keeper_videos_run(SL_CONTAINER_OF(t, struct keeper, videos_task));
+}
+
 /* -- Access log ----------------------------------------------------------------------------------------------------- */
 
 static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fail)
@@ -234,6 +240,7 @@ static void on_stop(struct sl_msg *m, void *receiver)
     sl_watch_close(k->notify);
     sl_mailbox_close(k->mailbox);
     keeper_responses_done(k);
+    keeper_videos_run(k);
     sl_loop_stop(&k->loop);
 }
 
@@ -259,6 +266,7 @@ static void prepare_messages(struct keeper *k)
     sl_timer_init(&k->timer, on_timer);
     sl_task_init(&k->sync_task, on_sync_task);
     sl_task_init(&k->jobs_task, on_jobs_task);
+    sl_task_init(&k->videos_task, on_videos_task);
     sl_list_init(&k->runs);
 }
 

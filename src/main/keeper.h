@@ -32,6 +32,8 @@ struct store;
 struct sl_buf;
 struct key_table;    /* auth/key.h */
 struct response_job; /* store/response_job.h */
+struct store_video;
+struct video_rows; /* store/video_rows.h */
 
 struct keeper_options {
     struct state_dir *state;   /* borrow (until stopped); open; the keeper locks it */
@@ -45,6 +47,9 @@ struct keeper_options {
     enum sl_err (*on_store)(void *owner, struct store *s, struct sl_fail *fail);
     /* A new table of keys: gives t (with one reference). Called once inside keeper_start and then on the keeper's thread. */
     void (*on_keys)(void *owner, struct key_table *t);
+    /* On the keeper's thread: a video job's row was written (or, written false, could not be) or deleted, and the desk is to
+     * know. May be NULL. */
+    void (*on_video)(void *owner, const struct store_video *v, bool deleted, bool written);
     /* On the keeper's thread, before its loop runs: the place to open watches on keeper_loop(). May be NULL. */
     void (*on_thread)(void *owner, struct keeper *k);
     /* On the keeper's thread, before its loop is closed: the place to close them. May be NULL. */
@@ -103,6 +108,8 @@ bool keeper_sync(struct keeper *k, struct keeper_sync *r); /* false: stopped */
 /* A job on the stored responses: the keeper's until its `done` has run on the thread of reply_to, which must stay open until
  * then. False: stopped, the caller keeps it. */
 bool keeper_response(struct keeper *k, struct response_job *j);
+
+bool keeper_videos(struct keeper *k, struct video_rows *j); /* the same for rows of video jobs */
 
 /* Takes the bytes, whole lines for the access log, and leaves an empty buffer (of memory that was used before, when there is
  * some). False: dropped (too much waiting, or stopped) and counted. */

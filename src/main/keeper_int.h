@@ -10,6 +10,7 @@
 #include "main/keeper.h"
 #include "main/line_file.h"
 #include "store/response_job.h"
+#include "store/video_rows.h"
 
 #define KEEPER_TICKS_MAX 8u
 
@@ -49,6 +50,9 @@ struct keeper {
     struct sl_task jobs_task;
     struct sl_list runs; /* keeper_responses.c: what runs in the background */
     bool responses_failing;
+    struct video_rows *videos; /* newest first */
+    struct sl_task videos_task;
+    bool videos_failing;
     int64_t sweep_due_ns;
     struct keeper_tick ticks[KEEPER_TICKS_MAX];
     unsigned n_ticks;
@@ -74,6 +78,9 @@ enum sl_err keeper_responses_start(struct keeper *k, struct sl_fail *fail); /* w
 void keeper_responses_run(struct keeper *k);                                /* k->jobs */
 void keeper_responses_sweep(struct keeper *k);
 void keeper_responses_done(struct keeper *k);
+
+void keeper_videos_run(struct keeper *k); /* k->videos */
+void keeper_videos_sweep(struct keeper *k);
 
 static inline void keeper_count(_Atomic uint64_t *c, uint64_t n) /* the keeper is the only writer */
 {

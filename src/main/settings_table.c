@@ -61,6 +61,8 @@ const struct cfg_section settings_root = {
          .text = "What clients name by URL and providers do not fetch."},
         {"responses", CFG_SECTION_AT(struct settings, responses, &responses_settings_section),
          .text = "Stored responses of OpenAI's Responses API."},
+        {"videos", CFG_SECTION_AT(struct settings, videos, &videos_settings_section),
+         .text = "Video jobs: how long they are remembered, and how they are looked after."},
         {"limits", CFG_SECTION_AT(struct settings, limits, &limit_settings_section),
          .text = "What the process takes on."},
         {"upstream", CFG_SECTION_AT(struct settings, upstream, &upstream_settings_section),

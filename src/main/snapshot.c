@@ -430,6 +430,14 @@ static void fill_plain(struct full_snapshot *f)
         .settle_ns = 2 * SL_SEC,
         .close_synced = s->ledger.close == LEDGER_SYNCED,
         .full_refuses = s->ledger.on_full == LEDGER_REFUSE,
+        .videos = {.keep_ns = s->videos.keep_ns,
+                   .prompts = s->videos.keep_prompts,
+                   .zero_retention = s->videos.zero_retention,
+                   .polls_per_second = s->videos.polls_per_second,
+                   .poll_first_ns = s->videos.poll_first_ns,
+                   .poll_ns = s->videos.poll_ns,
+                   .poll_max_ns = s->videos.poll_max_ns,
+                   .resolve_ns = s->videos.resolve_ns},
         .stored = {.off = !s->responses.store,
                    .tenant_scope = s->responses.scope == RESPONSES_OF_TENANT,
                    .synced = s->responses.write == RESPONSES_SYNCED,
@@ -476,7 +484,7 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         if (e == SL_OK)
             e = fill_login(f, &s->providers.v[i], p, fail);
     }
-    if (e == SL_OK && s->media.fetch) /* no sessions are kept: these are servers of anybody */
+    if (e == SL_OK) /* no sessions are kept: these are servers of anybody (media, links to videos) */
         e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2}, &f->s.media_tls, NULL, fail);
     if (e == SL_OK)
         e = build_policy(f, fail);

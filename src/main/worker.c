@@ -4,6 +4,7 @@
  * Messages in: publish (a new snapshot, key table or catalogue), TLS context, drain, stop. Messages out: access records and
  * sync requests to the keeper. */
 #include "base/mem.h"
+#include "exchange/video_desk.h"
 #include "main/gateway.h"
 #include "sim/sim.h"
 #include "store/response_job.h"
@@ -118,6 +119,77 @@ static bool ask_stored(void *owner, struct response_job *j)
     return keeper_response(w->gateway->keeper, j);
 }
 
+/* ---- video jobs ---- */
+
+static void on_videos(struct video_rows *j, void *receiver)
+{
+    (void)receiver;
+    exchange_videos(j);
+}
+
+static void fill_way_back(struct worker *w, struct video_rows *j)
+{
+    if (j->reply_to == NULL)
+        j->reply_to = w->mailbox;
+    if (j->done == NULL)
+        j->done = on_videos;
+}
+
+static bool ask_videos(void *owner, struct video_rows *j)
+{
+    struct worker *w = owner;
+    fill_way_back(w, j);
+    return keeper_videos(w->gateway->keeper, j);
+}
+
+static void on_renew(struct sl_msg *m, void *receiver)
+{
+    struct worker *w = receiver;
+    struct video_rows *j = SL_CONTAINER_OF(m, struct video_rows, msg);
+    if (w != NULL && w->desk != NULL)
+        video_desk_renew(w->desk, j);
+    else
+        video_rows_free(j);
+}
+
+static bool renew_videos(void *owner, struct video_rows *j)
+{
+    struct worker *w = owner;
+    fill_way_back(w, j);
+    j->msg.deliver = on_renew;
+    return sl_mailbox_post(w->gateway->workers[0]->mailbox, &j->msg);
+}
+
+struct video_message {
+    struct sl_msg msg;
+    struct sl_arena a; /* own */
+    struct store_video v;
+    bool deleted, written;
+};
+
+static void on_row(struct sl_msg *m, void *receiver)
+{
+    struct video_message *n = SL_CONTAINER_OF(m, struct video_message, msg);
+    struct worker *w = receiver;
+    if (w != NULL && w->desk != NULL)
+        video_desk_take(w->desk, &n->v, n->deleted, n->written);
+    sl_arena_done(&n->a);
+    sl_free(n);
+}
+
+void worker_video(void *gateway, const struct store_video *v, bool deleted, bool written)
+{
+    struct gateway *g = gateway;
+    struct video_message *n = SL_NEW(struct video_message);
+    sl_arena_init(&n->a, NULL);
+    store_video_copy(&n->v, v, &n->a);
+    n->deleted = deleted;
+    n->written = written;
+    n->msg.deliver = on_row;
+    if (g->n_workers == 0 || !sl_mailbox_post(g->workers[0]->mailbox, &n->msg))
+        on_row(&n->msg, NULL);
+}
+
 /* ---- making one ---- */
 
 static struct upstream *make_upstream(struct worker *w)
@@ -159,6 +231,10 @@ static void init_clients(struct worker *w)
     e->journal_sync = ask_sync;
     e->journal_sync_forget = forget_sync;
     e->stored_ask = ask_stored;
+    e->videos_ask = ask_videos;
+    e->videos_renew = renew_videos;
+    if (w->index == 0)
+        e->desk = w->desk = video_desk_new(e);
     e->access_began = on_first_line;
     e->access_flush = g->settings->log.access.path.n > 0 ? give_lines : NULL;
     exchange_env_set_epoch(e,
@@ -267,8 +343,10 @@ static void on_check_failed(void *arg)
 static void finish(struct worker *w)
 {
     sl_timer_cancel(&w->loop, &w->drain_tick);
-    if (w->role == WORKER_CLIENTS)
+    if (w->role == WORKER_CLIENTS) {
         exchange_end_all(&w->env);
+        video_desk_end(w->desk);
+    }
     sl_loop_drain(&w->loop);
     listen_server_free(w->server);
     w->server = NULL;
@@ -298,6 +376,8 @@ static void *thread_main(void *arg)
     sl_log_thread_name(names[w->role]);
     pthread_setname_np(pthread_self(), names[w->role]);
     sl_check_hook_set(on_check_failed, w);
+    if (w->desk != NULL)
+        video_desk_start(w->desk);
     sl_loop_run(&w->loop);
     finish(w);
     return NULL;
@@ -332,6 +412,7 @@ void worker_free(struct worker *w)
     worker_finish_unstarted(w);
     close_mailbox(w); /* the keeper has stopped: no answer is on its way any more */
     sl_loop_drain(&w->loop);
+    video_desk_free(w->desk);
     if (w->role == WORKER_CLIENTS)
         exchange_env_done(&w->env);
     sl_loop_done(&w->loop);

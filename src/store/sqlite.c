@@ -110,7 +110,9 @@ enum sl_err sqlite_fail(struct sqlite_store *q, const char *what, struct sl_fail
 sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement which, struct sl_fail *fail)
 {
     sqlite3_stmt **st = &q->statements[which];
-    const char *sql = statement_sql[which] != NULL ? statement_sql[which] : sqlite_response_sql[which];
+    const char *sql = statement_sql[which];
+    if (sql == NULL)
+        sql = sqlite_response_sql[which] != NULL ? sqlite_response_sql[which] : sqlite_video_sql[which];
     if (*st == NULL && sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
         (void)sqlite_fail(q, "prepare a statement for", fail);
         return NULL;
@@ -515,6 +517,16 @@ static const struct store_ops ops = {
     .extend_responses = sqlite_extend_responses,
     .sweep_responses = sqlite_sweep_responses,
     .lose_responses = sqlite_lose_responses,
+    .put_video = sqlite_put_video,
+    .renew_video = sqlite_renew_video,
+    .find_video = sqlite_find_video,
+    .find_video_token = sqlite_find_video_token,
+    .list_videos = sqlite_list_videos,
+    .each_live_video = sqlite_each_live_video,
+    .video_task_known = sqlite_video_task_known,
+    .delete_video = sqlite_delete_video,
+    .video_hook = sqlite_video_hook,
+    .sweep_videos = sqlite_sweep_videos,
 };
 
 /* journal_size_limit: a WAL that grew in a burst is cut back. cache_size: an idle process stays small.

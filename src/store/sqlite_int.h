@@ -40,6 +40,18 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_LOSE_RESPONSES,
     SQ_KEY_ROOM,
     SQ_OLDEST_RESPONSE,
+    SQ_PUT_VIDEO,
+    SQ_RENEW_VIDEO,
+    SQ_FORGET_ATTEMPT,
+    SQ_FIND_VIDEO,
+    SQ_FIND_VIDEO_TOKEN,
+    SQ_LIST_VIDEOS,
+    SQ_LIST_VIDEOS_UP,
+    SQ_LIVE_VIDEOS,
+    SQ_VIDEO_TASK,
+    SQ_HIDE_VIDEO,
+    SQ_VIDEO_HOOK,
+    SQ_SWEEP_VIDEOS,
     SQ_COUNT
 };
 
@@ -104,6 +116,25 @@ enum sl_err sqlite_extend_responses(struct store *s, int64_t row, int64_t expire
 enum sl_err sqlite_sweep_responses(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n,
                                    struct sl_fail *fail);
 enum sl_err sqlite_lose_responses(struct store *s, uint64_t *out_n, struct sl_fail *fail);
+
+/* sqlite_videos.c */
+extern const char *const sqlite_video_sql[SQ_COUNT];
+enum sl_err sqlite_put_video(struct store *s, const struct store_video *v, const struct store_attempt *settles,
+                             struct sl_fail *fail);
+enum sl_err sqlite_renew_video(struct store *s, const struct store_video *v, struct sl_fail *fail);
+enum sl_err sqlite_find_video(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns, store_video_f *f,
+                              void *arg, struct sl_fail *fail);
+enum sl_err sqlite_find_video_token(struct store *s, struct sl_str token, store_video_f *f, void *arg,
+                                    struct sl_fail *fail);
+enum sl_err sqlite_list_videos(struct store *s, const struct store_video_page *p, store_video_f *f, void *arg,
+                               struct sl_fail *fail);
+enum sl_err sqlite_each_live_video(struct store *s, store_video_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_video_task_known(struct store *s, struct sl_str provider, struct sl_str task, bool *out_known,
+                                    struct sl_fail *fail);
+enum sl_err sqlite_delete_video(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns,
+                                store_video_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_video_hook(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
+enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
 
 /* sqlite_usage.c */
 enum sl_err sqlite_usage_setup(struct sqlite_store *q, struct sl_fail *fail); /* registers sum_exact */

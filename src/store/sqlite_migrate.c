@@ -75,6 +75,22 @@ static const char *const steps[] = {
     "ALTER TABLE attempts ADD COLUMN characters INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE attempts ADD COLUMN searches INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE attempts ADD COLUMN pages INTEGER NOT NULL DEFAULT 0;",
+    /* 4: video jobs. `settled` rows are never changed again; the index of those that are not is small by nature. */
+    "CREATE TABLE videos ("
+    " video INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL UNIQUE, key_id BLOB NOT NULL, exchange_id BLOB, attempt_id BLOB, tenant TEXT NOT NULL,"
+    " state INTEGER NOT NULL, settled INTEGER NOT NULL, deleted INTEGER NOT NULL DEFAULT 0,"
+    " provider TEXT NOT NULL, task TEXT NOT NULL, model TEXT NOT NULL, target TEXT NOT NULL, credential BLOB,"
+    " made_ns INTEGER NOT NULL, sent_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+    " links_ns INTEGER NOT NULL, reserved_p INTEGER NOT NULL, cost_p INTEGER NOT NULL,"
+    " price_version TEXT NOT NULL, operation TEXT NOT NULL, progress INTEGER NOT NULL,"
+    " request BLOB NOT NULL, result BLOB NOT NULL, error_code TEXT NOT NULL, error_text TEXT NOT NULL,"
+    " hook TEXT NOT NULL, token TEXT NOT NULL, hook_due_ns INTEGER NOT NULL, hook_tries INTEGER NOT NULL);"
+    "CREATE INDEX videos_of_tenant ON videos(tenant, video);"
+    "CREATE INDEX videos_live ON videos(video) WHERE settled = 0 OR hook_due_ns > 0;"
+    "CREATE INDEX videos_by_task ON videos(provider, task) WHERE task <> '';"
+    "CREATE INDEX videos_by_token ON videos(token) WHERE token <> '';"
+    "CREATE INDEX videos_due ON videos(expires_ns);",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -151,6 +151,52 @@ struct store_response_put {
     bool only_running; /* changes the row that runs, or nothing */
 };
 
+/* Video jobs ------------------------------------------------------------------------------------------------------ */
+
+/* A job that a provider runs for minutes (docs/internals/jobs.md). A row belongs to the tenant of the key that made it. */
+enum store_video_state { /* numbers are stored; what the client is told */
+    STORE_VIDEO_SUBMITTING = 0,
+    STORE_VIDEO_QUEUED = 1,
+    STORE_VIDEO_RUNS = 2,
+    STORE_VIDEO_UNCLEAR = 3, /* nobody knows whether the provider took it */
+    STORE_VIDEO_COMPLETED = 4,
+    STORE_VIDEO_FAILED = 5,
+    STORE_VIDEO_CANCELLED = 6,
+    STORE_VIDEO_EXPIRED = 7
+};
+
+struct store_video {
+    int64_t row; /* of the database: grows with time */
+    struct sl_str id;
+    struct sl_id key, exchange, attempt; /* attempt: the ledger's */
+    struct sl_str tenant;
+    enum store_video_state state;
+    bool settled;                                /* the ledger has what it cost: nothing changes any more */
+    bool deleted;                                /* by its owner: kept, unseen, until it is settled */
+    struct sl_str provider, task, model, target; /* task: the provider's id, empty: not known; target: its model */
+    unsigned char credential[STORE_CREDENTIAL_BYTES];
+    int64_t made_ns, sent_ns, ended_ns; /* wall; 0: not yet */
+    int64_t expires_ns;                 /* of the row */
+    int64_t links_ns;                   /* until when the links in `result` work; 0: not known */
+    int64_t reserved_p, cost_p;
+    struct sl_str price_version, operation;
+    int32_t progress;              /* percent; -1: not known */
+    struct sl_str request, result; /* JSON: what was asked for, what the provider said last */
+    struct sl_str error_code, error_text;
+    struct sl_str hook;  /* where the client wants to hear of the end; empty: nowhere */
+    struct sl_str token; /* of the path that the provider calls back; empty: none */
+    int64_t hook_due_ns; /* when the hook is to be called (again); 0: nothing to do */
+    uint32_t hook_tries;
+};
+
+struct store_video_page { /* newest first, unless ascending */
+    struct sl_str tenant;
+    struct sl_str after; /* id; empty: from the start */
+    int64_t now_ns;
+    uint32_t limit;
+    bool ascending;
+};
+
 /* Usage ---------------------------------------------------------------------------------------------------------- */
 
 enum store_by {
@@ -182,6 +228,7 @@ typedef bool store_attempt_f(void *arg, const struct store_attempt *a);
 typedef bool store_key_f(void *arg, const struct store_key *k);
 typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
 typedef bool store_response_f(void *arg, const struct store_response *r);
+typedef bool store_video_f(void *arg, const struct store_video *v);
 
 /* The seam -------------------------------------------------------------------------------------------------------- */
 
@@ -239,6 +286,29 @@ struct store_ops {
                                    struct sl_fail *fail);
     /* What still runs belonged to a process that died. */
     enum sl_err (*lose_responses)(struct store *s, uint64_t *out_n, struct sl_fail *fail);
+
+    /* Video jobs. Writing happens between begin and commit. put: makes the row or changes one that is not settled;
+     * SL_ENOENT: it is settled, nothing was changed. `settles`, with both halves: replaces what the ledger has of that
+     * attempt; only with a row that becomes settled. renew: the result and its links of one that is settled. find: by id;
+     * SL_ENOENT: none that this tenant may see. token: by that of its callback. each_live: all that are not settled or whose
+     * hook is due some time, oldest first. task_known: whether a row has that task of the provider's. delete: SL_ENOENT; f gets
+     * the row as it was; nobody sees it any more, and it goes a day later or when it is settled. */
+    enum sl_err (*put_video)(struct store *s, const struct store_video *v, const struct store_attempt *settles,
+                             struct sl_fail *fail);
+    enum sl_err (*renew_video)(struct store *s, const struct store_video *v, struct sl_fail *fail);
+    enum sl_err (*find_video)(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns, store_video_f *f,
+                              void *arg, struct sl_fail *fail);
+    enum sl_err (*find_video_token)(struct store *s, struct sl_str token, store_video_f *f, void *arg,
+                                    struct sl_fail *fail);
+    enum sl_err (*list_videos)(struct store *s, const struct store_video_page *p, store_video_f *f, void *arg,
+                               struct sl_fail *fail);
+    enum sl_err (*each_live_video)(struct store *s, store_video_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*video_task_known)(struct store *s, struct sl_str provider, struct sl_str task, bool *out_known,
+                                    struct sl_fail *fail);
+    enum sl_err (*delete_video)(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns,
+                                store_video_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*video_hook)(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
+    enum sl_err (*sweep_videos)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
 };
 
 struct store {

@@ -62,6 +62,12 @@ enum tel_kind {
     X(MEDIA_FAILED, "sluice_media_failed_total", COUNTER, ONE, "Such URLs that could not be fetched.")                 \
     X(RESPONSES_STORED, "sluice_responses_stored_total", COUNTER, ONE,                                                 \
       "Responses stored, or remembered with the provider that has them.")                                              \
+    X(VIDEO_POLLS, "sluice_video_calls_total", COUNTER, ONE, "Calls to providers about video jobs, besides creating.") \
+    X(VIDEOS_SETTLED, "sluice_videos_settled_total", COUNTER, ONE, "Video jobs that ended.")                           \
+    X(VIDEOS_ADOPTED, "sluice_videos_adopted_total", COUNTER, ONE,                                                     \
+      "Video jobs whose create nobody answered, found at the provider.")                                               \
+    X(VIDEOS_UNCLEAR, "sluice_videos_unclear_total", COUNTER, ONE,                                                     \
+      "Video jobs of which nobody knows whether they were created.")                                                   \
     X(RESPONSES_NOT_STORED, "sluice_responses_not_stored_total", COUNTER, ONE,                                         \
       "Responses that were to be stored and were not: too large, or the database failed.")                             \
     X(UPSTREAM_BYTES_OUT, "sluice_upstream_sent_bytes_total", COUNTER, ONE, "Bytes sent to providers.")                \

@@ -168,6 +168,7 @@ struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const stru
     t->up = u;
     t->arena = a;
     t->req = *r;
+    t->fresh = r->once;
     t->owner = owner;
     t->owner_arg = owner_arg;
     t->result.first_byte_us = -1;

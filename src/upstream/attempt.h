@@ -30,6 +30,9 @@ struct attempt_request {
     uint32_t n_headers;
     const struct iovec *body; /* borrow until over */
     int n_body;
+    /* It makes something and must not be done twice: never on a connection that was used before, and never sent again because
+     * one died under it. */
+    bool once;
     bool
         upgrade; /* asks for a WebSocket (no body; HTTP/1.1 only: origin->http says so): a head of 101 is the answer, and from then
                    * on bytes go both ways, on_body and attempt_send. The connection is never used again. */

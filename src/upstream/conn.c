@@ -395,7 +395,7 @@ static void ended_h1(struct up_conn *c, enum sl_io how)
     bool stale = c->reused && !came && sl_loop_now(u->loop) - c->began_ns <= u->limits.stale_ns;
     t->conn = NULL;
     conn_close(c, CONN_CLOSE_ORDERLY);
-    if (stale) {
+    if (stale && !t->req.once) {
         STAT(u, stale);
         t->fresh = true;
         if (attempt_try_again(t))

@@ -301,7 +301,7 @@ static void end_by_loss(struct up_conn *c, struct attempt *t, bool sending)
         attempt_over(t, c->lost, c->lost_detail);
         return;
     }
-    if (t->result.reused && !t->head_seen && quick) {
+    if (t->result.reused && !t->head_seen && quick && !t->req.once) {
         STAT(u, stale);
         t->fresh = true;
         if (attempt_try_again(t))

@@ -244,11 +244,40 @@ static const char *why_over(enum outcome o)
 }
 
 /* Equal for no two origins of different rules, and for none of the configuration's: nothing is kept for reuse anyway. */
-static uint64_t origin_id(const struct fetch *f)
+static uint64_t origin_id(const struct fetch_url *at, const struct fetch_rules *rules, struct sl_arena *a)
 {
-    struct sl_str all = sl_arena_printf(f->a, "fetch|%d|%d|" SL_STR_FMT, f->at.https, f->rules.allow_private,
-                                        SL_STR_ARG(f->at.authority));
+    struct sl_str all =
+        sl_arena_printf(a, "fetch|%d|%d|" SL_STR_FMT, at->https, rules->allow_private, SL_STR_ARG(at->authority));
     return sl_hash(sl_hash_process_key(), all) | 1;
+}
+
+static struct upstream_origin origin_of(const struct fetch_url *at, const struct fetch_rules *rules, struct sl_arena *a)
+{
+    return (struct upstream_origin){
+        .id = origin_id(at, rules, a),
+        .host = at->host,
+        .authority = at->authority,
+        .port = at->port,
+        .tls = at->https,
+        .allow_private = rules->allow_private,
+        .http = UPSTREAM_HTTP1,
+        .tls_ctx = at->https ? rules->tls : NULL,
+        .tls_name = at->host,
+    };
+}
+
+const char *fetch_origin(struct sl_str url, const struct fetch_rules *rules, struct sl_arena *a,
+                         struct upstream_origin *out, struct sl_str *out_target)
+{
+    struct fetch_url u = {0};
+    const char *why = read_url(url, a, &u);
+    if (why == NULL)
+        why = judge_url(&u, rules);
+    if (why != NULL)
+        return why;
+    *out = origin_of(&u, rules, a);
+    *out_target = u.target;
+    return NULL;
 }
 
 static void step(struct fetch *f, struct sl_str url)
@@ -266,17 +295,7 @@ static void step(struct fetch *f, struct sl_str url)
     http_headers_add(&h, f->a, SL_STR("accept"), f->rules.accept);
     http_headers_add(&h, f->a, SL_STR("accept-encoding"), SL_STR("identity"));
     http_headers_add(&h, f->a, SL_STR("user-agent"), SL_STR("sluice"));
-    f->origin = (struct upstream_origin){
-        .host = f->at.host,
-        .authority = f->at.authority,
-        .port = f->at.port,
-        .tls = f->at.https,
-        .allow_private = f->rules.allow_private,
-        .http = UPSTREAM_HTTP1,
-        .tls_ctx = f->at.https ? f->rules.tls : NULL,
-        .tls_name = f->at.host,
-    };
-    f->origin.id = origin_id(f);
+    f->origin = origin_of(&f->at, &f->rules, f->a);
     f->over = false;
     f->status = 0;
     f->outcome = OUT_OK;

@@ -44,4 +44,9 @@ void fetch_free(struct fetch *f); /* at any time but inside done of another; NUL
 /* NULL: it may be fetched. Else why not, as in fetch_result. */
 const char *fetch_refusal(struct sl_str url, const struct fetch_rules *rules, struct sl_arena *a);
 
+/* Where a URL leads, for callers that make the attempt themselves: the origin, good for one connection, and path and query.
+ * NULL: filled, in the arena; else why not. The guard still looks at the address that is connected to. */
+const char *fetch_origin(struct sl_str url, const struct fetch_rules *rules, struct sl_arena *a,
+                         struct upstream_origin *out, struct sl_str *out_target);
+
 #endif

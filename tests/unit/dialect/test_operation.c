@@ -34,6 +34,22 @@ static const struct {
     {HTTP_POST, "/openai/v1/chat/completions", OP_CHAT, ERRORS_OPENAI},
     {HTTP_POST, "/openai/chat/completions", OP_CHAT, ERRORS_OPENAI},
     {HTTP_POST, "/v1/completions", OP_COMPLETIONS, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/videos", OP_VIDEO, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/videos/", OP_VIDEO_LIST, ERRORS_OPENAI},
+    {HTTP_DELETE, "/v1/videos", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/videos/video_1", OP_VIDEO_GET, ERRORS_OPENAI},
+    {HTTP_DELETE, "/videos/video_1", OP_VIDEO_DELETE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/videos/video_1", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/videos/video_1/content", OP_VIDEO_CONTENT, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/videos/video_1/remix", OP_VIDEO_REMIX, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/videos/video_1/cancel", OP_VIDEO_CANCEL, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/videos/video_1/nothing", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/videos/characters", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/api/v3/contents/generations/tasks", OP_VIDEO, ERRORS_OPENAI},
+    {HTTP_GET, "/api/v3/contents/generations/tasks", OP_VIDEO_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/api/v3/contents/generations/tasks/cgt-1", OP_VIDEO_GET, ERRORS_OPENAI},
+    {HTTP_DELETE, "/api/v3/contents/generations/tasks/cgt-1", OP_VIDEO_DELETE, ERRORS_OPENAI},
+    {HTTP_GET, "/api/v3/contents/generations", OP_NONE, ERRORS_OPENAI},
     {HTTP_POST, "/completions", OP_COMPLETIONS, ERRORS_OPENAI},
     {HTTP_POST, "/v1/embeddings", OP_EMBEDDINGS, ERRORS_OPENAI},
     {HTTP_POST, "/embeddings/", OP_EMBEDDINGS, ERRORS_OPENAI},
@@ -148,8 +164,8 @@ static void paths(void **state)
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
-                       m.op == OP_EMBED_CONTENT || operation_row(m.op)->stored ||
-                       (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
+                       m.op == OP_EMBED_CONTENT || (operation_row(m.op)->stored && m.op != OP_VIDEO_LIST) ||
+                       m.op == OP_VIDEO_REMIX || (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
         assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);

@@ -456,7 +456,9 @@ static void an_older_database_is_brought_up_to_date(void **state)
         (void)snprintf(sql, sizeof sql, "ALTER TABLE attempts DROP COLUMN %s", store_class_names[i]);
         assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
     }
-    assert_int_equal(sqlite3_exec(db, "DELETE FROM schema_version WHERE version > 2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "DROP TABLE videos; DELETE FROM schema_version WHERE version > 2", NULL, NULL, NULL),
+        SQLITE_OK);
     sqlite3_close(db);
 
     struct store *s = NULL;

@@ -1,0 +1,103 @@
+/* Video jobs inside exchange/: docs/internals/jobs.md. What an exchange has to do with them (video_create.c, video_recall.c,
+ * video_content.c), what is kept of them as JSON (video_record.c), and what both sides send upstream (video_send.c). */
+#ifndef SLUICE_EXCHANGE_VIDEO_INT_H
+#define SLUICE_EXCHANGE_VIDEO_INT_H
+
+#include "exchange/exchange_int.h"
+#include "store/video_rows.h"
+#include "video/video.h"
+
+#define VIDEO_TOKEN_BYTES 24u                /* letters and digits: 120 bits */
+#define VIDEO_ID_BYTES 32u                   /* behind "video_": 160 bits */
+#define VIDEO_ANSWER_BYTES ((size_t)8 << 20) /* of a provider's answer about a job */
+#define VIDEO_POLL_AFTER_MS 2000             /* what pollers of clients are told to wait */
+
+enum video_wait { /* what the exchange waits for, outside of RECALL */
+    VW_NOTHING = 0,
+    VW_ROW,   /* the row must be on the disk before the create is sent */
+    VW_TAKEN, /* ... and what the provider said before the client hears of it */
+    VW_LINKS  /* the desk asks for links that work */
+};
+
+struct exchange_video {
+    struct video_request req;
+    struct video_notes notes;
+    struct video_rows *waiting; /* the keeper's or the desk's: this exchange is its asker */
+    struct video_rows *answer;  /* arena: the newest that came back; NULL: none yet */
+    enum video_wait wait;
+    struct sl_str id;             /* plain; of the path */
+    struct store_video row;       /* of the job that is made; texts in the exchange's arena; id empty: none yet */
+    bool written;                 /* the row was given to the store */
+    bool sending;                 /* a create is under way: it goes on without its client */
+    struct video_call call;       /* of the live attempt, in its arena */
+    struct video_http http;       /* the same */
+    struct video_trouble trouble; /* of the last create, in the exchange's arena */
+    enum video_created created;
+    struct video_job job; /* what create_read said; views of the exchange's arena */
+    /* remix, content: the job of the path */
+    const struct store_video *found; /* in `answer` */
+    struct store_video source;       /* of a remix; texts in the exchange's arena */
+    struct video_job made;           /* of `found` */
+    enum video_part part;
+    struct upstream_origin origin; /* of a link */
+    struct sl_str link;            /* where the last answer redirected to; empty: nowhere */
+    unsigned hops;
+    bool renewed;
+};
+
+/* -- video_record.c: what the store keeps */
+
+void video_asked_write(const struct video_request *r, const struct video_notes *notes, bool prompts,
+                       struct sl_str remixed_from, struct sl_buf *out);
+void video_result_write(const struct video_job *j, struct sl_buf *out);
+void video_result_read(struct sl_str json, struct sl_arena *a, struct video_job *out);
+/* What of a request is kept: enough for video_adapter.match. */
+void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_request *out);
+/* What a client sees of a row; views of it and the arena. */
+void video_view_of(const struct store_video *row, int64_t wall_ns, struct sl_arena *a, struct video_view *out);
+bool video_state_is_over(enum store_video_state s);
+
+/* -- video_send.c: both sides of what goes to a provider */
+
+/* What tells a key of the provider's from its others, as it is stored. */
+void video_credential(const struct exchange_env *env, const struct provider *p, unsigned i,
+                      unsigned char out[STORE_CREDENTIAL_BYTES]);
+unsigned video_credential_find(const struct exchange_env *env, const struct provider *p,
+                               const unsigned char digest[STORE_CREDENTIAL_BYTES]);
+void video_call_fill(struct video_call *c, const struct snapshot_provider *at, const struct store_video *row,
+                     struct sl_arena *a);
+
+struct video_send {
+    struct exchange_env *env;
+    const struct snapshot *snap;
+    const struct snapshot_provider *at;
+    unsigned credential;
+    struct sl_str authorization; /* of a fetched token; empty: the key */
+    const struct video_http *http;
+    struct iovec body; /* iov_len 0: none */
+    struct sl_str range;
+    struct sl_str traceparent;
+};
+/* In the arena; origin: of a link, outlives the attempt. False: the link may not be followed (*why, static). */
+bool video_send_fill(const struct video_send *s, struct sl_arena *a, struct upstream_origin *origin,
+                     struct attempt_request *out, const char **why);
+
+/* What a job did or may cost. price NULL: not known. */
+struct cost video_cost(const struct price *price, const struct video_units *units, const struct video_terms *terms,
+                       struct usage *out_usage);
+const struct price *video_price(const struct epoch *e, const struct snapshot_provider *at, struct sl_str model);
+
+/* -- In the exchange */
+
+bool video_ask(struct exchange *x, struct video_rows *j); /* x waits for it; false: there is no store; j is freed */
+void video_forget(struct exchange *x);
+struct video_rows *video_find(struct exchange *x, struct sl_str id);
+enum step video_answer(struct exchange *x, struct sl_buf *b); /* takes b: to RESPOND with it */
+enum step video_refuse_unknown(struct exchange *x);
+void video_show(struct exchange *x, const struct store_video *row, struct sl_buf *out);  /* in the face's words */
+enum step video_pin(struct exchange *x, const struct store_video *row, const char *why); /* one candidate: to TRY */
+enum step video_content_begin(struct exchange *x);                                       /* RECALL: the row was found */
+bool video_content_request(struct exchange *x, const struct route_candidate *c);
+bool video_is_content(const struct exchange *x);
+
+#endif

@@ -1,0 +1,275 @@
+"""Video jobs, with OpenAI's SDK as judge: docs/internals/jobs.md."""
+
+import concurrent.futures
+import json
+import sqlite3
+import threading
+import time
+
+import openai
+import pytest
+
+from conftest import Makers
+from lib.client import fetch
+from lib.proc import SANITIZED, create_key
+from lib.videos import Videos, content
+from lib.wait import wait_for
+
+FAST = {"poll_first": "20ms", "poll_interval": "20ms", "poll_max": "50ms", "resolve_for": "1s", "polls_per_second": 500}
+
+
+def config(videos, **more):
+    return {"providers": {"up": {"kind": "openai-compatible", "base_url": videos.url, "keys": ["the-provider-key"]}},
+            "models": {"clip": "up/sora-2"}, "videos": dict(FAST, **more), "resilience": {"breaker": False}}
+
+
+def client_of(g, key=None):
+    return openai.OpenAI(base_url=g.url + "/v1", api_key=(key or g.key).text, max_retries=0)
+
+
+def rows(g, sql):
+    with sqlite3.connect(f"file:{g.state}/ledger.db?mode=ro", uri=True) as db:
+        return db.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    v = makers.adopt(Videos())
+    g = makers.gateway(config(v))
+    g.videos = v
+    yield g
+    makers.end()
+
+
+@pytest.fixture
+def videos(served):
+    v = served.videos
+    v.on_create, v.size, v.finish_after, v.links = None, 1_000_000, 2, False
+    return v
+
+
+@pytest.fixture
+def client(served):
+    with client_of(served) as c:
+        yield c
+
+
+def test_created_polled_downloaded_listed_deleted(served, videos, client):
+    made = client.videos.create(model="clip", prompt="a cat", seconds="4", size="1280x720")
+    assert made.id.startswith("video_") and made.status == "queued" and made.seconds == "4" and made.model == "clip"
+    done = client.videos.poll(made.id, poll_interval_ms=20)
+    assert done.status == "completed" and done.progress == 100 and done.id == made.id and done.prompt == "a cat"
+    assert client.videos.download_content(made.id).read() == content(0, videos.size)
+    assert made.id in [x.id for x in client.videos.list(limit=5).data]
+    sent = videos.creates[-1]
+    assert sent["model"] == "sora-2" and sent["prompt"] == "a cat"
+    assert client.videos.delete(made.id).deleted
+    for act in (client.videos.retrieve, client.videos.delete, client.videos.download_content):
+        with pytest.raises(openai.NotFoundError):
+            act(made.id)
+    assert made.id not in [x.id for x in client.videos.list().data]
+
+
+def test_pages_of_the_list(client, videos):
+    ids = [client.videos.create(model="clip", prompt=f"p{i}").id for i in range(4)]
+    page = client.videos.list(limit=3)
+    assert [x.id for x in page.data] == ids[:0:-1] and page.has_more
+    assert [x.id for x in client.videos.list(after=ids[1], limit=1).data] == [ids[0]]
+    assert [x.id for x in client.videos.list(after=ids[1], order="asc").data] == ids[2:]
+
+
+def test_ranges(served, videos, client):
+    made = client.videos.create_and_poll(model="clip", prompt="r", poll_interval_ms=20)
+    path = f"/v1/videos/{made.id}/content"
+
+    def get(range):
+        return fetch(served.address, "GET", path, headers=[("authorization", "Bearer " + served.key.text), ("range", range)])
+    some = get("bytes=100-299")
+    assert some.status == 206 and some.body == content(100, 300) and some.get("content-range") == f"bytes 100-299/{videos.size}"
+    beyond = get(f"bytes={videos.size}-")
+    assert beyond.status == 416 and beyond.error()["code"] == "range_not_satisfiable"
+
+
+def test_links_are_followed_without_the_key_and_not_shown(served, videos, client):
+    videos.links = True
+    made = client.videos.create_and_poll(model="clip", prompt="r", poll_interval_ms=20)
+    answer = fetch(served.address, "GET", f"/v1/videos/{made.id}/content",
+                   headers=[("authorization", "Bearer " + served.key.text)])
+    assert answer.status == 200 and answer.body == content(0, videos.size)
+    assert "signature" not in str(answer.headers)
+    last = [h for m, p, h in videos.calls if p.endswith("/content")][-1]
+    assert "the-provider-key" not in json.dumps(last) and served.key.text not in json.dumps(last)
+
+
+def test_a_failed_job_is_refunded(served, videos, client):
+    videos.finish_after = 0
+    made = client.videos.create(model="clip", prompt="bad")
+    videos.finish(status="failed", error={"code": "moderation_blocked", "message": "no"})
+    done = client.videos.poll(made.id, poll_interval_ms=20)
+    assert done.status == "failed" and done.error
+    with pytest.raises(openai.NotFoundError) as info:
+        client.videos.download_content(made.id)
+    assert info.value.body["code"] == "video_failed"
+    job = wait_for(lambda: rows(served, f"SELECT cost_p, attempt_id FROM videos WHERE id = '{made.id}' AND settled = 1"), "the end")
+    attempt = rows(served, f"SELECT cost_p, state, outcome FROM attempts WHERE attempt_id = x'{job[0][1].hex()}'")
+    assert job[0][0] == 0 and attempt == [(0, 1, "job_failed")]
+
+
+def test_not_ready(served, videos, client):
+    videos.finish_after = 0
+    made = client.videos.create(model="clip", prompt="slow")
+    with pytest.raises(openai.ConflictError) as info:
+        client.videos.download_content(made.id)
+    assert info.value.body["code"] == "video_not_ready"
+    videos.finish()
+
+
+def test_nobody_elses(served, videos, client):
+    other = create_key(served.state, "other", "--tenant", "other")
+    made = client.videos.create_and_poll(model="clip", prompt="mine", poll_interval_ms=20)
+    with client_of(served, other) as foreign:
+        wait_for(lambda: works(foreign), "the other key")
+        assert foreign.videos.list().data == []
+        for act in (foreign.videos.retrieve, foreign.videos.delete, foreign.videos.download_content):
+            with pytest.raises(openai.NotFoundError) as info:
+                act(made.id)
+            with pytest.raises(openai.NotFoundError) as unknown:
+                act("video_" + "x" * 32)
+            assert info.value.message.replace(made.id, "") == unknown.value.message.replace("video_" + "x" * 32, "")
+    assert client.videos.retrieve(made.id).id == made.id
+
+
+def works(client):
+    try:
+        return bool(client.models.list().data)
+    except openai.AuthenticationError:
+        return False
+
+
+def test_refused_goes_on_to_the_next_and_is_made_once():
+    makers = Makers()
+    try:
+        full, free = makers.adopt(Videos()), makers.adopt(Videos())
+        full.on_create = lambda v, body: ("refuse", 429, "rate_limit_exceeded", "too many")
+        c = config(full)
+        c["providers"]["second"] = {"kind": "openai-compatible", "base_url": free.url, "keys": ["k"]}
+        c["models"]["clip"] = {"targets": ["up/sora-2", "second/sora-2"]}
+        g = makers.gateway(c)
+        with client_of(g) as client:
+            done = client.videos.create_and_poll(model="clip", prompt="x", poll_interval_ms=20)
+        assert done.status == "completed" and len(free.creates) == 1 and not full.jobs
+    finally:
+        makers.end()
+
+
+# What the process dies at, and whether the provider has the job then.
+STEPS = {"video_row": 0, "video_accepted": 1, "video_submitted": 1, "video_polled": 1, "video_ended": 1, "video_settled": 1}
+
+
+@pytest.mark.parametrize("step", list(STEPS) + ["unanswered"])
+def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
+    """kill -9 at every step of a job's machine: the next process takes it up, and the provider was asked once."""
+    makers = Makers()
+    try:
+        v = makers.adopt(Videos())
+        v.on_create = (lambda s, body: "hang") if step == "unanswered" else None
+        g = makers.gateway(config(v), env={"SLUICE_DIE_AT": step})
+        with client_of(g) as client:
+            if step == "unanswered":
+                asking = threading.Thread(target=lambda: swallow(lambda: client.videos.create(model="clip", prompt="once")))
+                asking.start()
+                wait_for(lambda: v.jobs, "the create at the provider")
+                g.kill()
+                asking.join()
+            else:
+                swallow(lambda: client.videos.create(model="clip", prompt="once"))
+                g.exit_code = None
+                g.wait_exit()
+        taken = STEPS.get(step, 1)
+        assert len(v.creates) == taken
+        v.on_create = None
+        g._env = None
+        again = makers.adopt(g.restart())
+        with client_of(again) as client:
+            def job():
+                got = client.videos.list().data
+                return got[0] if got and got[0].status in ("completed", "failed") else None
+            done = wait_for(job, "the end of the job")
+            assert done.status == ("completed" if taken else "failed"), done
+            if taken:
+                assert client.videos.download_content(done.id).read() == content(0, v.size)
+        assert len(v.creates) == taken and len(v.jobs) == taken
+        wait_for(lambda: rows(again, "SELECT count(*) FROM videos WHERE settled = 1") == [(1,)], "the settlement")
+        assert rows(again, "SELECT count(*) FROM attempts WHERE operation = 'videos'") == [(1,)]
+        assert rows(again, "SELECT count(*) FROM attempts WHERE state <> 1") == [(0,)]
+    finally:
+        makers.end()
+
+
+def swallow(act):
+    try:
+        return act()
+    except openai.APIError:
+        return None
+
+
+def test_an_unanswered_create_is_found_and_not_repeated(served, videos, client):
+    before = len(videos.creates)
+    videos.on_create = lambda v, body: "hang"
+    failed = []
+
+    def ask():
+        try:
+            client.videos.create(model="clip", prompt="where is it")
+        except openai.APIStatusError as e:
+            failed.append(e)
+    t = threading.Thread(target=ask)
+    t.start()
+    wait_for(lambda: len(videos.creates) == before + 1, "the create at the provider")
+    videos.hang.set()
+    t.join()
+    videos.hang.clear()
+    videos.on_create = None
+    assert failed[0].status_code == 502 and failed[0].response.headers["x-should-retry"] == "false"
+    id = failed[0].message.split("'")[-2] if "video_" in failed[0].message else None
+    assert id and id.startswith("video_")
+    wait_for(lambda: client.videos.retrieve(id).status == "completed" or None, "it is found", seconds=20)
+    assert len(videos.creates) == before + 1
+
+
+@pytest.mark.slow
+def test_a_thousand_jobs_with_bounded_calls():
+    makers = Makers()
+    try:
+        v = makers.adopt(Videos())
+        v.finish_after = 0
+        g = makers.gateway(config(v, polls_per_second=50))
+        with client_of(g) as client:
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                ids = list(pool.map(lambda i: client.videos.create(model="clip", prompt=str(i)).id, range(1000)))
+            assert len(set(ids)) == 1000
+            n, t = v.polls(), time.monotonic()
+            wait_for(lambda: v.polls() > n + 100, "polls")
+            assert v.polls() - n <= 50 * (time.monotonic() - t) + 60
+            g.write(dict(g.config, videos=dict(FAST, polls_per_second=1000)))
+            g.reload()
+            v.finish()
+            wait_for(lambda: rows(g, "SELECT count(*) FROM videos WHERE settled = 1 AND state = 4") == [(1000,)], "all of them")
+            assert rows(g, "SELECT outcome, state, count(*) FROM attempts GROUP BY 1, 2") == [("ok", 1, 1000)]
+    finally:
+        makers.end()
+
+
+@pytest.mark.slow
+def test_a_large_video_passes_in_constant_memory(served, videos, client):
+    made = client.videos.create_and_poll(model="clip", prompt="large", poll_interval_ms=20)
+    videos.size = 500 << 20
+    got, most = 0, 0
+    with client.videos.with_streaming_response.download_content(made.id) as answer:
+        for piece in answer.iter_bytes(1 << 20):
+            got += len(piece)
+            if got % (50 << 20) == 0:
+                most = max(most, served.rss_kib())
+    assert got == videos.size
+    assert most < 64 << 10 or SANITIZED, most

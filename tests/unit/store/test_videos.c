@@ -1,0 +1,315 @@
+/* Rows of video jobs: who may see them, pages, what ends, and that a job is paid for once. */
+#include "journal_kit.h"
+
+#include "store/video_rows.h"
+
+struct world {
+    char dir[64];
+    char path[128];
+    struct store *s;
+};
+
+#define NOW (INT64_C(1795176000) * SL_SEC)
+
+static void open_store(struct world *t)
+{
+    struct sl_fail fail;
+    if (store_open_sqlite(t->path, STORE_WRITE, &t->s, &fail) != SL_OK)
+        fail_msg("%s: %s", fail.place, fail.text);
+}
+
+static int set_up(void **state)
+{
+    struct world *t = SL_NEW(struct world);
+    kit_make_dir(t->dir);
+    (void)snprintf(t->path, sizeof t->path, "%s/ledger.db", t->dir);
+    open_store(t);
+    *state = t;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *t = *state;
+    store_close(t->s);
+    kit_remove_dir(t->dir);
+    sl_free(t);
+    return 0;
+}
+
+static struct video_rows *run(struct world *t, struct video_rows *j)
+{
+    struct sl_fail fail;
+    bool writes = video_rows_writes(j);
+    if (writes)
+        assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
+    if (!video_rows_run(j, t->s, &fail))
+        fail_msg("%s: %s", fail.place, fail.text);
+    if (writes)
+        assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+    return j;
+}
+
+static struct store_video video(const char *id, const char *tenant)
+{
+    return (struct store_video){
+        .id = sl_str_c(id),
+        .tenant = sl_str_c(tenant),
+        .key = {7, 1},
+        .attempt = {(uint64_t)(NOW / SL_MS) << 16, 1},
+        .provider = SL_STR("up"),
+        .model = SL_STR("clip"),
+        .target = SL_STR("m-1"),
+        .made_ns = NOW,
+        .sent_ns = NOW,
+        .expires_ns = NOW + 60 * SL_SEC,
+        .reserved_p = 5000,
+        .operation = SL_STR("videos"),
+        .progress = -1,
+        .request = SL_STR("{\"prompt\":\"p\"}"),
+        .token = SL_STR("tok"),
+    };
+}
+
+static enum video_rows_found put(struct world *t, const struct store_video *v, const struct store_attempt *settles)
+{
+    struct video_rows *j = video_rows_new(VR_PUT);
+    j->v = *v;
+    if (settles != NULL) {
+        j->settles = *settles;
+        j->has_settles = true;
+    }
+    enum video_rows_found found = run(t, j)->found;
+    video_rows_free(j);
+    return found;
+}
+
+static struct video_rows *ask(struct world *t, enum video_rows_kind kind, const char *tenant, const char *id,
+                              int64_t now)
+{
+    struct video_rows *j = video_rows_new(kind);
+    j->tenant = sl_str_c(tenant);
+    j->id = sl_str_c(id);
+    j->now_ns = now;
+    return run(t, j);
+}
+
+static enum video_rows_found seen(struct world *t, const char *tenant, const char *id, int64_t now)
+{
+    struct video_rows *j = ask(t, VR_FIND, tenant, id, now);
+    enum video_rows_found found = j->found;
+    video_rows_free(j);
+    return found;
+}
+
+static void a_row_is_its_tenants(void **state)
+{
+    struct world *t = *state;
+    struct store_video v = video("video_a", "acme");
+    assert_int_equal(put(t, &v, NULL), VF_OK);
+    assert_int_equal(seen(t, "acme", "video_a", NOW), VF_OK);
+    assert_int_equal(seen(t, "other", "video_a", NOW), VF_NONE);
+    assert_int_equal(seen(t, "acme", "video_b", NOW), VF_NONE);
+    assert_int_equal(seen(t, "acme", "' OR 1=1 --", NOW), VF_NONE);
+    assert_int_equal(seen(t, "acme", "video_a", v.expires_ns), VF_NONE);
+    struct video_rows *j = ask(t, VR_DELETE, "other", "video_a", NOW);
+    assert_int_equal(j->found, VF_NONE);
+    video_rows_free(j);
+    assert_int_equal(seen(t, "acme", "video_a", NOW), VF_OK);
+}
+
+static size_t page(struct world *t, const char *after, uint32_t limit, bool up, char *out, bool *out_more)
+{
+    struct video_rows *j = video_rows_new(VR_LIST);
+    j->page = (struct store_video_page){
+        .tenant = SL_STR("acme"), .after = sl_str_c(after), .now_ns = NOW, .limit = limit, .ascending = up};
+    (void)run(t, j);
+    size_t n = j->n_rows;
+    for (size_t i = 0; i < n; i++)
+        out[i] = j->rows[i].id.p[j->rows[i].id.n - 1];
+    out[n] = 0;
+    *out_more = j->more;
+    video_rows_free(j);
+    return n;
+}
+
+static void pages_follow_each_other(void **state)
+{
+    struct world *t = *state;
+    static const char *const ids[] = {"video_a", "video_b", "video_c", "video_d"};
+    char got[8];
+    bool more;
+    for (size_t i = 0; i < 4; i++) {
+        struct store_video v = video(ids[i], "acme");
+        assert_int_equal(put(t, &v, NULL), VF_OK);
+    }
+    struct store_video foreign = video("video_x", "other");
+    assert_int_equal(put(t, &foreign, NULL), VF_OK);
+    (void)page(t, "", 3, false, got, &more);
+    assert_string_equal(got, "dcb");
+    assert_true(more);
+    (void)page(t, "video_b", 3, false, got, &more);
+    assert_string_equal(got, "a");
+    assert_false(more);
+    (void)page(t, "video_b", 1, true, got, &more);
+    assert_string_equal(got, "c");
+    assert_true(more);
+    assert_int_equal(page(t, "video_x", 3, false, got, &more), 0); /* another's id is no place to begin at */
+}
+
+static bool count_attempt(void *arg, const struct store_attempt *a)
+{
+    int64_t *sum = arg;
+    sum[0]++;
+    sum[1] += a->cost_p;
+    sum[2] = (int64_t)a->state;
+    return true;
+}
+
+static void expect_ledger(struct world *t, int64_t n, int64_t cost)
+{
+    struct sl_fail fail;
+    int64_t sum[3] = {0};
+    assert_int_equal(t->s->ops->each_attempt(t->s, count_attempt, sum, &fail), SL_OK);
+    assert_int_equal(sum[0], n);
+    assert_int_equal(sum[1], cost);
+    assert_int_equal(sum[2], STORE_CLOSED);
+}
+
+static void put_attempt(struct world *t, const struct store_attempt *a)
+{
+    struct sl_fail fail;
+    assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
+    assert_int_equal(t->s->ops->put_attempt(t->s, a, &fail), SL_OK);
+    assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+}
+
+/* Whatever comes first: the journal's records of the create, or the settlement; and however often. */
+static void a_job_is_paid_for_once(void **state)
+{
+    struct world *t = *state;
+    struct store_video v = video("video_a", "acme");
+    struct store_attempt reserved = {.has = STORE_HAS_OPEN | STORE_HAS_CLOSE,
+                                     .attempt = v.attempt,
+                                     .exchange = {1, 2},
+                                     .opened_ns = NOW,
+                                     .closed_ns = NOW,
+                                     .cost_p = 5000,
+                                     .operation = SL_STR("videos")};
+    struct store_attempt final = reserved;
+    final.cost_p = 1234;
+    assert_int_equal(put(t, &v, NULL), VF_OK);
+    put_attempt(t, &reserved);
+    expect_ledger(t, 1, 5000);
+    v.state = STORE_VIDEO_COMPLETED;
+    v.settled = true;
+    assert_int_equal(put(t, &v, &final), VF_OK);
+    expect_ledger(t, 1, 1234);
+    put_attempt(t, &reserved); /* the journal, read again */
+    expect_ledger(t, 1, 1234);
+    final.cost_p = 99;
+    v.state = STORE_VIDEO_FAILED;
+    assert_int_equal(put(t, &v, &final), VF_NONE);
+    expect_ledger(t, 1, 1234);
+    struct video_rows *j = ask(t, VR_FIND, "acme", "video_a", NOW);
+    assert_int_equal(j->rows[0].state, STORE_VIDEO_COMPLETED);
+    video_rows_free(j);
+}
+
+static size_t live(struct world *t)
+{
+    struct video_rows *j = run(t, video_rows_new(VR_LIVE));
+    size_t n = j->n_rows;
+    video_rows_free(j);
+    return n;
+}
+
+static bool known(struct world *t, const char *task)
+{
+    struct video_rows *j = video_rows_new(VR_KNOWN);
+    struct sl_str one = sl_str_c(task);
+    j->v.provider = SL_STR("up");
+    j->tasks = &one;
+    j->n_tasks = 1;
+    bool is = run(t, j)->known[0];
+    video_rows_free(j);
+    return is;
+}
+
+static uint64_t sweep(struct world *t, int64_t now)
+{
+    struct sl_fail fail;
+    uint64_t n = 0;
+    assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
+    assert_int_equal(t->s->ops->sweep_videos(t->s, now, 100, &n, &fail), SL_OK);
+    assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+    return n;
+}
+
+/* What is deleted while it runs is looked after all the same, and its task is nobody else's. */
+static void a_deleted_job_is_remembered_until_it_is_over(void **state)
+{
+    struct world *t = *state;
+    struct store_video v = video("video_a", "acme");
+    v.task = SL_STR("up_1");
+    v.state = STORE_VIDEO_QUEUED;
+    v.expires_ns = NOW + 10 * 86400 * SL_SEC;
+    assert_int_equal(put(t, &v, NULL), VF_OK);
+    struct video_rows *j = ask(t, VR_DELETE, "acme", "video_a", NOW);
+    assert_int_equal(j->found, VF_OK);
+    assert_true(sl_str_eq(j->rows[0].task, SL_STR("up_1")));
+    video_rows_free(j);
+    assert_int_equal(seen(t, "acme", "video_a", NOW), VF_NONE);
+    assert_int_equal(live(t), 1);
+    assert_int_equal(sweep(t, NOW + 2 * 86400 * SL_SEC), 0);
+    v.state = STORE_VIDEO_COMPLETED;
+    v.settled = true;
+    assert_int_equal(put(t, &v, NULL), VF_OK);
+    assert_int_equal(seen(t, "acme", "video_a", NOW), VF_NONE);
+    assert_int_equal(live(t), 0);
+    assert_true(known(t, "up_1"));
+    assert_false(known(t, "up_2"));
+    assert_int_equal(sweep(t, NOW + 3600 * SL_SEC), 0);
+    assert_int_equal(sweep(t, NOW + 2 * 86400 * SL_SEC), 1);
+    assert_false(known(t, "up_1"));
+}
+
+static void links_are_renewed_and_nothing_else(void **state)
+{
+    struct world *t = *state;
+    struct store_video v = video("video_a", "acme");
+    struct video_rows *j = video_rows_new(VR_RENEW);
+    j->v = v;
+    assert_int_equal(run(t, j)->found, VF_NONE);
+    video_rows_free(j);
+    v.state = STORE_VIDEO_COMPLETED;
+    v.settled = true;
+    assert_int_equal(put(t, &v, NULL), VF_OK);
+    j = video_rows_new(VR_RENEW);
+    j->v = v;
+    j->v.state = STORE_VIDEO_FAILED;
+    j->v.result = SL_STR("{\"new\":1}");
+    j->v.links_ns = NOW + 5;
+    assert_int_equal(run(t, j)->found, VF_OK);
+    video_rows_free(j);
+    j = ask(t, VR_FIND, "acme", "video_a", NOW);
+    assert_int_equal(j->rows[0].state, STORE_VIDEO_COMPLETED);
+    assert_int_equal(j->rows[0].links_ns, NOW + 5);
+    assert_true(sl_str_eq(j->rows[0].result, SL_STR("{\"new\":1}")));
+    assert_true(sl_str_eq(j->rows[0].request, v.request));
+    video_rows_free(j);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_row_is_its_tenants),
+        T(pages_follow_each_other),
+        T(a_job_is_paid_for_once),
+        T(a_deleted_job_is_remembered_until_it_is_over),
+        T(links_are_renewed_and_nothing_else),
+    };
+    return cmocka_run_group_tests_name("videos", tests, NULL, NULL);
+}
