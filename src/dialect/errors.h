@@ -55,6 +55,7 @@ enum error_retry {
     X(MEDIA, 400, "invalid_request_error", "media_not_fetched", RETRY_NO, "A URL in the request cannot be fetched.")   \
     X(RESPONSE_UNKNOWN, 404, "invalid_request_error", "response_not_found", RETRY_NO,                                  \
       "There is no stored response of that id.")                                                                       \
+    X(OBJECT_UNKNOWN, 404, "invalid_request_error", "not_found", RETRY_NO, "There is nothing of that id.")             \
     X(PREVIOUS_UNKNOWN, 400, "invalid_request_error", "previous_response_not_found", RETRY_NO,                         \
       "The previous response was not found.")                                                                          \
     X(STORE_UNAVAILABLE, 503, "service_unavailable_error", "store_unavailable", RETRY_YES,                             \

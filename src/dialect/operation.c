@@ -7,6 +7,10 @@
 
 #define SEGMENTS_MAX 16u /* deeper paths are nobody's */
 
+#define OBJECT_CHANGE(text, what)                                                                                      \
+    .name = SL_STR_INIT(text), .needs_key = true, .relayed = true, .stored = true, .object = what
+#define OBJECT_READ(text, what) OBJECT_CHANGE(text, what), .repeatable = true
+
 static const struct operation_row rows[OP_COUNT] = {
     [OP_NONE] = {.name = SL_STR_INIT("unknown")},
     [OP_WRONG_METHOD] = {.name = SL_STR_INIT("wrong_method")},
@@ -195,6 +199,36 @@ static const struct operation_row rows[OP_COUNT] = {
                           .repeatable = true,
                           .stored = true,
                           .video = true},
+    [OP_FILE_CREATE] = {.name = SL_STR_INIT("files"),
+                        .needs_key = true,
+                        .relayed = true,
+                        .stored = true,
+                        .upload = true,
+                        .object = OBJECT_FILE},
+    [OP_BATCH_CREATE] = {.name = SL_STR_INIT("batches"),
+                         .needs_key = true,
+                         .body = true,
+                         .relayed = true,
+                         .stored = true,
+                         .object = OBJECT_BATCH},
+    [OP_MESSAGE_BATCH_CREATE] = {.name = SL_STR_INIT("message_batches"),
+                                 .needs_key = true,
+                                 .body = true,
+                                 .relayed = true,
+                                 .stored = true,
+                                 .object = OBJECT_MESSAGE_BATCH},
+    [OP_FILE_LIST] = {OBJECT_READ("files_list", OBJECT_FILE)},
+    [OP_FILE_GET] = {OBJECT_READ("files_get", OBJECT_FILE)},
+    [OP_FILE_CONTENT] = {OBJECT_READ("files_content", OBJECT_FILE), .any_answer = true},
+    [OP_FILE_DELETE] = {OBJECT_CHANGE("files_delete", OBJECT_FILE)},
+    [OP_BATCH_LIST] = {OBJECT_READ("batches_list", OBJECT_BATCH)},
+    [OP_BATCH_GET] = {OBJECT_READ("batches_get", OBJECT_BATCH)},
+    [OP_BATCH_CANCEL] = {OBJECT_CHANGE("batches_cancel", OBJECT_BATCH)},
+    [OP_MESSAGE_BATCH_LIST] = {OBJECT_READ("message_batches_list", OBJECT_MESSAGE_BATCH)},
+    [OP_MESSAGE_BATCH_GET] = {OBJECT_READ("message_batches_get", OBJECT_MESSAGE_BATCH)},
+    [OP_MESSAGE_BATCH_RESULTS] = {OBJECT_READ("message_batches_results", OBJECT_MESSAGE_BATCH), .any_answer = true},
+    [OP_MESSAGE_BATCH_CANCEL] = {OBJECT_CHANGE("message_batches_cancel", OBJECT_MESSAGE_BATCH)},
+    [OP_MESSAGE_BATCH_DELETE] = {OBJECT_CHANGE("message_batches_delete", OBJECT_MESSAGE_BATCH)},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -202,8 +236,9 @@ enum path_tail {
     TAIL_NONE = 0,
     TAIL_ANY,
     TAIL_MODEL,
-    TAIL_RESPONSE
-}; /* nothing, anything, a model's id, or a response's id and what to do with it may follow */
+    TAIL_RESPONSE,
+    TAIL_OBJECT
+}; /* nothing, anything, a model's id, a response's or an object's id and what to do with it may follow */
 
 struct path_row {
     struct sl_str first, second; /* segments; second empty: none */
@@ -270,7 +305,16 @@ static const struct path_row paths[] = {
     LATER("conversations", "", "The Conversations API", ERRORS_OPENAI),
     POST_ANTHROPIC("messages", "", OP_MESSAGES),
     POST_ANTHROPIC("messages", "count_tokens", OP_MESSAGES_COUNT),
-    LATER("messages", "", "The Message Batches API", ERRORS_ANTHROPIC),
+    {SL_STR_INIT("messages"),
+     SL_STR_INIT("batches"),
+     TAIL_OBJECT,
+     OP_MESSAGE_BATCH_CREATE,
+     HTTP_OTHER,
+     {NULL, 0},
+     {NULL, 0},
+     ERRORS_ANTHROPIC},
+    {SL_STR_INIT("files"), {NULL, 0}, TAIL_OBJECT, OP_FILE_CREATE, HTTP_OTHER, {NULL, 0}, {NULL, 0}, ERRORS_OPENAI},
+    {SL_STR_INIT("batches"), {NULL, 0}, TAIL_OBJECT, OP_BATCH_CREATE, HTTP_OTHER, {NULL, 0}, {NULL, 0}, ERRORS_OPENAI},
     POST("audio", "transcriptions", OP_TRANSCRIPTION),
     POST("audio", "translations", OP_TRANSLATION),
     POST("images", "edits", OP_IMAGE_EDIT),
@@ -278,9 +322,7 @@ static const struct path_row paths[] = {
     LATER("images", "", "The Images API", ERRORS_OPENAI),
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
     LATER("videos", "characters", "Named characters", ERRORS_OPENAI),
-    LATER("files", "", "The Files API", ERRORS_OPENAI),
     LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
-    LATER("batches", "", "The Batch API", ERRORS_OPENAI),
     LATER("realtime", "", "The Realtime API", ERRORS_OPENAI),
     LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
     LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
@@ -372,7 +414,7 @@ static bool path_fits(const struct path_row *row, const struct segments *s, size
     }
     if (row->tail == TAIL_NONE)
         return used == s->n && !s->too_many;
-    return row->tail == TAIL_ANY || used < s->n;
+    return row->tail == TAIL_ANY || row->tail == TAIL_OBJECT || used < s->n;
 }
 
 /* "/v1beta/models/gemini-3-pro:generateContent": a verb behind a colon. Ids of fine-tuned models have colons, too
@@ -509,6 +551,59 @@ static bool take_video(const struct http_request *r, const struct segments *s, s
     return true;
 }
 
+/* What may be done with objects. */
+static const struct {
+    enum operation_object object;
+    bool has_id;
+    struct sl_str verb;
+    enum http_method method;
+    enum operation op;
+    struct sl_str allow;
+} object_verbs[] = {
+    {OBJECT_FILE, false, {NULL, 0}, HTTP_POST, OP_FILE_CREATE, SL_STR_INIT("GET, POST")},
+    {OBJECT_FILE, false, {NULL, 0}, HTTP_GET, OP_FILE_LIST, SL_STR_INIT("GET, POST")},
+    {OBJECT_FILE, true, {NULL, 0}, HTTP_GET, OP_FILE_GET, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_FILE, true, {NULL, 0}, HTTP_DELETE, OP_FILE_DELETE, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_FILE, true, SL_STR_INIT("content"), HTTP_GET, OP_FILE_CONTENT, SL_STR_INIT("GET")},
+    {OBJECT_BATCH, false, {NULL, 0}, HTTP_POST, OP_BATCH_CREATE, SL_STR_INIT("GET, POST")},
+    {OBJECT_BATCH, false, {NULL, 0}, HTTP_GET, OP_BATCH_LIST, SL_STR_INIT("GET, POST")},
+    {OBJECT_BATCH, true, {NULL, 0}, HTTP_GET, OP_BATCH_GET, SL_STR_INIT("GET")},
+    {OBJECT_BATCH, true, SL_STR_INIT("cancel"), HTTP_POST, OP_BATCH_CANCEL, SL_STR_INIT("POST")},
+    {OBJECT_MESSAGE_BATCH, false, {NULL, 0}, HTTP_POST, OP_MESSAGE_BATCH_CREATE, SL_STR_INIT("GET, POST")},
+    {OBJECT_MESSAGE_BATCH, false, {NULL, 0}, HTTP_GET, OP_MESSAGE_BATCH_LIST, SL_STR_INIT("GET, POST")},
+    {OBJECT_MESSAGE_BATCH, true, {NULL, 0}, HTTP_GET, OP_MESSAGE_BATCH_GET, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_MESSAGE_BATCH, true, {NULL, 0}, HTTP_DELETE, OP_MESSAGE_BATCH_DELETE, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_MESSAGE_BATCH, true, SL_STR_INIT("cancel"), HTTP_POST, OP_MESSAGE_BATCH_CANCEL, SL_STR_INIT("POST")},
+    {OBJECT_MESSAGE_BATCH, true, SL_STR_INIT("results"), HTTP_GET, OP_MESSAGE_BATCH_RESULTS, SL_STR_INIT("GET")},
+};
+
+/* at: of the segment behind the path's own. */
+static void take_object(const struct http_request *r, const struct segments *s, size_t at, enum operation_object object,
+                        struct operation_match *m)
+{
+    bool has_id = at < s->n;
+    struct sl_str verb = at + 1 < s->n ? s->v[at + 1] : SL_STR_NONE;
+    m->op = OP_NONE;
+    if (m->errors == ERRORS_GEMINI) {
+        m->op = OP_NOT_SERVED;
+        m->surface = SL_STR("Gemini's File API");
+        return;
+    }
+    if (at + 2 < s->n || s->too_many)
+        return;
+    for (size_t i = 0; i < sizeof object_verbs / sizeof object_verbs[0]; i++) {
+        if (object_verbs[i].object != object || object_verbs[i].has_id != has_id ||
+            !sl_str_eq(verb, object_verbs[i].verb))
+            continue;
+        bool fits = object_verbs[i].method == r->method;
+        m->op = fits ? object_verbs[i].op : OP_WRONG_METHOD;
+        m->allow = fits ? SL_STR_NONE : object_verbs[i].allow;
+        m->model = has_id ? s->v[at] : SL_STR_NONE;
+        if (fits)
+            return;
+    }
+}
+
 static struct sl_str tail_of(struct sl_str path, const struct segments *s, size_t from)
 {
     const char *end = path.p + path.n;
@@ -564,6 +659,8 @@ struct operation_match operation_of(const struct http_request *r)
         if (row->tail == TAIL_RESPONSE)
             take_response(r, &s, at, &m);
         m.surface = row->surface;
+        if (row->tail == TAIL_OBJECT)
+            take_object(r, &s, at + 1 + (row->second.n > 0), operation_row(row->op)->object, &m);
         m.shape = shape_of(r, &m, row);
         return m;
     }
@@ -574,6 +671,21 @@ const struct operation_row *operation_row(enum operation op)
 {
     SL_CHECK(op < OP_COUNT);
     return &rows[op];
+}
+
+enum operation operation_granted_as(enum operation op)
+{
+    static const enum operation objects[] = {
+        [OBJECT_FILE] = OP_FILE_CREATE,
+        [OBJECT_BATCH] = OP_BATCH_CREATE,
+        [OBJECT_MESSAGE_BATCH] = OP_MESSAGE_BATCH_CREATE,
+    };
+    const struct operation_row *row = operation_row(op);
+    if (op == OP_EMBED_CONTENT || op == OP_EMBED_BATCH)
+        return OP_EMBEDDINGS;
+    if (row->video)
+        return OP_VIDEO;
+    return row->object != OBJECT_NONE ? objects[row->object] : row->stored ? OP_RESPONSES : op;
 }
 
 int operation_by_name(struct sl_str name)

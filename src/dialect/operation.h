@@ -27,6 +27,9 @@ enum operation {
     OP_IMAGE_EDIT,
     OP_IMAGE_VARIATION,
     OP_VIDEO, /* a video job: create. OpenAI's /videos and Ark's /contents/generations/tasks (operation_match.ark) */
+    OP_FILE_CREATE, /* objects: files and batches (docs/internals/files.md); the others are granted as these are */
+    OP_BATCH_CREATE,
+    OP_MESSAGE_BATCH_CREATE,
     OP_MODELS_LIST,
     OP_MODEL_GET,
     OP_RESPONSE_GET, /* of one that is stored; these four are granted as OP_RESPONSES is */
@@ -45,6 +48,18 @@ enum operation {
     OP_VIDEO_DELETE,
     OP_VIDEO_CANCEL,
     OP_VIDEO_CONTENT,
+    OP_FILE_LIST,
+    OP_FILE_GET,
+    OP_FILE_CONTENT,
+    OP_FILE_DELETE,
+    OP_BATCH_LIST,
+    OP_BATCH_GET,
+    OP_BATCH_CANCEL,
+    OP_MESSAGE_BATCH_LIST,
+    OP_MESSAGE_BATCH_GET,
+    OP_MESSAGE_BATCH_RESULTS,
+    OP_MESSAGE_BATCH_CANCEL,
+    OP_MESSAGE_BATCH_DELETE,
     OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
     OP_COUNT
 };
@@ -66,6 +81,14 @@ enum models_shape {
     MODELS_INFO /* LiteLLM's /model/info */
 };
 
+/* What is made at a provider and named later. */
+enum operation_object {
+    OBJECT_NONE = 0,
+    OBJECT_FILE,
+    OBJECT_BATCH,        /* OpenAI's */
+    OBJECT_MESSAGE_BATCH /* Anthropic's */
+};
+
 struct operation_row {
     struct sl_str name;          /* for records, metrics and grants: "chat" */
     struct sl_str upstream_path; /* behind the provider's base URL: "/chat/completions"; empty: never goes upstream */
@@ -80,10 +103,14 @@ struct operation_row {
     bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
     bool counts;     /* only counts tokens: never billed, may be answered here */
     bool other;      /* no conversation: exchange/other.c, dialect/other/ */
-    bool stored;     /* about one stored response or video job, named by the path: no body, never billed */
     bool video;      /* about video jobs: docs/internals/jobs.md */
+    bool stored;     /* about something stored, named by the path: mostly no body, never billed */
+    bool upload;     /* its body is a form that passes as it comes: uploads.c */
+    enum operation_object object;
 };
 const struct operation_row *operation_row(enum operation op);
+/* The operation whose grant covers it. */
+enum operation operation_granted_as(enum operation op);
 /* By name, for grants ("chat"); -1: no such name. Only operations that a key can be granted. */
 int operation_by_name(struct sl_str name);
 
@@ -91,7 +118,7 @@ struct operation_match {
     enum operation op;
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
-                            OP_RESPONSE_*, the job's in OP_VIDEO_*): the id, still percent-encoded; view of `path` */
+                            OP_RESPONSE_*, the job's in OP_VIDEO_*, the object's of files and batches): the id, still percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */

@@ -78,11 +78,18 @@ struct videos_policy { /* docs/internals/jobs.md */
     int64_t resolve_ns;                          /* how long a create that nobody answered is looked for */
 };
 
+struct files_policy {       /* docs/internals/files.md */
+    struct sl_str provider; /* borrow (of the settings): where new ones go; empty: the first that can */
+    uint64_t max_bytes;     /* of one upload */
+    int64_t time_ns;        /* of one upload or download */
+};
+
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
     struct priority_policy priority;
     struct stored_policy stored;
     struct videos_policy videos;
+    struct files_policy files;
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
     uint64_t body_bytes;         /* of a request, as received */
     uint64_t decoded_body_bytes; /* after content-encoding */

@@ -96,6 +96,13 @@ struct exchange_stored {
     struct sl_id run_id;
 };
 
+/* What the exchange has to do with files and batches (objects.c). */
+struct exchange_object {
+    struct sl_str id;               /* plain; of the path, or of the file that a batch is made of */
+    const struct store_object *row; /* borrow (of a job in the arena): what was found; NULL: nothing was looked for */
+    uint64_t limit;                 /* of a list */
+};
+
 /* How SETTLE ends the answer. */
 enum final_kind {
     FINAL_NONE = 0, /* nothing more to send (RESPOND did, or the client is gone) */
@@ -148,7 +155,9 @@ struct exchange {
     uint64_t body_room;            /* bytes that were set aside for it; 0: it grows */
     bool body_done;
     struct request_facts facts;
-    struct form_facts *form; /* arena; NULL: the body is JSON */
+    struct form_facts *form;        /* arena; NULL: the body is JSON */
+    struct exchange_upload *upload; /* arena; NULL: none. uploads.c */
+    struct exchange_object object;
     struct sl_str body_text; /* borrow (of body) */
     bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
 
@@ -315,6 +324,8 @@ bool stored_fits_plan(
 typedef bool stored_keep_f(const struct exchange *x, const struct route_candidate *c);
 void stored_filter(struct exchange *x, stored_keep_f *keep, bool wanted, const char *why);
 /* The one that has what the request goes on from. False: any will do. */
+void stored_digest(const struct exchange *x, const struct provider *p, unsigned i,
+                   unsigned char out[STORE_CREDENTIAL_BYTES]); /* of its i-th credential */
 bool stored_credential(const struct exchange *x, const struct provider *p, unsigned *out);
 void stored_decide(struct exchange *x, const struct snapshot_provider *p); /* before a candidate's body is made */
 bool stored_forbidden(const struct exchange *x); /* nothing of this caller's may be stored anywhere */
@@ -367,6 +378,24 @@ void video_content_headers(struct exchange *x, struct http_headers *to);
 void video_headers(struct exchange *x, struct http_headers *to); /* of answers made here */
 void video_settled(struct exchange *x, struct try *t);
 void video_end(struct exchange *x); /* SETTLE */
+
+/* uploads.c: forms that pass as they come (docs/internals/files.md) */
+enum step uploads_begin(struct exchange *x); /* IDENTIFY */
+enum step uploads_read(struct exchange *x);  /* READ_BODY: until the file begins, or all of it is here */
+void uploads_on_body(struct exchange *x, struct sl_str bytes, bool last);
+void uploads_late(struct exchange *x); /* the client does not go on sending */
+void uploads_request(struct exchange *x, struct attempt_request *r);
+void uploads_send(struct exchange *x); /* an attempt was started */
+void uploads_on_room(void *x);         /* attempt_owner.on_room */
+bool uploads_may_repeat(const struct exchange *x);
+enum step uploads_refuse(struct exchange *x); /* x->body_error is set */
+
+/* objects.c: files and batches */
+const struct dialect *objects_dialect(const struct exchange *x);
+enum step objects_understand(struct exchange *x); /* READ_BODY: a JSON body is whole */
+enum step objects_recall(struct exchange *x);     /* RECALL */
+void objects_request(struct exchange *x, const struct provider *p, struct attempt_request *r);
+struct response_job *objects_job(struct exchange *x, const struct try *t); /* SETTLE; NULL: nothing to store */
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);

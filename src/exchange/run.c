@@ -215,6 +215,10 @@ static void on_gone(void *arg, enum http_gone why)
         exchange_wake(x, EV_ROOM);
         return;
     }
+    if (why == HTTP_GONE_BODY_SLOW && x->upload != NULL) {
+        uploads_late(x);
+        return;
+    }
     if (why != HTTP_GONE_BODY_SLOW) {
         x->gone = true;
         x->gone_why = why;

@@ -151,3 +151,16 @@ const struct cfg_section videos_settings_section = {
              "How long a job whose create got no answer is looked for in the provider's list, in five looks. It is never sent "
              "again."},
         CFG_END}};
+
+const struct cfg_section files_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"provider", CFG_STRING_AT(struct files_settings, provider),
+         .text =
+             "Name of the provider that new files and batches go to, for clients of its format; others, and all without it, use the "
+             "first provider that speaks the client's format. A client may name another one in `x-sluice-provider`."},
+        {"max_bytes", CFG_SIZE_AT(struct files_settings, max_bytes), .preset = "2GiB", .min = 1024,
+         .max = INT64_C(1) << 40, .text = "Largest upload, as a whole form. It passes through; nothing of it is kept."},
+        {"time", CFG_DURATION_AT(struct files_settings, time_ns), .preset = "1h", .min = SL_SEC,
+         .max = 24 * 60 * SL_MIN,
+         .text = "How long a single upload or download may take, instead of `resilience.deadline.total`."},
+        CFG_END}};

@@ -56,7 +56,13 @@ struct videos_settings { /* docs/internals/jobs.md */
     int64_t resolve_ns;
 };
 
-extern const struct cfg_section videos_settings_section;
-extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section;
+struct files_settings { /* docs/internals/files.md */
+    struct sl_str provider;
+    uint64_t max_bytes;
+    int64_t time_ns;
+};
+
+extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section,
+    videos_settings_section, files_settings_section;
 
 #endif

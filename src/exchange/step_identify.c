@@ -143,12 +143,6 @@ static enum step start_body(struct exchange *x)
     return STEP_GO;
 }
 
-static enum operation granted_as(const struct exchange *x)
-{
-    bool embeds = x->match.op == OP_EMBED_CONTENT || x->match.op == OP_EMBED_BATCH;
-    return x->op->video ? OP_VIDEO : x->op->stored ? OP_RESPONSES : embeds ? OP_EMBEDDINGS : x->match.op;
-}
-
 enum step step_identify(struct exchange *x)
 {
     exchange_take(x, EV_START);
@@ -156,7 +150,7 @@ enum step step_identify(struct exchange *x)
         return exchange_client_gone(x);
     x->match = operation_of(x->req);
     x->op = operation_row(x->match.op);
-    x->dialect = dialect_of(x->match.op);
+    x->dialect = x->op->object != OBJECT_NONE ? objects_dialect(x) : dialect_of(x->match.op);
     x->wants_timing = http_headers_find(&x->req->headers, HN_X_SLUICE_TIMING) != NULL;
     trace_join(&x->trace, http_headers_get(&x->req->headers, HN_TRACEPARENT),
                http_headers_get(&x->req->headers, HN_TRACESTATE), &x->env->loop->rand);
@@ -175,11 +169,13 @@ enum step step_identify(struct exchange *x)
     }
     if (!x->op->relayed && x->match.op != OP_MODELS_LIST && x->match.op != OP_MODEL_GET)
         return refuse_path(x);
-    if (!grant_allows_operation(&x->key->grant, (int)granted_as(x))) {
+    if (!grant_allows_operation(&x->key->grant, (int)operation_granted_as(x->match.op))) {
         tel_refuse(x->env->tel, TEL_WHY_GRANT);
         return exchange_refuse(x, GE_OPERATION_NOT_GRANTED);
     }
-    if (x->op->stored) {
+    if (x->op->upload)
+        return uploads_begin(x);
+    if (x->op->stored && !x->op->body) {
         exchange_goto(x, XS_ADMIT);
         return STEP_GO;
     }

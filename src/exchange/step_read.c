@@ -30,6 +30,10 @@ static void decode(struct exchange *x, struct sl_str in)
 void exchange_on_body(void *arg, struct sl_str bytes, bool last)
 {
     struct exchange *x = arg;
+    if (x->upload != NULL) {
+        uploads_on_body(x, bytes, last);
+        return;
+    }
     if (x->body_done || x->body_error != GE_NONE)
         return;
     x->body_received += bytes.n;
@@ -64,6 +68,8 @@ static enum step understand(struct exchange *x)
         return video_understand(x);
     if (forms_is_one(x))
         return forms_understand(x);
+    if (x->op->object != OBJECT_NONE)
+        return objects_understand(x);
     if (x->match.model.n > 0) { /* Gemini, and Claude as on Vertex: said by the path */
         if (!operation_model_id(&x->match, x->a, &x->facts.model) || x->facts.model.n > MODEL_NAME_MAX)
             return exchange_refuse(x, GE_MODEL_UNKNOWN);
@@ -106,10 +112,12 @@ enum step step_read_body(struct exchange *x)
     }
     if (x->body_error == GE_OVERLOADED)
         return refuse_full(x, SL_SEC + (int64_t)(x->id.lo % SL_SEC));
-    if (x->body_error != GE_NONE) {
+    if (x->body_error != GE_NONE && x->upload == NULL) {
         tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
         return exchange_refuse(x, x->body_error);
     }
+    if (x->upload != NULL)
+        return uploads_read(x);
     if (!x->body_done) {
         http_stream_read(x->stream, true);
         return STEP_WAIT;

@@ -56,6 +56,12 @@ static void open_relay(struct exchange *x)
     rescue_listen(x);
 }
 
+/* Of an answer that is no stream; 0: any. Videos, contents of files and results of batches pass in constant memory. */
+static uint64_t answer_max(const struct exchange *x)
+{
+    return x->op->video || (x->op->object != OBJECT_NONE && x->op->any_answer) ? 0 : x->snap->set.answer_bytes;
+}
+
 static void on_head(void *owner, const struct http_response *head)
 {
     struct exchange *x = owner;
@@ -63,15 +69,14 @@ static void on_head(void *owner, const struct http_response *head)
     x->answer_ok = head->status >= 200 && head->status < 300;
     struct sl_str type = http_headers_get(&head->headers, HN_CONTENT_TYPE);
     x->is_framed = x->answer_ok && (x->up->errors == ERRORS_ANTHROPIC || x->up->frames) && aws_stream_is(type);
-    x->is_stream = x->answer_ok && (x->is_framed || is_event_stream(type));
+    x->is_stream = x->answer_ok && x->op->object == OBJECT_NONE && (x->is_framed || is_event_stream(type));
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
     lanes_head(x, try_current(x));
     if (x->is_stream || (x->rescue != NULL && x->answer_ok))
         open_relay(x);
-    if (x->answer_ok && !x->is_stream && !x->op->video && x->snap->set.answer_bytes > 0 &&
-        head->content_length > (int64_t)x->snap->set.answer_bytes)
+    if (x->answer_ok && !x->is_stream && answer_max(x) > 0 && head->content_length > (int64_t)answer_max(x))
         break_off(x, OUT_TOO_LARGE); /* it says so itself: nobody has seen a byte yet */
     exchange_wake(x, EV_HEAD);
 }
@@ -189,7 +194,7 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
 
 static void on_plain_body(struct exchange *x, struct sl_str bytes)
 {
-    uint64_t max = x->op->video ? 0 : x->snap->set.answer_bytes; /* the bytes of a video pass */
+    uint64_t max = answer_max(x);
     bool whole = x->translation != NULL || other_is_foreign(x); /* written anew when it is all here */
     if (whole && (max == 0 || max > FOREIGN_ANSWER_BYTES))
         max = FOREIGN_ANSWER_BYTES;
@@ -237,7 +242,8 @@ static void on_over(void *owner, const struct attempt_result *r)
     exchange_wake(x, EV_OVER);
 }
 
-const struct attempt_owner exchange_attempt_owner = {.on_head = on_head, .on_body = on_body, .on_over = on_over};
+const struct attempt_owner exchange_attempt_owner = {
+    .on_head = on_head, .on_body = on_body, .on_over = on_over, .on_room = uploads_on_room};
 
 /* ---- what the answer was ---- */
 

@@ -59,8 +59,9 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .tier = x->translation != NULL ? x->translation->tier : x->pieces.tier,
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
-        .body = !x->op->stored,
-        .content_type = x->form != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE) : SL_STR_NONE,
+        .body = !x->op->stored || x->req->has_body,
+        .content_type = x->form != NULL || x->upload != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE)
+                                                             : SL_STR_NONE,
         .foreign = x->translation != NULL || other_is_foreign(x),
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
@@ -94,6 +95,8 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
     };
     if (x->op->video)
         video_attempt_request(x, t, r);
+    else if (x->op->object != OBJECT_NONE)
+        objects_request(x, &t->at->provider, r);
     else if (x->op->stored)
         stored_request(x, &t->at->provider, t->candidate->model, r);
     r->once = !x->op->repeatable;
@@ -114,6 +117,8 @@ static enum step go_upstream(struct exchange *x, struct try *t)
         return next_try(x, t);
     if (now == CREDENTIAL_READY) {
         x->attempt = try_send(x, t, &x->attempt_arena, &exchange_attempt_owner, x);
+        if (x->upload != NULL)
+            uploads_send(x);
         if (x->n_tries > 1)
             tel_add(x->env->tel, TEL_RETRIES, 1);
         patience_set(x);
@@ -483,6 +488,8 @@ static enum step next_try(struct exchange *x, struct try *t)
                 ? (struct retry_verdict){.next = RETRY_NEXT_TARGET,
                                          .why = "next target: the budget for this one is spent"}
                 : (struct retry_verdict){.next = RETRY_GIVE_UP, .why = "the target's budget for trying again is spent"};
+    if (!uploads_may_repeat(x))
+        v = (struct retry_verdict){.next = RETRY_GIVE_UP, .why = "a part of the upload is gone"};
     t->why = v.why;
     if (v.next == RETRY_GIVE_UP)
         return give_up(x, t);
@@ -581,6 +588,8 @@ enum step step_try(struct exchange *x)
     }
     if (x->sync_wait)
         return wait_for_open(x);
+    if (x->upload != NULL && x->body_error != GE_NONE)
+        return uploads_refuse(x);
     if (x->timed_out) {
         credential_forget(x);
         return exchange_refuse(x, GE_TIMEOUT);

@@ -101,8 +101,8 @@ bool stored_fits_plan(struct exchange *x)
 
 /* ---- TRY ---- */
 
-static void digest_of(const struct exchange *x, const struct provider *p, unsigned i,
-                      unsigned char out[STORE_CREDENTIAL_BYTES])
+void stored_digest(const struct exchange *x, const struct provider *p, unsigned i,
+                   unsigned char out[STORE_CREDENTIAL_BYTES])
 {
     unsigned char whole[KEY_DIGEST_BYTES] = {0};
     if (p->n_credentials > 0)
@@ -115,7 +115,7 @@ bool stored_credential(const struct exchange *x, const struct provider *p, unsig
 {
     unsigned char digest[STORE_CREDENTIAL_BYTES];
     for (unsigned i = 0; x->stored.provider.n > 0 && i < p->n_credentials; i++) {
-        digest_of(x, p, i, digest);
+        stored_digest(x, p, i, digest);
         *out = i;
         if (memcmp(digest, x->stored.credential, sizeof digest) == 0)
             return true;
@@ -205,7 +205,7 @@ static struct response_job *pin_of(struct exchange *x, const struct try *t, cons
 {
     struct response_job *j = stored_put(x, STORE_RESPONSE_PIN, k->id, t->candidate->model);
     j->put.r.provider = sl_arena_str(&j->a, t->candidate->provider);
-    digest_of(x, &t->at->provider, t->credential, j->put.r.credential);
+    stored_digest(x, &t->at->provider, t->credential, j->put.r.credential);
     put_items(j, k);
     return j;
 }
@@ -287,6 +287,8 @@ static struct response_job *answer_job(struct exchange *x)
     const struct try *t = try_current(x);
     if (t == NULL || !x->answer_ok)
         return NULL;
+    if (x->op->object != OBJECT_NONE)
+        return objects_job(x, t);
     if (x->op->stored)
         return drop_job(x, t);
     if (!x->stored.keep)

@@ -430,5 +430,7 @@ enum step step_recall(struct exchange *x)
         return STEP_WAIT;
     if (x->stored.begins_run)
         return stored_run_queued(x);
+    if (x->op->object != OBJECT_NONE)
+        return objects_recall(x);
     return x->op->stored ? recall_row(x) : recall_input(x);
 }

@@ -445,6 +445,8 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_listen(&s->listen, c);
     check_resilience(&s->resilience, c);
     check_media(&s->media, c);
+    if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)
+        cfg_error_at(c, &s->files.provider, "Name one under providers", "there is no provider of that name");
     set_revision(s, c);
 }
 

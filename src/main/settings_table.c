@@ -63,6 +63,7 @@ const struct cfg_section settings_root = {
          .text = "Stored responses of OpenAI's Responses API."},
         {"videos", CFG_SECTION_AT(struct settings, videos, &videos_settings_section),
          .text = "Video jobs: how long they are remembered, and how they are looked after."},
+        {"files", CFG_SECTION_AT(struct settings, files, &files_settings_section), .text = "Files and batches."},
         {"limits", CFG_SECTION_AT(struct settings, limits, &limit_settings_section),
          .text = "What the process takes on."},
         {"upstream", CFG_SECTION_AT(struct settings, upstream, &upstream_settings_section),

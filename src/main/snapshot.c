@@ -438,6 +438,7 @@ static void fill_plain(struct full_snapshot *f)
                    .poll_ns = s->videos.poll_ns,
                    .poll_max_ns = s->videos.poll_max_ns,
                    .resolve_ns = s->videos.resolve_ns},
+        .files = {.provider = s->files.provider, .max_bytes = s->files.max_bytes, .time_ns = s->files.time_ns},
         .stored = {.off = !s->responses.store,
                    .tenant_scope = s->responses.scope == RESPONSES_OF_TENANT,
                    .synced = s->responses.write == RESPONSES_SYNCED,

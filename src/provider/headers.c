@@ -228,7 +228,8 @@ struct sl_str provider_path(const struct provider *p, struct sl_str operation_pa
     char *s = sl_arena_alloc(a, p->base_path.n + operation_path.n);
     if (p->base_path.n > 0)
         memcpy(s, p->base_path.p, p->base_path.n);
-    memcpy(s + p->base_path.n, operation_path.p, operation_path.n);
+    if (operation_path.n > 0)
+        memcpy(s + p->base_path.n, operation_path.p, operation_path.n);
     return sl_str_of(s, p->base_path.n + operation_path.n);
 }
 

@@ -169,9 +169,9 @@ void sim_account_get(struct sim_call *c)
     from += lost;
     uint64_t to = from < s->n_served && s->n_served - from > SIM_COUNT_PAGE ? from + SIM_COUNT_PAGE : s->n_served;
     sl_buf_init(&b, SIM_ANSWER_MAX);
-    sl_buf_addf(&b, "{\"total\":%llu,\"live\":%u,\"cancelled\":%llu,\"lost\":%llu,\"served\":[",
+    sl_buf_addf(&b, "{\"total\":%llu,\"live\":%u,\"cancelled\":%llu,\"lost\":%llu,\"uploaded\":%llu,\"served\":[",
                 (unsigned long long)s->n_served, s->n_calls - 1, (unsigned long long)s->n_cancelled,
-                (unsigned long long)lost);
+                (unsigned long long)lost, (unsigned long long)s->uploaded);
     for (uint64_t i = from; i < to; i++) {
         if (i > from)
             sl_buf_adds(&b, SL_STR(",\n"));

@@ -61,6 +61,7 @@ struct sim *sim_new(struct sl_loop *l, const struct sim_settings *set)
     s->parse = sl_malloc(SIM_PARSE_BYTES);
     sl_buf_init(&s->out, SIM_ANSWER_MAX);
     sim_embeddings_prepare(s);
+    sim_files_prepare(s);
     return s;
 }
 
@@ -73,6 +74,7 @@ void sim_free(struct sim *s)
     sl_free(s->prefixes);
     sl_free(s->parse);
     responses_store_free(s->responses);
+    sim_files_free(s->files);
     sl_buf_done(&s->out);
     sl_free(s);
 }
@@ -368,7 +370,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
         serve_post(c, raw);
-    else if (sim_form_serve(c, raw))
+    else if (sim_form_serve(c, raw) || sim_files_serve(c))
         return;
     else if (!responses_serve(c))
         route_get(c);
@@ -394,6 +396,8 @@ static void *on_request(void *app, struct http_stream *s, const struct http_requ
         sl_buf_done(&sim->out);
         sl_buf_init(&sim->out, SIM_ANSWER_MAX);
     }
+    if (r->has_body && !c->control)
+        sim_upload_begin(c);
     if (r->has_body)
         http_stream_read(s, true);
     else
@@ -406,6 +410,10 @@ static void on_body(void *x, struct sl_str bytes, bool last)
     struct sim_call *c = x;
     if (c->released)
         return;
+    if (c->upload != NULL) {
+        sim_upload_feed(c, bytes, last);
+        return;
+    }
     if (last && c->body.n == 0 && !c->too_large && !c->control) { /* the usual case: all of it at once, no copy */
         c->too_large = bytes.n > SIM_BODY_MAX;
         route(c, bytes);
@@ -423,6 +431,8 @@ static void on_room(void *x)
 {
     struct sim_call *c = x;
     bool waits = sl_timer_is_armed(&c->timer);
+    if (!c->released && c->file_left > 0)
+        sim_file_go(c);
     if (!c->released && c->streaming && c->head_sent && !waits && !c->stopped)
         sim_stream_go(c);
 }

@@ -42,6 +42,8 @@
 struct sim_call;
 struct sim_ask;    /* ask.h */
 struct sim_preset; /* presets.h */
+struct sim_files;  /* files.c */
+struct sim_upload;
 
 /* Whose words errors and headers have. */
 enum sim_vendor {
@@ -193,6 +195,9 @@ struct sim {
     uint64_t *prefixes;                             /* own: SIM_PREFIXES hashes */
     char *parse;                                    /* own: SIM_PARSE_BYTES */
     struct responses_store *responses;              /* own; NULL: none yet */
+    struct sim_files *files;                        /* own; NULL: none yet */
+    uint64_t uploaded;                              /* bytes of uploads, whole or not */
+    uint32_t crc[8][256];                           /* files.c: tables for eight bytes at a time */
     struct sl_buf out;                              /* what is being rendered; used within one call of a function */
     int64_t minute, minute_requests, minute_tokens; /* for the rate-limit headers */
     char fractions[256][12];                        /* "-0.50000000": the values that embeddings have */
@@ -318,8 +323,10 @@ struct sim_call { /* lives in the stream's arena */
     int status;
     struct sl_str ready; /* EMBEDDINGS: the body */
     bool streaming;
-    bool stopped;       /* a stream that will say no more */
-    struct sl_str rest; /* of a body that drips */
+    bool stopped;                /* a stream that will say no more */
+    struct sl_str rest;          /* of a body that drips */
+    struct sim_upload *upload;   /* arena; NULL: none */
+    uint64_t file_at, file_left; /* of a content that is made up */
     int64_t drip_ns;
 };
 
@@ -368,6 +375,16 @@ void sim_embeddings_prepare(struct sim *s);
 bool sim_other_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
 /* forms.c */
 bool sim_form_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
+/* files.c */
+#define SIM_FILE_KEPT (8u << 20)
+bool sim_upload_begin(struct sim_call *c); /* false: no upload */
+void sim_upload_feed(struct sim_call *c, struct sl_str bytes, bool last);
+bool sim_files_serve(struct sim_call *c);                        /* without uploads; false: another path */
+void sim_file_go(struct sim_call *c);                            /* more of a content that is made up */
+struct sl_str sim_file_content(struct sim *s, struct sl_str id); /* empty: none is kept */
+struct sl_str sim_file_add(struct sim_call *c, const char *name, struct sl_str content); /* gives its id */
+void sim_files_prepare(struct sim *s);
+void sim_files_free(struct sim_files *s);
 /* stream.c */
 void sim_stream_begin(struct sim_call *c);
 void sim_stream_go(struct sim_call *c);

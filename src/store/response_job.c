@@ -147,12 +147,77 @@ static enum sl_err cancel(struct response_job *j, struct store *s, struct sl_fai
     return e;
 }
 
+/* -- Objects -------------------------------------------------------------------------------------------------------- */
+
+static bool on_object(void *arg, const struct store_object *o)
+{
+    struct response_job *j = arg;
+    struct sl_arena *a = &j->a;
+    j->o = *o;
+    j->o.id = sl_arena_str(a, o->id);
+    j->o.tenant = sl_arena_str(a, o->tenant);
+    j->o.provider = sl_arena_str(a, o->provider);
+    j->o.body = sl_arena_str(a, o->body);
+    return false;
+}
+
+static bool on_listed(void *arg, const struct store_object *o)
+{
+    struct response_job *j = arg;
+    if (j->n_objects == j->cap_objects) {
+        j->cap_objects = j->cap_objects > 0 ? 2 * j->cap_objects : TURNS_FIRST;
+        struct store_object *more = sl_arena_alloc(&j->a, j->cap_objects * sizeof *more);
+        if (j->n_objects > 0)
+            memcpy(more, j->objects, j->n_objects * sizeof *more);
+        j->objects = more;
+    }
+    j->objects[j->n_objects++] =
+        (struct store_object){.kind = o->kind, .id = sl_arena_str(&j->a, o->id), .body = sl_arena_str(&j->a, o->body)};
+    return true;
+}
+
+static enum sl_err object_put(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = s->ops->put_object(s, &j->o, fail);
+    for (size_t i = 0; i < j->n_objects && e == SL_OK; i++)
+        e = s->ops->put_object(s, &j->objects[i], fail);
+    return e;
+}
+
+static enum sl_err object_find(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    return s->ops->find_object(s, &j->owner, j->o.kind, j->id, on_object, j, fail);
+}
+
+static enum sl_err object_change(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = object_find(j, s, fail);
+    if (e != SL_OK)
+        return e;
+    return j->kind == RJ_OBJECT_DROP ? s->ops->delete_object(s, j->o.row, fail)
+                                     : s->ops->settle_object(s, j->o.row, fail);
+}
+
+static enum sl_err object_page(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    return s->ops->page_objects(s, &j->owner, &j->page, on_listed, j, fail);
+}
+
 bool response_job_run(struct response_job *j, struct store *s, struct sl_fail *fail)
 {
     typedef enum sl_err run_f(struct response_job *, struct store *, struct sl_fail *);
     static run_f *const kinds[] = {
-        [RJ_FIND] = find,         [RJ_CHAIN] = chain,     [RJ_ITEMS] = items,
-        [RJ_DELETE] = remove_one, [RJ_DROP] = remove_one, [RJ_CANCEL] = cancel,
+        [RJ_FIND] = find,
+        [RJ_CHAIN] = chain,
+        [RJ_ITEMS] = items,
+        [RJ_DELETE] = remove_one,
+        [RJ_DROP] = remove_one,
+        [RJ_CANCEL] = cancel,
+        [RJ_OBJECT_PUT] = object_put,
+        [RJ_OBJECT_FIND] = object_find,
+        [RJ_OBJECT_DROP] = object_change,
+        [RJ_OBJECT_SETTLE] = object_change,
+        [RJ_OBJECT_PAGE] = object_page,
     };
     j->found = RF_OK;
     enum sl_err e = j->kind == RJ_PUT ? s->ops->put_response(s, &j->put, fail) : kinds[j->kind](j, s, fail);

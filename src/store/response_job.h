@@ -10,13 +10,18 @@
 #include "store/store.h"
 
 enum response_job_kind {
-    RJ_PUT = 0, /* put */
-    RJ_FIND,    /* id -> r */
-    RJ_CHAIN,   /* id -> r, turns */
-    RJ_ITEMS,   /* items -> turns that have them; r: the last one that a provider has, or the last */
-    RJ_DELETE,  /* id -> r; deleted where it is ours, a pin stays: its provider is asked first */
-    RJ_DROP,    /* id: deleted, whatever it is */
-    RJ_CANCEL   /* id -> r as it then is */
+    RJ_PUT = 0,       /* put */
+    RJ_FIND,          /* id -> r */
+    RJ_CHAIN,         /* id -> r, turns */
+    RJ_ITEMS,         /* items -> turns that have them; r: the last one that a provider has, or the last */
+    RJ_DELETE,        /* id -> r; deleted where it is ours, a pin stays: its provider is asked first */
+    RJ_DROP,          /* id: deleted, whatever it is */
+    RJ_CANCEL,        /* id -> r as it then is */
+    RJ_OBJECT_PUT,    /* objects: o */
+    RJ_OBJECT_FIND,   /* o.kind, id -> o */
+    RJ_OBJECT_DROP,   /* o.kind, id */
+    RJ_OBJECT_SETTLE, /* o.kind, id; RF_NONE: it was settled already */
+    RJ_OBJECT_PAGE    /* page -> objects */
 };
 
 enum response_found {
@@ -54,6 +59,11 @@ struct response_job {
     struct store_response r; /* views of the arena */
     struct response_turn *turns;
     size_t n_turns; /* oldest first; RJ_CHAIN: the last one is r itself */
+    /* objects: question and answer; views of the arena */
+    struct store_object o;
+    struct store_object_page page;
+    struct store_object *objects; /* the page's, in its order; RJ_OBJECT_PUT: more to put, beside o */
+    size_t n_objects, cap_objects;
     /* the way back */
     struct sl_mailbox *reply_to;
     void (*done)(struct response_job *j, void *receiver);
@@ -64,7 +74,7 @@ struct response_job *response_job_new(enum response_job_kind kind);
 void response_job_free(struct response_job *j); /* NULL accepted */
 static inline bool response_job_writes(const struct response_job *j)
 {
-    return j->kind == RJ_PUT || j->kind >= RJ_DELETE;
+    return j->kind == RJ_PUT || (j->kind >= RJ_DELETE && j->kind != RJ_OBJECT_FIND && j->kind != RJ_OBJECT_PAGE);
 }
 /* On the store's thread; a writing one between begin and commit. False: the database failed (found is RF_FAILED): roll back. */
 bool response_job_run(struct response_job *j, struct store *s, struct sl_fail *fail);

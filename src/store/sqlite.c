@@ -113,6 +113,8 @@ sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement whi
     const char *sql = statement_sql[which];
     if (sql == NULL)
         sql = sqlite_response_sql[which] != NULL ? sqlite_response_sql[which] : sqlite_video_sql[which];
+    if (sql == NULL)
+        sql = sqlite_object_sql[which];
     if (*st == NULL && sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
         (void)sqlite_fail(q, "prepare a statement for", fail);
         return NULL;
@@ -527,6 +529,11 @@ static const struct store_ops ops = {
     .delete_video = sqlite_delete_video,
     .video_hook = sqlite_video_hook,
     .sweep_videos = sqlite_sweep_videos,
+    .put_object = sqlite_put_object,
+    .find_object = sqlite_find_object,
+    .page_objects = sqlite_page_objects,
+    .delete_object = sqlite_delete_object,
+    .settle_object = sqlite_settle_object,
 };
 
 /* journal_size_limit: a WAL that grew in a burst is cut back. cache_size: an idle process stays small.

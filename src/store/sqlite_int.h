@@ -38,6 +38,12 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_EXTEND_RESPONSE,
     SQ_SWEEP_RESPONSES,
     SQ_LOSE_RESPONSES,
+    SQ_PUT_OBJECT,
+    SQ_FIND_OBJECT,
+    SQ_PAGE_NEWEST,
+    SQ_PAGE_OLDEST,
+    SQ_DELETE_OBJECT,
+    SQ_SETTLE_OBJECT,
     SQ_KEY_ROOM,
     SQ_OLDEST_RESPONSE,
     SQ_PUT_VIDEO,
@@ -135,6 +141,16 @@ enum sl_err sqlite_delete_video(struct store *s, struct sl_str tenant, struct sl
                                 store_video_f *f, void *arg, struct sl_fail *fail);
 enum sl_err sqlite_video_hook(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
 enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
+/* sqlite_objects.c */
+extern const char *const sqlite_object_sql[SQ_COUNT]; /* NULL: a statement of another file */
+enum sl_err sqlite_put_object(struct store *s, const struct store_object *o, struct sl_fail *fail);
+enum sl_err sqlite_find_object(struct store *s, const struct store_response_owner *owner, enum store_object_kind kind,
+                               struct sl_str id, store_object_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_page_objects(struct store *s, const struct store_response_owner *owner,
+                                const struct store_object_page *page, store_object_f *f, void *arg,
+                                struct sl_fail *fail);
+enum sl_err sqlite_delete_object(struct store *s, int64_t row, struct sl_fail *fail);
+enum sl_err sqlite_settle_object(struct store *s, int64_t row, struct sl_fail *fail);
 
 /* sqlite_usage.c */
 enum sl_err sqlite_usage_setup(struct sqlite_store *q, struct sl_fail *fail); /* registers sum_exact */

@@ -91,6 +91,13 @@ static const char *const steps[] = {
     "CREATE INDEX videos_by_task ON videos(provider, task) WHERE task <> '';"
     "CREATE INDEX videos_by_token ON videos(token) WHERE token <> '';"
     "CREATE INDEX videos_due ON videos(expires_ns);",
+    /* 5: files and batches that lie at providers */
+    "CREATE TABLE objects ("
+    " object INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL, id TEXT NOT NULL, key_id BLOB NOT NULL, tenant TEXT NOT NULL,"
+    " provider TEXT NOT NULL, credential BLOB, made_ns INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,"
+    " body BLOB NOT NULL, UNIQUE (kind, id, key_id));"
+    "CREATE INDEX objects_of_tenant ON objects(tenant, kind, object);",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -197,6 +197,36 @@ struct store_video_page { /* newest first, unless ascending */
     bool ascending;
 };
 
+/* Objects --------------------------------------------------------------------------------------------------------- */
+
+/* What a client made at a provider and names later: files, batches (docs/internals/files.md). */
+enum store_object_kind { /* numbers are stored */
+    STORE_OBJECT_FILE = 1,
+    STORE_OBJECT_BATCH = 2,
+    STORE_OBJECT_MESSAGE_BATCH = 3
+};
+
+struct store_object {
+    enum store_object_kind kind;
+    struct sl_str id; /* the provider's; at most 512 bytes */
+    struct sl_id key;
+    struct sl_str tenant;
+    struct sl_str provider;
+    unsigned char credential[STORE_CREDENTIAL_BYTES];
+    int64_t made_ns;    /* wall */
+    struct sl_str body; /* JSON: as the provider described it last */
+    bool settled;       /* a batch whose results were charged */
+    int64_t row;        /* of the database */
+};
+
+struct store_object_page {
+    enum store_object_kind kind;
+    struct sl_str purpose; /* of files; empty: any */
+    struct sl_str after;   /* the id that stands before the first wanted one; empty: from the start */
+    bool oldest_first;
+    uint64_t limit;
+};
+
 /* Usage ---------------------------------------------------------------------------------------------------------- */
 
 enum store_by {
@@ -229,6 +259,7 @@ typedef bool store_key_f(void *arg, const struct store_key *k);
 typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
 typedef bool store_response_f(void *arg, const struct store_response *r);
 typedef bool store_video_f(void *arg, const struct store_video *v);
+typedef bool store_object_f(void *arg, const struct store_object *o);
 
 /* The seam -------------------------------------------------------------------------------------------------------- */
 
@@ -309,6 +340,16 @@ struct store_ops {
                                 store_video_f *f, void *arg, struct sl_fail *fail);
     enum sl_err (*video_hook)(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
     enum sl_err (*sweep_videos)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
+    /* Objects; the owner's time is not looked at. put: a row that is there gets the new body. find, page (an unknown `after`):
+     * SL_ENOENT: none that this owner may see. delete: SL_ENOENT. settle: SL_ENOENT where it is settled already. */
+    enum sl_err (*put_object)(struct store *s, const struct store_object *o, struct sl_fail *fail);
+    enum sl_err (*find_object)(struct store *s, const struct store_response_owner *owner, enum store_object_kind kind,
+                               struct sl_str id, store_object_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*page_objects)(struct store *s, const struct store_response_owner *owner,
+                                const struct store_object_page *page, store_object_f *f, void *arg,
+                                struct sl_fail *fail);
+    enum sl_err (*delete_object)(struct store *s, int64_t row, struct sl_fail *fail);
+    enum sl_err (*settle_object)(struct store *s, int64_t row, struct sl_fail *fail);
 };
 
 struct store {

@@ -55,7 +55,7 @@ static int64_t state_deadline_ns(const struct attempt *t, enum attempt_state s)
     case AS_HANDSHAKE:
         return d->tls_ns;
     case AS_SEND:
-        return d->send_ns;
+        return t->req.streamed && t->stream_body.n == 0 ? 0 : d->send_ns;
     case AS_HEAD:
         return d->first_byte_ns;
     case AS_BODY:
@@ -181,6 +181,8 @@ struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const stru
     sl_list_init(&t->dial.wait.node);
     sl_task_init(&t->task, on_task);
     sl_timer_init(&t->timer, on_timer);
+    sl_chunks_init(&t->stream_body, SIZE_MAX / 4, u->chunks);
+    t->fresh = t->stream_full = r->streamed;
     sl_chunks_init(&t->held_body, (size_t)u->limits.stream_window + UPSTREAM_SCRATCH_MIN, u->chunks);
     t->origin = pool_origin_get(u, r->origin->id);
     pool_origin_use(t->origin);
@@ -241,7 +243,7 @@ void attempt_take_conn(struct attempt *t, struct up_conn *c)
 bool attempt_try_again(struct attempt *t)
 {
     SL_CHECK(t->conn == NULL && !t->head_seen);
-    if (t->free_tries >= FREE_TRIES_MAX)
+    if (t->free_tries >= FREE_TRIES_MAX || (t->req.streamed && t->body_sent > 0))
         return false;
     t->free_tries++;
     t->body_sent = 0;
@@ -284,6 +286,10 @@ static void on_task(struct sl_task *task)
         pick(t);
         return;
     }
+    if ((todo & TODO_ROOM) != 0)
+        t->owner->on_room(t->owner_arg);
+    if ((todo & (TODO_ROOM | TODO_BODY)) != 0 && t->conn != NULL)
+        conn_more_body(t);
     bool is_h1 = t->conn != NULL && t->conn->h2 == NULL;
     if ((todo & TODO_READ) != 0 && is_h1)
         conn_read_h1(t->conn);
@@ -320,8 +326,8 @@ void attempt_request_head(const struct attempt *t, struct http_request *out)
         .headers = {.v = (struct http_header *)(uintptr_t)t->req.headers,
                     .n = t->req.n_headers,
                     .cap = t->req.n_headers},
-        .content_length = (int64_t)t->body_n,
-        .has_body = t->body_n > 0,
+        .content_length = t->req.streamed ? t->req.streamed_length : (int64_t)t->body_n,
+        .has_body = t->req.streamed || t->body_n > 0,
     };
 }
 
@@ -329,6 +335,8 @@ int attempt_body_iov(const struct attempt *t, struct iovec *v, int max)
 {
     int n = 0;
     size_t from = t->send_from;
+    if (t->req.streamed)
+        return sl_chunks_iov(&t->stream_body, v, max);
     for (int i = t->send_at; i < t->req.n_body && n < max; i++) {
         const struct iovec *part = &t->req.body[i];
         if (part->iov_len > from)
@@ -338,9 +346,44 @@ int attempt_body_iov(const struct attempt *t, struct iovec *v, int max)
     return n;
 }
 
+static void stream_sent(struct attempt *t, size_t n)
+{
+    sl_chunks_drop(&t->stream_body, n);
+    if (t->stream_last && t->stream_body.n == 0 && !attempt_is_chunked(t))
+        t->stream_ended = true;
+    if (!t->stream_full || n == 0 || t->stream_body.n > ATTEMPT_BODY_ROOM / 2 || t->owner->on_room == NULL)
+        return;
+    t->stream_full = false;
+    attempt_post(t, TODO_ROOM);
+}
+
+size_t attempt_body_room(const struct attempt *t)
+{
+    return t->stream_body.n < ATTEMPT_BODY_ROOM ? ATTEMPT_BODY_ROOM - t->stream_body.n : 0;
+}
+
+void attempt_body_write(struct attempt *t, struct sl_str bytes, bool last)
+{
+    if (t->is_over)
+        return;
+    SL_CHECK(t->req.streamed && !t->stream_last);
+    bool idle = t->stream_body.n == 0;
+    SL_CHECK(sl_chunks_add(&t->stream_body, bytes.p, bytes.n) == SL_OK);
+    t->stream_last = last;
+    t->stream_full |= attempt_body_room(t) == 0;
+    if (idle && t->state == AS_SEND)
+        restart_deadline(t);
+    if (t->conn != NULL)
+        attempt_post(t, TODO_BODY);
+}
+
 void attempt_body_sent(struct attempt *t, size_t n)
 {
     t->body_sent += n;
+    if (t->req.streamed) {
+        stream_sent(t, n);
+        return;
+    }
     while (n > 0) {
         size_t left = t->req.body[t->send_at].iov_len - t->send_from;
         if (n < left) {
@@ -438,6 +481,7 @@ static void finish(struct attempt *t, enum outcome o, const char *detail, bool d
     sl_task_cancel(&t->task);
     sl_timer_cancel(u->loop, &t->timer);
     sl_chunks_done(&t->held_body);
+    sl_chunks_done(&t->stream_body);
     pool_origin_unuse(u, t->origin);
     t->origin = NULL;
     u->n_attempts--;

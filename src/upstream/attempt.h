@@ -33,6 +33,8 @@ struct attempt_request {
     /* It makes something and must not be done twice: never on a connection that was used before, and never sent again because
      * one died under it. */
     bool once;
+    bool streamed;           /* instead of `body`: it comes by attempt_body_write, on a connection of its own */
+    int64_t streamed_length; /* of such a body; HTTP_LENGTH_NONE: not known */
     bool
         upgrade; /* asks for a WebSocket (no body; HTTP/1.1 only: origin->http says so): a head of 101 is the answer, and from then
                    * on bytes go both ways, on_body and attempt_send. The connection is never used again. */
@@ -68,12 +70,20 @@ struct attempt_owner { /* all called with the owner pointer of attempt_start */
                     const struct http_response *head); /* final (not 1xx) head; views live until attempt_free */
     void (*on_body)(void *owner, struct sl_str bytes); /* valid during the call */
     void (*on_over)(void *owner, const struct attempt_result *r); /* exactly once, last */
-    void (*on_room)(void *owner); /* NULL, or: attempt_room was 0, and most of what waited has been written */
+    /* NULL, or: attempt_room was 0, and most of what waited has been written. Of a streamed body: bytes have left, and there is room
+     * for more (attempt_body_room); the first time it comes when the first bytes have left. The owner may write, not end the attempt. */
+    void (*on_room)(void *owner);
 };
 
 /* Starts a try. `a`: the attempt's own arena (the caller's, dropped by the caller after attempt_free). */
 struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const struct attempt_request *r,
                               const struct attempt_owner *owner, void *owner_arg);
+/* A streamed body: bytes are copied and sent as they go; what an attempt that is over is given is dropped. Callers stop when there is
+ * no room until on_room comes. `last` once, with or without bytes. As long as nothing waits here to be sent, the deadline of SEND
+ * rests. Such an attempt makes no free try once bytes left. */
+#define ATTEMPT_BODY_ROOM (256u * 1024)
+void attempt_body_write(struct attempt *t, struct sl_str bytes, bool last);
+size_t attempt_body_room(const struct attempt *t);
 /* Back-pressure: off means no more on_body until on. The kernel's buffers fill and the provider waits. */
 void attempt_read(struct attempt *t, bool on);
 /* Behind a head of 101: sends bytes to the other side; what the socket does not take is copied and waits. Everything given is

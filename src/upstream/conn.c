@@ -4,6 +4,8 @@
  *
  * A connection may serve again only when the request went out whole, the answer was read exactly to its end, both sides
  * want it to live, and nothing is there behind the end. Everything else closes it. */
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "upstream/upstream_int.h"
 
@@ -85,7 +87,7 @@ void conn_want(struct up_conn *c)
     case CONN_H1:
         if (t->held && t->head_seen)
             want = 0;
-        if (!c->write_failed && (c->out.n > 0 || !attempt_all_sent(t)))
+        if (!c->write_failed && (c->out.n > 0 || attempt_has_unsent(t)))
             want |= SL_WRITABLE;
         break;
     case CONN_DRAIN:
@@ -208,16 +210,44 @@ static void sent(struct up_conn *c, size_t n)
     attempt_progress(t);
 }
 
+/* A body of unknown length, RFC 9112 7.1: what waits becomes one chunk in the connection's own queue. */
+static void wrap_chunk(struct up_conn *c)
+{
+    struct attempt *t = c->attempt;
+    struct iovec v[SEND_IOV];
+    char line[24];
+    if (!attempt_is_chunked(t) || c->out.n > 0 || t->stream_ended)
+        return;
+    int n = sl_chunks_iov(&t->stream_body, v, SEND_IOV);
+    size_t all = 0;
+    for (int i = 0; i < n; i++)
+        all += v[i].iov_len;
+    if (all > 0) {
+        int k = snprintf(line, sizeof line, "%zx\r\n", all);
+        bool ok = sl_chunks_add(&c->out, line, (size_t)k) == SL_OK;
+        for (int i = 0; i < n; i++)
+            ok = ok && sl_chunks_add(&c->out, v[i].iov_base, v[i].iov_len) == SL_OK;
+        SL_CHECK(ok && sl_chunks_add(&c->out, "\r\n", 2) == SL_OK); /* no more than ATTEMPT_BODY_ROOM and a read */
+        attempt_body_sent(t, all);
+    }
+    if (t->stream_last && t->stream_body.n == 0) {
+        SL_CHECK(sl_chunks_add(&c->out, "0\r\n\r\n", 5) == SL_OK);
+        t->stream_ended = true;
+    }
+}
+
 /* SEND: entered with a connection; waits for the socket to take head and body; leaves to HEAD, or to BODY when the answer
  * is faster than the request. */
 static void send_h1(struct up_conn *c)
 {
     struct attempt *t = c->attempt;
-    while (!c->write_failed && (c->out.n > 0 || !attempt_all_sent(t))) {
+    wrap_chunk(c);
+    while (!c->write_failed && (c->out.n > 0 || attempt_has_unsent(t))) {
         struct iovec v[SEND_IOV];
         size_t put = 0, all = 0;
         int n = sl_chunks_iov(&c->out, v, SEND_IOV / 2);
-        n += attempt_body_iov(t, v + n, SEND_IOV - n);
+        if (!attempt_is_chunked(t))
+            n += attempt_body_iov(t, v + n, SEND_IOV - n);
         for (int i = 0; i < n; i++)
             all += v[i].iov_len;
         enum sl_io r = tls_stream_write(&c->stream, v, n, &put);
@@ -231,8 +261,9 @@ static void send_h1(struct up_conn *c)
         sent(c, put);
         if (put < all)
             return; /* the socket is full: an event will come */
+        wrap_chunk(c);
     }
-    if (!c->write_failed && t->state == AS_SEND)
+    if (!c->write_failed && t->state == AS_SEND && attempt_all_sent(t))
         attempt_goto(t, AS_HEAD);
 }
 
@@ -263,6 +294,19 @@ static void tell_room(struct up_conn *c)
 static bool is_reading(const struct up_conn *c)
 {
     return c->phase == CONN_H1 || c->phase == CONN_DRAIN;
+}
+
+void conn_more_body(struct attempt *t)
+{
+    struct up_conn *c = t->conn;
+    if (c->h2 != NULL) {
+        conn_send_h2(c, t);
+        return;
+    }
+    if (t->stream_last && t->stream_body.n == 0 && !attempt_is_chunked(t))
+        t->stream_ended = true; /* the end came without bytes */
+    send_h1(c);
+    conn_want(c);
 }
 
 /* The attempt has what it wanted and leaves; the connection is kept when it may serve again. */

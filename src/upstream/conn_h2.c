@@ -132,7 +132,7 @@ void conn_on_event_h2(struct up_conn *c, unsigned events)
 static void send_body(struct up_conn *c, struct attempt *t)
 {
     size_t room;
-    while (!attempt_all_sent(t) && (room = h2_stream_room(t->stream)) > 0) {
+    while (attempt_has_unsent(t) && (room = h2_stream_room(t->stream)) > 0) {
         struct iovec v[SEND_IOV];
         int n = attempt_body_iov(t, v, SEND_IOV), used = 0;
         size_t part = 0;
@@ -141,22 +141,36 @@ static void send_body(struct up_conn *c, struct attempt *t)
                 v[used].iov_len = room - part;
             part += v[used++].iov_len;
         }
-        h2_stream_write(t->stream, v, used, t->body_sent + part == t->body_n);
+        bool last = attempt_is_last(t, part);
+        h2_stream_write(t->stream, v, used, last);
+        t->stream_ended |= last;
         attempt_body_sent(t, part);
         t->result.bytes_out += part;
         attempt_progress(t);
+    }
+    if (t->req.streamed && t->stream_last && !t->stream_ended && t->stream_body.n == 0) {
+        h2_stream_write(t->stream, NULL, 0, true);
+        t->stream_ended = true;
     }
     if (attempt_all_sent(t) && t->state == AS_SEND)
         attempt_goto(t, AS_HEAD);
     sl_task_post(c->up->loop, &c->task);
 }
 
+void conn_send_h2(struct up_conn *c, struct attempt *t)
+{
+    send_body(c, t);
+}
+
 void conn_submit_h2(struct up_conn *c, struct attempt *t)
 {
     struct http_request r;
     attempt_request_head(t, &r);
-    struct h2_submit m = {
-        .request = &r, .arena = t->arena, .x = t, .plain = !t->req.origin->tls, .last = t->body_n == 0};
+    struct h2_submit m = {.request = &r,
+                          .arena = t->arena,
+                          .x = t,
+                          .plain = !t->req.origin->tls,
+                          .last = t->body_n == 0 && !t->req.streamed};
     attempt_goto(t, AS_SEND);
     t->stream = h2_submit_request(c->h2, &m);
     if (t->stream == NULL) {

@@ -109,7 +109,9 @@ enum attempt_todo {
     TODO_OVER = 1 << 0, /* report the end */
     TODO_PICK = 1 << 1, /* look for a connection again */
     TODO_FEED = 1 << 2, /* reading is on again */
-    TODO_READ = 1 << 3  /* sending failed: an answer may be there all the same */
+    TODO_READ = 1 << 3, /* sending failed: an answer may be there all the same */
+    TODO_ROOM = 1 << 4, /* the owner is to be told that there is room */
+    TODO_BODY = 1 << 5  /* streamed: more of the body waits */
 };
 
 struct attempt {
@@ -142,6 +144,11 @@ struct attempt {
     bool head_seen;
     bool is_over, is_reported;
     bool starting; /* inside attempt_start: the owner is not to be called */
+    /* a streamed body */
+    struct sl_chunks stream_body; /* waits to be sent */
+    bool stream_last;             /* all of it was given */
+    bool stream_ended;            /* its end was sent, or is in the connection's queue */
+    bool stream_full;             /* on_room is owed */
     /* HTTP/2: bytes that came while held */
     struct sl_chunks held_body;
     size_t held_consume;
@@ -187,7 +194,21 @@ int attempt_body_iov(const struct attempt *t, struct iovec *v, int max); /* what
 void attempt_body_sent(struct attempt *t, size_t n);
 static inline bool attempt_all_sent(const struct attempt *t)
 {
-    return t->body_sent == t->body_n;
+    return t->req.streamed ? t->stream_ended : t->body_sent == t->body_n;
+}
+/* Something can be sent now. */
+static inline bool attempt_has_unsent(const struct attempt *t)
+{
+    return t->req.streamed ? t->stream_body.n > 0 : t->body_sent != t->body_n;
+}
+/* With so many more bytes all is sent. */
+static inline bool attempt_is_last(const struct attempt *t, size_t part)
+{
+    return t->req.streamed ? t->stream_last && part == t->stream_body.n : t->body_sent + part == t->body_n;
+}
+static inline bool attempt_is_chunked(const struct attempt *t)
+{
+    return t->req.streamed && t->req.streamed_length < 0;
 }
 
 /* dial.c */
@@ -207,6 +228,7 @@ void conn_want(struct up_conn *c);
 void conn_start_h1(struct up_conn *c, struct attempt *t);
 void conn_resume_h1(struct up_conn *c);                             /* the attempt is no longer held */
 void conn_send_h1(struct up_conn *c, const struct iovec *v, int n); /* behind an upgrade */
+void conn_more_body(struct attempt *t);                             /* streamed: there is more of it; any connection */
 void conn_read_h1(struct up_conn *c);
 void conn_leave_h1(struct up_conn *c, bool drain); /* the attempt goes; the connection is saved or closed */
 bool conn_write_out(struct up_conn *c);            /* writes c->out; false: the connection is broken */
@@ -214,6 +236,7 @@ bool conn_write_out(struct up_conn *c);            /* writes c->out; false: the 
 /* conn_h2.c */
 void conn_start_h2(struct up_conn *c);
 void conn_submit_h2(struct up_conn *c, struct attempt *t);
+void conn_send_h2(struct up_conn *c, struct attempt *t);
 void conn_on_event_h2(struct up_conn *c, unsigned events);
 void conn_task_h2(struct up_conn *c);
 void conn_resume_h2(struct attempt *t); /* its connection may be gone: what was held is all there is */

@@ -76,7 +76,23 @@ static const struct {
     {HTTP_GET, "/openai/deployments/gpt-4o/chat/completions", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_POST, "/openai/deployments/dall-e/images/generations", OP_IMAGES, ERRORS_OPENAI},
     {HTTP_POST, "/openai/deployments/tts/audio/speech", OP_SPEECH, ERRORS_OPENAI},
-    {HTTP_POST, "/openai/files", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/files", OP_FILE_CREATE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/files", OP_FILE_LIST, ERRORS_OPENAI},
+    {HTTP_PUT, "/v1/files", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/files/file-1/", OP_FILE_GET, ERRORS_OPENAI},
+    {HTTP_DELETE, "/v1/files/file-1", OP_FILE_DELETE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/files/file-1/content", OP_FILE_CONTENT, ERRORS_OPENAI},
+    {HTTP_DELETE, "/v1/files/file-1/content", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/files/file-1/contents", OP_NONE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/files/file-1/content/x", OP_NONE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1beta/files", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/batches", OP_BATCH_CREATE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/batches/batch_1", OP_BATCH_GET, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/batches/batch_1/cancel", OP_BATCH_CANCEL, ERRORS_OPENAI},
+    {HTTP_DELETE, "/v1/batches/batch_1", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/messages/batches", OP_MESSAGE_BATCH_LIST, ERRORS_ANTHROPIC},
+    {HTTP_GET, "/v1/messages/batches/b/results", OP_MESSAGE_BATCH_RESULTS, ERRORS_ANTHROPIC},
+    {HTTP_DELETE, "/v1/messages/batches/b", OP_MESSAGE_BATCH_DELETE, ERRORS_ANTHROPIC},
     {HTTP_POST, "/openai/deployments/gpt-4o", OP_NONE, ERRORS_OPENAI},
     {HTTP_POST, "/openai/deployments/chat/completions", OP_COMPLETIONS, ERRORS_OPENAI}, /* its name is "chat" */
     {HTTP_POST, "/openai/deployments/gpt-4o/chat", OP_NONE, ERRORS_OPENAI},
@@ -110,7 +126,7 @@ static const struct {
     {HTTP_POST, "/v1/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1/messages/count_tokens", OP_MESSAGES_COUNT, ERRORS_ANTHROPIC},
     {HTTP_POST, "/anthropic/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
-    {HTTP_POST, "/v1/messages/batches", OP_NOT_SERVED, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/messages/batches", OP_MESSAGE_BATCH_CREATE, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1beta/models/gemini-3-pro:generateContent", OP_GENERATE, ERRORS_GEMINI},
     {HTTP_POST, "/gemini/v1beta/models/gemini-3-pro:countTokens", OP_GENERATE_COUNT, ERRORS_GEMINI},
     {HTTP_POST, "/v1beta1/projects/p/locations/l/publishers/google/models/g:generateContent", OP_GENERATE,
@@ -153,6 +169,12 @@ static const struct {
     {HTTP_POST, "/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/v1/embeddings", OP_NONE, ERRORS_OPENAI},
 };
 
+static bool is_of_all(enum operation op)
+{
+    return op == OP_FILE_CREATE || op == OP_FILE_LIST || op == OP_BATCH_CREATE || op == OP_BATCH_LIST ||
+           op == OP_MESSAGE_BATCH_CREATE || op == OP_MESSAGE_BATCH_LIST || op == OP_VIDEO_LIST;
+}
+
 static void paths(void **state)
 {
     (void)state;
@@ -164,7 +186,7 @@ static void paths(void **state)
         assert_int_equal(m.allow.n > 0, m.op == OP_WRONG_METHOD);
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
-                       m.op == OP_EMBED_CONTENT || (operation_row(m.op)->stored && m.op != OP_VIDEO_LIST) ||
+                       m.op == OP_EMBED_CONTENT || (operation_row(m.op)->stored && !is_of_all(m.op)) ||
                        m.op == OP_VIDEO_REMIX || (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
@@ -229,6 +251,8 @@ static void properties(void **state)
         sl_arena_done(&a);
         if (row->relayed)
             assert_true((row->body || row->form || row->stored) && row->needs_key);
+        if (row->object != OBJECT_NONE)
+            assert_true(row->stored && operation_row(operation_granted_as((enum operation)op))->object == row->object);
         if (row->streams)
             assert_true(row->relayed);
         assert_non_null(dialect_of((enum operation)op));

@@ -1,0 +1,401 @@
+/* Files and batches: what a client makes at a provider and names later. docs/internals/files.md.
+ *
+ *   create     READ_BODY ─► ADMIT ─► RECALL (which provider) ─► TRY ─► SETTLE: a row, then the client gets the end
+ *   by id      ADMIT ─► RECALL ─► keeper: the row, by id and owner ─► TRY at its provider, with its credential
+ *   list       ADMIT ─► RECALL ─► keeper: a page ─► RESPOND
+ *
+ * The ids are the provider's; whoever does not own one gets what an unknown one gets. */
+#include "base/log.h"
+#include "dialect/json_peek.h"
+#include "dialect/json_tree.h"
+#include "exchange/exchange_int.h"
+#include "http/url.h"
+
+#define ID_MAX 200u
+#define LIST_BYTES ((size_t)64 << 20)
+
+static const enum store_object_kind kinds[] = {
+    [OBJECT_FILE] = STORE_OBJECT_FILE,
+    [OBJECT_BATCH] = STORE_OBJECT_BATCH,
+    [OBJECT_MESSAGE_BATCH] = STORE_OBJECT_MESSAGE_BATCH,
+};
+
+const struct dialect *objects_dialect(const struct exchange *x)
+{
+    bool anthropic = x->op->object == OBJECT_MESSAGE_BATCH || x->match.errors == ERRORS_ANTHROPIC;
+    return dialect_find(anthropic ? SL_STR("anthropic") : SL_STR("openai"));
+}
+
+static enum step refuse(struct exchange *x, enum gateway_error e, const char *param, struct sl_str message)
+{
+    return exchange_refuse_with(x, &(struct error_facts){.error = e, .param = sl_str_c(param), .message = message});
+}
+
+static bool is_id(struct sl_str s)
+{
+    if (s.n == 0 || s.n > ID_MAX)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!(c >= '0' && c <= '9') && !(sl_lower(c) >= 'a' && sl_lower(c) <= 'z') && c != '-' && c != '_')
+            return false;
+    }
+    return true;
+}
+
+/* One answer for an id that never was, was deleted, or is somebody else's. */
+static enum step refuse_unknown(struct exchange *x, struct sl_str id)
+{
+    static const char *const what[] = {
+        [OBJECT_FILE] = "File", [OBJECT_BATCH] = "Batch", [OBJECT_MESSAGE_BATCH] = "Message batch"};
+    bool of_batch = x->match.op == OP_BATCH_CREATE;
+    return refuse(x, GE_OBJECT_UNKNOWN, of_batch ? "input_file_id" : NULL,
+                  sl_arena_printf(x->a, "%s '" SL_STR_FMT "' not found.", of_batch ? "File" : what[x->op->object],
+                                  SL_STR_ARG(is_id(id) ? id : SL_STR("?"))));
+}
+
+/* ---- where to ---- */
+
+static bool granted_model(const void *grant, struct sl_str model)
+{
+    return grant_allows_model(grant, model);
+}
+
+/* A key that may use some models only may use the providers that these lead to. */
+static bool is_granted(const struct exchange *x, uint32_t provider_index)
+{
+    struct route_listed *rows = NULL;
+    if (x->key->grant.n_models == 0)
+        return true;
+    size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].provider_index == provider_index)
+            return true;
+    return false;
+}
+
+static bool speaks(const struct exchange *x, const struct provider *p)
+{
+    bool cloud = sl_str_eq(p->kind->platform, SL_STR("vertex")) || sl_str_eq(p->kind->platform, SL_STR("bedrock"));
+    return !p->kind->chat_only && !cloud &&
+           sl_str_eq(provider_dialect(p, x->dialect->name, SL_STR_NONE), x->dialect->name);
+}
+
+/* It is the only candidate. */
+static enum step go(struct exchange *x, uint32_t index, const char *why)
+{
+    struct route_candidate *c = SL_ARENA_NEW(x->a, struct route_candidate);
+    *c = (struct route_candidate){.asked = x->op->name,
+                                  .provider = x->snap->providers[index].provider.name,
+                                  .model = SL_STR("-"),
+                                  .provider_index = index,
+                                  .target_index = ROUTE_TARGET_NONE,
+                                  .why = why};
+    x->plan = (struct route_plan){.candidates = c, .n = 1};
+    if (x->op->any_answer)
+        x->total_due_ns = x->began_ns + x->snap->set.files.time_ns;
+    exchange_goto(x, XS_TRY);
+    return STEP_GO;
+}
+
+/* For something new: the one that the client names, or the settings name, or the first that can. */
+static enum step go_anywhere(struct exchange *x)
+{
+    const struct http_header *h = http_headers_find_name(&x->req->headers, SL_STR("x-sluice-provider"));
+    struct sl_str named = h != NULL ? h->value : SL_STR_NONE, set = x->snap->set.files.provider;
+    uint32_t first = UINT32_MAX;
+    if (stored_forbidden(x))
+        return refuse(x, GE_UNSUPPORTED, NULL,
+                      SL_STR("Nothing may be stored at a provider for this API key (zero data retention)."));
+    for (uint32_t i = 0; i < x->snap->n_providers; i++) {
+        const struct provider *p = &x->snap->providers[i].provider;
+        if (!speaks(x, p) || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
+            continue;
+        if (sl_str_eq(p->name, named.n > 0 ? named : set))
+            return go(x, i, named.n > 0 ? "named by x-sluice-provider" : "files.provider");
+        first = first == UINT32_MAX ? i : first;
+    }
+    if (named.n > 0)
+        return refuse(x, GE_MEMBER_VALUE, "x-sluice-provider",
+                      SL_STR("No provider of that name takes this: it must speak your format, and your key must be "
+                             "allowed to use it."));
+    if (first == UINT32_MAX)
+        return refuse(x, GE_UNSUPPORTED, NULL, SL_STR("No provider that you may use has this operation."));
+    return go(x, first, "the first that can");
+}
+
+/* To the one that has it, with the same credential. */
+static enum step go_back(struct exchange *x, const struct store_object *o)
+{
+    for (uint32_t i = 0; i < x->snap->n_providers; i++) {
+        const struct provider *p = &x->snap->providers[i].provider;
+        if (!sl_str_eq(p->name, o->provider) || !speaks(x, p))
+            continue;
+        x->object.row = o;
+        x->stored.provider = o->provider;
+        x->stored.credential = o->credential;
+        return go(x, i, x->match.op == OP_BATCH_CREATE ? "has the input file" : "has it");
+    }
+    return refuse_unknown(x, x->object.id); /* it is configured no more */
+}
+
+/* ---- asking the store ---- */
+
+static struct response_job *new_job(struct exchange *x, enum response_job_kind kind)
+{
+    struct response_job *j = response_job_new(kind);
+    j->owner = (struct store_response_owner){.key = x->key->id, .now_ns = sl_loop_wall(x->env->loop)};
+    j->owner.tenant = sl_arena_str(&j->a, x->key->tenant);
+    j->o.kind = kinds[x->op->object];
+    return j;
+}
+
+static enum step ask(struct exchange *x, struct response_job *j)
+{
+    j->asker = x;
+    if (x->env->stored_ask == NULL || !x->env->stored_ask(x->env->owner, j)) {
+        response_job_free(j);
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    }
+    x->stored.waiting = j;
+    return STEP_WAIT;
+}
+
+static enum step find(struct exchange *x, enum store_object_kind kind, struct sl_str id)
+{
+    x->object.id = id;
+    if (!is_id(id))
+        return refuse_unknown(x, id);
+    struct response_job *j = new_job(x, RJ_OBJECT_FIND);
+    j->o.kind = kind;
+    j->id = sl_arena_str(&j->a, id);
+    return ask(x, j);
+}
+
+/* ---- lists ---- */
+
+static struct sl_str query_of(struct exchange *x, const char *name)
+{
+    struct sl_str v = SL_STR_NONE;
+    size_t n = 0;
+    if (!url_query_find(x->req->query, sl_str_c(name), &v))
+        return SL_STR_NONE;
+    char *plain = sl_arena_alloc(x->a, v.n + 1);
+    return url_decode(v, plain, &n) ? sl_str_of(plain, n) : SL_STR_NONE;
+}
+
+static enum step ask_list(struct exchange *x)
+{
+    bool anthropic = x->dialect->errors == ERRORS_ANTHROPIC, files = x->op->object == OBJECT_FILE;
+    uint64_t preset = files && !anthropic ? 10000 : 20, most = files && !anthropic ? 10000 : anthropic ? 1000 : 100;
+    struct sl_str limit = query_of(x, "limit"), after = query_of(x, anthropic ? "after_id" : "after");
+    x->object.limit = preset;
+    if (limit.n > 0 && (!sl_str_to_u64(limit, &x->object.limit) || x->object.limit == 0 || x->object.limit > most))
+        return refuse(x, GE_MEMBER_VALUE, "limit",
+                      sl_arena_printf(x->a, "'limit' must be a number from 1 to %llu.", (unsigned long long)most));
+    if (anthropic && query_of(x, "before_id").n > 0)
+        return refuse(x, GE_UNSUPPORTED, "before_id", SL_STR("'before_id' is not served here: use 'after_id'."));
+    struct response_job *j = new_job(x, RJ_OBJECT_PAGE);
+    j->page = (struct store_object_page){
+        .kind = j->o.kind,
+        .after = sl_arena_str(&j->a, after),
+        .purpose = sl_arena_str(&j->a, files ? query_of(x, "purpose") : SL_STR_NONE),
+        .oldest_first = sl_str_eq(query_of(x, "order"), SL_STR("asc")),
+        .limit = x->object.limit + 1,
+    };
+    return ask(x, j);
+}
+
+static void add_id(struct sl_buf *b, const char *name, const struct response_job *j, size_t n, bool last)
+{
+    sl_buf_addf(b, ",\"%s\":", name);
+    if (n == 0)
+        sl_buf_adds(b, SL_STR("null"));
+    else
+        sl_buf_add_json(b, j->objects[last ? n - 1 : 0].id);
+}
+
+static enum step answer_list(struct exchange *x, const struct response_job *j)
+{
+    struct sl_buf b;
+    size_t n = j->n_objects > x->object.limit ? (size_t)x->object.limit : j->n_objects;
+    bool more = j->n_objects > n;
+    if (j->found == RF_NONE)
+        return refuse(x, GE_MEMBER_VALUE, "after", SL_STR("'after' is none of the list."));
+    if (j->found != RF_OK)
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    sl_buf_init(&b, LIST_BYTES);
+    sl_buf_adds(&b, x->dialect->errors == ERRORS_ANTHROPIC ? SL_STR("{\"data\":[")
+                                                           : SL_STR("{\"object\":\"list\",\"data\":["));
+    for (size_t i = 0; i < n; i++) {
+        sl_buf_adds(&b, i > 0 ? SL_STR(",") : SL_STR_NONE);
+        sl_buf_adds(&b, j->objects[i].body);
+    }
+    sl_buf_addc(&b, ']');
+    add_id(&b, "first_id", j, n, false);
+    add_id(&b, "last_id", j, n, true);
+    sl_buf_adds(&b, more ? SL_STR(",\"has_more\":true}") : SL_STR(",\"has_more\":false}"));
+    x->own_body = sl_arena_str(x->a, sl_buf_str(&b));
+    bool over = b.over;
+    sl_buf_done(&b);
+    if (over)
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
+    exchange_goto(x, XS_RESPOND);
+    return STEP_GO;
+}
+
+/* ---- READ_BODY, RECALL ---- */
+
+enum step objects_understand(struct exchange *x)
+{
+    static const struct json_watch watch = {SL_STR_INIT("input_file_id"), -1};
+    struct json_member m;
+    struct json_info info;
+    if (json_scan(x->body_text, &watch, 1, &m, &info) != JSON_OK)
+        return exchange_refuse(x, GE_BODY_INVALID);
+    if (info.root != JSON_OBJECT)
+        return exchange_refuse(x, GE_BODY_NOT_OBJECT);
+    if (x->match.op == OP_BATCH_CREATE) {
+        if (m.kind != JSON_STRING)
+            return refuse(x, m.kind == JSON_ABSENT ? GE_MEMBER_MISSING : GE_MEMBER_TYPE, "input_file_id",
+                          SL_STR("'input_file_id' must name an uploaded file."));
+        x->object.id = json_plain(json_inside(x->body_text, &m), x->a);
+    }
+    exchange_goto(x, XS_ADMIT);
+    return STEP_GO;
+}
+
+static enum step begin(struct exchange *x)
+{
+    struct sl_str id;
+    if (x->env->stored_ask == NULL)
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE); /* nobody could say whose it is */
+    switch (x->match.op) {
+    case OP_FILE_CREATE:
+    case OP_MESSAGE_BATCH_CREATE:
+        return go_anywhere(x);
+    case OP_BATCH_CREATE:
+        return find(x, STORE_OBJECT_FILE, x->object.id);
+    case OP_FILE_LIST:
+    case OP_BATCH_LIST:
+    case OP_MESSAGE_BATCH_LIST:
+        return ask_list(x);
+    default:
+        break;
+    }
+    return operation_model_id(&x->match, x->a, &id) ? find(x, kinds[x->op->object], id)
+                                                    : refuse_unknown(x, SL_STR_NONE);
+}
+
+enum step objects_recall(struct exchange *x)
+{
+    const struct response_job *j = x->stored.answer;
+    if (j == NULL)
+        return begin(x);
+    if (j->kind == RJ_OBJECT_PAGE)
+        return answer_list(x, j);
+    if (j->found == RF_NONE)
+        return refuse_unknown(x, x->object.id);
+    return j->found == RF_OK ? go_back(x, &j->o) : exchange_refuse(x, GE_STORE_UNAVAILABLE);
+}
+
+/* ---- TRY ---- */
+
+void objects_request(struct exchange *x, const struct provider *p, struct attempt_request *r)
+{
+    static const char *const roots[] = {
+        [OBJECT_FILE] = "/files", [OBJECT_BATCH] = "/batches", [OBJECT_MESSAGE_BATCH] = "/messages/batches"};
+    static const char *const verbs[OP_COUNT] = {[OP_FILE_CONTENT] = "/content",
+                                                [OP_BATCH_CANCEL] = "/cancel",
+                                                [OP_MESSAGE_BATCH_CANCEL] = "/cancel",
+                                                [OP_MESSAGE_BATCH_RESULTS] = "/results"};
+    struct sl_arena *a = &x->attempt_arena;
+    const char *verb = verbs[x->match.op];
+    bool by_id = x->match.model.n > 0;
+    struct sl_str path = sl_arena_printf(a, "%s%s" SL_STR_FMT "%s", roots[x->op->object], by_id ? "/" : "",
+                                         SL_STR_ARG(by_id ? x->object.id : SL_STR_NONE), verb != NULL ? verb : "");
+    r->path = provider_path(p, path, SL_STR_NONE, a);
+    r->method = x->req->method_text;
+    r->body = NULL;
+    r->n_body = 0;
+    if (x->upload != NULL) {
+        uploads_request(x, r);
+    } else if (x->op->body) {
+        struct iovec *v = SL_ARENA_NEW(a, struct iovec);
+        *v = (struct iovec){(void *)(uintptr_t)x->body_text.p, x->body_text.n};
+        r->body = v;
+        r->n_body = 1;
+    }
+}
+
+/* ---- SETTLE ---- */
+
+static struct sl_str member_of(struct sl_str body, const char *name)
+{
+    struct json_peek k = json_peek_at(body);
+    struct sl_str value;
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
+        if (sl_str_eq(k.key, sl_str_c(name)) && value.n > 2 && value.p[0] == '"')
+            return sl_str_of(value.p + 1, value.n - 2);
+    return SL_STR_NONE;
+}
+
+static void fill(struct exchange *x, const struct try *t, struct response_job *j, enum store_object_kind kind,
+                 struct sl_str id, struct sl_str body, struct store_object *o)
+{
+    const struct store_object *row = x->object.row;
+    bool known = row != NULL && x->match.op != OP_BATCH_CREATE; /* by another key of the tenant, perhaps */
+    *o = (struct store_object){
+        .kind = kind,
+        .id = sl_arena_str(&j->a, id),
+        .key = known ? row->key : x->key->id,
+        .tenant = sl_arena_str(&j->a, known ? row->tenant : x->key->tenant),
+        .provider = sl_arena_str(&j->a, t->candidate->provider),
+        .made_ns = sl_loop_wall(x->env->loop),
+        .body = sl_arena_str(&j->a, body),
+    };
+    stored_digest(x, &t->at->provider, t->credential, o->credential);
+}
+
+/* What a batch has written belongs to whom the batch belongs. */
+static void add_results(struct exchange *x, const struct try *t, struct response_job *j, struct sl_str body)
+{
+    static const char *const members[] = {"output_file_id", "error_file_id"};
+    j->objects = sl_arena_alloc(&j->a, 2 * sizeof *j->objects);
+    for (size_t i = 0; i < 2; i++) {
+        struct sl_str id = member_of(body, members[i]);
+        if (!is_id(id))
+            continue;
+        struct sl_str file = sl_arena_printf(
+            &j->a,
+            "{\"id\":\"" SL_STR_FMT "\",\"object\":\"file\",\"purpose\":\"batch_output\",\"filename\":\"" SL_STR_FMT
+            ".jsonl\",\"bytes\":0,\"created_at\":%lld,\"status\":\"processed\"}",
+            SL_STR_ARG(id), SL_STR_ARG(id), (long long)(sl_loop_wall(x->env->loop) / SL_SEC));
+        fill(x, t, j, STORE_OBJECT_FILE, id, file, &j->objects[j->n_objects++]);
+    }
+}
+
+struct response_job *objects_job(struct exchange *x, const struct try *t)
+{
+    enum operation op = x->match.op;
+    if (t->outcome != OUT_OK || x->final_kind != FINAL_ANSWER || x->op->any_answer)
+        return NULL;
+    if (op == OP_FILE_DELETE || op == OP_MESSAGE_BATCH_DELETE) {
+        struct response_job *j = new_job(x, RJ_OBJECT_DROP);
+        j->id = sl_arena_str(&j->a, x->object.id);
+        return j;
+    }
+    struct sl_str body = sl_chunks_flat(&x->held), id = member_of(body, "id");
+    struct json_info info;
+    if (!is_id(id) || json_scan(body, NULL, 0, NULL, &info) != JSON_OK) {
+        SL_LOG(SL_LOG_ERROR, "objects.no_id", SL_LS("provider", t->candidate->provider),
+               SL_LS("operation", x->op->name));
+        return NULL;
+    }
+    struct response_job *j = new_job(x, RJ_OBJECT_PUT);
+    fill(x, t, j, kinds[x->op->object], id, body, &j->o);
+    if (x->op->object == OBJECT_BATCH)
+        add_results(x, t, j, body);
+    return j;
+}

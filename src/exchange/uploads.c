@@ -1,0 +1,190 @@
+/* Uploads: forms whose file passes to a provider as it comes. docs/internals/files.md.
+ *
+ *   client ─► uploads_on_body ─┬─ READ_BODY ... TRY: kept, until the file begins (or all of a small form is here)
+ *                              └─ TRY, bytes have left: attempt_body_write; no room: the client is not read until on_room
+ *
+ * What is kept is dropped when the first of it has left: from then on nothing can be repeated. The form is read in passing: bytes
+ * that make it malformed, too large or cut short are not passed on, so that the provider never has a whole request of it. */
+#include "exchange/exchange_int.h"
+#include "http/multipart.h"
+
+#define KEPT_MAX (256u * 1024) /* in front of the file, and the first of it */
+
+struct exchange_upload {
+    struct multipart form;
+    uint64_t received;
+    uint32_t files; /* parts named "file" that are one */
+    bool flowing;   /* bytes have left: they go on as they come */
+};
+
+static void drop(void *arg)
+{
+    struct exchange_upload *u = arg;
+    multipart_done(&u->form);
+}
+
+static enum step refuse_type(struct exchange *x)
+{
+    return exchange_refuse_with(
+        x,
+        &(struct error_facts){
+            .error = GE_TYPE_UNSUPPORTED,
+            .message = SL_STR("The request must be multipart/form-data, and its content-type must name the boundary."),
+        });
+}
+
+enum step uploads_begin(struct exchange *x)
+{
+    struct sl_str boundary;
+    struct exchange_upload *u = SL_ARENA_NEW(x->a, struct exchange_upload);
+    if (!x->req->has_body)
+        return exchange_refuse(x, GE_BODY_MISSING);
+    if (http_headers_get(&x->req->headers, HN_CONTENT_ENCODING).n > 0)
+        return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
+    if (!multipart_boundary(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), &boundary))
+        return refuse_type(x);
+    if (x->req->content_length > 0 && (uint64_t)x->req->content_length > x->snap->set.files.max_bytes) {
+        tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
+        return exchange_refuse(x, GE_BODY_TOO_LARGE);
+    }
+    multipart_init(&u->form, boundary, NULL);
+    sl_arena_on_drop(x->a, drop, u);
+    x->upload = u;
+    x->body.max = SIZE_MAX / 4; /* KEPT_MAX, and what one read brings behind it */
+    x->total_due_ns = x->began_ns + x->snap->set.files.time_ns;
+    exchange_goto(x, XS_READ_BODY);
+    return STEP_GO;
+}
+
+/* ---- the client's bytes ---- */
+
+static void look(struct exchange *x, struct sl_str bytes)
+{
+    struct exchange_upload *u = x->upload;
+    struct sl_str data;
+    enum multipart_event e;
+    while ((e = multipart_next(&u->form, &bytes, &data)) != MULTIPART_MORE) {
+        if (e == MULTIPART_PART && u->form.part.has_filename && sl_str_eq(u->form.part.name, SL_STR("file")))
+            u->files++;
+        if (e != MULTIPART_BAD)
+            continue;
+        x->body_error = GE_BAD_REQUEST;
+        return;
+    }
+}
+
+static void judge(struct exchange *x, struct sl_str bytes, bool last)
+{
+    struct exchange_upload *u = x->upload;
+    u->received += bytes.n;
+    look(x, bytes);
+    if (x->body_error != GE_NONE)
+        return;
+    if (u->received > x->snap->set.files.max_bytes)
+        x->body_error = GE_BODY_TOO_LARGE;
+    else if (last && !multipart_is_whole(&u->form))
+        x->body_error = GE_BAD_REQUEST;
+    else if ((last || x->body.n > KEPT_MAX) && u->files == 0)
+        x->body_error = GE_MEMBER_MISSING;
+}
+
+/* As long as nothing has left. */
+static void keep(struct exchange *x, struct sl_str bytes)
+{
+    SL_CHECK(sl_chunks_add(&x->body, bytes.p, bytes.n) == SL_OK);
+    if (x->upload->files == 0 && !x->body_done)
+        return;
+    http_stream_read(x->stream, false);
+    exchange_wake(x, EV_BODY);
+}
+
+void uploads_on_body(struct exchange *x, struct sl_str bytes, bool last)
+{
+    struct exchange_upload *u = x->upload;
+    if (x->body_done || x->body_error != GE_NONE)
+        return;
+    judge(x, bytes, last);
+    if (x->body_error != GE_NONE) {
+        http_stream_read(x->stream, false);
+        exchange_wake(x, EV_BODY);
+        return;
+    }
+    x->body_done = last;
+    if (!u->flowing) {
+        keep(x, bytes);
+        return;
+    }
+    if (x->attempt == NULL || x->over) /* the answer came before the end of the request */
+        return;
+    attempt_body_write(x->attempt, bytes, last);
+    if (attempt_body_room(x->attempt) == 0)
+        http_stream_read(x->stream, false);
+}
+
+void uploads_late(struct exchange *x)
+{
+    if (x->body_error == GE_NONE && !x->body_done)
+        x->body_error = GE_BODY_SLOW;
+    exchange_wake(x, EV_BODY);
+}
+
+enum step uploads_read(struct exchange *x)
+{
+    exchange_take(x, EV_BODY);
+    if (x->body_error != GE_NONE)
+        return uploads_refuse(x);
+    if (!x->body_done && x->upload->files == 0) {
+        http_stream_read(x->stream, true);
+        return STEP_WAIT;
+    }
+    exchange_goto(x, XS_ADMIT);
+    return STEP_GO;
+}
+
+enum step uploads_refuse(struct exchange *x)
+{
+    struct error_facts f = {.error = x->body_error};
+    const char *error = x->upload->form.error;
+    tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
+    if (f.error == GE_MEMBER_MISSING) {
+        f.param = SL_STR("file");
+        f.message = SL_STR("'file' is missing: send the file as a part with a filename.");
+    } else if (f.error == GE_BAD_REQUEST) {
+        f.message = error != NULL ? sl_str_c(error) : SL_STR("The form was cut short: it has no closing boundary.");
+    }
+    return exchange_refuse_with(x, &f);
+}
+
+/* ---- the attempt ---- */
+
+void uploads_request(struct exchange *x, struct attempt_request *r)
+{
+    r->streamed = true;
+    r->streamed_length = x->req->content_length >= 0 ? x->req->content_length : HTTP_LENGTH_NONE;
+    r->body = NULL;
+    r->n_body = 0;
+}
+
+void uploads_send(struct exchange *x)
+{
+    attempt_body_write(x->attempt, sl_chunks_flat(&x->body), x->body_done);
+}
+
+/* The first bytes have left, or there is room again. */
+void uploads_on_room(void *arg)
+{
+    struct exchange *x = arg;
+    struct exchange_upload *u = x->upload;
+    if (u == NULL || x->body_done)
+        return;
+    if (!u->flowing)
+        sl_chunks_clear(&x->body);
+    u->flowing = true;
+    if (x->body_error == GE_NONE)
+        http_stream_read(x->stream, true);
+}
+
+bool uploads_may_repeat(const struct exchange *x)
+{
+    return x->upload == NULL || !x->upload->flowing;
+}

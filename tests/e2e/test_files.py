@@ -1,0 +1,232 @@
+"""Files: uploads that pass through in constant memory, ids that belong to a tenant. OpenAI's and Anthropic's SDKs in front of the
+simulator, raw bytes for what goes wrong. docs/internals/files.md."""
+
+import contextlib
+import json
+import os
+import socket
+import time
+import zlib
+
+import anthropic
+import openai
+import pytest
+
+from conftest import Makers, relay_config
+from lib.client import Conn, fetch, request_bytes
+from lib.proc import SANITIZED, create_key
+from lib.upstream import error_answer
+from lib.wait import LONG, wait_for
+
+BOUNDARY = "xYzZY"
+TYPE = ("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")
+LARGE = 1 << 30 if os.environ.get("SLUICE_NIGHTLY") else 96 << 20
+RSS = 64 << 20
+
+
+def field(name, value):
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+
+
+def file_head(name="file", filename="a.jsonl"):
+    return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'.encode()
+
+
+END = f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    sim = makers.sim()
+    g = makers.gateway({
+        "providers": {
+            "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-one", "sim-key-two"]},
+            "other": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-three"]},
+            "anthropic": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": ["sim-key-four"]}},
+        "models": {"gpt-4o": "openai/gpt-4o", "claude": "anthropic/claude-opus-5-5", "far": "other/gpt-4o"},
+        "files": {"provider": "openai", "max_bytes": "2GiB"},
+    })
+    g.sim = sim
+    g.foreign = create_key(g.state, "foreign", "--tenant", "elsewhere")
+    g.same = create_key(g.state, "same")
+    g.limited = create_key(g.state, "limited", "--models", "far")
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", None, [], g.limited.text).status == 200, "the new keys")
+    yield g
+    makers.end()
+
+
+@contextlib.contextmanager
+def sdk(g, key=None):
+    with contextlib.closing(openai.OpenAI(base_url=g.url + "/v1", api_key=(key or g.key).text, max_retries=0)) as c:
+        yield c
+
+
+def rss(g):
+    with open(f"/proc/{g.pid}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM"))
+
+
+def test_sdk(served):
+    content = os.urandom(500_000)
+    with sdk(served) as c:
+        made = c.files.create(file=("notes.txt", content), purpose="user_data")
+        assert made.id.startswith("file-") and made.bytes == len(content) and made.filename == "notes.txt"
+        assert made.status_details == f"crc32 {zlib.crc32(content):08x}"
+        assert c.files.retrieve(made.id).filename == "notes.txt"
+        assert c.files.content(made.id).read() == content
+        small = c.files.create(file=("batch.jsonl", b"{}\n"), purpose="batch")
+        assert [f.id for f in c.files.list()] == [small.id, made.id]
+        assert [f.id for f in c.files.list(order="asc", limit=1)] == [made.id, small.id]
+        assert [f.id for f in c.files.list(purpose="batch")] == [small.id]
+        assert c.files.delete(small.id).deleted
+        assert [f.id for f in c.files.list()] == [made.id]
+        with pytest.raises(openai.NotFoundError):
+            c.files.retrieve(small.id)
+    with sdk(served, served.same) as c:  # of the same tenant
+        assert c.files.content(made.id).read() == content
+
+
+def test_ids_of_others_are_unknown(served):
+    with sdk(served) as c:
+        made = c.files.create(file=("notes.txt", b"secret"), purpose="user_data")
+    before = served.sim.count()["total"]
+    with sdk(served, served.foreign) as c:
+        assert list(c.files.list()) == []
+        for call in (c.files.retrieve, c.files.content, c.files.delete):
+            said = []
+            for name in (made.id, "file-0000000000000000000000aa", "x" * 300, "a%2fb"):
+                with pytest.raises(openai.NotFoundError) as e:
+                    call(name)
+                said.append(e.value.body["message"].replace(name, "ID"))
+            assert said[0] == said[1]
+    assert served.sim.count()["total"] == before  # nobody was asked
+    with sdk(served) as c:
+        assert c.files.content(made.id).read() == b"secret"
+
+
+def test_which_provider(served):
+    def create(key, *headers):
+        body = field("purpose", "batch") + file_head() + b"x" + END
+        answer = fetch(served.address, "POST", "/v1/files", body, [TYPE, *headers], key.text)
+        return answer, served.record(answer.id)["plan"] if answer.status == 200 else None
+
+    assert create(served.key)[1][0]["provider"] == "openai"
+    assert create(served.key, ("x-sluice-provider", "other"))[1][0]["provider"] == "other"
+    assert create(served.limited)[1][0]["provider"] == "other"
+    for key, name in ((served.limited, "openai"), (served.key, "anthropic"), (served.key, "nobody")):
+        answer, _ = create(key, ("x-sluice-provider", name))
+        assert answer.status == 400 and answer.error()["param"] == "x-sluice-provider"
+    made = create(served.key, ("x-sluice-provider", "other"))[0].json()
+    answer = fetch(served.address, "GET", f"/v1/files/{made['id']}", None, [], served.key.text)
+    assert answer.status == 200 and served.record(answer.id)["plan"][0]["provider"] == "other"
+
+
+def test_anthropic(served):
+    with contextlib.closing(anthropic.Anthropic(base_url=served.url, api_key=served.key.text, max_retries=0)) as c:
+        made = c.beta.files.upload(file=("a.txt", b"some text", "text/plain"))
+        assert made.id.startswith("file_") and made.size_bytes == 9
+        assert c.beta.files.retrieve_metadata(made.id).filename == "a.txt"
+        assert c.beta.files.download(made.id).read() == b"some text"
+        assert made.id in [f.id for f in c.beta.files.list()]
+        c.beta.files.delete(made.id)
+        with pytest.raises(anthropic.NotFoundError) as e:
+            c.beta.files.retrieve_metadata(made.id)
+        assert e.value.body["error"]["type"] == "not_found_error"
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_large_upload_and_download(served, chunked):
+    """In constant memory, both ways."""
+    size = LARGE if not chunked else LARGE // 8
+    piece, crc = os.urandom(1 << 20), 0
+    head, tail = field("purpose", "batch") + file_head(filename="large.bin"), END
+    began = time.monotonic()
+    with Conn(served.address, timeout=LONG) as c:
+        framing = ("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(head) + size + len(tail)))
+
+        def send(data):
+            c.send(b"%x\r\n%s\r\n" % (len(data), data) if chunked else data)
+
+        c.send(request_bytes("POST", "/v1/files", None, [TYPE, framing], served.key.text))
+        send(head)
+        for _ in range(size >> 20):
+            send(piece)
+            crc = zlib.crc32(piece, crc)
+        send(tail)
+        if chunked:
+            c.send(b"0\r\n\r\n")
+        made = c.read()
+        assert made.status == 200, made
+        made = made.json()
+        assert made["bytes"] == size and made["status_details"] == f"crc32 {crc:08x}"
+        c.send(request_bytes("GET", f"/v1/files/{made['id']}/content", None, [], served.key.text))
+        answer, n, right = c.read_head(), 0, True
+        assert answer.status == 200
+        pattern = bytes(i % 251 for i in range(251 * 5000))
+        for data in c.pieces(answer, "GET"):
+            at = n % 251
+            right = right and (len(data) > len(pattern) - 251 or data == pattern[at:at + len(data)])
+            n += len(data)
+        assert n == size and right
+    print(f"{size >> 20} MiB up and down in {time.monotonic() - began:.1f} s, {rss(served) >> 20} MiB resident at most")
+    if not SANITIZED:
+        assert rss(served) < RSS
+
+
+@pytest.mark.parametrize("name", ["no type", "no boundary", "no file", "not named file", "bad head", "no end", "too large", "lied",
+                                  "compressed"])
+def test_bad_uploads(served, name):
+    body, headers, status = field("purpose", "batch") + file_head() + b"x" * 100 + END, [TYPE], 400
+    if name == "no type":
+        headers, status = [("Content-Type", "application/json")], 415
+    elif name == "no boundary":
+        headers, status = [("Content-Type", "multipart/form-data")], 415
+    elif name == "no file":
+        body = field("purpose", "batch") + END[2:]
+    elif name == "not named file":
+        body = body.replace(b'name="file"', b'name="data"')
+    elif name == "bad head":
+        body = body.replace(b"form-data; name", b"attachment; name")
+    elif name == "no end":
+        body = body[:-len(END)]
+    elif name == "too large":
+        headers, status = [TYPE, ("Content-Length", str(3 << 30))], 413
+    elif name == "lied":  # the file passes, the end is none
+        body = body[:-len(END)] + b"\r\n--" + BOUNDARY.encode() + b"??"
+    elif name == "compressed":
+        headers, status = [TYPE, ("Content-Encoding", "gzip")], 415
+    files = len(sim_files(served))
+    answer = fetch(served.address, "POST", "/v1/files", body, headers, served.key.text)
+    assert answer.status == status, answer
+    answer.error()
+    assert len(sim_files(served)) == files
+
+
+def sim_files(g):
+    return json.loads(fetch(g.sim.address, "GET", "/v1/files", None, [], "sim-key-one").body)["data"]
+
+
+def test_clients_that_leave(served):
+    """In the middle of a file: nobody has it, and the provider saw no whole request."""
+    files, cancelled = len(sim_files(served)), served.sim.count()["cancelled"]
+    for end in ("close", "reset"):
+        with Conn(served.address) as c:
+            c.send(request_bytes("POST", "/v1/files", None, [TYPE, ("Content-Length", "90000000")], served.key.text))
+            c.send(field("purpose", "batch") + file_head() + b"x" * 5_000_000)
+            time.sleep(0.1)
+            c.reset() if end == "reset" else c.sock.shutdown(socket.SHUT_WR)
+            cancelled += 1
+            wait_for(lambda: served.sim.count()["cancelled"] >= cancelled, "the simulator to see it")  # noqa: B023
+    assert len(sim_files(served)) == files
+
+
+def test_nothing_is_sent_twice(make):
+    """What fails behind the first byte of a file is told, whatever could be tried again."""
+    up = make.upstream()
+    g = make.gateway(relay_config(up.url))
+    up.answer = error_answer(500)
+    body = field("purpose", "batch") + file_head() + os.urandom(2_000_000) + END
+    answer = fetch(g.address, "POST", "/v1/files", body, [TYPE], g.key)
+    assert answer.status == 500 and len(up.requests) == 1
+    assert up.requests[0].body == body and up.requests[0].get("content-length") == str(len(body))
