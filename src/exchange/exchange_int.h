@@ -554,7 +554,8 @@ static inline bool relay_is_full(const struct exchange *x)
 enum step relay_fail(struct exchange *x, const struct error_facts *f); /* in-band: the client has seen a byte */
 extern const struct attempt_owner exchange_attempt_owner;
 void relay_send_head(struct exchange *x, int64_t content_length);
-enum outcome relay_verdict(struct exchange *x); /* the transport says whole: does the format? */
+enum outcome relay_verdict(struct exchange *x);                /* the transport says whole: does the format? */
+enum outcome relay_outcome(struct exchange *x, struct try *t); /* of an attempt that is over by itself, of a 2xx */
 void relay_note_usage(struct exchange *x, struct try *t);
 void relay_release(struct exchange *x);
 struct sl_str relay_end_text(const struct exchange *x); /* the terminal event, if the provider sent one */

@@ -322,6 +322,26 @@ enum outcome relay_verdict(struct exchange *x)
     return x->answer.error.found ? judge_inner(x) : OUT_OK;
 }
 
+/* A connection that breaks behind the last word of Claude's: the stop reason and the whole usage were told in message_delta, only
+ * message_stop is missing (anthropic.md 4.6: complete). Where it closes in good order at that place, it is whole, too. */
+static bool broke_behind_the_end(struct exchange *x, enum outcome o)
+{
+    bool may = (o == OUT_RESET || o == OUT_TRUNCATED) && x->is_stream && !x->relay_bad &&
+               x->up->errors == ERRORS_ANTHROPIC && x->seen->usage.found;
+    return may && stream_is_whole(x); /* which it is not without a stop reason */
+}
+
+enum outcome relay_outcome(struct exchange *x, struct try *t)
+{
+    enum outcome o = t->result.outcome;
+    if (o == OUT_OK)
+        return relay_verdict(x);
+    if (!broke_behind_the_end(x, o))
+        return o;
+    t->why = "the connection broke behind the end";
+    return OUT_OK;
+}
+
 void relay_note_usage(struct exchange *x, struct try *t)
 {
     if (!x->answer_ok)
@@ -488,7 +508,8 @@ static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome mea
         return STEP_GO;
     }
     t->outcome = o;
-    t->why = o == OUT_OK ? NULL : "the client has seen a byte";
+    if (o != OUT_OK)
+        t->why = "the client has seen a byte";
     exchange_ends(x, o == OUT_TOTAL_TIMEOUT ? ACCESS_GATEWAY : ACCESS_PROVIDER, outcome_row(o)->name);
     if (o != OUT_OK && (x->is_stream || o != OUT_STREAM_ERROR))
         return relay_fail(x, &(struct error_facts){.error = gateway_error_by_code(outcome_row(o)->code)});
@@ -547,8 +568,7 @@ enum step step_relay(struct exchange *x)
     if ((x->is_stream || x->relay_bad) && exchange_take(x, EV_STREAM_END))
         return stream_is_over(x);
     if (exchange_take(x, EV_OVER)) {
-        enum outcome o = try_current(x)->result.outcome;
-        o = o == OUT_OK ? relay_verdict(x) : o;
+        enum outcome o = relay_outcome(x, try_current(x));
         return relay_ends(x, o, o);
     }
     if (x->timed_out)

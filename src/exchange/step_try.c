@@ -320,12 +320,12 @@ static void name_outcome(struct exchange *x, struct try *t)
     try_note_head(x, t);
     if (video_creates(x))
         t->outcome = video_outcome(x, t->result.outcome);
+    else if (x->answer_ok)
+        t->outcome = relay_outcome(x, t);
     else if (t->result.outcome != OUT_OK)
         t->outcome = t->result.outcome;
-    else if (!x->answer_ok)
-        t->outcome = try_judge(x, t, x->head, sl_chunks_flat(&x->held), &x->attempt_arena);
     else
-        t->outcome = relay_verdict(x);
+        t->outcome = try_judge(x, t, x->head, sl_chunks_flat(&x->held), &x->attempt_arena);
 }
 
 /* An error in the client's own form, which has an object `error` in all of them: not a page of some edge server, and not one of the

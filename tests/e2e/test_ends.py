@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lib.client import fetch
-from lib.upstream import DONE, Answer, chat_events, head_bytes
+from lib.upstream import DONE, Answer, chat_events, chunk, head_bytes
 from test_translation import claude_events
 
 HI = [{"role": "user", "content": "hi"}]
@@ -132,3 +132,30 @@ def test_an_array_that_breaks_off(make):
         value = answer.json()
         last = value[-1] if isinstance(value, list) else value
         assert last["error"]["code"] >= 500 and "finishReason" not in answer.body.decode(), answer.body
+
+
+def reset_behind(events, *pause):
+    head = head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")])
+    return Answer(head, *[chunk(e) for e in events], *pause, "rst")
+
+
+@pytest.mark.parametrize("face", ["messages", "chat"])
+def test_a_reset_behind_claudes_end(make, face):
+    """Stop reason and usage were told in message_delta: the answer is whole, whether the client has seen some of it or not. Before that
+    it is none."""
+    up, g = pair(make, "anthropic")
+    events = claude_events()[:-1]
+    for pause in ([], [0.1]):
+        up.answer = reset_behind(events, *pause)
+        answer, _ = ask(g, face)
+        assert answer.status == 200 and b'"error"' not in answer.body, answer.body
+        if face == "messages":
+            assert answer.body == b"".join(events)
+        else:
+            assert b'"finish_reason":"stop"' in answer.body and answer.body.endswith(DONE) and b'"completion_tokens":3' in answer.body
+        r = g.record(answer.id)
+        assert [a["outcome"] for a in r["attempts"]] == ["ok"] and r["attempts"][0]["why"] == "the connection broke behind the end"
+        assert r["usage"] == {"input": 9, "output": 3}
+    up.answer = reset_behind(events[:-1], 0.1)
+    answer, good = ask(g, face)
+    assert not good and not answer.body.endswith(DONE) and b'"end_turn"' not in answer.body and b'"finish_reason":"' not in answer.body
