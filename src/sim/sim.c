@@ -6,6 +6,7 @@
 #include "sim/ask.h"
 #include "sim/responses.h"
 #include "sim/sim_int.h"
+#include "sim/video.h"
 
 #define OUT_KEEP (1u << 20) /* the rendering buffer goes back below this after a giant */
 
@@ -75,6 +76,7 @@ void sim_free(struct sim *s)
     sl_free(s->parse);
     responses_store_free(s->responses);
     sim_files_free(s->files);
+    sim_video_store_free(s->videos);
     sl_buf_done(&s->out);
     sl_free(s);
 }
@@ -271,9 +273,14 @@ static void get_health(struct sim_call *c)
 }
 
 static const struct route controls[] = {
-    {HTTP_GET, SL_STR_INIT("/sim/health"), get_health},         {HTTP_GET, SL_STR_INIT("/sim/count"), sim_account_get},
-    {HTTP_GET, SL_STR_INIT("/sim/rules"), sim_rules_get},       {HTTP_POST, SL_STR_INIT("/sim/rules"), sim_rules_post},
+    {HTTP_GET, SL_STR_INIT("/sim/health"), get_health},
+    {HTTP_GET, SL_STR_INIT("/sim/count"), sim_account_get},
+    {HTTP_GET, SL_STR_INIT("/sim/rules"), sim_rules_get},
+    {HTTP_POST, SL_STR_INIT("/sim/rules"), sim_rules_post},
     {HTTP_DELETE, SL_STR_INIT("/sim/rules"), sim_rules_delete},
+    {HTTP_GET, SL_STR_INIT("/sim/video"), sim_video_control},
+    {HTTP_POST, SL_STR_INIT("/sim/video"), sim_video_control},
+    {HTTP_DELETE, SL_STR_INIT("/sim/video"), sim_video_control},
 };
 
 static void route_control(struct sim_call *c)
@@ -356,7 +363,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         return;
     }
     c->sim->n_requests++;
-    if (sim_token_serve(c, raw))
+    if (sim_token_serve(c, raw) || sim_video_serve(c, raw))
         return;
     bool found = sim_path_find(c);
     if (!found)
@@ -433,6 +440,10 @@ static void on_room(void *x)
     bool waits = sl_timer_is_armed(&c->timer);
     if (!c->released && c->file_left > 0)
         sim_file_go(c);
+    if (!c->released && c->room != NULL) {
+        c->room(c);
+        return;
+    }
     if (!c->released && c->streaming && c->head_sent && !waits && !c->stopped)
         sim_stream_go(c);
 }

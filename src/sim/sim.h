@@ -6,7 +6,8 @@
  *   Anthropic   messages, count_tokens; also on Vertex and by Bedrock's InvokeModel
  *   Gemini      generateContent, streamGenerateContent, countTokens; also on Vertex
  *   Bedrock     Converse, ConverseStream, CountTokens
- *   GET /sim/health    GET /sim/count?after=N    GET, POST, DELETE /sim/rules
+ *   Videos      Ark's tasks, OpenAI's /v1/videos, Veo on the Gemini API and on Vertex (video.h)
+ *   GET /sim/health    GET /sim/count?after=N    GET, POST, DELETE /sim/rules    GET, POST, DELETE /sim/video
  *
  * It is as strict as the vendors are: what they refuse is refused, in their words, so that a request that was translated is judged
  * by whether it is taken. It knows nothing of the gateway's own codecs.

@@ -198,6 +198,7 @@ struct sim {
     struct sim_files *files;                        /* own; NULL: none yet */
     uint64_t uploaded;                              /* bytes of uploads, whole or not */
     uint32_t crc[8][256];                           /* files.c: tables for eight bytes at a time */
+    struct video_store *videos;                     /* own; NULL: none yet */
     struct sl_buf out;                              /* what is being rendered; used within one call of a function */
     int64_t minute, minute_requests, minute_tokens; /* for the rate-limit headers */
     char fractions[256][12];                        /* "-0.50000000": the values that embeddings have */
@@ -271,6 +272,7 @@ struct sim_call { /* lives in the stream's arena */
     struct sl_list node;
     struct sl_timer timer;
     void (*then)(struct sim_call *c); /* when the timer fires */
+    void (*room)(struct sim_call *c); /* when there is room again, for what is no stream of events; NULL: nothing */
     struct sl_chunks body;
     bool too_large, head_sent, gone, released, control;
     /* what was asked */
@@ -407,6 +409,9 @@ sim_fault_f sim_reset_before_head, sim_reset_in_head, sim_close_in_head, sim_han
 void sim_deliver(struct sim_call *c, const struct sim_active *a, struct sl_str body, struct sl_str type);
 
 uint32_t sim_crc32(struct sl_str s); /* IEEE 802.3 */
+
+/* video.c: jobs that make videos (video.h); false: another path */
+bool sim_video_serve(struct sim_call *c, struct sl_str raw);
 
 /* rules.c */
 void sim_rules_get(struct sim_call *c);
