@@ -54,6 +54,18 @@ struct priority_policy {
     unsigned header; /* enum priority_header */
 };
 
+/* What a route may say differently; durations of 0: none. */
+struct exchange_terms {
+    enum rescue_policy rescue;
+    int64_t first_token_ns, thinking_ns, between_tokens_ns, first_byte_ns, answer_ns;
+};
+struct snapshot_route {
+    struct sl_str name;
+    bool has_rescue;
+    struct exchange_terms terms; /* 0: as for all */
+    int64_t total_ns;
+};
+
 struct response_job;
 
 struct stored_policy { /* docs/internals/stored-responses.md */
@@ -100,6 +112,8 @@ struct exchange_policy {
     int64_t first_token_ns, thinking_ns, between_tokens_ns; /* patience.c; 0: none */
     int64_t queue_ns, write_ns, settle_ns;
     enum rescue_policy rescue;
+    uint64_t hold_pieces; /* of output, with rescue: hold */
+    int64_t hold_more_ns; /* ... or so long */
     bool hedge;
     uint64_t hedge_input_tokens; /* of a larger request none is asked twice */
     bool slow_stays;             /* a target that became slow keeps its place */
@@ -124,6 +138,8 @@ struct snapshot {
     struct route_policy *policy;        /* own */
     struct health_lane **lanes;         /* own array of borrows, by target index; NULL: no breaker */
     uint32_t n_lanes;
+    const struct snapshot_route *routes; /* own: those that say something differently */
+    size_t n_routes;
     struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
     struct snapshot_provider *providers; /* own; index = route's provider index */
     size_t n_providers;

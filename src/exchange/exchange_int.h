@@ -180,6 +180,8 @@ struct exchange {
     unsigned at_candidate;  /* index of the one that is tried */
     unsigned tries_here;    /* on this candidate */
 
+    struct exchange_terms terms; /* the route's, where it says any */
+
     /* TRY */
     struct try *tries[EXCHANGE_TRIES_MAX]; /* arena */
     unsigned n_tries;
@@ -417,6 +419,13 @@ void pressure_forget(struct exchange *x);       /* it holds nothing any more */
 /* So many bytes more do not fit beside what others hold. */
 bool pressure_refuses(const struct exchange *x, uint64_t more);
 bool pressure_refuses_body(const struct exchange *x); /* one that has grown beyond what there is room for */
+
+/* terms.c: what routes may say differently */
+void terms_begin(struct exchange *x);
+void terms_of_route(struct exchange *x);          /* there is a plan */
+bool terms_hold(const struct exchange *x);        /* the client is not shown the first output at once */
+bool terms_held_enough(const struct exchange *x); /* ... but this much; true where nothing is held */
+int64_t terms_hold_until(const struct exchange *x, const struct try *t); /* t has output */
 
 /* lanes.c: targets' health */
 bool lanes_view(const void *arg, uint32_t target_index,

@@ -4,6 +4,7 @@
  *   began ──────────── first_token (thinking) ─► NO_TOKEN, while the stream has no output and there is another target
  *   began ──────────── the lane's q95 ─────────► a second target is asked (hedge.c), while this one goes on
  *   head ───────────── relay.hold_start ───────► SHOW, in TRY: what is held of a start goes to the client
+ *   first output ───── hold.time ──────────────► SHOW, with rescue: hold
  *   last output ────── between_tokens ─────────► STALLED, in RELAY, when somebody else can go on */
 #include "dialect/codec.h"
 #include "exchange/exchange_int.h"
@@ -31,14 +32,17 @@ static int64_t output_due(const struct exchange *x)
     if (x->committed && x->state == XS_RELAY && (x->rescue != NULL || !x->told_on || x->told.barred))
         return SL_NEVER; /* nobody can go on with it: it has the rest of the time */
     if (x->head != NULL && x->seen->saw_content)
-        return x->committed && !x->client_full ? after(x->last_content_ns, x->snap->set.between_tokens_ns) : SL_NEVER;
-    int64_t most = may_think(x, t) ? x->snap->set.thinking_ns : x->snap->set.first_token_ns;
+        return x->committed && !x->client_full ? after(x->last_content_ns, x->terms.between_tokens_ns) : SL_NEVER;
+    int64_t most = may_think(x, t) ? x->terms.thinking_ns : x->terms.first_token_ns;
     return after(t->began_ns, t->learned_ns > 0 && t->learned_ns < most ? t->learned_ns : most);
 }
 
 static int64_t show_due(const struct exchange *x)
 {
     bool waits = x->state == XS_TRY && !x->committed && x->is_stream && x->held.n > 0 && !x->relay_bad && !x->over;
+    const struct try *t = x->n_tries > 0 ? x->tries[x->n_tries - 1] : NULL;
+    if (waits && terms_hold(x) && x->seen->saw_content && t != NULL && t->first_token_ns >= 0)
+        return terms_hold_until(x, t);
     return waits ? x->head_ns + x->snap->set.hold_start_ns : SL_NEVER;
 }
 

@@ -27,7 +27,7 @@ struct rescue {
 
 void rescue_listen(struct exchange *x)
 {
-    bool wanted = x->snap->set.rescue != RESCUE_ERROR && x->is_stream && x->out_stream && x->op->generates &&
+    bool wanted = x->terms.rescue <= RESCUE_RESTART && x->is_stream && x->out_stream && x->op->generates &&
                   x->dialect->codec != NULL && x->facts.n <= 1 && x->rescue == NULL &&
                   !(x->match.stream_array && x->translation == NULL);
     if (!wanted)
@@ -130,7 +130,7 @@ bool rescue_begin(struct exchange *x, enum outcome o)
     resume_init(&r->resume, x->a, json_plain(sl_buf_str(&x->told.text), x->a));
     r->resume.block = x->told.block;
     r->resume.past = counts_of(&t->settled.usage);
-    r->resume.anew = x->snap->set.rescue == RESCUE_RESTART;
+    r->resume.anew = x->terms.rescue == RESCUE_RESTART;
     if (!can)
         return false;
     try_drop(x);
@@ -171,7 +171,7 @@ bool rescue_turn(struct exchange *x)
 void rescue_asks(struct exchange *x, struct translation *t)
 {
     struct rescue *r = x->rescue;
-    if (r == NULL || r->turns || r->resume.told.n == 0 || x->snap->set.rescue == RESCUE_RESTART)
+    if (r == NULL || r->turns || r->resume.told.n == 0 || x->terms.rescue == RESCUE_RESTART)
         return;
     t->req = resume_request(x->neutral, t->caps, r->how, r->resume.told, t->a);
     r->by_prefill = resume_is_prefill(t->req);
@@ -212,7 +212,7 @@ struct sl_str rescue_seam(struct exchange *x)
     const struct route_candidate *c = try_current(x)->candidate;
     return sl_arena_printf(x->a, ": sluice: " SL_STR_FMT "/" SL_STR_FMT " %s\n\n", SL_STR_ARG(c->provider),
                            SL_STR_ARG(c->model),
-                           x->snap->set.rescue == RESCUE_RESTART ? "begins the answer anew" : "goes on");
+                           x->terms.rescue == RESCUE_RESTART ? "begins the answer anew" : "goes on");
 }
 
 enum rescue_next rescue_after(struct exchange *x, enum outcome o)

@@ -146,6 +146,7 @@ static void *exchange_open(void *app, struct http_stream *s, const struct http_r
     sl_list_add_tail(&env->live, &x->node);
     env->n_live++;
     tel_gauge_add(env->tel, TEL_IN_FLIGHT, 1);
+    terms_begin(x);
     x->state = XS_IDENTIFY;
     x->events = EV_START;
     exchange_run(x);

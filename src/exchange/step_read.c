@@ -209,6 +209,7 @@ enum step step_plan(struct exchange *x)
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
     switch (route_plan(x->snap->policy, &q->ask, x->a, &x->plan)) {
     case ROUTE_OK:
+        terms_of_route(x);
         if (!stored_fits_plan(x))
             return exchange_refuse_with(x, &x->refused);
         if (translate_counts_here(x)) {

@@ -118,7 +118,7 @@ static void note_event_times(struct exchange *x, uint64_t events, bool content)
  * asked. patience.c bounds how long they are held. */
 static bool is_begun(const struct exchange *x)
 {
-    return x->seen->saw_content || x->seen->saw_finish;
+    return (x->seen->saw_content && terms_held_enough(x)) || x->seen->saw_finish;
 }
 
 static void on_stream_body(struct exchange *x, struct sl_str bytes)
@@ -149,6 +149,8 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
         exchange_wake(x, EV_STREAM_END);
     else if (!x->committed && is_begun(x))
         exchange_wake(x, EV_HELD);
+    else if (content == 0 && x->seen->content_events > 0)
+        exchange_wake(x, EV_HEAD); /* more is held: patience_set */
 }
 
 /* What came before a bad frame is events like any others. */

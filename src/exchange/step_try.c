@@ -101,8 +101,9 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         stored_request(x, &t->at->provider, t->candidate->model, r);
     r->once = !x->op->repeatable;
     r->deadlines.total_due_ns = x->total_due_ns;
+    r->deadlines.first_byte_ns = x->terms.first_byte_ns;
     if (!exchange_asks_stream(x))
-        r->deadlines.first_byte_ns = x->snap->set.answer_ns;
+        r->deadlines.first_byte_ns = x->terms.answer_ns;
     lanes_begin(x, t);
     tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, 1);
     return attempt_start(x->env->upstream, a, r, calls, owner);

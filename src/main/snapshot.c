@@ -329,6 +329,34 @@ static enum sl_err load_scripts(struct full_snapshot *f, struct sl_fail *fail)
     return e;
 }
 
+/* What routes say differently from `resilience`, for exchanges. */
+static void take_terms(struct full_snapshot *f)
+{
+    const struct settings *s = f->settings;
+    struct snapshot_route *routes = sl_arena_zalloc(&f->arena, (s->routes.n + 1) * sizeof *routes);
+    _Static_assert((int)ROUTE_RESCUE_CONTINUE == (int)RESCUE_CONTINUE + 1 &&
+                       (int)ROUTE_RESCUE_HOLD == (int)RESCUE_HOLD + 1,
+                   "the same words in the same order");
+    for (size_t i = 0; i < s->routes.n; i++) {
+        const struct route_settings *r = &s->routes.v[i];
+        const struct route_deadline_settings *d = &r->deadline;
+        routes[i] = (struct snapshot_route){
+            .name = r->name,
+            .has_rescue = r->rescue != ROUTE_RESCUE_AS_ALL,
+            .terms = {.rescue = r->rescue != ROUTE_RESCUE_AS_ALL ? (enum rescue_policy)(r->rescue - 1)
+                                                                 : RESCUE_CONTINUE,
+                      .first_token_ns = d->first_token_ns,
+                      .thinking_ns = d->thinking_ns,
+                      .between_tokens_ns = d->between_tokens_ns,
+                      .first_byte_ns = d->first_byte_ns,
+                      .answer_ns = d->answer_ns},
+            .total_ns = d->total_ns,
+        };
+    }
+    f->s.routes = routes;
+    f->s.n_routes = s->routes.n;
+}
+
 static struct route_route_spec *route_specs(struct full_snapshot *f)
 {
     const struct settings *s = f->settings;
@@ -383,6 +411,7 @@ static enum sl_err build_policy(struct full_snapshot *f, struct sl_fail *fail)
         .routes = route_specs(f),
         .n_routes = s->routes.n,
     };
+    take_terms(f);
     return route_policy_build(&spec, &f->s.policy, fail);
 }
 
@@ -401,6 +430,8 @@ static void fill_plain(struct full_snapshot *f)
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,
+        .hold_pieces = s->resilience.hold.pieces,
+        .hold_more_ns = s->resilience.hold.time_ns,
         .priority = {.high = s->limits.priority.high.v,
                      .n_high = s->limits.priority.high.n,
                      .low = s->limits.priority.low.v,

@@ -1,5 +1,7 @@
 #include "route/settings.h"
 
+#include "base/clock.h"
+
 static const char *model_refused(struct sl_str name)
 {
     if (name.n > ROUTE_NAME_MAX)
@@ -86,6 +88,26 @@ static const struct cfg_section RULE = {
                  "always go on to the next."},
         CFG_END}};
 
+static const struct cfg_word RESCUE[] = {{"as-all", ROUTE_RESCUE_AS_ALL, "what `resilience.rescue` says"},
+                                         {"continue", ROUTE_RESCUE_CONTINUE, "as there"},
+                                         {"restart", ROUTE_RESCUE_RESTART, "as there"},
+                                         {"error", ROUTE_RESCUE_ERROR, "as there"},
+                                         {"hold", ROUTE_RESCUE_HOLD, "as there"},
+                                         {NULL, 0, NULL}};
+
+#define ROUTE_DEADLINE_AT(m)                                                                                           \
+    CFG_DURATION_AT(struct route_deadline_settings, m), .preset = "0", .min = 0, .max = 86400 * SL_SEC
+
+static const struct cfg_section DEADLINE = {
+    .settings = (const struct cfg_setting[]){
+        {"first_byte", ROUTE_DEADLINE_AT(first_byte_ns), .text = "To the first byte of a streamed answer."},
+        {"answer", ROUTE_DEADLINE_AT(answer_ns), .text = "The same for an answer that is not streamed."},
+        {"first_token", ROUTE_DEADLINE_AT(first_token_ns), .text = "To the first output of a stream."},
+        {"thinking", ROUTE_DEADLINE_AT(thinking_ns), .text = "The same for models that may think first."},
+        {"between_tokens", ROUTE_DEADLINE_AT(between_tokens_ns), .text = "Between two pieces of output."},
+        {"total", ROUTE_DEADLINE_AT(total_ns), .text = "To the end of the answer, all tries included."},
+        CFG_END}};
+
 const struct cfg_section route_settings_section = {
     .short_form = "rules",
     .name_offset = offsetof(struct route_settings, name),
@@ -94,6 +116,12 @@ const struct cfg_section route_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"rules", CFG_SECTIONS_AT(struct route_settings, rules, &RULE), .max = 1000, .flags = CFG_REQUIRED,
          .text = "In order; the first one whose `when` holds decides."},
+        {"rescue", CFG_ENUM_AT(struct route_settings, rescue, RESCUE), .preset = "as-all",
+         .text =
+             "What happens to a stream that breaks once the client has seen output, where a rule of this route gave "
+             "the first place of the plan."},
+        {"deadline", CFG_SECTION_AT(struct route_settings, deadline, &DEADLINE),
+         .text = "How long a provider may take there, in place of `resilience.deadline`. 0: as there."},
         {"on_request", CFG_BOOL_AT(struct route_settings, on_request), .preset = "false",
          .text =
              "Requests may ask for this route themselves (`route`, x-sluice-route), whatever model they name, where "

@@ -39,8 +39,21 @@ struct rule_settings {
     unsigned then; /* 1: next */
 };
 
+enum route_rescue { /* as upstream's rescue_policy, one more */
+    ROUTE_RESCUE_AS_ALL = 0,
+    ROUTE_RESCUE_CONTINUE,
+    ROUTE_RESCUE_RESTART,
+    ROUTE_RESCUE_ERROR,
+    ROUTE_RESCUE_HOLD
+};
+struct route_deadline_settings { /* 0: as for all */
+    int64_t first_byte_ns, answer_ns, first_token_ns, thinking_ns, between_tokens_ns, total_ns;
+};
+
 struct route_settings {
     struct sl_str name;
+    enum route_rescue rescue;
+    struct route_deadline_settings deadline;
     CFG_LIST_OF(struct rule_settings) rules;
     bool on_request;
 };

@@ -103,7 +103,18 @@ static const struct cfg_word RESCUE[] = {
      "the next target is asked to go on from the text that was sent; a repetition at the seam is taken off"},
     {"restart", RESCUE_RESTART, "the next target answers anew, behind what was sent"},
     {"error", RESCUE_ERROR, "the client gets an error in its own format"},
+    {"hold", RESCUE_HOLD,
+     "the first output is held back (`resilience.hold`), so that what breaks meanwhile is asked for again unseen; behind it "
+     "as `error`"},
     {NULL, 0, NULL}};
+
+static const struct cfg_section HOLD = {
+    .settings = (const struct cfg_setting[]){
+        {"pieces", CFG_INT_AT(struct hold_settings, pieces), .preset = "64", .min = 1, .max = 1 << 20,
+         .text = "Pieces of output, which are about tokens. No more than `relay.hold_bytes` in any case."},
+        {"time", CFG_DURATION_AT(struct hold_settings, time_ns), .preset = "2s", .min = SL_MS, .max = 600 * SL_SEC,
+         .text = "Or so long since the first of them: the client waits for the first output longer by this at most."},
+        CFG_END}};
 
 static const struct cfg_word SLOW[] = {
     {"behind", SLOW_BEHIND,
@@ -142,6 +153,8 @@ const struct cfg_section resilience_settings_section = {
                  "broken stream never ends as if it were whole."},
         {"hedge", CFG_SECTION_AT(struct resilience_settings, hedge, &HEDGE),
          .text = "Asking a second target while the first is silent."},
+        {"hold", CFG_SECTION_AT(struct resilience_settings, hold, &HOLD),
+         .text = "With `rescue: hold`: how much of a stream is held back before the client sees any; what ends first."},
         {"retry", CFG_SECTION_AT(struct resilience_settings, retry, &RETRY), .text = "Trying again."},
         {"deadline", CFG_SECTION_AT(struct resilience_settings, deadline, &DEADLINE),
          .text = "How long a provider may take. `off`: no deadline of its own."},

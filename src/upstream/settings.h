@@ -43,7 +43,8 @@ struct deadline_settings { /* ns; 0: none */
 enum rescue_policy { /* of a stream that breaks once the client has seen of it */
     RESCUE_CONTINUE = 0,
     RESCUE_RESTART,
-    RESCUE_ERROR
+    RESCUE_ERROR,
+    RESCUE_HOLD
 };
 
 enum slow_policy {
@@ -56,8 +57,14 @@ struct hedge_settings {
     uint32_t input_tokens; /* estimated; of larger requests none is hedged */
 };
 
+struct hold_settings {
+    uint32_t pieces;
+    int64_t time_ns;
+};
+
 struct resilience_settings {
     enum rescue_policy rescue;
+    struct hold_settings hold;
     struct hedge_settings hedge;
     bool breaker;
     enum slow_policy slow;

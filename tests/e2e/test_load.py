@@ -7,7 +7,7 @@ import pytest
 from conftest import Makers
 from lib.client import fetch
 from lib.proc import run_sluice
-from lib.upstream import error_answer, json_answer
+from lib.upstream import Answer, data_event, error_answer, json_answer, stream_answer
 
 KIND = {"kind": "openai-compatible"}
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -87,3 +87,53 @@ def test_a_bad_key_rests_alone(bed):
     metrics = fetch(bed.g.admin, "GET", "/metrics").body.decode()
     assert 'sluice_provider_keys_resting{provider="one",keys="3"} 1' in metrics
     assert "sk-second" not in json.dumps(event) + metrics
+
+
+@pytest.fixture(scope="module")
+def routed():
+    makers = Makers()
+    one, two = makers.upstream(), makers.upstream()
+    g = makers.gateway({
+        "providers": {"one": {**KIND, "base_url": one.url, "keys": ["k"]}, "two": {**KIND, "base_url": two.url, "keys": ["k"]}},
+        "models": {"plain": {"targets": ["one/a", "two/b"]}, "told": {"route": "told"}, "held": {"route": "held"}},
+        "resilience": {"hold": {"pieces": 1000, "time": "30s"}},
+        "routes": {"told": {"rules": [{"use": ["one/a", "two/b"]}], "rescue": "error", "deadline": {"answer": "300ms", "total": "20s"}},
+                   "held": {"rules": [{"use": ["one/a", "two/b"]}], "rescue": "hold"}}})
+    yield g, one, two
+    makers.end()
+
+
+def piece(text, finish=None):
+    return data_event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "x",
+                       "choices": [{"index": 0, "delta": {"content": text} if text else {}, "finish_reason": finish}]})
+
+
+def test_routes_say_how_streams_are_rescued(routed):
+    """The same broken stream: by default another target goes on; one route wants the error; one has held it back."""
+    g, one, two = routed
+    one.answer = stream_answer(piece("Once upon a time"), 0.05, "rst", end=False)
+    two.answer = stream_answer(piece(" there was a fox."), piece("", "stop"), b"data: [DONE]\n\n")
+    seen = {}
+    for model in ("plain", "told", "held"):
+        body = json.dumps({**BODY, "model": model, "stream": True}).encode()
+        seen[model] = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key).body
+    assert b"Once upon" in seen["plain"] and b"a fox" in seen["plain"] and b'"error"' not in seen["plain"], seen["plain"]
+    assert b"Once upon" in seen["told"] and b"a fox" not in seen["told"] and b'"error"' in seen["told"], seen["told"]
+    assert b"Once upon" not in seen["held"] and b"a fox" in seen["held"] and b'"error"' not in seen["held"], seen["held"]
+
+
+def test_routes_have_deadlines(routed):
+    g, one, two = routed
+    one.answer, two.answer = Answer("hang"), json_answer()
+    answer = fetch(g.address, "POST", "/v1/chat/completions", json.dumps({**BODY, "model": "told"}).encode(), key=g.key)
+    assert answer.status == 200 and answer.get("x-sluice-target") == "two/b"
+    assert g.record(answer.get("x-sluice-id"))["attempts"][0]["outcome"] == "first_byte_timeout"
+
+
+def test_what_a_route_may_not_say(routed, tmp_path):
+    g = routed[0]
+    for wrong, told in (({"rescue": "pray"}, "pray"), ({"deadline": {"total": "-1s"}}, "total"), ({"deadline": {"connect": "1s"}}, "connect")):
+        path = tmp_path / "wrong.yaml"
+        path.write_text(json.dumps({**g.config, "routes": {**g.config["routes"], "told": {**g.config["routes"]["told"], **wrong}}}))
+        done = run_sluice("check", "-c", str(path))
+        assert done.returncode == 1 and told in done.stderr, done

@@ -329,6 +329,8 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .hedge = o->set.hedge,
                                       .hedge_input_tokens = o->set.hedge_input_tokens,
                                       .rescue = o->set.rescue,
+                                      .hold_pieces = OR(o->set.hold_pieces, 64),
+                                      .hold_more_ns = OR(o->set.hold_more_ns, 2 * SL_SEC),
                                       .slow_stays = o->set.slow_stays,
                                       .priority = o->set.priority,
                                       .adaptive = o->set.adaptive,

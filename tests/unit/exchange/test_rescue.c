@@ -312,6 +312,80 @@ static void test_restart(void **state)
     kit_close(&k);
 }
 
+/* rescue: hold. What breaks while the first output is held is asked for again unseen; what does not is shown when there is enough of it,
+ * when it was held for long enough, or when it is whole; and what breaks behind that is an error. */
+static void test_hold(void **state)
+{
+    (void)state;
+    static const char *const whole[] = {EV_ROLE, EV("\"content\":\"all\"", "null"), EV("", "\"stop\""), EV_DONE};
+    struct kit k;
+    struct client c;
+    for (size_t i = 0; i < BREAKS; i++) { /* all of them break within 5 s, and two pieces are not enough */
+        struct core_options o = options;
+        o.set.rescue = RESCUE_HOLD;
+        o.set.hold_more_ns = 20 * SL_SEC;
+        o.retry = RETRY_POLICY_DEFAULT;
+        kit_open(&k, &o);
+        fake_script(&k.one, breaks[i].steps);
+        fake_stream(&k.one, whole, 4, 0, true, FAKE_END); /* behind a reset the same target is asked again */
+        fake_stream(&k.two, whole, 4, 0, true, FAKE_END);
+        client_chat(&c, &k.core, STREAM_PAIR);
+        kit_run(&k, 4 * SL_SEC);
+        if (breaks[i].steps[1].act != FAKE_HANG) {
+            if (!client_has(&c, "all") || client_has(&c, "Once"))
+                fail_msg("%s: " SL_STR_FMT, breaks[i].name, SL_STR_ARG(sl_buf_str(&c.body)));
+        } else {
+            assert_int_equal(c.status, 0); /* silence is no failure yet: it is shown when its time is over */
+            kit_run(&k, 17 * SL_SEC);
+            assert_true(client_has(&c, "there was"));
+        }
+        kit_run(&k, 600 * SL_SEC);
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
+static void test_hold_ends(void **state)
+{
+    (void)state;
+    static const struct fake_step slow[] = {
+        {.act = FAKE_SEND, .bytes = SL_STR_INIT(SSE_CLOSE EV_ROLE EV("\"content\":\"one\"", "null"))},
+        {.act = FAKE_WAIT, .ns = SL_SEC},
+        {.act = FAKE_SEND, .bytes = SL_STR_INIT(EV("\"content\":\"two\"", "null"))},
+        {.act = FAKE_WAIT, .ns = SL_SEC},
+        {.act = FAKE_SEND, .bytes = SL_STR_INIT(EV("\"content\":\"three\"", "null"))},
+        {.act = FAKE_WAIT, .ns = SL_SEC},
+        {.act = FAKE_CLOSE}};
+    static const struct {
+        uint64_t pieces;
+        int64_t more_ns, seen_ms;
+    } rows[] = {{1, 20 * SL_SEC, 1}, {2, 20 * SL_SEC, 1000}, {3, 20 * SL_SEC, 2000}, {9, 500 * SL_MS, 500}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kit k;
+        struct client c;
+        struct core_options o = options;
+        o.set.rescue = RESCUE_HOLD;
+        o.set.hold_pieces = rows[i].pieces;
+        o.set.hold_more_ns = rows[i].more_ns;
+        kit_open(&k, &o);
+        fake_script(&k.one, slow);
+        client_chat(&c, &k.core, STREAM_PAIR);
+        if (rows[i].seen_ms > 1) {
+            kit_run(&k, (rows[i].seen_ms - 50) * SL_MS);
+            assert_int_equal(c.status, 0);
+            kit_run(&k, 100 * SL_MS);
+        } else {
+            kit_run(&k, 100 * SL_MS);
+        }
+        assert_true(client_has(&c, "one"));
+        kit_run(&k, 10 * SL_SEC);
+        assert_true(client_has(&c, "three") && client_has(&c, "\"error\"") && !client_has(&c, "[DONE]"));
+        assert_int_equal(k.two.requests, 0);
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_ends_in_between),
         cmocka_unit_test(test_usage_is_the_sum),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_hold_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
