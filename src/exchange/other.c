@@ -44,6 +44,8 @@ bool other_understand(struct exchange *x)
     x->other = SL_ARENA_NEW(x->a, struct exchange_other);
     if (!other_look(x->match.op, x->body_text, x->a, &x->other->look, &refusal))
         return copy_refusal(x, &refusal);
+    if (x->facts.payload_bytes == 0) /* it has other names for what it asks about */
+        x->facts.payload_bytes = x->body_text.n;
     return true;
 }
 
@@ -79,8 +81,8 @@ static bool plan_calls(struct exchange *x, const struct other_pair *pair)
     o->got = 0;
     o->bytes = 0;
     o->calls = most > 0 ? (o->look.n + most - 1) / most : 1;
-    if (o->look.n > OTHER_INPUTS_MAX || o->calls > PART_CALLS) {
-        uint32_t all = most == 0 || most * PART_CALLS > OTHER_INPUTS_MAX ? OTHER_INPUTS_MAX : most * PART_CALLS;
+    if (most > 0 && (o->look.n > OTHER_INPUTS_MAX || o->calls > PART_CALLS)) {
+        uint32_t all = most * PART_CALLS > OTHER_INPUTS_MAX ? OTHER_INPUTS_MAX : most * PART_CALLS;
         o->calls = 0;
         return refuse(
             x, GE_MEMBER_TOO_MANY, SL_STR("input"),
@@ -112,6 +114,7 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
         .v2 = is_v2(x),
         .stream = x->facts.stream,
         .created_s = x->wall_ns / SL_SEC,
+        .estimate_input = x->estimate_input,
         .id = sl_str_c(id),
         .notes = SL_ARENA_NEW(&x->attempt_arena, struct neutral_notes),
         .a = &x->attempt_arena,

@@ -147,6 +147,78 @@ def test_embeddings_pass(served, client):
     agree(served)
 
 
+@pytest.mark.parametrize("model,n,calls,dims", [("gembed2", 230, 3, 16), ("gembed", 3, 1, 16), ("cembed", 200, 3, 256),
+                                                ("vembed", 5, 5, 1024)])
+def test_embeddings_translated(served, client, model, n, calls, dims):
+    """Order kept over several calls, usage summed, both encodings the same vectors."""
+    texts = [f"text number {i} é" for i in range(n)]
+    before = len(ledger.attempts(served.state))
+    floats = client.embeddings.create(model=model, input=texts, dimensions=dims, encoding_format="float", user="somebody")
+    packed = client.embeddings.create(model=model, input=texts, dimensions=dims)
+    assert [d.index for d in floats.data] == list(range(n)) and floats.model == model
+    for i in (0, 1, n - 1):
+        first = (sum(texts[i].encode()) % 200 - 100) / 100
+        want = [((sum(texts[i].encode()) + k) % 200 - 100) / 100 for k in range(dims)]
+        assert floats.data[i].embedding == want and want[0] == first
+        assert packed.data[i].embedding == [struct.unpack("<f", struct.pack("<f", v))[0] for v in want]
+    wait_for(lambda: len(ledger.attempts(served.state)) >= before + 2 * calls, "the rows of all calls", every=0.1)
+    agree(served)
+    rows = ledger.attempts(served.state)[before:]
+    assert len(rows) == 2 * calls and all(r.outcome == "ok" for r in rows)
+    if model != "gembed":  # whose answers say nothing of it
+        assert floats.usage.prompt_tokens == sum(r.tokens["input"] for r in rows) / 2 == sum((len(t.encode()) + 3) // 4 for t in texts)
+
+
+def test_embeddings_refused(served):
+    for model, more, word in (("gembed", {"input": [[1, 2]]}, b"not tokens"), ("gembed", {"dimensions": 0}, b"dimensions"),
+                              ("gembed", {"encoding_format": "int8"}, b"float or base64"),
+                              ("gembed", {"input": ["x"] * 10_000}, b"At most 1400 inputs"),
+                              ("vembed", {"input": ["x"] * 20}, b"At most 14 inputs"), ("vembed", {"dimensions": 7}, b"1024 or 2048")):
+        answer = post(served, "/v1/embeddings", {"model": model, "input": "x", **more})
+        assert answer.status == 400 and word in answer.body and answer.json()["error"]["type"] == "invalid_request_error", answer.body
+    dropped = post(served, "/v1/embeddings", {"model": "gembed", "input": "x", "user": "u"})
+    assert dict(dropped.headers)["x-sluice-dropped"] == "user"
+
+
+def test_a_call_that_fails_is_asked_again(served):
+    served.sim.rules({"fault": "500", "times": 1, "model": "gemini-embedding-001"})
+    try:
+        answer = post(served, "/v1/embeddings", {"model": "gembed", "input": ["a", "b"] * 75})
+    finally:
+        served.sim.rules()
+    assert answer.status == 200 and len(answer.json()["data"]) == 150
+
+
+def test_rerank_translated(served):
+    ask = {"query": "which is the longest", "documents": ["aa", {"text": "a"}, "aaa"], "top_n": 2}
+    answer = post(served, "/v1/rerank", {"model": "rank", **ask, "return_documents": True}).json()
+    assert [(r["index"], r["document"]["text"]) for r in answer["results"]] == [(2, "aaa"), (0, "aa")]
+    assert answer["meta"]["billed_units"] == {"search_units": 1} and answer["usage"]["total_tokens"] > 0
+    answer = post(served, "/v2/rerank", {"model": "jrank", **ask}).json()
+    assert [set(r) for r in answer["results"]] == [{"index", "relevance_score"}] * 2 and answer["meta"]["api_version"] == {"version": "2"}
+    agree(served)
+
+
+@pytest.mark.parametrize("model,target,cost", [("imagen", "imagen-4.0-generate-001", 40_000_000_000), ("banana", "gemini-2.5-flash-image", None),
+                                               ("dream", "doubao-seedream-4-0-250828", None)])
+def test_images_translated(served, client, model, target, cost):
+    answer = client.images.with_raw_response.generate(model=model, prompt="a red circle", n=2, size="1024x1024", quality="high")
+    image = answer.parse()
+    assert [base64.b64decode(d.b64_json).split()[-1].decode() for d in image.data] == [target] * 2
+    assert answer.headers["x-sluice-dropped"] == "quality"
+    events = list(client.images.generate(model=model, prompt="a red circle", stream=True))
+    assert [e.type for e in events] == ["image_generation.completed"] and events[0].b64_json
+    with pytest.raises(openai.BadRequestError, match="size"):
+        client.images.generate(model=model, prompt="x", size="100x333")
+    agree(served)
+    rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200]
+    assert sum(r.units["images_out"] for r in rows) == 3
+    if cost:
+        assert sum(r.cost_p for r in rows) == 3 * cost
+    if model == "banana":
+        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 3 * 1290
+
+
 def test_gemini_faces(served):
     body = {"model": "models/gembed", "content": {"parts": [{"text": "hello"}]}, "outputDimensionality": 4}
     one = post(served, "/v1beta/models/gembed:embedContent", body)
@@ -168,3 +240,13 @@ def test_bytes_are_untouched(make):
     up.answer = body_answer(answer)
     got = fetch(g.address, "POST", "/v1/embeddings", body, [("Authorization", "Bearer " + g.key.text), ("Content-Type", "application/json")])
     assert got.body == answer and up.requests[-1].body == body
+
+
+def test_google_sdk(served):
+    from google import genai
+    c = genai.Client(api_key=served.key.text, http_options={"base_url": served.url})
+    answer = c.models.embed_content(model="gembed", contents=["one", "two"])
+    assert len(answer.embeddings) == 2 and len(answer.embeddings[0].values) == 8
+    image = c.models.generate_content(model="banana", contents="a red circle",
+                                      config={"response_modalities": ["TEXT", "IMAGE"]})
+    assert image.candidates[0].content.parts[-1].inline_data.data.startswith(b"picture 0")

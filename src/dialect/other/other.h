@@ -50,7 +50,8 @@ struct other_translation { /* one request for one candidate; everything in `a` *
     bool v2;                       /* the client's path was Cohere's /v2 */
     bool stream;                   /* the client asked for one: it gets the whole as one event */
     int64_t created_s;
-    struct sl_str id; /* the exchange's */
+    uint64_t estimate_input; /* tokens, where nobody reports any */
+    struct sl_str id;        /* the exchange's */
     struct neutral_notes *notes;
     struct sl_arena *a; /* borrow */
 };

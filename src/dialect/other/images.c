@@ -1,0 +1,340 @@
+/* OpenAI's images/generations at Imagen (gemini.md 15.2), Gemini's image models (15.1) and Seedream (seedance.md 17). What they have
+ * no word for is noted. A client that asked for a stream gets each picture as its completed event: none of them shows partial ones
+ * in a way that could be passed on. */
+#include "dialect/other/pairs.h"
+
+#define KNOWN "model prompt n size stream task fallback models route"
+#define IMAGEN_MOST 4u
+
+/* -- Sizes ------------------------------------------------------------------------------------------------------------------- */
+
+static bool read_size(struct sl_str s, uint64_t *out_w, uint64_t *out_h)
+{
+    struct sl_str w = sl_str_cut(&s, 'x');
+    return s.p != NULL && sl_str_to_u64(w, out_w) && sl_str_to_u64(s, out_h) && *out_w > 0 && *out_h > 0 &&
+           *out_w <= 16384 && *out_h <= 16384;
+}
+
+static uint64_t common(uint64_t a, uint64_t b)
+{
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* The size as one of the ratios (blanks between), empty where the client did not say. False: refused, the ratios named. */
+static bool ratio_of(struct other_translation *t, const char *ratios, struct sl_str *out, uint64_t *out_longest,
+                     struct request_refusal *r)
+{
+    struct sl_str size = t->look->size, all = sl_str_c(ratios);
+    uint64_t w, h;
+    *out = SL_STR_NONE;
+    *out_longest = 0;
+    if (size.n == 0 || sl_str_eq(size, SL_STR("auto")))
+        return true;
+    if (read_size(size, &w, &h)) {
+        uint64_t c = common(w, h);
+        *out = sl_arena_printf(t->a, "%llu:%llu", (unsigned long long)(w / c), (unsigned long long)(h / c));
+        *out_longest = w > h ? w : h;
+        while (all.n > 0)
+            if (sl_str_eq(sl_str_cut(&all, ' '), *out))
+                return true;
+    }
+    r->error = (struct error_facts){
+        .error = GE_MEMBER_VALUE,
+        .param = SL_STR("size"),
+        .message = sl_arena_printf(
+            t->a, "'size' must be WIDTHxHEIGHT in one of these ratios for this model, or auto: %s.", ratios),
+    };
+    return false;
+}
+
+/* The prompt as it stands in the body. */
+static struct sl_str prompt_of(const struct other_translation *t)
+{
+    return json_raw_of(&t->look->tree, other_member(t, SL_STR("prompt")));
+}
+
+static struct sl_str format_of(const struct other_translation *t)
+{
+    return json_inside_of(&t->look->tree, other_member(t, SL_STR("output_format")));
+}
+
+static bool wants_link(const struct other_translation *t)
+{
+    return json_text_is(&t->look->tree, other_member(t, SL_STR("response_format")), SL_STR("url"));
+}
+
+/* -- Requests ---------------------------------------------------------------------------------------------------------------- */
+
+static bool write_imagen(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
+{
+    struct json_writer w = json_writer_on(out);
+    struct sl_str ratio, format = format_of(t);
+    uint64_t longest;
+    if (!ratio_of(t, "1:1 3:4 4:3 9:16 16:9", &ratio, &longest, r))
+        return false;
+    bool typed = sl_str_eq(format, SL_STR("png")) || sl_str_eq(format, SL_STR("jpeg"));
+    other_note_rest(t, typed           ? wants_link(t) ? KNOWN " output_format" : KNOWN " output_format response_format"
+                       : wants_link(t) ? KNOWN
+                                       : KNOWN " response_format");
+    jw_open(&w, '{');
+    jw_key(&w, SL_STR("instances"));
+    jw_raw(&w, SL_STR("[{\"prompt\":"));
+    sl_buf_adds(out, prompt_of(t));
+    sl_buf_adds(out, SL_STR("}]"));
+    jw_key(&w, SL_STR("parameters"));
+    jw_open(&w, '{');
+    jw_member_u64(&w, SL_STR("sampleCount"), t->count);
+    if (ratio.n > 0)
+        jw_member_plain(&w, SL_STR("aspectRatio"), ratio);
+    if (longest >= 2048)
+        jw_member_plain(&w, SL_STR("sampleImageSize"), SL_STR("2K"));
+    if (typed) {
+        jw_key(&w, SL_STR("outputOptions"));
+        jw_open(&w, '{');
+        jw_member_plain(&w, SL_STR("mimeType"), sl_arena_printf(t->a, "image/" SL_STR_FMT, SL_STR_ARG(format)));
+        jw_close(&w, '}');
+    }
+    jw_close(&w, '}');
+    jw_close(&w, '}');
+    return true;
+}
+
+static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
+{
+    struct json_writer w = json_writer_on(out);
+    struct sl_str ratio;
+    uint64_t longest;
+    if (!ratio_of(t, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9", &ratio, &longest, r))
+        return false;
+    other_note_rest(t, wants_link(t) ? KNOWN : KNOWN " response_format");
+    jw_open(&w, '{');
+    jw_key(&w, SL_STR("contents"));
+    jw_raw(&w, SL_STR("[{\"role\":\"user\",\"parts\":[{\"text\":"));
+    sl_buf_adds(out, prompt_of(t));
+    sl_buf_adds(out, SL_STR("}]}]"));
+    jw_key(&w, SL_STR("generationConfig"));
+    jw_open(&w, '{');
+    jw_member_raw(&w, SL_STR("responseModalities"), SL_STR("[\"TEXT\",\"IMAGE\"]"));
+    if (ratio.n > 0) {
+        jw_key(&w, SL_STR("imageConfig"));
+        jw_open(&w, '{');
+        jw_member_plain(&w, SL_STR("aspectRatio"), ratio);
+        if (longest >= 2048 && sl_str_find_str(t->up_model, SL_STR("gemini-3")) >= 0)
+            jw_member_plain(&w, SL_STR("imageSize"), longest >= 4096 ? SL_STR("4K") : SL_STR("2K"));
+        jw_close(&w, '}');
+    }
+    jw_close(&w, '}');
+    jw_close(&w, '}');
+    return true;
+}
+
+static bool seedream_size(const struct other_translation *t)
+{
+    static const struct sl_str names[] = {SL_STR_INIT("1K"), SL_STR_INIT("2K"), SL_STR_INIT("4K")};
+    uint64_t w, h;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (sl_str_eq(names[i], t->look->size))
+            return true;
+    return read_size(t->look->size, &w, &h) && w * h >= 1280 * 720 && w * h <= 4096 * 4096 && w <= 16 * h &&
+           h <= 16 * w;
+}
+
+static bool write_seedream(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
+{
+    struct json_writer w = json_writer_on(out);
+    bool size = t->look->size.n > 0 && !sl_str_eq(t->look->size, SL_STR("auto"));
+    if (size && !seedream_size(t))
+        return other_refuse(
+            r, GE_MEMBER_VALUE, "size",
+            "'size' must be 1K, 2K, 4K, auto, or WIDTHxHEIGHT with 921600 to 16777216 pixels and a ratio "
+            "of 1:16 to 16:1 for this model.");
+    other_note_rest(t, KNOWN " response_format image seed guidance_scale watermark");
+    jw_open(&w, '{');
+    jw_member_plain(&w, SL_STR("model"), t->up_model);
+    jw_member_raw(&w, SL_STR("prompt"), prompt_of(t));
+    if (size)
+        jw_member_inside(&w, SL_STR("size"), t->look->size);
+    jw_member_plain(&w, SL_STR("response_format"), wants_link(t) ? SL_STR("url") : SL_STR("b64_json"));
+    static const struct sl_str own[] = {SL_STR_INIT("image"), SL_STR_INIT("seed"), SL_STR_INIT("guidance_scale")};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        jw_maybe_raw(&w, own[i], json_raw_of(&t->look->tree, other_member(t, own[i])));
+    const struct json_node *mark = other_member(t, SL_STR("watermark"));
+    jw_member_bool(&w, SL_STR("watermark"), json_kind_of(mark) == JSON_TRUE); /* theirs is on where nothing is said */
+    jw_close(&w, '}');
+    return true;
+}
+
+/* -- Answers ----------------------------------------------------------------------------------------------------------------- */
+
+/* The pictures of one answer, each as the raw value of one member. */
+struct picture {
+    const char *name; /* "b64_json", "url" */
+    struct sl_str raw;
+};
+typedef void take_f(void *arg, struct picture p);
+
+static bool is_text(const struct json_node *v)
+{
+    return json_kind_of(v) == JSON_STRING && v->n > 2;
+}
+
+static void each_part(const struct json_tree *t, const struct json_node *candidate, take_f *take, void *arg)
+{
+    const struct json_node *parts = json_got(t, json_got(t, candidate, SL_STR("content")), SL_STR("parts"));
+    for (JSON_EACH(t, parts, it)) {
+        const struct json_node *blob = json_got(t, it, SL_STR("inlineData")),
+                               *thought = json_got(t, it, SL_STR("thought"));
+        const struct json_node *data = json_got(t, blob, SL_STR("data"));
+        if (is_text(data) && json_kind_of(thought) != JSON_TRUE)
+            take(arg, (struct picture){"b64_json", json_raw_of(t, data)});
+    }
+}
+
+static void each_picture(const struct json_tree *t, take_f *take, void *arg)
+{
+    const struct json_node *root = json_root(t);
+    for (JSON_EACH(t, json_got(t, root, SL_STR("predictions")), it)) {
+        const struct json_node *data = json_got(t, it, SL_STR("bytesBase64Encoded"));
+        if (is_text(data))
+            take(arg, (struct picture){"b64_json", json_raw_of(t, data)});
+    }
+    for (JSON_EACH(t, json_got(t, root, SL_STR("candidates")), c))
+        each_part(t, c, take, arg);
+    for (JSON_EACH(t, json_got(t, root, SL_STR("data")), d)) {
+        const struct json_node *data = json_got(t, d, SL_STR("b64_json")), *url = json_got(t, d, SL_STR("url"));
+        if (is_text(data))
+            take(arg, (struct picture){"b64_json", json_raw_of(t, data)});
+        else if (is_text(url))
+            take(arg, (struct picture){"url", json_raw_of(t, url)});
+    }
+}
+
+static void count_one(void *arg, struct picture p)
+{
+    (void)p;
+    ++*(uint64_t *)arg;
+}
+
+static void use(struct other_translation *t, struct sl_str body, struct other_usage *out)
+{
+    struct json_tree tree;
+    if (!json_tree_read(&tree, body, t->a))
+        return;
+    const struct json_node *root = json_root(&tree), *meta = json_got(&tree, root, SL_STR("usageMetadata")),
+                           *usage = json_got(&tree, root, SL_STR("usage"));
+    each_picture(&tree, count_one, &out->units[UU_IMAGES_OUT]);
+    (void)json_u64_of(&tree, json_got(&tree, usage, SL_STR("generated_images")), &out->units[UU_IMAGES_OUT]);
+    out->found = true;
+    struct token_counts *c = &out->counts;
+    c->found = json_u64_of(&tree, json_got(&tree, meta, SL_STR("promptTokenCount")), &c->prompt);
+    (void)json_u64_of(&tree, json_got(&tree, meta, SL_STR("candidatesTokenCount")), &c->completion);
+    (void)json_u64_of(&tree, json_got(&tree, meta, SL_STR("thoughtsTokenCount")), &c->reasoning);
+    c->completion += c->reasoning;
+    for (JSON_EACH(&tree, json_got(&tree, meta, SL_STR("candidatesTokensDetails")), it))
+        if (json_text_is(&tree, json_got(&tree, it, SL_STR("modality")), SL_STR("IMAGE")))
+            (void)json_u64_of(&tree, json_got(&tree, it, SL_STR("tokenCount")), &c->image_completion);
+    c->total = c->prompt + c->completion;
+}
+
+static void add_usage(struct json_writer *w, const struct token_counts *c)
+{
+    if (!c->found)
+        return;
+    jw_key(w, SL_STR("usage"));
+    jw_open(w, '{');
+    jw_member_u64(w, SL_STR("input_tokens"), c->prompt);
+    jw_key(w, SL_STR("input_tokens_details"));
+    jw_open(w, '{');
+    jw_member_u64(w, SL_STR("text_tokens"), c->prompt);
+    jw_member_u64(w, SL_STR("image_tokens"), 0);
+    jw_close(w, '}');
+    jw_member_u64(w, SL_STR("output_tokens"), c->completion);
+    jw_member_u64(w, SL_STR("total_tokens"), c->total);
+    jw_close(w, '}');
+}
+
+struct gathering {
+    struct other_translation *t;
+    struct sl_buf *out;
+    struct json_writer w;
+    struct token_counts sum;
+    uint64_t n;
+};
+
+static void add_data(void *arg, struct picture p)
+{
+    struct gathering *g = arg;
+    g->n++;
+    jw_open(&g->w, '{');
+    jw_member_raw(&g->w, sl_str_c(p.name), p.raw);
+    jw_close(&g->w, '}');
+}
+
+/* The usage goes with the last event only where all have been seen, so it stands in each as the whole's. */
+static void add_event(void *arg, struct picture p)
+{
+    struct gathering *g = arg;
+    g->n++;
+    sl_buf_adds(g->out, SL_STR("event: image_generation.completed\ndata: "));
+    g->w = json_writer_on_line(g->out);
+    jw_open(&g->w, '{');
+    jw_member_plain(&g->w, SL_STR("type"), SL_STR("image_generation.completed"));
+    jw_member_u64(&g->w, SL_STR("created_at"), (uint64_t)g->t->created_s);
+    jw_member_raw(&g->w, sl_str_c(p.name), p.raw);
+    add_usage(&g->w, &g->sum);
+    jw_close(&g->w, '}');
+    sl_buf_adds(g->out, SL_STR("\n\n"));
+}
+
+static bool answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out)
+{
+    struct gathering g = {.t = t, .out = out, .w = json_writer_on(out), .sum = {.found = n > 0}};
+    struct json_tree tree;
+    for (uint32_t i = 0; i < n; i++) {
+        struct other_usage u = {.found = false};
+        use(t, bodies[i], &u);
+        g.sum.found = g.sum.found && u.counts.found;
+        g.sum.prompt += u.counts.prompt;
+        g.sum.completion += u.counts.completion;
+        g.sum.total += u.counts.total;
+    }
+    if (!t->stream) {
+        jw_open(&g.w, '{');
+        jw_member_u64(&g.w, SL_STR("created"), (uint64_t)t->created_s);
+        jw_key(&g.w, SL_STR("data"));
+        jw_open(&g.w, '[');
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (!json_tree_read(&tree, bodies[i], t->a))
+            return false;
+        each_picture(&tree, t->stream ? add_event : add_data, &g);
+    }
+    if (!t->stream) {
+        jw_close(&g.w, ']');
+        add_usage(&g.w, &g.sum);
+        jw_close(&g.w, '}');
+    }
+    return g.n > 0; /* refused, or talked instead of drawing */
+}
+
+static struct sl_str imagen_path(const struct other_translation *t)
+{
+    return other_google_path(t, ":predict");
+}
+
+static struct sl_str gemini_path(const struct other_translation *t)
+{
+    return other_google_path(t, ":generateContent");
+}
+
+const struct other_pair other_images_imagen = {
+    .most = IMAGEN_MOST, .path_of = imagen_path, .write = write_imagen, .usage = use, .answer = answer};
+const struct other_pair other_images_gemini = {
+    .most = 1, .path_of = gemini_path, .write = write_gemini, .usage = use, .answer = answer};
+const struct other_pair other_images_seedream = {
+    .most = 1, .path = SL_STR_INIT("/images/generations"), .write = write_seedream, .usage = use, .answer = answer};
