@@ -1,14 +1,17 @@
-"""Recorded answers of Amazon Bedrock's Converse, whole and in frames, through every face: the same text, calls, arguments, finish
-reason and usage as AWS' own SDK reads from the record. Needs the recordings (lib/corpus.py)."""
+"""Recorded answers of Amazon Bedrock, whole and in frames, through every face: the same text, calls, arguments, finish reason and usage
+as AWS' own SDK reads from the record (Converse), or Anthropic's from what AWS' decoder finds in its frames (Claude by InvokeModel).
+Needs the recordings (lib/corpus.py)."""
 
 import base64
 import concurrent.futures
+import json
 import re
 import threading
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.eventstream import EventStreamBuffer
 from botocore.exceptions import ClientError, EventStreamError
 from botocore.parsers import ResponseParserError
 
@@ -155,3 +158,76 @@ def test_recorded_converse_through_every_face(capsys):
         report(run.count)
     assert run.count.by["converse", "chat", "equal"] > 0
     assert not run.count.unexplained, f"{len(run.count.unexplained)} differ:\n" + "\n".join(map(str, run.count.unexplained[:20]))
+
+
+# -- Claude by InvokeModel --
+
+def events_of(frames):
+    """What is in the frames, as Anthropic's own API would have sent it."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(frames)
+    out = b""
+    for frame in buffer:
+        data = base64.b64decode(json.loads(frame.payload)["bytes"])
+        out += b"event: " + json.loads(data).get("type", "completion").encode() + b"\ndata: " + data + b"\n\n"
+    return out
+
+
+class Invoked(Case):
+    def __init__(self, record, body):
+        self.format, self.record, self.id, self.body = "messages", record, record["id"], body
+        self.stream = record["api"].endswith("_stream")
+        self.view = views.view_of("messages", 200, events_of(body) if self.stream else body, self.stream)
+
+    def request(self, face):
+        path, body = Case.request(self, face)
+        path = path.replace("k-messages", "m")
+        if "model" in body:
+            body["model"] = "m"
+        return path, body
+
+
+class Invocations(Records):
+    def one(self, record):
+        body = base64.b64decode(record["response_body"]) if record["response_encoding"] == "base64" else text_of(record, "response")
+        case = Invoked(record, body)
+        with self.lock:
+            self.cases[case.id] = case
+        for face in ("chat", "responses", "messages", "gemini"):
+            self.count.add("invoke", face, "tried")
+            answer = self.fetch(case, face)
+            found = differences(case, face, views.view_of(face, answer.status, answer.body, case.stream and answer.status == 200))
+            self.count.add("invoke", face, "unexplained" if found else "equal")
+            if found:
+                self.count.unexplained.append((case.id, record["api"], record["model"], face, found))
+
+
+@pytest.mark.timeout(900)
+def test_recorded_invocations_through_every_face(capsys):
+    if not CORPUS.is_dir():
+        pytest.skip(f"no recordings at {CORPUS}: set SLUICE_CORPUS")
+    makers = Makers()
+    try:
+        up = makers.upstream()
+        g = makers.gateway({"providers": {"b": {"kind": "bedrock", "region": "us-east-1", "base_url": up.url[:-3], "keys": ["k"]}},
+                            "models": {"m": "b/us.anthropic.claude-sonnet-4-5-20250929-v1:0"}, "resilience": {"retry": {"attempts": 1}}})
+        run = Invocations(g, up)
+        wanted = [r for r in all_records() if r["api"] in ("bedrock.invoke", "bedrock.invoke_stream") and r["status"] == 200 and
+                  r["response_encoding"] in ("json", "base64") and "claude" in (r["model"] or "") and is_messages(r)]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(run.one, r) for r in wanted]:
+                done.result()
+    finally:
+        makers.end()
+    with capsys.disabled():
+        print()
+        report(run.count)
+    assert run.count.by["invoke", "chat", "equal"] > 0
+    assert not run.count.unexplained, f"{len(run.count.unexplained)} differ:\n" + "\n".join(map(str, run.count.unexplained[:20]))
+
+
+def is_messages(record):
+    """Old models of Claude's answered with a completion."""
+    if record["api"] == "bedrock.invoke":
+        return isinstance(record["response_body"], dict) and record["response_body"].get("type") == "message"
+    return b'"message_start"' in events_of(base64.b64decode(record["response_body"]))
