@@ -45,6 +45,17 @@ static void take_authorization(struct finding *f, struct sl_str value)
         take(f, sl_str_trim(rest));
 }
 
+/* openai.md section 18.1: one of the protocols that are offered is no protocol. */
+static void take_protocols(struct finding *f, struct sl_str list)
+{
+    static const struct sl_str prefix = SL_STR_INIT("openai-insecure-api-key.");
+    while (list.p != NULL) {
+        struct sl_str one = sl_str_trim(sl_str_cut(&list, ','));
+        if (sl_str_starts(one, prefix))
+            take(f, sl_str_from(one, prefix.n));
+    }
+}
+
 static void take_query(struct finding *f, struct sl_str query, char scratch[KEY_TEXT_MAX])
 {
     struct sl_str raw;
@@ -74,6 +85,8 @@ enum key_find key_find(const struct http_headers *headers, struct sl_str query, 
             take_authorization(&f, h->value);
         else if (h->id == HN_X_API_KEY || h->id == HN_API_KEY || h->id == HN_X_GOOG_API_KEY)
             take(&f, h->value);
+        else if (h->id == HN_OTHER && sl_str_eq(h->name, SL_STR("sec-websocket-protocol")))
+            take_protocols(&f, h->value);
     }
     take_query(&f, query, scratch);
     if (f.malformed)

@@ -23,7 +23,8 @@ enum key_find {
     KEY_CONFLICT   /* several that differ */
 };
 
-/* Looks at authorization (Bearer, any case), x-api-key, api-key, x-goog-api-key and ?key=. Several are fine when they are the
+/* Looks at authorization (Bearer, any case), x-api-key, api-key, x-goog-api-key, ?key=, and at what browsers can set on a WebSocket
+ * (sec-websocket-protocol: openai-insecure-api-key.KEY). Several are fine when they are the
  * same. *out_text is a view of the head (or of `scratch`, when ?key= was percent-encoded). */
 enum key_find key_find(const struct http_headers *headers, struct sl_str query, char scratch[KEY_TEXT_MAX],
                        struct sl_str *out_text);

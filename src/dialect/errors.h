@@ -87,6 +87,14 @@ enum error_retry {
     X(LEDGER_UNAVAILABLE, 503, "service_unavailable_error", "ledger_unavailable", RETRY_YES,                           \
       "The gateway cannot record requests now and takes none.")                                                        \
     X(RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded", RETRY_YES, "Too many requests. Try again later.")  \
+    X(HANDSHAKE, 400, "invalid_request_error", "invalid_upgrade", RETRY_NO,                                            \
+      "The request for a WebSocket is malformed (RFC 6455 section 4).")                                                \
+    X(SESSION_COST, 429, "insufficient_quota", "session_cost_limit", RETRY_NO,                                         \
+      "This session has cost as much as a session may.")                                                               \
+    X(SESSION_ENDS, 503, "server_error", "session_ending", RETRY_YES, "This session ends. Open a new one.")            \
+    X(SESSION_KEY, 401, "invalid_request_error", "invalid_api_key", RETRY_NO, "The API key is not valid any more.")    \
+    X(SESSION_LONG, 408, "invalid_request_error", "session_expired", RETRY_YES,                                        \
+      "This session has lasted as long as a session may. Open a new one.")                                             \
     X(INTERNAL, 500, "server_error", "internal_error", RETRY_NO, "The gateway failed.")                                \
     X(UP_RATE_LIMITED, 429, "rate_limit_error", "upstream_rate_limited", RETRY_YES,                                    \
       "The provider limits the rate of requests. Try again later.")                                                    \

@@ -229,6 +229,13 @@ static const struct operation_row rows[OP_COUNT] = {
     [OP_MESSAGE_BATCH_RESULTS] = {OBJECT_READ("message_batches_results", OBJECT_MESSAGE_BATCH), .any_answer = true},
     [OP_MESSAGE_BATCH_CANCEL] = {OBJECT_CHANGE("message_batches_cancel", OBJECT_MESSAGE_BATCH)},
     [OP_MESSAGE_BATCH_DELETE] = {OBJECT_CHANGE("message_batches_delete", OBJECT_MESSAGE_BATCH)},
+    [OP_REALTIME] = {.name = SL_STR_INIT("realtime"),
+                     .upstream_path = SL_STR_INIT("/realtime"),
+                     .needs_key = true,
+                     .relayed = true,
+                     .repeatable = true,
+                     .streams = true,
+                     .session = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -248,6 +255,7 @@ struct path_row {
     struct sl_str allow;
     struct sl_str surface;
     enum error_format errors;
+    struct sl_str why;
 };
 
 #define POST(a, b, op)                                                                                                 \
@@ -270,6 +278,16 @@ struct path_row {
     {                                                                                                                  \
         SL_STR_INIT(a), SL_STR_INIT(b), TAIL_ANY, OP_NOT_SERVED, HTTP_OTHER, {NULL, 0}, SL_STR_INIT(what), errors      \
     }
+
+#define NEVER(a, b, what, because)                                                                                     \
+    {                                                                                                                  \
+        SL_STR_INIT(a), SL_STR_INIT(b), TAIL_ANY, OP_NOT_SERVED, HTTP_OTHER, {NULL, 0}, SL_STR_INIT(what),             \
+            ERRORS_OPENAI, SL_STR_INIT(because)                                                                        \
+    }
+#define NO_SECRETS                                                                                                     \
+    "Ephemeral keys are the provider's own: whoever has one speaks to the provider past this gateway, its limits and " \
+    "its ledger. Open a WebSocket at /v1/realtime with your key (browsers: subprotocol openai-insecure-api-key.KEY)."
+#define NO_CALLS "WebRTC and SIP calls go past this gateway. Open a WebSocket at /v1/realtime instead."
 
 /* The first row that fits is taken. Segments behind an optional vendor prefix and any number of versions. */
 static const struct path_row paths[] = {
@@ -323,7 +341,19 @@ static const struct path_row paths[] = {
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
     LATER("videos", "characters", "Named characters", ERRORS_OPENAI),
     LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
-    LATER("realtime", "", "The Realtime API", ERRORS_OPENAI),
+    {SL_STR_INIT("realtime"),
+     {NULL, 0},
+     TAIL_NONE,
+     OP_REALTIME,
+     HTTP_GET,
+     SL_STR_INIT("GET"),
+     {NULL, 0},
+     ERRORS_OPENAI},
+    NEVER("realtime", "client_secrets", "The Realtime API's client secrets", NO_SECRETS),
+    NEVER("realtime", "sessions", "The Realtime API's sessions", NO_SECRETS),
+    NEVER("realtime", "transcription_sessions", "The Realtime API's sessions", NO_SECRETS),
+    NEVER("realtime", "calls", "The Realtime API's calls", NO_CALLS),
+    LATER("realtime", "", "This part of the Realtime API", ERRORS_OPENAI),
     LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
     LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
     LATER("assistants", "", "The Assistants API", ERRORS_OPENAI),
@@ -661,6 +691,7 @@ struct operation_match operation_of(const struct http_request *r)
         m.surface = row->surface;
         if (row->tail == TAIL_OBJECT)
             take_object(r, &s, at + 1 + (row->second.n > 0), operation_row(row->op)->object, &m);
+        m.why = row->why;
         m.shape = shape_of(r, &m, row);
         return m;
     }

@@ -30,6 +30,7 @@ enum operation {
     OP_FILE_CREATE, /* objects: files and batches (docs/internals/files.md); the others are granted as these are */
     OP_BATCH_CREATE,
     OP_MESSAGE_BATCH_CREATE,
+    OP_REALTIME, /* OpenAI's Realtime API: a session over a WebSocket */
     OP_MODELS_LIST,
     OP_MODEL_GET,
     OP_RESPONSE_GET, /* of one that is stored; these four are granted as OP_RESPONSES is */
@@ -103,6 +104,7 @@ struct operation_row {
     bool generates;  /* an answer of a model that another dialect can say, too: may be translated */
     bool counts;     /* only counts tokens: never billed, may be answered here */
     bool other;      /* no conversation: exchange/other.c, dialect/other/ */
+    bool session;    /* a WebSocket: no body, each response in it is charged by itself */
     bool video;      /* about video jobs: docs/internals/jobs.md */
     bool stored;     /* about something stored, named by the path: mostly no body, never billed */
     bool upload;     /* its body is a form that passes as it comes: uploads.c */
@@ -125,6 +127,7 @@ struct operation_match {
     bool ark;                /* OP_VIDEO*: asked in Ark's words */
     struct sl_str allow;     /* OP_WRONG_METHOD: value for the allow header */
     struct sl_str surface;   /* OP_NOT_SERVED: what it would have been: "the Responses API" */
+    struct sl_str why;       /* OP_NOT_SERVED: a whole sentence that says why it never will be; empty: none */
 };
 
 /* r: method, path and headers are read (headers only to tell whose format GET /models is asked in). */

@@ -27,7 +27,8 @@ static bool is_secret(struct sl_str name)
                                             SL_STR_INIT("x-api-key"),
                                             SL_STR_INIT("api-key"),
                                             SL_STR_INIT("x-goog-api-key"),
-                                            SL_STR_INIT("x-amz-security-token")};
+                                            SL_STR_INIT("x-amz-security-token"),
+                                            SL_STR_INIT("sec-websocket-protocol")};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         if (sl_str_eq_nocase(name, secrets[i]))
             return true;

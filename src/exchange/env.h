@@ -96,6 +96,13 @@ struct files_policy {       /* docs/internals/files.md */
     int64_t time_ns;        /* of one upload or download */
 };
 
+struct realtime_policy { /* docs/internals/realtime.md */
+    size_t message_bytes;
+    int64_t session_ns, idle_ns, ping_ns; /* 0: none */
+    int64_t cost_p;                       /* of a session; 0: any */
+    uint32_t responses_per_minute;        /* of a session; 0: any */
+};
+
 /* The settings that exchanges look at, as plain values. */
 struct exchange_policy {
     struct priority_policy priority;
@@ -124,6 +131,7 @@ struct exchange_policy {
     bool close_synced;           /* the client gets the end of its answer when the close record is on disk */
     bool full_refuses;           /* no attempt without an open record (ledger.on_full: refuse) */
     struct media_policy media;
+    struct realtime_policy realtime;
     bool wipe; /* nothing of a body stays in memory behind the exchange */
 };
 
@@ -250,6 +258,7 @@ struct exchange_env {
 void exchange_env_init(struct exchange_env *e, struct sl_loop *l);
 void exchange_env_done(struct exchange_env *e);
 void exchange_env_set_epoch(struct exchange_env *e, struct epoch *takes);
+void exchange_drain(struct exchange_env *e); /* env->draining is set: sessions come to their end */
 void exchange_synced(struct exchange *x, bool ok);
 /* The store's answer to a job of stored_ask; takes it. */
 void exchange_stored(struct response_job *j);

@@ -29,6 +29,7 @@ struct exchange_env;
     X(MEDIA, "media", step_media, DL_TOTAL)                                                                            \
     X(PAUSE, "pause", step_pause, DL_PAUSE)                                                                            \
     X(RELAY, "relay", step_relay, DL_TOTAL)                                                                            \
+    X(SESSION, "session", step_session, DL_TOTAL)                                                                      \
     X(RESPOND, "respond", step_respond, DL_WRITE)                                                                      \
     X(SETTLE, "settle", step_settle, DL_SETTLE)                                                                        \
     X(DONE, "done", step_done, DL_NONE)

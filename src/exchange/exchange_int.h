@@ -110,6 +110,8 @@ enum final_kind {
     FINAL_RESET     /* break off, so that it cannot be taken for complete */
 };
 
+struct exchange_session;
+
 struct exchange {
     uint32_t magic;
     enum exchange_state state;
@@ -237,6 +239,9 @@ struct exchange {
     uint64_t token_number;             /* the token that the live attempt goes out with */
     struct sl_str authorization;       /* of the live attempt, in its arena; empty: the provider's key */
     bool credential_wait, token_again; /* token_again: a 401 has had its second chance */
+
+    /* SESSION */
+    struct exchange_session *session; /* arena: the operation is one; NULL: it is not. session.c */
 
     /* RELAY */
     bool committed;         /* written only by exchange_send_head; read only by retry facts and the record */
@@ -569,6 +574,26 @@ void relay_note_usage(struct exchange *x, struct try *t);
 void relay_release(struct exchange *x);
 struct sl_str relay_end_text(const struct exchange *x); /* the terminal event, if the provider sent one */
 
+/* session.c: WebSockets; docs/internals/realtime.md */
+bool session_identify(struct exchange *x, struct error_facts *out); /* IDENTIFY: false: why it cannot be */
+/* TRY: the candidate's dialect, or x->refused says why it cannot be asked. */
+bool session_request(struct exchange *x, const struct route_candidate *c);
+void session_ask(struct exchange *x, struct try *t, struct attempt_request *r, struct http_headers *h);
+void session_on_bytes(struct exchange *x, struct sl_str bytes); /* of the client */
+void session_release(struct exchange *x);                       /* with the attempt; harmless without a session */
+extern const struct attempt_owner session_attempt_owner;
+struct access_session;                                         /* telemetry/access.h */
+const struct access_session *session_told(struct exchange *x); /* NULL: there was none */
+
+/* session_turn.c: what a session's responses cost */
+struct session_turn;
+struct realtime_event;
+/* The client asks for a response: its open record. False: *out says why it may not. */
+bool session_turn_ask(struct exchange *x, const struct realtime_event *e, struct error_facts *out);
+void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t bytes); /* a message of the provider */
+void session_turns_cut(struct exchange *x, enum outcome o);                              /* whatever has not ended */
+unsigned session_turns_live(const struct exchange *x);
+
 /* try_ledger.c: open record; usage, price, close record, counters; once per try */
 void try_close(struct exchange *x, struct try *t);
 bool try_append_open(struct exchange *x, struct try *t);
@@ -579,6 +604,6 @@ int64_t exchange_cost(const struct exchange *x);                   /* of all clo
 void exchange_headers(struct exchange *x, struct http_headers *h); /* x-sluice-* and server-timing */
 
 step_f step_identify, step_read_body, step_admit, step_queue, step_recall, step_plan, step_try, step_media, step_pause,
-    step_relay, step_respond, step_settle, step_done;
+    step_relay, step_session, step_respond, step_settle, step_done;
 
 #endif

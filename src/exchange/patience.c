@@ -39,7 +39,8 @@ static int64_t output_due(const struct exchange *x)
 
 static int64_t show_due(const struct exchange *x)
 {
-    bool waits = x->state == XS_TRY && !x->committed && x->is_stream && x->held.n > 0 && !x->relay_bad && !x->over;
+    bool waits = x->state == XS_TRY && !x->committed && x->is_stream && (x->held.n > 0 || x->op->session) &&
+                 !x->relay_bad && !x->over;
     const struct try *t = x->n_tries > 0 ? x->tries[x->n_tries - 1] : NULL;
     if (waits && terms_hold(x) && x->seen->saw_content && t != NULL && t->first_token_ns >= 0)
         return terms_hold_until(x, t);

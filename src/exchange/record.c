@@ -184,7 +184,7 @@ static struct sl_str routing_of(const struct exchange *x)
 static int64_t overhead_ns(const struct exchange *x, int64_t total)
 {
     int64_t waited = x->state_ns[XS_READ_BODY] + x->state_ns[XS_PAUSE] + x->state_ns[XS_QUEUE] + x->state_ns[XS_TRY] +
-                     x->state_ns[XS_MEDIA] + x->state_ns[XS_RELAY];
+                     x->state_ns[XS_MEDIA] + x->state_ns[XS_RELAY] + x->state_ns[XS_SESSION];
     return total > waited ? total - waited : 0;
 }
 
@@ -248,6 +248,7 @@ static void write_line(struct exchange *x, int64_t total_ns)
         .bytes_in = x->stream->bytes_in,
         .bytes_out = x->stream->bytes_out,
         .events = x->events_relayed,
+        .session = session_told(x),
         .usage = usage_of(&sum, exchange_cost(x), cost_flags),
         .price_version = price_catalog_version(x->epoch->prices)->text,
         .config_revision = x->snap->revision_text,
@@ -298,6 +299,8 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_MODELS_LIST:
     case OP_MODEL_GET:
         return TEL_OP_MODELS;
+    case OP_REALTIME:
+        return TEL_OP_REALTIME;
     default:
         return TEL_OP_OTHER;
     }

@@ -177,6 +177,16 @@ enum step step_done(struct exchange *x)
     return STEP_OVER;
 }
 
+void exchange_drain(struct exchange_env *env)
+{
+    SL_LIST_EACH(node, &env->live)
+    {
+        struct exchange *x = SL_CONTAINER_OF(node, struct exchange, node);
+        if (x->state == XS_SESSION)
+            exchange_wake(x, EV_ROOM); /* looks at everything */
+    }
+}
+
 void exchange_end_all(struct exchange_env *env)
 {
     credential_end_all(env);

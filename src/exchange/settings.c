@@ -164,3 +164,45 @@ const struct cfg_section files_settings_section = {
          .max = 24 * 60 * SL_MIN,
          .text = "How long a single upload or download may take, instead of `resilience.deadline.total`."},
         CFG_END}};
+
+static const char *cost_refused(struct sl_str text)
+{
+    struct sl_str rest = text, whole = sl_str_cut(&rest, '.');
+    bool good = whole.n >= 1 && whole.n <= 6 && rest.n <= 6 &&
+                (rest.p == NULL || rest.n > 0); /* so that it always fits */
+    for (size_t i = 0; i < text.n && good; i++)
+        good = (text.p[i] >= '0' && text.p[i] <= '9') || text.p[i] == '.';
+    for (size_t i = 0; i < rest.n && good; i++)
+        good = rest.p[i] != '.';
+    if (whole.n > 1 && whole.p[0] == '0')
+        good = false; /* as JSON has numbers */
+    return good ? NULL : "is no amount of US dollars, as in 2.50";
+}
+
+const struct cfg_section realtime_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"message_bytes", CFG_SIZE_AT(struct realtime_settings, message_bytes), .preset = "24MiB", .min = 64 << 10,
+         .max = 256 << 20,
+         .text =
+             "Largest message of a session, either way. OpenAI takes 15 MiB of sound in one, which are 20 MiB as base64. "
+             "A session holds at most one message and one queue for each direction."},
+        {"session", CFG_DURATION_AT(struct realtime_settings, session_ns), .preset = "60m", .min = SL_SEC,
+         .max = 24 * 60 * SL_MIN,
+         .text =
+             "How long a session may last. It ends behind the response that is being made then, or a minute later."},
+        {"idle", CFG_DURATION_AT(struct realtime_settings, idle_ns), .preset = "15m", .min = 0, .max = 24 * 60 * SL_MIN,
+         .flags = CFG_OFF, .text = "A session in which neither side has said anything for so long is closed."},
+        {"ping", CFG_DURATION_AT(struct realtime_settings, ping_ns), .preset = "30s", .min = 0, .max = 60 * SL_MIN,
+         .flags = CFG_OFF,
+         .text =
+             "A side from which no byte came for so long is asked for a life sign; after three times that it is dead."},
+        {"max_cost", CFG_STRING_AT(struct realtime_settings, max_cost), .refused = cost_refused,
+         .text =
+             "US dollars that a session may cost. When its responses have cost as much, the client is told by an error event and "
+             "the session is closed with 1008. None: no bound."},
+        {"responses_per_minute", CFG_INT_AT(struct realtime_settings, responses_per_minute), .preset = "0", .min = 0,
+         .max = 100000,
+         .text =
+             "Responses that a session may ask for in a minute; more are answered by an error event, and the session goes on. "
+             "0: any. Those that a provider begins by itself (voice detection) are not counted."},
+        CFG_END}};

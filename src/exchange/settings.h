@@ -62,7 +62,14 @@ struct files_settings { /* docs/internals/files.md */
     int64_t time_ns;
 };
 
+struct realtime_settings { /* docs/internals/realtime.md */
+    uint64_t message_bytes;
+    int64_t session_ns, idle_ns, ping_ns; /* 0: none (session: never 0) */
+    struct sl_str max_cost;               /* USD; empty: any */
+    uint32_t responses_per_minute;        /* 0: any */
+};
+
 extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section,
-    videos_settings_section, files_settings_section;
+    videos_settings_section, files_settings_section, realtime_settings_section;
 
 #endif

@@ -19,8 +19,9 @@ static enum step refuse_path(struct exchange *x)
         f.allow = x->match.allow;
     } else if (x->match.op == OP_NOT_SERVED) {
         f.error = GE_NOT_SERVED;
-        f.message =
-            sl_arena_printf(x->a, "This gateway does not serve " SL_STR_FMT " yet.", SL_STR_ARG(x->match.surface));
+        f.message = x->match.why.n > 0 ? x->match.why
+                                       : sl_arena_printf(x->a, "This gateway does not serve " SL_STR_FMT " yet.",
+                                                         SL_STR_ARG(x->match.surface));
     }
     tel_refuse(x->env->tel, TEL_WHY_PATH);
     return exchange_refuse_with(x, &f);
@@ -175,7 +176,14 @@ enum step step_identify(struct exchange *x)
     }
     if (x->op->upload)
         return uploads_begin(x);
-    if (x->op->stored && !x->op->body) {
+    if (x->op->session) {
+        struct error_facts f = {.error = GE_NONE};
+        if (!session_identify(x, &f)) {
+            tel_refuse(x->env->tel, TEL_WHY_BODY);
+            return exchange_refuse_with(x, &f);
+        }
+    }
+    if ((x->op->stored && !x->op->body) || x->op->session) {
         exchange_goto(x, XS_ADMIT);
         return STEP_GO;
     }

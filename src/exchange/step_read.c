@@ -34,6 +34,10 @@ void exchange_on_body(void *arg, struct sl_str bytes, bool last)
         uploads_on_body(x, bytes, last);
         return;
     }
+    if (x->session != NULL) {
+        session_on_bytes(x, bytes);
+        return;
+    }
     if (x->body_done || x->body_error != GE_NONE)
         return;
     x->body_received += bytes.n;

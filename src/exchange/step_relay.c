@@ -304,6 +304,8 @@ enum outcome relay_verdict(struct exchange *x)
         return try_judge_inner(x, &x->seen->error);
     if (x->relay_bad)
         return x->bad_outcome;
+    if (x->op->session)
+        return OUT_TRUNCATED; /* it was over before it had begun */
     if (x->is_stream)
         return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
     if (other_is_foreign(x))
@@ -370,6 +372,7 @@ void relay_note_usage(struct exchange *x, struct try *t)
 
 void relay_release(struct exchange *x)
 {
+    session_release(x);
     if (x->relay_live && x->rescue != NULL)
         relay_translate_pause(&x->foreign);
     else if (x->relay_live && x->translation != NULL)

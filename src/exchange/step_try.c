@@ -59,7 +59,7 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .tier = x->translation != NULL ? x->translation->tier : x->pieces.tier,
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
-        .body = !x->op->stored || x->req->has_body,
+        .body = !x->op->session && (!x->op->stored || x->req->has_body),
         .content_type = x->form != NULL || x->upload != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE)
                                                              : SL_STR_NONE,
         .foreign = x->translation != NULL || other_is_foreign(x),
@@ -93,6 +93,8 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .n_body = x->pieces.n,
         .deadlines = x->snap->deadlines,
     };
+    if (x->op->session)
+        session_ask(x, t, r, &h);
     if (x->op->video)
         video_attempt_request(x, t, r);
     else if (x->op->object != OBJECT_NONE)
@@ -117,7 +119,8 @@ static enum step go_upstream(struct exchange *x, struct try *t)
     if (now == CREDENTIAL_FAILED)
         return next_try(x, t);
     if (now == CREDENTIAL_READY) {
-        x->attempt = try_send(x, t, &x->attempt_arena, &exchange_attempt_owner, x);
+        x->attempt =
+            try_send(x, t, &x->attempt_arena, x->op->session ? &session_attempt_owner : &exchange_attempt_owner, x);
         if (x->upload != NULL)
             uploads_send(x);
         if (x->n_tries > 1)
@@ -624,7 +627,7 @@ enum step step_try(struct exchange *x)
     }
     if (x->relay_bad) /* an error inside the first events: the same as a refusal, as long as nobody has seen it */
         return cut_short(x, OUT_OK);
-    exchange_goto(x, XS_RELAY);
+    exchange_goto(x, x->op->session ? XS_SESSION : XS_RELAY);
     if (x->is_stream && x->seen->saw_done)
         x->events |= EV_STREAM_END;
     return STEP_GO;

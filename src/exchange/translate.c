@@ -206,6 +206,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     x->dropped = SL_STR_NONE;
     if (x->op->video)
         return video_request(x, c);
+    if (x->op->session)
+        return session_request(x, c);
     if (x->op->stored) { /* RECALL has found out that it speaks this format */
         x->up = x->dialect;
         x->pieces = (struct body_pieces){.n = 0};

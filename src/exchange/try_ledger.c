@@ -7,7 +7,7 @@
 
 bool try_append_open(struct exchange *x, struct try *t)
 {
-    if (x->op->counts || x->op->stored) /* costs nothing: no money to write down */
+    if (x->op->counts || x->op->stored || x->op->session) /* costs nothing, or by itself: session_turn.c */
         return true;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {
@@ -79,7 +79,7 @@ static void settle(struct exchange *x, struct try *t)
         video_settled(x, t);
         return;
     }
-    if (x->op->counts || x->op->stored) {
+    if (x->op->counts || x->op->stored || x->op->session) {
         t->settled = (struct settlement){.billed = false};
         return;
     }

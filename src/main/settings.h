@@ -52,6 +52,7 @@ struct settings {
     struct resilience_settings resilience;
     struct exchange_settings relay;
     struct media_settings media;
+    struct realtime_settings realtime;
     struct responses_settings responses;
     struct videos_settings videos;
     struct files_settings files;

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "dialect/codec.h"
+#include "ledger/money.h"
 #include "main/gateway.h"
 #include "main/settings_files.h"
 #include "tls/context.h"
@@ -455,6 +456,11 @@ static void fill_plain(struct full_snapshot *f)
                   .timeout_ns = s->media.timeout_ns,
                   .hosts = s->media.hosts.v,
                   .n_hosts = s->media.hosts.n},
+        .realtime = {.message_bytes = (size_t)s->realtime.message_bytes,
+                     .session_ns = s->realtime.session_ns,
+                     .idle_ns = s->realtime.idle_ns,
+                     .ping_ns = s->realtime.ping_ns,
+                     .responses_per_minute = s->realtime.responses_per_minute},
         .open_synced = s->ledger.open == LEDGER_SYNCED,
         .queue_ns = s->limits.queue_ns,
         .write_ns = s->listen.deadlines.write_ns,
@@ -493,6 +499,8 @@ static void fill_plain(struct full_snapshot *f)
         .between_ns = d->between_bytes_ns,
         .total_due_ns = d->total_ns > 0 ? d->total_ns : 24 * 60 * SL_MIN,
     };
+    if (s->realtime.max_cost.n > 0) /* checked when it was read */
+        SL_CHECK(money_parse_usd(s->realtime.max_cost, &f->s.set.realtime.cost_p) == SL_OK);
 }
 
 enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,

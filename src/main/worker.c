@@ -502,6 +502,7 @@ static void on_drain(struct sl_msg *msg, void *receiver)
         w->draining = true;
         w->env.draining = true;
         w->drain_due_ns = sl_loop_now(&w->loop) + m->drain_ns;
+        exchange_drain(&w->env);
         listen_server_drain(w->server);
         sl_timer_arm(&w->loop, &w->drain_tick, sl_loop_now(&w->loop) + 1);
     }

@@ -141,7 +141,8 @@ static void add_from_client(struct writing *w, const struct http_headers *client
     struct sl_str named = http_headers_get(client, HN_CONNECTION);
     for (uint32_t i = 0; i < client->n; i++) {
         const struct http_header *h = &client->v[i];
-        if (never_sent[h->id] || http_name_is_hop(h->id) || sl_str_starts(h->name, SL_STR("x-sluice-")))
+        if (never_sent[h->id] || http_name_is_hop(h->id) || sl_str_starts(h->name, SL_STR("x-sluice-")) ||
+            sl_str_starts(h->name, SL_STR("sec-websocket-"))) /* of this connection; a protocol may be a key */
             continue;
         if (!is_passed(w->p, h->name) || (named.n > 0 && http_list_has(named, h->name)) || is_static(w->p, h->name))
             continue;

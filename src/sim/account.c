@@ -1,7 +1,7 @@
 /* The account of what was served: one compact record per request, the newest of them kept, told by GET /sim/count. Tests compare it
  * with the ledger, so the numbers are those that a provider would bill. */
 #include "base/mem.h"
-#include "sim/sim_int.h"
+#include "sim/realtime.h"
 
 #define FIRST_RECORDS 1024u
 
@@ -90,6 +90,7 @@ void sim_account_add(struct sim_call *c)
     r->images = billed ? (uint32_t)c->units[UU_IMAGES_OUT] : 0;
     r->characters = billed ? (uint32_t)c->units[UU_CHARACTERS] : 0;
     r->searches = billed ? (uint32_t)c->units[UU_SEARCHES] : 0;
+    r->audio_in = r->audio_out = 0;
     r->format = c->format;
     r->status = (uint16_t)c->status;
     r->stream = c->stream;
@@ -106,12 +107,30 @@ void sim_bill(const struct sim *s, struct sim_billed *out)
         const struct sim_served *r = &s->served[i];
         out->requests++;
         out->answers += r->status == 200;
-        out->input += r->prompt - r->cached - r->written;
+        out->input += r->prompt - r->cached - r->written - r->audio_in;
         out->cache_read += r->cached;
         out->cache_write += r->written;
-        out->output += r->completion - r->reasoning;
+        out->output += r->completion - r->reasoning - r->audio_out;
         out->reasoning += r->reasoning;
     }
+}
+
+void sim_account_turn(struct sim_call *c, const struct sim_realtime_turn *t)
+{
+    struct sim_served *r = next_record(c->sim);
+    *r = (struct sim_served){.prompt = t->prompt,
+                             .cached = t->cached,
+                             .completion = t->completion,
+                             .audio_in = t->audio_in,
+                             .audio_out = t->audio_out,
+                             .status = 101,
+                             .stream = 1,
+                             .complete = t->complete,
+                             .usage_sent = c->usage_sent,
+                             .faulty = c->n_faults > 0};
+    keep_trace(r->trace, http_headers_get(&c->r->headers, HN_TRACEPARENT));
+    keep_text(r->id, sizeof r->id, caller_id(c));
+    keep_text(r->model, sizeof r->model, c->model);
 }
 
 static struct sl_str yes_no(uint8_t b)
@@ -131,10 +150,16 @@ static void add_record(struct sl_buf *b, const struct sim_served *r, uint64_t n)
                 r->status, r->prompt, r->cached, r->completion, r->reasoning, (unsigned long long)r->bytes);
     /* the same once more, in classes that do not overlap: those of the ledger */
     sl_buf_addf(b, ",\"input\":%u,\"cache_read\":%u,\"cache_write\":%u,\"output\":%u",
-                r->prompt - r->cached - r->written, r->cached, r->written, r->completion - r->reasoning);
+                r->prompt - r->cached - r->written - r->audio_in, r->cached, r->written,
+                r->completion - r->reasoning - r->audio_out);
+    if (r->audio_in > 0 || r->audio_out > 0)
+        sl_buf_addf(b, ",\"audio_in\":%u,\"audio_out\":%u", r->audio_in, r->audio_out);
     if (r->images + r->characters + r->searches > 0)
         sl_buf_addf(b, ",\"images_out\":%u,\"characters\":%u,\"searches\":%u", r->images, r->characters, r->searches);
-    sl_buf_addf(b, ",\"format\":\"%s\"", r->format != NULL ? r->format->name : "");
+    sl_buf_addf(b, ",\"format\":\"%s\"",
+                r->format != NULL  ? r->format->name
+                : r->status == 101 ? "openai-realtime"
+                                   : "");
     sl_buf_adds(b, SL_STR(",\"stream\":"));
     sl_buf_adds(b, yes_no(r->stream));
     sl_buf_adds(b, SL_STR(",\"complete\":"));

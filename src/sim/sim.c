@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "sim/ask.h"
+#include "sim/realtime.h"
 #include "sim/responses.h"
 #include "sim/sim_int.h"
 #include "sim/video.h"
@@ -100,7 +101,9 @@ void sim_finish(struct sim_call *c, bool complete)
         return;
     c->released = true;
     c->complete = complete && !c->gone;
-    if (!c->control)
+    if (c->realtime)
+        sim_realtime_end(c); /* each of its responses has its own record */
+    else if (!c->control)
         sim_account_add(c);
     sl_timer_cancel(s->loop, &c->timer);
     sl_chunks_done(&c->body);
@@ -379,7 +382,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         serve_post(c, raw);
     else if (sim_form_serve(c, raw) || sim_files_serve(c))
         return;
-    else if (!responses_serve(c))
+    else if (!sim_realtime_serve(c) && !responses_serve(c))
         route_get(c);
 }
 
@@ -419,6 +422,10 @@ static void on_body(void *x, struct sl_str bytes, bool last)
         return;
     if (c->upload != NULL) {
         sim_upload_feed(c, bytes, last);
+        return;
+    }
+    if (c->realtime) {
+        sim_realtime_bytes(c, bytes);
         return;
     }
     if (last && c->body.n == 0 && !c->too_large && !c->control) { /* the usual case: all of it at once, no copy */

@@ -173,6 +173,7 @@ struct sim_served {                 /* one request, as /sim/count tells it */
     uint32_t prompt, cached, completion, reasoning; /* what a provider would bill: nothing for an error */
     uint32_t written;                               /* of prompt: to the cache */
     uint32_t images, characters, searches;          /* units beside tokens */
+    uint32_t audio_in, audio_out;                   /* of prompt and completion, in sessions */
     uint16_t status;                                /* 0: no head was sent */
     uint8_t stream, complete, usage_sent, faulty;
     const struct sim_format *format; /* NULL: none was found */
@@ -329,6 +330,7 @@ struct sim_call { /* lives in the stream's arena */
     struct sl_str rest;          /* of a body that drips */
     struct sim_upload *upload;   /* arena; NULL: none */
     uint64_t file_at, file_left; /* of a content that is made up */
+    bool realtime;               /* a session: `more` is its own */
     int64_t drip_ns;
 };
 

@@ -12,9 +12,10 @@
 
 #include <endian.h>
 
-#define ESCAPED_MAX 6u    /* bytes that one byte may become: \u001f */
-#define TEXT_OVERHEAD 40u /* member name, quotes, comma, "..." */
-#define TIME_BYTES 64u    /* one state: name (32 at most), number, punctuation */
+#define ESCAPED_MAX 6u     /* bytes that one byte may become: \u001f */
+#define TEXT_OVERHEAD 40u  /* member name, quotes, comma, "..." */
+#define SESSION_FIXED 160u /* four names, four numbers */
+#define TIME_BYTES 64u     /* one state: name (32 at most), number, punctuation */
 #define TIME_NAME_MAX 32u
 /* Names of members, numbers (20 digits each), times, ids: the sums below, rounded up generously. */
 #define LINE_FIXED 2560u
@@ -67,6 +68,7 @@ static size_t line_bound(const struct access_record *r)
              text_bound(r->plan[i].route, ACCESS_TEXT_MAX) + text_bound(r->plan[i].state, ACCESS_TEXT_MAX);
     for (uint32_t i = 0; i < at_most(r->n_attempts, ACCESS_ATTEMPTS_MAX); i++)
         n += attempt_bound(&r->attempts[i]);
+    n += r->session != NULL ? SESSION_FIXED : 0;
     return n + r->routing.n + (size_t)at_most(r->n_times, ACCESS_TIMES_MAX) * TIME_BYTES;
 }
 
@@ -555,6 +557,13 @@ INLINE void put_sums(struct line *l, const struct access_record *r)
     PUT_COUNT(l, ",\"bytes_in\":", r->bytes_in);
     PUT_COUNT(l, ",\"bytes_out\":", r->bytes_out);
     PUT_COUNT(l, ",\"events\":", r->events);
+    if (r->session != NULL) {
+        PUT_COUNT(l, ",\"session\":{\"messages_in\":", r->session->messages_in);
+        PUT_COUNT(l, ",\"messages_out\":", r->session->messages_out);
+        PUT_COUNT(l, ",\"responses\":", r->session->responses);
+        PUT_COUNT(l, ",\"closed\":", r->session->closed);
+        *l->at++ = '}';
+    }
     put_usage(l, &r->usage);
     PUT_TEXT(l, ",\"prices\":", r->price_version);
     PUT_TEXT(l, ",\"config\":", r->config_revision);

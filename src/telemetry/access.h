@@ -81,6 +81,11 @@ struct access_attempt {
     struct access_usage usage;
 };
 
+struct access_session {                            /* what passed in a WebSocket */
+    uint64_t messages_in, messages_out, responses; /* in: of the client */
+    uint32_t closed;                               /* code that the client was told; 0: none */
+};
+
 struct access_record { /* all views are borrowed for the call */
     struct sl_id id;
     int64_t wall_ns;              /* when the first byte of the request came */
@@ -110,11 +115,12 @@ struct access_record { /* all views are borrowed for the call */
     const struct access_time *times; /* borrow; time in each state */
     uint32_t n_times;
     int64_t duration_us;
-    int64_t first_token_us;       /* -1: none */
-    int64_t overhead_us;          /* own time */
-    uint64_t bytes_in, bytes_out; /* client side */
-    uint64_t events;              /* stream events relayed */
-    struct access_usage usage;    /* sum over attempts */
+    int64_t first_token_us;               /* -1: none */
+    int64_t overhead_us;                  /* own time */
+    uint64_t bytes_in, bytes_out;         /* client side */
+    uint64_t events;                      /* stream events relayed */
+    const struct access_session *session; /* borrow; NULL: it was none */
+    struct access_usage usage;            /* sum over attempts */
     struct sl_str price_version;
     struct sl_str config_revision;
     uint16_t worker;

@@ -43,6 +43,10 @@ enum tel_kind {
     X(CLIENT_BYTES_IN, "sluice_client_received_bytes_total", COUNTER, ONE, "Bytes received from clients.")             \
     X(CLIENT_BYTES_OUT, "sluice_client_sent_bytes_total", COUNTER, ONE, "Bytes sent to clients.")                      \
     X(EVENTS, "sluice_stream_events_total", COUNTER, ONE, "Stream events relayed to clients.")                         \
+    X(SESSIONS, "sluice_realtime_sessions", GAUGE, ONE, "Realtime sessions that are open now.")                        \
+    X(SESSION_MESSAGES, "sluice_realtime_messages_total", COUNTER, ONE,                                                \
+      "Messages passed on in realtime sessions, both ways.")                                                           \
+    X(SESSION_RESPONSES, "sluice_realtime_responses_total", COUNTER, ONE, "Responses made in realtime sessions.")      \
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
       "Streams that broke behind their first byte and were given to another target.")                                  \
@@ -127,6 +131,7 @@ enum tel_number {
     X(RERANK, "rerank")                                                                                                \
     X(IMAGES, "images")                                                                                                \
     X(SPEECH, "speech")                                                                                                \
+    X(REALTIME, "realtime")                                                                                            \
     X(MODELS, "models")                                                                                                \
     X(OTHER, "other")
 

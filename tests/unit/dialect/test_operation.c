@@ -152,6 +152,14 @@ static const struct {
     {HTTP_POST, "/v1/images/edits", OP_IMAGE_EDIT, ERRORS_OPENAI},
     {HTTP_POST, "/v1/images/variations", OP_IMAGE_VARIATION, ERRORS_OPENAI},
     {HTTP_GET, "/v1/audio/transcriptions", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/realtime", OP_REALTIME, ERRORS_OPENAI},
+    {HTTP_GET, "/openai/v1/realtime", OP_REALTIME, ERRORS_OPENAI},
+    {HTTP_GET, "/openai/realtime", OP_REALTIME, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/client_secrets", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/sessions", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/calls/rtc_1/hangup", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/translations", OP_NOT_SERVED, ERRORS_OPENAI},
     /* Nobody's. */
     {HTTP_GET, "/", OP_NONE, ERRORS_OPENAI},
     {HTTP_GET, "/v1", OP_NONE, ERRORS_OPENAI},
@@ -250,7 +258,7 @@ static void properties(void **state)
             assert_int_equal(row->relayed, path.n > 0);
         sl_arena_done(&a);
         if (row->relayed)
-            assert_true((row->body || row->form || row->stored) && row->needs_key);
+            assert_true((row->body || row->form || row->stored || row->session) && row->needs_key);
         if (row->object != OBJECT_NONE)
             assert_true(row->stored && operation_row(operation_granted_as((enum operation)op))->object == row->object);
         if (row->streams)

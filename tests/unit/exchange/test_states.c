@@ -11,7 +11,7 @@ static void test_table(void **state)
     (void)state;
     static const struct {
         enum exchange_state from;
-        enum exchange_state to[6];
+        enum exchange_state to[7];
         unsigned n;
     } rows[] = {
         {XS_IDENTIFY, {XS_READ_BODY, XS_ADMIT, XS_RESPOND, XS_SETTLE}, 4},
@@ -20,10 +20,11 @@ static void test_table(void **state)
         {XS_QUEUE, {XS_ADMIT, XS_RESPOND, XS_SETTLE}, 3},
         {XS_RECALL, {XS_PLAN, XS_TRY, XS_RESPOND, XS_SETTLE}, 4},
         {XS_PLAN, {XS_TRY, XS_RECALL, XS_RESPOND, XS_SETTLE}, 4},
-        {XS_TRY, {XS_TRY, XS_MEDIA, XS_PAUSE, XS_RELAY, XS_RESPOND, XS_SETTLE}, 6},
+        {XS_TRY, {XS_TRY, XS_MEDIA, XS_PAUSE, XS_RELAY, XS_SESSION, XS_RESPOND, XS_SETTLE}, 7},
         {XS_MEDIA, {XS_TRY, XS_RESPOND, XS_SETTLE}, 3},
         {XS_PAUSE, {XS_TRY, XS_RESPOND, XS_SETTLE}, 3},
         {XS_RELAY, {XS_TRY, XS_SETTLE}, 2},
+        {XS_SESSION, {XS_SETTLE}, 1},
         {XS_RESPOND, {XS_SETTLE}, 1},
         {XS_SETTLE, {XS_DONE}, 1},
         {XS_DONE, {0}, 0},

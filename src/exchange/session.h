@@ -1,0 +1,85 @@
+/* Inside exchange/ only: a session over a WebSocket (docs/internals/realtime.md). session.c moves messages and knows when it ends,
+ * session_turn.c keeps account of the responses in it. */
+#ifndef SLUICE_EXCHANGE_SESSION_H
+#define SLUICE_EXCHANGE_SESSION_H
+
+#include "dialect/realtime.h"
+#include "exchange/exchange_int.h"
+#include "http/ws.h"
+
+#define SESSION_TURNS_MAX 16u          /* responses asked for and not done; more are refused */
+#define SESSION_ID_MAX 96u             /* bytes of an id that is compared; longer ones are cut */
+#define SESSION_CLOSE_NS (5 * SL_SEC)  /* for the other side's close frame */
+#define SESSION_LEAVE_NS (3 * SL_SEC)  /* for the end of a response whose client has left */
+#define SESSION_GRACE_NS (60 * SL_SEC) /* for the end of a response when the session's time is over */
+#define SESSION_STUCK_NS (60 * SL_SEC) /* a provider that takes nothing */
+#define SESSION_PINGS_MISSED 3         /* intervals without a byte: that side is dead */
+
+struct session_id { /* bytes of an id as they stood between its quotes */
+    char text[SESSION_ID_MAX];
+    unsigned n; /* 0: none */
+};
+
+/* A response, or another thing in a session that is charged by itself. In the exchange's arena; used again. */
+struct session_turn {
+    struct session_turn *next;
+    struct sl_id id;
+    int64_t wall_ns, began_ns, first_ns; /* first_ns: of its output; -1: none */
+    struct reservation reservation;
+    const struct price *price; /* borrow (of the catalogue) */
+    struct journal_place opened_at;
+    bool is_open;               /* an open record without its close */
+    struct session_id response; /* the provider's name of it; none yet: it was asked for */
+    struct session_id cause;    /* event_id of what asked for it */
+    uint64_t text_bytes, pieces, audio_bytes, bytes_in;
+};
+
+struct session_end { /* why it ends */
+    uint16_t code;   /* for the client; 0: nothing was decided */
+    uint16_t code_up;
+    struct sl_str reason;     /* static, or in the exchange's arena */
+    enum gateway_error error; /* the client is told by an event first; GE_NONE: not */
+    enum access_side by;
+    struct sl_str why;
+    enum outcome outcome;
+};
+
+struct exchange_session {
+    struct ws_reader from_client, from_provider;
+    bool reads_client, reads_provider; /* that reader was begun */
+    char key[WS_KEY_TEXT];             /* of the live attempt */
+    struct upstream_origin origin;     /* of the live attempt: the target's, over HTTP/1.1 */
+    struct sl_str protocol;            /* that the client offers and both sides speak; empty: none */
+    unsigned char masks[64];
+    unsigned n_masks; /* unused bytes of them */
+
+    bool provider_full;                  /* the client is not read: enough waits for the provider ... */
+    int64_t full_since_ns;               /* ... since */
+    bool client_closed, provider_closed; /* a close frame came from there */
+    bool told_client, told_provider;     /* ... went there */
+    bool leaving;                        /* the client has gone, a response is waited for */
+    bool ended;                          /* end is what happens; else, with a code, when the responses are over */
+    struct session_end end;
+    int64_t end_due_ns;
+
+    int64_t began_ns, message_ns;   /* the last message of either side */
+    int64_t client_ns, provider_ns; /* the last byte */
+    int64_t pinged_client_ns, pinged_provider_ns;
+    struct epoch *looked; /* ref: the one whose keys the key was looked for in last */
+    struct access_session told;
+
+    /* session_turn.c */
+    struct session_turn *turns, *free_turns; /* oldest first */
+    unsigned n_turns;
+    uint16_t number; /* of records */
+    struct usage usage;
+    int64_t cost_p;
+    uint32_t cost_flags;
+    uint64_t context; /* tokens of the conversation so far, as reported last: what the next response reads */
+    uint64_t text_bytes, audio_bytes; /* that the client has said since then */
+    uint32_t allowance;               /* thousandths of responses that may be asked for now */
+    int64_t allowance_ns;
+    struct session_id transcriber; /* model */
+};
+
+#endif

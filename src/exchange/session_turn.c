@@ -1,0 +1,370 @@
+/* What a session costs: each response has an open record before it is asked for (or when the provider says that it has begun one by
+ * itself), and a close record when it is done. Written as try_ledger.c writes those of attempts. */
+#include "base/log.h"
+#include "exchange/session.h"
+#include "ledger/money.h"
+#include "tokens/estimate.h"
+
+/* ---- ids ---- */
+
+static void id_set(struct session_id *id, struct sl_str text)
+{
+    id->n = (unsigned)(text.n < SESSION_ID_MAX ? text.n : SESSION_ID_MAX);
+    if (id->n > 0)
+        memcpy(id->text, text.p, id->n);
+}
+
+static bool id_is(const struct session_id *id, struct sl_str text)
+{
+    return text.n > 0 && sl_str_eq(sl_str_of(id->text, id->n), sl_str_head(text, SESSION_ID_MAX));
+}
+
+/* ---- turns ---- */
+
+static struct session_turn *turn_take(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    struct session_turn *t = s->free_turns;
+    if (t != NULL)
+        s->free_turns = t->next;
+    else
+        t = SL_ARENA_NEW(x->a, struct session_turn);
+    *t = (struct session_turn){
+        .wall_ns = sl_loop_wall(x->env->loop),
+        .began_ns = sl_loop_now(x->env->loop),
+        .first_ns = -1,
+        .price = try_current(x)->price,
+    };
+    t->id = sl_id_make(t->wall_ns, &x->env->loop->rand);
+    struct session_turn **at = &s->turns;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = t;
+    s->n_turns++;
+    return t;
+}
+
+static void turn_drop(struct exchange *x, struct session_turn *t)
+{
+    struct exchange_session *s = x->session;
+    struct session_turn **at = &s->turns;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    s->n_turns--;
+    t->next = s->free_turns;
+    s->free_turns = t;
+}
+
+unsigned session_turns_live(const struct exchange *x)
+{
+    return x->session != NULL ? x->session->n_turns : 0;
+}
+
+/* The conversation as far as it is known: reported, and what the client has said since. */
+static void context_of(const struct exchange_session *s, struct usage *u)
+{
+    u->input = s->context + (s->text_bytes > 0 ? tokens_estimate_input(s->text_bytes, 1) : 0);
+    u->audio_in = s->audio_bytes / REALTIME_AUDIO_BYTES_PER_TOKEN;
+}
+
+/* ---- records ---- */
+
+/* False: the journal takes nothing, and nothing may go unrecorded. */
+static bool append_open(struct exchange *x, struct session_turn *t, struct sl_str target)
+{
+    unsigned char bytes[ENTRY_OPEN_MAX];
+    struct exchange_session *s = x->session;
+    const struct route_candidate *c = try_current(x)->candidate;
+    struct usage read = {.flags = USAGE_ESTIMATED};
+    context_of(s, &read);
+    uint64_t input = usage_input_total(&read);
+    t->reservation = reserve_estimate(&(struct reserve_facts){.price = t->price, .input_tokens = input});
+    const struct entry_open e = {
+        .attempt = t->id,
+        .exchange = x->id,
+        .key = x->key->id,
+        .wall_ns = t->wall_ns,
+        .estimate_input = input,
+        .estimate_cost_p = t->reservation.cost.cost_p,
+        .flags = ENTRY_STREAM,
+        .worker = (uint16_t)x->env->worker,
+        .number = ++s->number,
+        .tenant = x->key->tenant,
+        .model = x->facts.model,
+        .provider = c->provider,
+        .target = target,
+        .operation = x->op->name,
+        .price_version = price_catalog_version(x->epoch->prices)->text,
+    };
+    size_t n = entry_open_encode(&e, bytes);
+    t->is_open = journal_append(x->env->journal, JOURNAL_OPENS, ENTRY_OPEN, sl_str_of(bytes, n), &t->opened_at) ==
+                 SL_OK;
+    tel_add(x->env->tel, t->is_open ? TEL_JOURNAL_RECORDS : TEL_JOURNAL_REFUSED, 1);
+    if (!t->is_open && !x->snap->set.full_refuses)
+        SL_LOG(SL_LOG_ERROR, "ledger.unrecorded", SL_LS("provider", c->provider), SL_LS("model", target));
+    return t->is_open || !x->snap->set.full_refuses;
+}
+
+static void append_close(struct exchange *x, struct session_turn *t, const struct settlement *settled, enum outcome o)
+{
+    unsigned char bytes[ENTRY_CLOSE_MAX];
+    int64_t duration = sl_loop_now(x->env->loop) - t->began_ns;
+    bool cut = o == OUT_CLIENT_GONE || o == OUT_CANCELLED || o == OUT_TRUNCATED;
+    uint32_t flags = entry_flags_of(settled->usage.flags, settled->cost.flags);
+    if (!settled->billed)
+        flags &= ~(uint32_t)(ENTRY_USAGE_MISSING | ENTRY_UNPRICED);
+    const struct entry_close e = {
+        .attempt = t->id,
+        .wall_ns = t->wall_ns + duration,
+        .cost_p = settled->cost.cost_p,
+        .duration_ns = duration,
+        .first_token_ns = t->first_ns >= 0 ? t->first_ns - t->began_ns : -1,
+        .bytes_in = t->bytes_in,
+        .flags = flags | ENTRY_STREAM | (cut ? ENTRY_INTERRUPTED : 0u),
+        .status = 101,
+        .usage = settled->usage,
+        .outcome = outcome_row(o)->name,
+    };
+    if (!t->is_open)
+        return;
+    size_t n = entry_close_encode(&e, bytes);
+    enum sl_err err = journal_append(x->env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &x->closed_at);
+    SL_CHECK(err == SL_OK); /* its room was reserved with the open */
+    t->is_open = false;
+    tel_add(x->env->tel, TEL_JOURNAL_RECORDS, 1);
+}
+
+static void count(struct exchange *x, const struct session_turn *t, const struct settlement *settled, enum outcome o)
+{
+    const struct route_candidate *c = try_current(x)->candidate;
+    int64_t now = sl_loop_now(x->env->loop);
+    tel_attempt_over(tel_target_get(x->env->tel, c->provider, c->model),
+                     &(struct tel_attempt){
+                         .outcome = (unsigned)o,
+                         .duration_ns = now - t->began_ns,
+                         .first_byte_ns = t->first_ns >= 0 ? t->first_ns - t->began_ns : -1,
+                         .cost_p = settled->cost.cost_p,
+                         .tokens = settled->usage.by_class,
+                         .units = settled->usage.by_unit,
+                     });
+    if ((settled->usage.flags & USAGE_ESTIMATED) != 0)
+        tel_add(x->env->tel, TEL_USAGE_ESTIMATED, 1);
+    if ((settled->cost.flags & COST_UNPRICED) != 0)
+        tel_add(x->env->tel, TEL_UNPRICED, 1);
+}
+
+static void turn_close(struct exchange *x, struct session_turn *t, const struct settlement *settled, enum outcome o)
+{
+    struct exchange_session *s = x->session;
+    append_close(x, t, settled, o);
+    count(x, t, settled, o);
+    usage_add(&s->usage, &settled->usage);
+    s->cost_p = money_add(s->cost_p, settled->cost.cost_p, NULL);
+    s->cost_flags |= settled->cost.flags;
+    turn_drop(x, t);
+}
+
+static void count_response(struct exchange *x)
+{
+    x->session->told.responses++;
+    tel_add(x->env->tel, TEL_SESSION_RESPONSES, 1);
+}
+
+/* ---- what was used ---- */
+
+static struct usage usage_of(const struct realtime_event *e)
+{
+    const struct token_counts *c = &e->usage;
+    return usage_from_openai(&(struct usage_openai){
+        .prompt = c->prompt,
+        .completion = c->completion,
+        .total = c->total,
+        .cached = c->cached,
+        .audio_prompt = c->audio_prompt,
+        .image_prompt = c->image_prompt,
+        .reasoning = c->reasoning,
+        .audio_completion = c->audio_completion,
+        .unknown_fields = c->unknown,
+    });
+}
+
+/* Nothing was reported: what was seen of it, and the conversation that it read. */
+static struct usage usage_seen(const struct exchange *x, const struct session_turn *t)
+{
+    struct usage u = {.flags = USAGE_ESTIMATED};
+    context_of(x->session, &u);
+    u.output = t->text_bytes > 0 ? tokens_estimate_output(t->text_bytes, t->pieces) : 0;
+    u.audio_out = (t->audio_bytes + REALTIME_AUDIO_BYTES_PER_TOKEN - 1) / REALTIME_AUDIO_BYTES_PER_TOKEN;
+    return u;
+}
+
+static void context_is(struct exchange_session *s, const struct usage *u)
+{
+    s->context = usage_input_total(u) + usage_output_total(u);
+    s->text_bytes = s->audio_bytes = 0;
+}
+
+static void close_reported(struct exchange *x, struct session_turn *t, const struct realtime_event *e)
+{
+    bool failed = sl_str_eq(e->status, SL_STR("failed"));
+    bool has = e->usage.found && !e->usage.bad;
+    struct settlement settled = {.usage = has ? usage_of(e) : usage_seen(x, t), .billed = true};
+    if (!has && failed) /* providers do not bill what failed, unless they say so */
+        settled = (struct settlement){.billed = false};
+    else
+        settled.cost = price_of(t->price, &settled.usage, NULL);
+    if (has)
+        context_is(x->session, &settled.usage);
+    count_response(x);
+    turn_close(x, t, &settled, failed ? OUT_STREAM_ERROR : OUT_OK);
+}
+
+/* It never was: the provider refused to begin. */
+static void close_refused(struct exchange *x, struct session_turn *t)
+{
+    const struct settlement none = {.billed = false};
+    turn_close(x, t, &none, OUT_CLIENT_FAULT);
+}
+
+void session_turns_cut(struct exchange *x, enum outcome o)
+{
+    while (x->session->turns != NULL) {
+        struct session_turn *t = x->session->turns;
+        struct settlement settled = {.usage = usage_seen(x, t), .billed = true};
+        settled.usage.flags |= USAGE_PARTIAL;
+        settled.cost = price_of(t->price, &settled.usage, NULL);
+        count_response(x);
+        turn_close(x, t, &settled, o);
+    }
+}
+
+/* ---- asking ---- */
+
+/* A minute's worth may be asked for at once; it comes back evenly. */
+static bool allowed(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    uint64_t most = x->snap->set.realtime.responses_per_minute;
+    int64_t now = sl_loop_now(x->env->loop), passed = now - s->allowance_ns;
+    if (most == 0)
+        return true;
+    uint64_t full = most * 1000;
+    uint64_t more = passed >= SL_MIN ? full : full * (uint64_t)(passed / SL_MS) / (uint64_t)(SL_MIN / SL_MS);
+    if (more > 0) {
+        s->allowance_ns = now;
+        s->allowance = (uint32_t)(s->allowance + more < full ? s->allowance + more : full);
+    }
+    if (s->allowance < 1000)
+        return false;
+    s->allowance -= 1000;
+    return true;
+}
+
+bool session_turn_ask(struct exchange *x, const struct realtime_event *e, struct error_facts *out)
+{
+    struct exchange_session *s = x->session;
+    int64_t most = x->snap->set.realtime.cost_p;
+    *out = (struct error_facts){.error = GE_NONE};
+    if (s->end.code != 0)
+        out->error = GE_SESSION_ENDS;
+    else if (most > 0 && s->cost_p >= most)
+        out->error = GE_SESSION_COST;
+    else if (s->n_turns >= SESSION_TURNS_MAX || !allowed(x))
+        out->error = GE_RATE_LIMITED;
+    if (out->error != GE_NONE)
+        return false;
+    struct session_turn *t = turn_take(x);
+    id_set(&t->cause, e->id);
+    if (append_open(x, t, try_current(x)->candidate->model))
+        return true;
+    turn_drop(x, t);
+    out->error = GE_LEDGER_UNAVAILABLE;
+    return false;
+}
+
+/* ---- what the provider says ---- */
+
+static struct session_turn *turn_named(const struct exchange *x, struct sl_str response)
+{
+    for (struct session_turn *t = x->session->turns; t != NULL; t = t->next)
+        if (id_is(&t->response, response))
+            return t;
+    return NULL;
+}
+
+/* The oldest that was asked for and has no name yet; with a cause: only the one that it names, or that has none. */
+static struct session_turn *turn_unnamed(const struct exchange *x, struct sl_str cause)
+{
+    for (struct session_turn *t = x->session->turns; t != NULL; t = t->next)
+        if (t->response.n == 0 && (cause.n == 0 || id_is(&t->cause, cause)))
+            return t;
+    return NULL;
+}
+
+/* A response that has begun: the one that was asked for, or one that the provider made by itself. */
+static struct session_turn *turn_begun(struct exchange *x, struct sl_str response)
+{
+    struct session_turn *t = turn_unnamed(x, SL_STR_NONE);
+    if (t == NULL) {
+        t = turn_take(x);
+        append_open(x, t, try_current(x)->candidate->model); /* too late to refuse it; said in the log */
+    }
+    id_set(&t->response, response);
+    return t;
+}
+
+/* Charged by itself, and known only when it is done. */
+static void transcribed(struct exchange *x, const struct realtime_event *e)
+{
+    const struct exchange_session *s = x->session;
+    struct sl_str model = sl_str_of(s->transcriber.text, s->transcriber.n);
+    if (!e->usage.found)
+        return; /* this provider charges nothing for it, or does not say */
+    struct session_turn *t = turn_take(x);
+    t->price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
+    append_open(x, t, model.n > 0 ? model : try_current(x)->candidate->model);
+    struct settlement settled = {.usage = usage_of(e), .billed = true};
+    settled.usage.audio_ms_in = e->usage_ms;
+    settled.cost = price_of(t->price, &settled.usage, NULL);
+    turn_close(x, t, &settled, OUT_OK);
+}
+
+void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t bytes)
+{
+    struct session_turn *t = e->response.n > 0 ? turn_named(x, e->response) : NULL;
+    if (t != NULL)
+        t->bytes_in += bytes;
+    switch (e->kind) {
+    case RT_CREATED:
+        if (t == NULL && e->response.n > 0)
+            turn_begun(x, e->response);
+        break;
+    case RT_TEXT:
+    case RT_AUDIO:
+        if (t == NULL)
+            break;
+        if (t->first_ns < 0)
+            t->first_ns = sl_loop_now(x->env->loop);
+        t->pieces++;
+        *(e->kind == RT_TEXT ? &t->text_bytes : &t->audio_bytes) += e->delta;
+        break;
+    case RT_DONE:
+        close_reported(x, t != NULL ? t : turn_begun(x, e->response), e);
+        break;
+    case RT_TRANSCRIBED:
+        transcribed(x, e);
+        break;
+    case RT_SESSION:
+        if (e->model.n > 0)
+            id_set(&x->session->transcriber, e->model);
+        break;
+    case RT_ERROR:
+        if ((t = turn_unnamed(x, e->cause)) != NULL && (e->cause.n > 0 || t->cause.n == 0))
+            close_refused(x, t);
+        break;
+    case RT_CREATE:
+    case RT_OTHER:
+        break;
+    }
+}

@@ -1,0 +1,515 @@
+"""Realtime: sessions over WebSockets, with OpenAI's SDK, with other clients, and with those that break the protocol. What they cost is what the
+simulator says that it would bill."""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+
+import openai
+import pytest
+import websockets
+from websockets.sync.client import connect
+
+from conftest import Makers
+from lib import ledger
+from lib.client import fetch
+from lib.proc import create_key, merge, run_sluice
+from lib.upstream import error_answer
+from lib.wait import LONG, wait_for
+
+SOUND = base64.b64encode(bytes(24000)).decode()
+
+
+def config(sim, **more):
+    return merge({"providers": {"up": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sk-of-the-provider"], "direct": True}},
+                  "models": {"voice": {"targets": ["up/gpt-realtime"]}}}, more)
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    sim = makers.sim("--key", "sk-of-the-provider")
+    g = makers.gateway(config(sim))
+    g.sim = sim
+    yield g
+    makers.end()
+
+
+@pytest.fixture
+def g(served):
+    served.sim.rules()
+    return served
+
+
+def dial(g, model="voice", query="", key=None, headers=(), **more):
+    return connect(f"ws://127.0.0.1:{g.address[1]}/v1/realtime?model={model}{query}", open_timeout=LONG, close_timeout=LONG, ping_interval=None,
+                   max_size=None, compression=more.pop("compression", None), proxy=None,
+                   additional_headers={**({"authorization": f"Bearer {key or g.key.text}"} if key != "" else {}), **dict(headers)}, **more)
+
+
+def hear(ws):
+    return json.loads(ws.recv(timeout=LONG))
+
+
+def until(ws, kind):
+    """All events up to one of that kind."""
+    heard = []
+    while not heard or heard[-1]["type"] != kind:
+        heard.append(hear(ws))
+    return heard
+
+
+def say(ws, **event):
+    ws.send(json.dumps(event))
+
+
+def ask(ws, text, **more):
+    say(ws, type="conversation.item.create",
+        item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
+    say(ws, type="response.create", **more)
+    return until(ws, "response.done")[-1]["response"]
+
+
+def billed(sim, since):
+    return [r for r in sim.count()["served"][since:] if r["format"] == "openai-realtime"]
+
+
+def settled(g, id, n):
+    def look():
+        rows = [r for r in ledger.attempts(g.state) if r.exchange == id]
+        return rows if len(rows) >= n and all(r.state != ledger.OPEN for r in rows) else None
+    return wait_for(look, f"{n} settled responses of {id}", every=0.05)
+
+
+def same(rows, served):
+    """The ledger has what the provider would bill. (Ids of one millisecond have no order.)"""
+    names = ("input", "cache_read", "output", "audio_in", "audio_out")
+    assert sorted(tuple(r.tokens[n] for n in names) for r in rows) == sorted(tuple(s.get(n, 0) for n in names) for s in served)
+
+
+# ---- what applications do ----
+
+def test_official_sdk(g):
+    before = len(g.sim.count()["served"])
+
+    async def talk():
+        client = openai.AsyncOpenAI(api_key=g.key.text, base_url=g.url + "/v1")
+        texts = []
+        async with client.realtime.connect(model="voice") as c:
+            await c.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+            for words in ("ECHO: hello there", "say something"):
+                await c.conversation.item.create(item={"type": "message", "role": "user",
+                                                       "content": [{"type": "input_text", "text": words}]})
+                await c.response.create()
+                text = ""
+                async for event in c:
+                    if event.type == "response.output_text.delta":
+                        text += event.delta
+                    elif event.type == "response.done":
+                        break
+                texts.append((text, event.response.usage))
+        return texts
+
+    (first, usage), (second, _) = asyncio.run(asyncio.wait_for(talk(), LONG))
+    assert first == "hello there" and second.startswith("[simulated] word")
+    assert usage.output_tokens == 1 and usage.input_token_details.text_tokens == usage.input_tokens > 0
+    r = g.record(where=lambda r: r["operation"] == "realtime" and r["session"]["responses"] == 2)
+    rows = settled(g, r["id"], 2)
+    same(rows, billed(g.sim, before))
+    assert all(a.outcome == "ok" and a.model == "voice" and a.target == "gpt-realtime" and a.cost_p > 0 for a in rows)
+    assert r["status"] == 101 and r["ended"] == {"by": "client", "in": "session", "why": "ok"} and r["session"]["closed"] == 1000
+    assert r["usage"]["output"] == sum(a.tokens["output"] for a in rows) and float(r["cost_usd"]) > 0
+    assert r["session"]["messages_in"] == 5 and r["session"]["messages_out"] == r["events"] > 10
+
+
+def test_sound_and_transcriptions(g):
+    """Sound in, sound out, a turn that the provider begins by itself, and transcriptions that are charged apart."""
+    before = len(g.sim.count()["served"])
+    with dial(g) as ws:
+        assert hear(ws)["type"] == "session.created"
+        say(ws, type="session.update", session={"type": "realtime", "output_modalities": ["audio"],
+                                                "audio": {"input": {"transcription": {"model": "gpt-4o-transcribe"},
+                                                                    "turn_detection": {"type": "server_vad"}}}})
+        until(ws, "session.updated")
+        say(ws, type="input_audio_buffer.append", audio=SOUND)
+        heard = until(ws, "response.done")
+        assert [e["type"] for e in heard].count("response.output_audio.delta") == 8
+        say(ws, type="session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None,
+                                                                                        "transcription": {"model": "whisper-1"}}}})
+        say(ws, type="input_audio_buffer.append", audio=SOUND)
+        say(ws, type="input_audio_buffer.commit")
+        say(ws, type="response.create", response={"output_modalities": ["text"]})
+        until(ws, "response.done")
+        id = ws.response.headers["x-sluice-id"]
+    rows = settled(g, id, 4)
+    same(rows, billed(g.sim, before))
+    assert sorted(r.target for r in rows) == ["gpt-4o-transcribe", "gpt-realtime", "gpt-realtime", "whisper-1"]
+    assert {r.tokens["audio_out"] for r in rows if r.target == "gpt-realtime"} == {80, 0}
+    assert [r.cost_p for r in rows if r.target == "whisper-1"] == [50_000_000]  # half a second: 0.006 $ a minute
+    assert g.record(id)["session"]["responses"] == 2
+
+
+def test_a_browser(g):
+    """The key as a subprotocol, in no record; the beta's names pass as they are."""
+    offer = ["realtime", f"openai-insecure-api-key.{g.key.text}", "openai-beta.realtime-v1"]
+    with dial(g, key="", subprotocols=offer, headers={"openai-beta": "realtime=v1"}.items()) as ws:
+        assert ws.subprotocol == "realtime" and hear(ws)["type"] == "session.created"
+        say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]})
+        assert hear(ws)["type"] == "conversation.item.created"
+        id = ws.response.headers["x-sluice-id"]
+        assert not ws.response.headers.get("sec-websocket-extensions")
+    record = g.record(id)
+    assert record["key"] == "test" and g.key.text not in json.dumps(record)
+    assert g.key.text not in str(g.tail(1000))
+
+
+def test_messages_pass_unchanged(make):
+    """Byte for byte, whatever is in them, in fragments or not, small and large."""
+    messages = ['{"type" : "x" }', '{"a":1.00e3,"\\u0074ype":"y"}', "no JSON at all", "", "é" * 1000, '{"big":"' + "z" * 3_000_000 + '"}']
+    got = []
+
+    async def run(provider_ready, stop):
+        async def handle(ws):
+            await ws.send('{"type":"session.created"}')
+            async for m in ws:
+                got.append(m)
+                await ws.send(m)
+        async with websockets.serve(handle, "127.0.0.1", 0, max_size=None, compression=None) as server:
+            provider_ready.set_result(server.sockets[0].getsockname()[1])
+            await stop
+
+    async def scene():
+        loop = asyncio.get_running_loop()
+        ready, stop = loop.create_future(), loop.create_future()
+        task = asyncio.create_task(run(ready, stop))
+        g = await asyncio.to_thread(make.gateway, {
+            "providers": {"up": {"kind": "openai-compatible", "base_url": f"http://127.0.0.1:{await ready}/v1", "keys": ["k"], "direct": True}},
+            "models": {"voice": {"targets": ["up/m"]}}})
+        def talk():
+            with dial(g) as ws:
+                assert hear(ws) == {"type": "session.created"}
+                back = []
+                for m in messages:
+                    ws.send([m[:1], m[1:2], m[2:]] if len(m) > 5 else m)
+                    back.append(ws.recv(timeout=LONG))
+                return back
+        back = await asyncio.to_thread(talk)
+        stop.set_result(None)
+        await task
+        return back
+
+    assert asyncio.run(asyncio.wait_for(scene(), 3 * LONG)) == messages
+    assert got == messages
+
+
+def test_node(g):
+    """Node's own client, which can set no headers: the key goes as in a browser."""
+    script = """
+const ws = new WebSocket(process.argv[1], ["realtime", "openai-insecure-api-key." + process.env.KEY]);
+ws.onmessage = (m) => {
+  const e = JSON.parse(m.data);
+  if (e.type === "session.created") {
+    ws.send(JSON.stringify({type: "conversation.item.create", item: {type: "message", role: "user", content: [{type: "input_text", text: "ECHO: from node"}]}}));
+    ws.send(JSON.stringify({type: "response.create"}));
+  } else if (e.type === "response.output_text.delta") console.log(e.delta);
+  else if (e.type === "response.done") ws.close(1000);
+};
+ws.onclose = (e) => console.log("closed", e.code, e.wasClean);
+ws.onerror = () => console.log("error");
+"""
+    if shutil.which("node") is None or subprocess.run(["node", "--experimental-websocket", "-e", "WebSocket"], capture_output=True).returncode:
+        pytest.skip("there is no Node with a WebSocket of its own")
+    done = subprocess.run(["node", "--experimental-websocket", "-e", script, f"ws://127.0.0.1:{g.address[1]}/v1/realtime?model=voice"],
+                          capture_output=True, text=True, timeout=LONG, env={**os.environ, "KEY": g.key.text})
+    assert done.stdout == "from node\nclosed 1000 true\n", done
+
+
+def test_several_hundred_at_once(g):
+    """Cheap, and each is accounted."""
+    before, n = len(g.sim.count()["served"]), 300
+
+    async def one(i):
+        async with websockets.connect(f"ws://127.0.0.1:{g.address[1]}/v1/realtime?model=voice", open_timeout=LONG, compression=None, proxy=None,
+                                      additional_headers={"authorization": f"Bearer {g.key.text}"}) as ws:
+            await ws.send(json.dumps({"type": "conversation.item.create", "item": {
+                "type": "message", "role": "user", "content": [{"type": "input_text", "text": f"ECHO: {i}"}]}}))
+            gate.append(i)
+            while len(gate) < n:
+                await asyncio.sleep(0.01)
+            await ws.send(json.dumps({"type": "response.create"}))
+            text = ""
+            async for m in ws:
+                e = json.loads(m)
+                text += e.get("delta", "")
+                if e["type"] == "response.done":
+                    return text
+
+    gate = []
+
+    async def all_of_them():
+        return await asyncio.wait_for(asyncio.gather(*(one(i) for i in range(n))), 4 * LONG)
+
+    assert asyncio.run(all_of_them()) == [str(i) for i in range(n)]
+    assert len(billed(g.sim, before)) == n
+    g.wait_metric("sluice_realtime_sessions", 0)
+    rows = wait_for(lambda: (lambda r: r if len(r) >= n else None)([r for r in ledger.attempts(g.state) if r.state == ledger.CLOSED]), "all")
+    assert sum(r.tokens["output"] for r in rows[-n:]) == n
+
+
+# ---- before the upgrade ----
+
+def handshake(g, path="/v1/realtime?model=voice", headers=None, key=True):
+    head = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    head.update(headers or {})
+    return fetch(g.address, "GET", path, headers=[(k, v) for k, v in head.items() if v is not None], key=g.key if key else None)
+
+
+def test_refused_before_the_upgrade(g):
+    for status, code, more in (
+            (401, "missing_api_key", {"key": False}),
+            (404, "model_not_found", {"path": "/v1/realtime?model=nope"}),
+            (400, "missing_required_parameter", {"path": "/v1/realtime"}),
+            (400, "invalid_value", {"path": "/v1/realtime?call_id=rtc_1"}),
+            (426, "upgrade_not_served", {"headers": {"upgrade": None}}),
+            (426, "upgrade_not_served", {"headers": {"sec-websocket-version": "8"}}),
+            (400, "invalid_upgrade", {"headers": {"sec-websocket-key": "short"}}),
+            (400, "invalid_upgrade", {"headers": {"connection": "close"}})):
+        answer = handshake(g, **more)
+        assert answer.status == status and answer.json()["error"]["code"] == code, (more, answer)
+    assert handshake(g, headers={"sec-websocket-version": "8"}).get("sec-websocket-version") == "13"
+
+
+def test_what_is_not_offered_says_why(g):
+    for path in ("client_secrets", "sessions", "transcription_sessions"):
+        answer = fetch(g.address, "POST", f"/v1/realtime/{path}", b"{}", [("content-type", "application/json")], key=g.key)
+        assert answer.status == 404 and "past this gateway" in answer.json()["error"]["message"]
+    answer = fetch(g.address, "POST", "/v1/realtime/calls", b"v=0", [("content-type", "application/sdp")], key=g.key)
+    assert answer.status == 404 and "WebRTC" in answer.json()["error"]["message"]
+
+
+def test_responses_by_websocket_fall_back_at_once(g):
+    """clients.md 2.2: on 426, and on nothing else, Codex uses POST without trying again."""
+    answer = handshake(g, "/v1/responses", {"openai-beta": "responses_websockets=2026-02-06",
+                                            "sec-websocket-extensions": "permessage-deflate; client_max_window_bits"})
+    assert answer.status == 426 and answer.get("x-should-retry") == "false", answer
+
+
+def test_failover_before_the_upgrade(make):
+    """A refusal, an upgrade that is none, and one whose first message is an error: the next target, and the client sees nothing of it."""
+    sim = make.sim()
+    other = make.upstream()
+    other.answer = error_answer(503)
+    g = make.gateway({"providers": {"bad": {"kind": "openai", "base_url": other.url, "keys": ["k"], "direct": True},
+                                    "good": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["k"], "direct": True}},
+                      "models": {"voice": {"targets": ["bad/x", "good/sim-fault-error-event", "good/gpt-realtime"]}},
+                      "resilience": {"retry": {"attempts": 4, "backoff": {"base": "10ms", "cap": "50ms"}}}})
+    with dial(g) as ws:
+        assert hear(ws)["session"]["model"] == "gpt-realtime"
+        assert ask(ws, "ECHO: here")["status"] == "completed"
+        id = ws.response.headers["x-sluice-id"]
+    outcomes = [a["outcome"] for a in g.record(id)["attempts"]]
+    assert outcomes[-1] == "ok" and len(outcomes) >= 3, outcomes
+    assert len(settled(g, id, 1)) == 1  # what never was a session costs nothing
+
+
+# ---- when things go wrong ----
+
+def ending(ws):
+    """Everything until the end, and the code of that."""
+    heard = []
+    try:
+        while True:
+            heard.append(hear(ws))
+    except websockets.ConnectionClosed:
+        return heard, ws.close_code
+
+
+@pytest.mark.parametrize("fault", ["close", "reset", "garbage-chunk"])
+def test_the_provider_breaks(g, fault):
+    g.sim.rules({"fault": fault, "arg": 3, "times": 1})
+    with dial(g) as ws:
+        hear(ws)
+        say(ws, type="response.create")
+        heard, code = ending(ws)
+        id = ws.response.headers["x-sluice-id"]
+    assert code == 1011 and heard[-1]["type"] == "error", (code, heard[-1])
+    row, = settled(g, id, 1)
+    assert row.outcome in ("truncated", "reset", "malformed") and row.tokens["output"] > 0
+    assert g.record(id)["ended"]["by"] == "provider"
+
+
+def test_errors_leave_the_session_open(g):
+    before = len(g.sim.count()["served"])
+    with dial(g) as ws:
+        hear(ws)
+        say(ws, type="no.such.event", event_id="mine")
+        error = hear(ws)
+        assert error["type"] == "error" and error["error"]["event_id"] == "mine"
+        say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "LONG: 30"}]})
+        say(ws, type="response.create", event_id="one")
+        say(ws, type="response.create", event_id="two")
+        heard = until(ws, "response.done")
+        assert [e["error"]["code"] for e in heard if e["type"] == "error"] == ["conversation_already_has_active_response"]
+        id = ws.response.headers["x-sluice-id"]
+    rows = settled(g, id, 2)
+    assert sorted(r.outcome for r in rows) == ["client_fault", "ok"]
+    same([r for r in rows if r.outcome == "ok"], billed(g.sim, before))
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_the_client_leaves(g, orderly):
+    """In the middle of a response: it is stopped, and accounted by what the provider says of it."""
+    before = len(g.sim.count()["served"])
+    ws = dial(g).__enter__()
+    hear(ws)
+    say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "LONG: 2000"}]})
+    say(ws, type="response.create")
+    until(ws, "response.output_text.delta")
+    id = ws.response.headers["x-sluice-id"]
+    if orderly:
+        ws.close(1000)
+    else:
+        ws.socket.shutdown(socket.SHUT_RDWR)
+    row, = settled(g, id, 1)
+    served, = wait_for(lambda: billed(g.sim, before), "the account")
+    same([row], [served])
+    assert 0 < row.tokens["output"] < 1000
+    assert g.record(id)["ended"]["by"] == "client"
+
+
+# ---- those who break the protocol ----
+
+def raw(g, path="/v1/realtime?model=voice"):
+    s = socket.create_connection(g.address, timeout=LONG)
+    s.sendall((f"GET {path} HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+               f"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: Bearer {g.key.text}\r\n\r\n").encode())
+    seen = b""
+    while b"session.created" not in seen:
+        more = s.recv(65536)
+        assert more, seen
+        seen += more
+    assert b"101 Switching Protocols" in seen and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in seen
+    return s
+
+
+def frame(payload, first=0x81, mask=b"\x01\x02\x03\x04", length=None):
+    n = len(payload) if length is None else length
+    size = bytes([0x80 | n]) if n < 126 else bytes([0x80 | 126]) + struct.pack(">H", n) if n < 65536 else bytes([0x80 | 127]) + struct.pack(">Q", n)
+    return bytes([first]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+def close_code(s):
+    """Of the close frame at the end of what comes."""
+    seen = b""
+    while True:
+        more = s.recv(65536)
+        if not more:
+            break
+        seen += more
+    at = seen.rindex(b"\x88")
+    return struct.unpack(">H", seen[at + 2:at + 4])[0]
+
+
+@pytest.mark.parametrize("bytes_, code", [
+    (b"\x81\x05Hello", 1002),                                      # not masked
+    (frame(b"{}", first=0xC1), 1002),                              # a reserved bit
+    (frame(b"{}", first=0x83), 1002),                              # a reserved opcode
+    (frame(b"hi", first=0x09), 1002),                              # a ping in fragments
+    (frame(b"x" * 126, first=0x89), 1002),                         # a large one
+    (frame(b"", first=0x80), 1002),                                # a continuation of nothing
+    (frame(b"a", first=0x01) + frame(b"b"), 1002),                 # a message inside of another
+    (frame(b"\xc3\x28"), 1007),                                    # no UTF-8
+    (frame(b"\xc3", first=0x01) + frame(b"\x28", first=0x80), 1007),
+    (frame(b"", length=25 << 20), 1009),                           # larger than is taken
+    (frame(b"{}", first=0x82), 1003),                              # binary
+    (frame(b"\x03", first=0x88), 1002),                            # half a close code
+    (frame(b"\x03\xed", first=0x88), 1002),                        # one that may not be sent
+], ids=["unmasked", "reserved", "opcode", "split-ping", "large-ping", "continuation", "nested", "text", "split-text", "oversize", "binary",
+        "half-code", "code"])
+def test_breakers(g, bytes_, code):
+    with raw(g) as s:
+        s.sendall(bytes_)
+        assert close_code(s) == code
+
+
+def test_half_sent_and_cut_by_bytes(g):
+    """Frames may come in any pieces; one that never ends is nobody's message."""
+    with raw(g) as s:
+        for b in frame(b'{"type":"input_audio_buffer.clear"}') + frame(b"ping", first=0x89):
+            s.sendall(bytes([b]))
+        seen = b""
+        while b"\x8a\x04ping" not in seen or b"input_audio_buffer.cleared" not in seen:
+            more = s.recv(65536)
+            assert more, seen
+            seen += more
+        s.sendall(frame(b'{"type":"response.create"', length=1000))
+    record = g.record(where=lambda r: r.get("session", {}).get("messages_in") == 1 and r["ended"]["why"] == "client_gone")
+    assert record["session"]["responses"] == 0
+
+
+# ---- limits ----
+
+def test_limits_within_a_session(make):
+    sim = make.sim()
+    g = make.gateway(config(sim, realtime={"responses_per_minute": 2}))
+    with dial(g) as ws:
+        hear(ws)
+        assert [ask(ws, "hi")["status"] for _ in range(2)] == ["completed"] * 2
+        say(ws, type="response.create", event_id="third")
+        error = hear(ws)["error"]
+        assert error["code"] == "rate_limit_exceeded" and error["event_id"] == "third"
+        say(ws, type="input_audio_buffer.clear")
+        assert hear(ws)["type"] == "input_audio_buffer.cleared"  # the session goes on
+    g.reload(config(sim, realtime={"max_cost": "0.0001"}))
+    with dial(g) as ws:
+        hear(ws)
+        say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x" * 4000}]})
+        say(ws, type="response.create")
+        heard, code = ending(ws)
+    assert [e["type"] for e in heard[-2:]] == ["response.done", "error"] and heard[-1]["error"]["code"] == "session_cost_limit" and code == 1008
+
+
+def test_times_and_keys(make):
+    """A session ends when its time is over, when nobody says anything, and when its key is revoked: behind its response."""
+    sim = make.sim()
+    g = make.gateway(config(sim, realtime={"session": "1s"}))
+    with dial(g) as ws:
+        hear(ws)
+        say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "LONG: 100"}]})
+        say(ws, type="response.create")
+        heard, code = ending(ws)
+    kinds = [e["type"] for e in heard]
+    assert code == 1001 and kinds[-2:] == ["response.done", "error"] and heard[-1]["error"]["code"] == "session_expired"
+    g.reload(config(sim, realtime={"idle": "300ms"}))
+    with dial(g) as ws:
+        assert ending(ws)[1] == 1001
+    g.reload(config(sim, realtime={"ping": "200ms"}))
+    key = create_key(g.state, "short")
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", key=key).status == 200, "the key is known")
+    with dial(g, key=key.text) as ws:
+        hear(ws)
+        assert ask(ws, "hi")["status"] == "completed"
+        run_sluice("keys", "revoke", "--state", g.state, key.id, check=True)
+        heard, code = ending(ws)
+        assert code == 1008 and heard[-1]["error"]["code"] == "invalid_api_key"
+
+
+def test_drain(make):
+    """Those who say nothing are closed at once, a response is finished first."""
+    sim = make.sim()
+    g = make.gateway(config(sim))
+    quiet, busy = dial(g).__enter__(), dial(g).__enter__()
+    hear(quiet), hear(busy)
+    say(busy, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "LONG: 40"}]})
+    say(busy, type="response.create")
+    until(busy, "response.output_text.delta")
+    g.signal(15)
+    assert ending(quiet)[1] == 1001
+    heard, code = ending(busy)
+    assert heard[-1]["type"] == "response.done" and heard[-1]["response"]["status"] == "completed" and code == 1001
+    assert g.wait_exit() == 0

@@ -1,0 +1,153 @@
+/* What messages of the Realtime API say, in the words of the GA and of the beta interface (openai.md section 18). */
+#include "dialect/realtime.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct realtime_event server(const char *text)
+{
+    struct realtime_event e;
+    realtime_look_server(sl_str_c(text), &e);
+    return e;
+}
+
+static struct realtime_event client(const char *text)
+{
+    struct realtime_event e;
+    realtime_look_client(sl_str_c(text), &e);
+    return e;
+}
+
+static bool is(struct sl_str got, const char *want)
+{
+    return sl_str_eq(got, sl_str_c(want));
+}
+
+static void kinds(void **state)
+{
+    static const struct {
+        const char *text;
+        enum realtime_kind kind;
+        size_t delta;
+    } rows[] = {
+        {"{\"type\":\"response.output_text.delta\",\"response_id\":\"r\",\"delta\":\"abc\"}", RT_TEXT, 3},
+        {"{\"response_id\":\"r\",\"delta\":\"abc\",\"type\":\"response.text.delta\"}", RT_TEXT, 3},
+        {"{\"type\":\"response.audio_transcript.delta\",\"delta\":\"\\u00e4\"}", RT_TEXT, 6},
+        {"{\"type\":\"response.output_audio_transcript.delta\",\"delta\":\"\"}", RT_TEXT, 0},
+        {"{\"type\":\"response.function_call_arguments.delta\",\"delta\":\"{\"}", RT_TEXT, 1},
+        {"{\"type\":\"response.output_audio.delta\",\"delta\":\"AAAA\"}", RT_AUDIO, 4},
+        {"{\"type\":\"response.audio.delta\",\"delta\":\"AAAA\"}", RT_AUDIO, 4},
+        {"{\"type\":\"response.\\u0063reated\",\"response\":{\"id\":\"r\"}}", RT_CREATED, 0},
+        {"{\"type\":\"response.done\"}", RT_DONE, 0},
+        {"{\"type\":\"rate_limits.updated\"}", RT_OTHER, 0},
+        {"{\"type\":7}", RT_OTHER, 0},
+        {"{\"type\":\"response.done\",\"type\":\"x\"}", RT_OTHER, 0},
+        {"[\"type\",\"response.done\"]", RT_OTHER, 0},
+        {"{\"type\":\"response.done\"", RT_OTHER, 0},
+        {"", RT_OTHER, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct realtime_event e = server(rows[i].text);
+        if (e.kind != rows[i].kind || e.delta != rows[i].delta)
+            fail_msg("%s: kind %d, delta %zu", rows[i].text, (int)e.kind, e.delta);
+    }
+    struct realtime_event e = client("{\"event_id\":\"mine\",\"type\":\"response.create\"}");
+    assert_true(e.kind == RT_CREATE && is(e.id, "mine"));
+    e = client("{\"type\":\"input_audio_buffer.append\",\"audio\":\"AAAAAAAA\"}");
+    assert_true(e.kind == RT_AUDIO && e.delta == 8);
+    assert_true(client("{\"type\":\"response.done\"}").kind == RT_OTHER);
+    assert_true(client("response.create").kind == RT_OTHER);
+}
+
+static void usage(void **state)
+{
+    (void)state;
+    /* the example of openai.md 18.5, with some of the cached tokens sound */
+    struct realtime_event e =
+        server("{\"type\":\"response.done\",\"response\":{\"status\":\"completed\",\"id\":\"resp_1\",\"usage\":{"
+               "\"total_tokens\":253,\"input_tokens\":132,\"output_tokens\":121,\"input_token_details\":{"
+               "\"text_tokens\":119,\"audio_tokens\":13,\"image_tokens\":0,\"cached_tokens\":64,"
+               "\"cached_tokens_details\":{\"text_tokens\":60,\"audio_tokens\":4,\"image_tokens\":0}},"
+               "\"output_token_details\":{\"text_tokens\":30,\"audio_tokens\":91}}}}");
+    const struct token_counts *u = &e.usage;
+    assert_true(e.kind == RT_DONE && is(e.response, "resp_1") && is(e.status, "completed"));
+    assert_true(u->found && !u->bad && !u->unknown);
+    assert_true(u->prompt == 132 && u->completion == 121 && u->total == 253 && u->cached == 64);
+    assert_true(u->audio_prompt == 9 && u->image_prompt == 0 && u->audio_completion == 91);
+    assert_false(server("{\"type\":\"response.done\",\"response\":{\"usage\":null}}").usage.found);
+    assert_true(server("{\"type\":\"response.done\",\"response\":{\"usage\":{\"input_tokens\":-1}}}").usage.bad);
+    assert_true(server("{\"type\":\"response.done\",\"response\":{\"usage\":{\"new_tokens\":1}}}").usage.unknown);
+}
+
+#define TRANSCRIBED(usage)                                                                                             \
+    "{\"type\":\"conversation.item.input_audio_transcription.completed\",\"item_id\":\"i\",\"transcript\":\"x\","      \
+    "\"usage\":" usage "}"
+
+static void transcriptions(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+        bool bad;
+    } rows[] = {
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":3}"), 3000, false},
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":0.5}"), 500, false},
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":1.2345}"), 1235, false},
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":1e3}"), 0, true},
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":-1}"), 0, true},
+        {TRANSCRIBED("{\"type\":\"duration\",\"seconds\":99999999999999999999}"), 0, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct realtime_event e = server(rows[i].text);
+        if (e.kind != RT_TRANSCRIBED || e.usage_ms != rows[i].ms || e.usage.bad != rows[i].bad)
+            fail_msg("%s: %llu ms, bad %d", rows[i].text, (unsigned long long)e.usage_ms, e.usage.bad);
+    }
+    struct realtime_event e = server(TRANSCRIBED("{\"type\":\"tokens\",\"total_tokens\":22,\"input_tokens\":13,"
+                                                 "\"input_token_details\":{\"text_tokens\":0,\"audio_tokens\":13},"
+                                                 "\"output_tokens\":9}"));
+    assert_true(e.usage.prompt == 13 && e.usage.audio_prompt == 13 && e.usage.completion == 9 && e.usage_ms == 0);
+    assert_true(
+        is(server("{\"type\":\"session.updated\",\"session\":{\"audio\":{\"input\":{\"transcription\":{\"model\":"
+                  "\"whisper-1\"}}}}}")
+               .model,
+           "whisper-1"));
+    assert_true(
+        is(server("{\"type\":\"session.created\",\"session\":{\"input_audio_transcription\":{\"model\":\"w\"}}}").model,
+           "w"));
+    assert_int_equal(
+        server("{\"type\":\"session.created\",\"session\":{\"audio\":{\"input\":{\"transcription\":null}}}}").model.n,
+        0);
+}
+
+static void errors(void **state)
+{
+    struct sl_arena a;
+    (void)state;
+    sl_arena_init(&a, NULL);
+    const struct error_facts f = {.error = GE_RATE_LIMITED, .message = SL_STR("\"slow\" down")};
+    struct sl_str text = realtime_error(&a, SL_STR("1"), &f, SL_STR("mine"));
+    struct realtime_event e;
+    realtime_look_server(text, &e);
+    assert_true(e.kind == RT_ERROR && is(e.cause, "mine") && is(e.id, "event_1"));
+    assert_true(is(e.error.code, "rate_limit_exceeded") && is(e.error.message, "\\\"slow\\\" down"));
+    realtime_look_server(realtime_error(&a, SL_STR("1"), &f, SL_STR_NONE), &e);
+    assert_true(e.kind == RT_ERROR && e.cause.n == 0);
+    sl_arena_done(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kinds),
+        cmocka_unit_test(usage),
+        cmocka_unit_test(transcriptions),
+        cmocka_unit_test(errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
