@@ -376,6 +376,24 @@ static void add_results(struct exchange *x, const struct try *t, struct response
     }
 }
 
+/* Anthropic's SDK fetches what `results_url` says, as it is: it is to ask here, with its key of ours. The rest stays as it came. */
+static void point_here(struct exchange *x)
+{
+    struct sl_str body = sl_chunks_flat(&x->held), url = member_of(body, "results_url");
+    ptrdiff_t at = sl_str_find_str(url, SL_STR("/v1/messages/batches/"));
+    const struct http_header *proto = http_headers_find(&x->req->headers, HN_X_FORWARDED_PROTO);
+    bool tls = x->stream->tls || (proto != NULL && sl_str_eq(proto->value, SL_STR("https")));
+    if (at < 0 || x->req->authority.n == 0)
+        return;
+    size_t from = (size_t)(url.p - body.p);
+    struct sl_str after = sl_str_from(body, from + (size_t)at);
+    struct sl_str whole = sl_arena_printf(x->a, SL_STR_FMT "%s://" SL_STR_FMT SL_STR_FMT,
+                                          SL_STR_ARG(sl_str_head(body, from)), tls ? "https" : "http",
+                                          SL_STR_ARG(x->req->authority), SL_STR_ARG(after));
+    sl_chunks_clear(&x->held);
+    SL_CHECK(sl_chunks_add(&x->held, whole.p, whole.n) == SL_OK);
+}
+
 struct response_job *objects_job(struct exchange *x, const struct try *t)
 {
     enum operation op = x->match.op;
@@ -386,6 +404,8 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
+    if (x->op->object == OBJECT_MESSAGE_BATCH)
+        point_here(x);
     struct sl_str body = sl_chunks_flat(&x->held), id = member_of(body, "id");
     struct json_info info;
     if (!is_id(id) || json_scan(body, NULL, 0, NULL, &info) != JSON_OK) {

@@ -78,6 +78,7 @@ void sim_free(struct sim *s)
     responses_store_free(s->responses);
     sim_files_free(s->files);
     sim_video_store_free(s->videos);
+    sim_batches_free(s->batches);
     sl_buf_done(&s->out);
     sl_free(s);
 }
@@ -380,7 +381,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
         serve_post(c, raw);
-    else if (sim_form_serve(c, raw) || sim_files_serve(c))
+    else if (sim_form_serve(c, raw) || sim_files_serve(c) || sim_batches_serve(c, raw))
         return;
     else if (!sim_realtime_serve(c) && !responses_serve(c))
         route_get(c);

@@ -40,9 +40,10 @@
 #define SIM_TEXT 44u                   /* of names and ids in a record; longer ones are cut */
 
 struct sim_call;
-struct sim_ask;    /* ask.h */
-struct sim_preset; /* presets.h */
-struct sim_files;  /* files.c */
+struct sim_ask;     /* ask.h */
+struct sim_preset;  /* presets.h */
+struct sim_files;   /* files.c */
+struct sim_batches; /* batches.c */
 struct sim_upload;
 
 /* Whose words errors and headers have. */
@@ -196,6 +197,7 @@ struct sim {
     uint64_t *prefixes;                             /* own: SIM_PREFIXES hashes */
     char *parse;                                    /* own: SIM_PARSE_BYTES */
     struct responses_store *responses;              /* own; NULL: none yet */
+    struct sim_batches *batches;                    /* own; NULL: none yet */
     struct sim_files *files;                        /* own; NULL: none yet */
     uint64_t uploaded;                              /* bytes of uploads, whole or not */
     uint32_t crc[8][256];                           /* files.c: tables for eight bytes at a time */
@@ -379,6 +381,9 @@ void sim_embeddings_prepare(struct sim *s);
 bool sim_other_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
 /* forms.c */
 bool sim_form_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
+/* batches.c */
+bool sim_batches_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
+void sim_batches_free(struct sim_batches *s);
 /* files.c */
 #define SIM_FILE_KEPT (8u << 20)
 bool sim_upload_begin(struct sim_call *c); /* false: no upload */

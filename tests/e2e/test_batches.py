@@ -1,0 +1,110 @@
+"""Batches: ids that belong to a tenant and an account. OpenAI's and Anthropic's SDKs in front of the simulator.
+docs/internals/files.md."""
+
+import contextlib
+import json
+
+import anthropic
+import openai
+import pytest
+
+from conftest import Makers
+from lib.client import fetch
+from lib.proc import create_key
+from lib.wait import wait_for
+
+LINES = [{"custom_id": f"r{i}", "method": "POST", "url": "/v1/chat/completions",
+          "body": {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi " * i}]}} for i in range(20)]
+
+
+@pytest.fixture(scope="module")
+def served():
+    makers = Makers()
+    sim = makers.sim()
+    g = makers.gateway({
+        "providers": {
+            "first": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-one"]},
+            "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-two", "sim-key-three"]},
+            "anthropic": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": ["sim-key-four"]}},
+        "models": {"gpt-4o": "first/gpt-4o", "claude": "anthropic/claude-opus-5-5"},
+    })
+    g.sim = sim
+    g.foreign = create_key(g.state, "foreign", "--tenant", "elsewhere")
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", None, [], g.foreign.text).status == 200, "the new key")
+    yield g
+    makers.end()
+
+
+@contextlib.contextmanager
+def sdk(g, key=None):
+    with contextlib.closing(openai.OpenAI(base_url=g.url + "/v1", api_key=(key or g.key).text, max_retries=0)) as c:
+        yield c
+
+
+@contextlib.contextmanager
+def claude(g, key=None):
+    with contextlib.closing(anthropic.Anthropic(base_url=g.url, api_key=(key or g.key).text, max_retries=0)) as c:
+        yield c
+
+
+def test_openai(served):
+    content = "".join(json.dumps(line) + "\n" for line in LINES).encode()
+    with sdk(served) as c:
+        put = c.files.create(file=("in.jsonl", content), purpose="batch", extra_headers={"x-sluice-provider": "openai"})
+        made = c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")
+        assert made.status == "validating" and made.input_file_id == put.id
+        assert [b.id for b in c.batches.list()] == [made.id]
+        assert c.batches.retrieve(made.id).status == "in_progress"
+        done = c.batches.retrieve(made.id)
+        assert done.status == "completed" and done.request_counts.completed == 20
+        assert c.batches.list().data[0].status == "completed"
+        rows = [json.loads(line) for line in c.files.content(done.output_file_id).text.splitlines()]
+        assert [r["custom_id"] for r in rows] == [line["custom_id"] for line in LINES]
+        assert c.files.retrieve(done.output_file_id).filename == "output.jsonl"
+        assert {f.id for f in c.files.list()} == {put.id, done.output_file_id}
+        second = c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")
+        assert c.batches.cancel(second.id).status == "cancelling"
+    plans = wait_for(lambda: [r["plan"][0]["provider"] for r in served.records() if r["operation"] == "batches_cancel"], "the record")
+    assert plans == ["openai"]  # where the file is, although `first` stands first
+    before = served.sim.count()["total"]
+    with sdk(served, served.foreign) as c:
+        assert c.batches.list().data == []
+        for call in (lambda: c.batches.retrieve(made.id), lambda: c.batches.cancel(made.id),
+                     lambda: c.files.content(done.output_file_id),
+                     lambda: c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")):
+            with pytest.raises(openai.NotFoundError):
+                call()
+    assert served.sim.count()["total"] == before
+
+
+def test_anthropic(served):
+    requests = [{"custom_id": f"a{i}", "params": {"model": "claude-opus-5-5", "max_tokens": 10,
+                                                   "messages": [{"role": "user", "content": "hi"}]}} for i in range(5)]
+    with claude(served) as c:
+        made = c.messages.batches.create(requests=requests)
+        assert made.processing_status == "in_progress" and made.results_url is None
+        assert [b.id for b in c.messages.batches.list()] == [made.id]
+        c.messages.batches.retrieve(made.id)
+        ended = c.messages.batches.retrieve(made.id)
+        assert ended.processing_status == "ended" and ended.results_url.startswith(served.url + "/v1/messages/batches/")
+        assert [r.custom_id for r in c.messages.batches.results(made.id)] == [r["custom_id"] for r in requests]
+    with claude(served, served.foreign) as c:
+        assert c.messages.batches.list().data == []
+        for call in (c.messages.batches.retrieve, c.messages.batches.cancel, c.messages.batches.delete, c.messages.batches.results):
+            with pytest.raises(anthropic.NotFoundError):
+                call(made.id)
+        answer = fetch(served.address, "GET", f"/v1/messages/batches/{made.id}/results", None, [("x-api-key", served.foreign.text)])
+        assert answer.status == 404 and answer.json()["error"]["type"] == "not_found_error"
+    with claude(served) as c:
+        assert c.messages.batches.delete(made.id).type == "message_batch_deleted"
+        with pytest.raises(anthropic.NotFoundError):
+            c.messages.batches.retrieve(made.id)
+
+
+@pytest.mark.parametrize("body, status, param", [
+    (b"", 400, None), (b"[]", 400, None), (b"{", 400, None), ({"endpoint": "/v1/chat/completions"}, 400, "input_file_id"),
+    ({"input_file_id": 7}, 400, "input_file_id"), ({"input_file_id": "file-unknown"}, 404, "input_file_id"),
+    ({"input_file_id": "../x"}, 404, "input_file_id")])
+def test_bad_batches(served, body, status, param):
+    answer = fetch(served.address, "POST", "/v1/batches", body, [], served.key.text)
+    assert answer.status == status and answer.error()["param"] == param
