@@ -1,7 +1,9 @@
 """The primary is killed, slowed, cut, flapped and brought back under load, while a second target is well: no client sees it. Every answer
 is whole, the same story, once; the ledger has what both providers said. SLUICE_LOAD=10000 makes it the long run."""
 
+import collections
 import concurrent.futures
+import datetime
 import json
 import os
 import random
@@ -11,8 +13,11 @@ import time
 import pytest
 
 from conftest import Makers
+from lib import load
 from lib.client import fetch
+from lib.proc import PATIENCE, Sim, free_port, run_sluice
 from lib.upstream import Answer, data_event, error_answer, json_answer, completion, stream_answer
+from lib.wait import wait_for
 
 WORDS = [f"word{i}" for i in range(40)]
 STORY = " ".join(WORDS)
@@ -137,3 +142,138 @@ def test_a_reload_forgets_nothing(pair):
     answer = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
     assert answer.status == 200 and answer.get("x-sluice-target") == "two/b"
     assert len(first.up.requests) == asked and g.record(answer.id)["plan"][0]["provider"] == "two"
+
+
+# ---- killed, restarted, slowed, flapped: the simulators keep the account ----
+
+N = int(os.environ.get("SLUICE_LOAD", "240"))
+PER_SECOND = 200 if N > 1000 else 80
+TPS = 250  # an answer takes an eighth of a second
+CLASSES = ("input", "cache_read", "cache_write", "output", "reasoning")
+DEADLINE = 2.0  # s; first token, between tokens, first byte, answer
+PHASES = [None, "kill", None, ("slow", 60000), ("flap", 2), None, ("reset", 12), ("stall", 12), ("429", 0), "kill", None, ("hang", 0),
+          ("garbage-chunk", 9), ("flap-period", 150), None]
+
+
+class Primary:
+    """A simulator at one place that is killed and started again; what it had served is asked for before."""
+
+    def __init__(self, makers):
+        self.makers, self.served, self.kills = makers, [], []
+        sock, self.port = free_port()
+        sock.close()
+        self.start()
+
+    def start(self):
+        self.sim = self.makers.adopt(Sim("--listen", f"127.0.0.1:{self.port}", "--tps", str(TPS), "--seed", "7"))
+
+    def keep_account(self):
+        after = 0
+        while after is not None:
+            page = fetch(self.sim.address, "GET", f"/sim/count?after={after}").json()
+            self.served += page["served"]
+            after = page["next"]
+
+    def kill(self):
+        asked = time.time()
+        self.keep_account()
+        self.sim.exit_code = None
+        self.sim.kill()
+        self.kills.append((asked, time.time()))
+
+    def become(self, phase):
+        if phase == "kill":
+            self.kill()
+            return
+        if not self.sim.running():
+            self.start()
+        arg = {} if phase is None or phase[1] == 0 else {"arg": phase[1]}
+        self.sim.rules(*([] if phase is None else [{"fault": phase[0], **arg}]))
+
+
+def ended(record, attempt):
+    """When the attempt was over; the record's time is when the exchange began."""
+    began = datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
+    return began + (attempt["start_us"] + attempt["duration_us"]) / 1e6
+
+
+def percentiles(values):
+    values = sorted(values)
+    return {q: round(values[min(len(values) - 1, int(len(values) * q / 100))] / 1000, 2) for q in (50, 99, 99.9, 100)} if values else {}
+
+
+def sums(rows):
+    out = {}
+    for key, row in rows:
+        have = out.setdefault(key, [0] * len(CLASSES))
+        for i, name in enumerate(CLASSES):
+            have[i] += row.get(name, 0)
+    return out
+
+
+def test_the_account_is_exact(make):
+    """Killed with kill -9, restarted, slowed, flapped: nothing is seen before the first byte, streams are whole, moving on is at once, and
+    what each simulator says it told is what the gateway has booked, request by request."""
+    primary = Primary(make)
+    spare = make.sim("--tps", str(TPS), "--seed", "7")
+    kind = {"kind": "openai-compatible", "keys": ["k"]}
+    wait = f"{int(DEADLINE * PATIENCE * 1000)}ms"
+    g = make.gateway({"providers": {"one": {**kind, "base_url": f"http://127.0.0.1:{primary.port}/v1"}, "two": {**kind, "base_url": spare.url + "/v1"}},
+                      "models": {"m": {"targets": ["one/a", "two/b"]}},
+                      "resilience": {"retry": {"attempts": 4}, "deadline": dict.fromkeys(
+                          ("first_token", "thinking", "between_tokens", "answer", "first_byte", "between_bytes"), wait)}})
+    span, began = N / PER_SECOND, time.monotonic()
+    texts = {json.dumps({"model": "m", "stream": s, "messages": [{"role": "user", "content": "tell me"}]}).encode(): s for s in (True, False)}
+    bodies = sorted(texts, key=texts.get)
+
+    def conduct():
+        for i, phase in enumerate(PHASES):
+            primary.become(phase)
+            time.sleep(max(0, began + span * (i + 1) / len(PHASES) - time.monotonic()))
+        primary.become(None)
+    conductor = threading.Thread(target=conduct)
+    conductor.start()
+    results = load.run(g.address, g.key.text, N, PER_SECOND, lambda i: (i % 2 == 0, bodies[i % 2 == 0]))
+    conductor.join()
+    story = results[0].text() if results[0].trouble is None else ""
+    assert story.startswith("[simulated] the quick")
+    early = [(r.i, r.status, r.trouble, r.body[:200]) for r in results if r.status != 200]
+    late = [(r.i, r.trouble, r.body[-200:]) for r in results if r.status == 200 and
+            (r.trouble or r.text() != story or (r.stream and (b'"error"' in r.body or not r.body.endswith(b"data: [DONE]\n\n"))))]
+    records = g.wait_records(N)
+    tries = [(r, a) for r in records for a in r["attempts"]]
+    broken = [r for r in records if any(a.get("why") == "another target goes on" for a in r["attempts"])]
+    moves = [b["start_us"] - a["start_us"] - a["duration_us"] for r in records for a, b in zip(r["attempts"], r["attempts"][1:])
+             if a["provider"] != b["provider"]]
+    waited = [a["duration_us"] for _, a in tries if a["outcome"] in ("first_token_timeout", "stalled", "first_byte_timeout")]
+    print(f"\nlong run: {N} requests at {PER_SECOND}/s, {len(early)} failed before the first byte, {len(late)} behind it, {len(broken)} streams "
+          f"taken up, {len(tries) / N:.3f} attempts a request, {len(primary.kills)} kills; ms to move on: {percentiles(moves)}; ms until "
+          f"noticed (deadline {wait}): {percentiles(waited)}")
+    print("outcomes at the first:", dict(collections.Counter(a["outcome"] for _, a in tries if a["provider"] == "one")))
+    assert not early, early[:5]
+    assert len(late) <= len(results) // 2 // 1000, late[:5]
+    assert broken and len(tries) > N
+    check_account(primary, spare, g, tries)
+    if N > 1000:
+        assert percentiles(moves)[99] <= 5 and percentiles(waited)[99] <= DEADLINE * PATIENCE * 1000 + 5
+
+
+def check_account(primary, spare, g, tries):
+    wait_for(lambda: spare.count()["live"] == 0 and primary.sim.count()["live"] == 0, "simulators at rest")
+    primary.keep_account()
+    other = Primary.__new__(Primary)
+    other.sim, other.served = spare, []
+    other.keep_account()
+    for name, served in (("one", primary.served), ("two", other.served)):
+        told = sums((s["traceparent"][3:35], s) for s in served if s["complete"] and s["usage_sent"])
+        booked = sums((r["trace_id"], a["usage"]) for r, a in tries if a["provider"] == name and a.get("reported") and not a.get("partial"))
+        # what it served in the moment before it was killed nobody could ask it for
+        lost = {r["trace_id"] for r, a in tries if name == "one" == a["provider"] and
+                any(asked - 0.05 < ended(r, a) < killed + 0.05 for asked, killed in primary.kills)}
+        differing = {t for t in told.keys() | booked.keys() if told.get(t) != booked.get(t)} - lost
+        assert not differing, (name, [(t, told.get(t), booked.get(t)) for t in list(differing)[:3]])
+        assert len(told) > len(lost)
+    done = run_sluice("usage", "--by", "all", "--json", "--state", str(g.state), check=True)
+    ledger = json.loads(done.stdout)["total"]["tokens"]
+    every = sums((0, a.get("usage", {})) for _, a in tries)[0]
+    assert [ledger[name] for name in CLASSES] == every
