@@ -87,6 +87,17 @@ static bool takes_url(const struct anthropic_writing *w, struct sl_str url)
            (sl_str_starts_nocase(url, SL_STR("https:")) || sl_str_starts_nocase(url, SL_STR("http:")));
 }
 
+/* Of base64, each; anthropic.md 1.6 (November 2026). */
+#define IMAGE_BYTES (10u << 20)
+#define IMAGE_BYTES_ELSEWHERE (5u << 20) /* on Bedrock and Vertex AI */
+
+/* A larger one is refused upstream without its place, and another target may take it. */
+static bool is_too_large(const struct anthropic_writing *w, struct sl_str base64)
+{
+    bool elsewhere = sl_str_eq(w->t->platform, SL_STR("bedrock")) || sl_str_eq(w->t->platform, SL_STR("vertex"));
+    return base64.n > (elsewhere ? IMAGE_BYTES_ELSEWHERE : IMAGE_BYTES);
+}
+
 static bool add_image(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index)
 {
     struct anthropic_writing *w = b->w;
@@ -96,7 +107,10 @@ static bool add_image(struct building *b, struct anthropic_blocks *to, const str
         struct sl_str mime = media_sniff(media.data); /* a wrong type is refused upstream: the bytes decide */
         media.mime = mime.n > 0 ? mime : media.mime;
         media.data = media_base64(media.data, w->a);
-        why = media.data.n == 0 ? "not base64" : is_image_type(media.mime) ? "" : "not a JPEG, PNG, GIF or WebP";
+        why = media.data.n == 0             ? "not base64"
+              : !is_image_type(media.mime)  ? "not a JPEG, PNG, GIF or WebP"
+              : is_too_large(w, media.data) ? "larger than images may be there"
+                                            : "";
     } else if (media.source == NS_URL) {
         why = takes_url(w, media.data) ? "" : "URLs are not fetched there";
     } else if (media.source != NS_FILE_ID || !w->native) {

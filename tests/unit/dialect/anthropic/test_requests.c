@@ -435,6 +435,33 @@ static void test_not_written(void **state)
     "{'role':'user','content':[{'type':'text','text':'more'},{'type':'tool_result','tool_use_id':'t1','is_error':true," \
     "'content':'no'}]}]}"
 
+/* Just what may be there, and four bytes of base64 more. */
+static void test_large_images(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *platform;
+        size_t most;
+    } rows[] = {{"", 10u << 20}, {"bedrock", 5u << 20}, {"vertex", 5u << 20}};
+    for (size_t i = 0; i < 2 * sizeof rows / sizeof rows[0]; i++) {
+        size_t n = rows[i / 2].most + (i % 2) * 4;
+        char *data = malloc(n);
+        memset(data, 'A', n);
+        memcpy(data, "iVBORw0KGgo", 11);
+        struct fixture f;
+        begin(&f);
+        struct neutral_part image = {.kind = NP_IMAGE, .media = {.source = NS_BASE64, .data = sl_str_of(data, n)}};
+        struct neutral_message m = {.role = NR_USER, .index = 2, .parts = &image};
+        f.req = (struct neutral_request){.n = 1, .messages = &m, .max_output = 9, .reasoning = {.budget = -1}};
+        bool good = write_request(&f, "openai", "claude-opus-4-6", rows[i / 2].platform);
+        assert_int_equal(good, i % 2 == 0);
+        if (!good)
+            assert_true(sl_str_eq(f.refusal.error.param, SL_STR("messages[2].content[0]")));
+        end(&f);
+        free(data);
+    }
+}
+
 static void test_claude_code(void **state)
 {
     (void)state;
@@ -578,9 +605,9 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_written),     cmocka_unit_test(test_not_read),   cmocka_unit_test(test_not_written),
-        cmocka_unit_test(test_claude_code), cmocka_unit_test(test_compaction), cmocka_unit_test(test_counting),
-        cmocka_unit_test(test_from_chat),   cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_written),      cmocka_unit_test(test_not_read),    cmocka_unit_test(test_not_written),
+        cmocka_unit_test(test_large_images), cmocka_unit_test(test_claude_code), cmocka_unit_test(test_compaction),
+        cmocka_unit_test(test_counting),     cmocka_unit_test(test_from_chat),   cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
