@@ -478,6 +478,7 @@ static enum video_created ark_create_read(const struct video_call *c, const stru
     if (id.n == 0 || id.n > 256)
         return VIDEO_UNCLEAR;
     out->task_id = id;
+    out->aux = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
     return VIDEO_CREATED;
 }
 
@@ -577,6 +578,7 @@ static enum video_polled ark_poll_read(const struct video_call *c, const struct 
         json_kind_of(json_get(&t, json_root(&t), SL_STR("status"))) != JSON_STRING)
         return VIDEO_POLL_AGAIN;
     read_task(&t, json_root(&t), c->a, out);
+    out->aux = c->aux;
     return VIDEO_POLL_OK;
 }
 
@@ -701,8 +703,8 @@ static void ark_reserve(const struct video_call *c, struct video_units *out, str
 static void ark_settle(const struct video_call *c, const struct video_job *job, struct video_units *out,
                        struct video_terms *terms)
 {
-    (void)c;
     video_settle_seconds(job, out, terms);
+    video_facts_fill(c->aux.n > 0 ? c->aux : job->aux, terms);
     if (job->status != VIDEO_COMPLETED)
         return;
     terms->audio = job->terms.audio;

@@ -251,6 +251,7 @@ static enum video_created openai_create_read(const struct video_call *c, const s
     if (!json_tree_read(&t, answer->body, c->a))
         return VIDEO_UNCLEAR;
     read_video(&t, json_root(&t), c->a, out);
+    out->aux = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
     return out->task_id.n > 0 && out->task_id.n <= 256 ? VIDEO_CREATED : VIDEO_UNCLEAR;
 }
 
@@ -278,6 +279,7 @@ static enum video_polled openai_poll_read(const struct video_call *c, const stru
         json_kind_of(json_get(&t, json_root(&t), SL_STR("status"))) != JSON_STRING)
         return VIDEO_POLL_AGAIN;
     read_video(&t, json_root(&t), c->a, out);
+    out->aux = c->aux;
     return VIDEO_POLL_OK;
 }
 
@@ -358,8 +360,11 @@ static void openai_reserve(const struct video_call *c, struct video_units *out, 
 static void openai_settle(const struct video_call *c, const struct video_job *job, struct video_units *out,
                           struct video_terms *terms)
 {
-    (void)c;
+    struct sl_str aux = c->aux.n > 0 ? c->aux : job->aux;
     video_settle_seconds(job, out, terms);
+    video_facts_fill(aux, terms);
+    if (job->status == VIDEO_COMPLETED && out->ms == 0) /* a server that does not say */
+        out->ms = video_fact_u64(aux, SL_STR("ms"));
 }
 
 const struct video_adapter video_openai = {

@@ -1,7 +1,7 @@
 /* Who makes videos: the adapters, and which kinds of providers they are for. If you add one: a row in each table. */
 #include "video/video_int.h"
 
-static const struct video_adapter *const adapters[] = {&video_ark, &video_openai, NULL};
+static const struct video_adapter *const adapters[] = {&video_ark, &video_openai, &video_veo, &video_vertex, NULL};
 
 static const struct {
     struct sl_str kind;  /* of the provider */
@@ -12,6 +12,8 @@ static const struct {
     {SL_STR_INIT("byteplus"), SL_STR_INIT(""), &video_ark},
     {SL_STR_INIT("openai"), SL_STR_INIT(""), &video_openai},
     {SL_STR_INIT("openai-compatible"), SL_STR_INIT(""), &video_openai},
+    {SL_STR_INIT("gemini"), SL_STR_INIT("veo"), &video_veo},
+    {SL_STR_INIT("vertex"), SL_STR_INIT("veo"), &video_vertex},
     {SL_STR_INIT("sim"), SL_STR_INIT("seedance"), &video_ark},
     {SL_STR_INIT("sim"), SL_STR_INIT(""), &video_openai},
 };

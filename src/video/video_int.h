@@ -11,7 +11,7 @@
 #define VIDEO_S INT64_C(1000) /* of ms */
 #define VIDEO_MS_MAX (INT64_C(3600) * VIDEO_S)
 
-extern const struct video_adapter video_ark, video_openai;
+extern const struct video_adapter video_ark, video_openai, video_veo, video_vertex;
 
 /* ---- common.c ---- */
 
@@ -81,6 +81,14 @@ struct video_splice {
     bool drop;                    /* the member goes, its name and comma, too */
 };
 void video_splice_write(struct sl_str doc, const struct video_splice *v, unsigned n, struct sl_buf *out);
+
+/* ---- facts.c: what was asked for, in video_job.aux ---- */
+
+struct sl_str video_fact(struct sl_str aux, struct sl_str name); /* empty: none */
+uint64_t video_fact_u64(struct sl_str aux, struct sl_str name);  /* 0: none */
+/* Of c->req, and one more where its name is not empty. In the arena. */
+struct sl_str video_facts_of(const struct video_call *c, struct sl_str more_name, struct sl_str more);
+void video_facts_fill(struct sl_str aux, struct video_terms *terms);
 
 /* ---- members.c: members of requests by tables ---- */
 
