@@ -410,8 +410,12 @@ static bool take_news(struct desk_job *j, const struct video_adapter *a, const s
     }
     if (!over)
         return changed;
+    struct video_job before, kept = *job; /* a list tells nothing of what the adapter wrote down for itself */
+    video_result_read(v->result, &j->a, &before);
+    if (kept.aux.n == 0)
+        kept.aux = before.aux;
     sl_buf_init(&b, VIDEO_ANSWER_BYTES);
-    video_result_write(job, &b);
+    video_result_write(&kept, &b);
     if (!b.over)
         v->result = sl_arena_str(&j->a, sl_buf_str(&b));
     sl_buf_done(&b);
