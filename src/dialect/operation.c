@@ -15,6 +15,7 @@ static const struct operation_row rows[OP_COUNT] = {
     [OP_NONE] = {.name = SL_STR_INIT("unknown")},
     [OP_WRONG_METHOD] = {.name = SL_STR_INIT("wrong_method")},
     [OP_HELLO] = {.name = SL_STR_INIT("hello")},
+    [OP_VIDEO_CALLBACK] = {.name = SL_STR_INIT("videos_callback")},
     [OP_CHAT] = {.name = SL_STR_INIT("chat"),
                  .upstream_path = SL_STR_INIT("/chat/completions"),
                  .needs_key = true,
@@ -668,6 +669,12 @@ struct operation_match operation_of(const struct http_request *r)
     struct operation_match m = {.op = OP_NONE, .errors = errors_by_header(r)};
     if (is_hello(r, &s)) {
         m.op = OP_HELLO;
+        return m;
+    }
+    if (s.n == 3 && r->method == HTTP_POST && segment_is(&s, 0, SL_STR("callbacks")) &&
+        segment_is(&s, 1, SL_STR("videos"))) {
+        m.op = OP_VIDEO_CALLBACK;
+        m.model = s.v[2];
         return m;
     }
     size_t at = skip_prefix(&s, &m.errors);

@@ -10,9 +10,10 @@
 #include "http/message.h"
 
 enum operation {
-    OP_NONE = 0,     /* no such path */
-    OP_WRONG_METHOD, /* the path is known, the method is not for it: operation_allow */
-    OP_HELLO,        /* HEAD / and HEAD|GET /api/hello: 200 */
+    OP_NONE = 0,       /* no such path */
+    OP_WRONG_METHOD,   /* the path is known, the method is not for it: operation_allow */
+    OP_HELLO,          /* HEAD / and HEAD|GET /api/hello: 200 */
+    OP_VIDEO_CALLBACK, /* POST /callbacks/videos/TOKEN: a provider says that a job has changed; the token is in `model` */
     OP_CHAT,
     OP_COMPLETIONS,
     OP_EMBEDDINGS,

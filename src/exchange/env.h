@@ -82,10 +82,15 @@ struct video_desk;
 
 struct videos_policy { /* docs/internals/jobs.md */
     int64_t keep_ns;
-    bool prompts;        /* what was asked for is kept and shown again */
-    bool zero_retention; /* providers that are to keep nothing may run jobs all the same */
-    bool hooks;
-    double polls_per_second;                     /* of one provider */
+    bool prompts;              /* what was asked for is kept and shown again */
+    bool zero_retention;       /* providers that are to keep nothing may run jobs all the same */
+    bool hooks;                /* there is a secret to sign with */
+    struct sl_str hook_secret; /* borrow (of the settings) */
+    const struct sl_str *hook_hosts;
+    size_t n_hook_hosts;     /* none: any public host */
+    bool hook_private;       /* these may be private, and spoken to without TLS */
+    struct sl_str callback;  /* where providers reach this gateway: "https://gateway.example.com"; empty: nowhere */
+    double polls_per_second; /* of one provider */
     int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's adapter says */
     int64_t resolve_ns;                          /* how long a create that nobody answered is looked for */
 };
@@ -233,6 +238,7 @@ struct exchange_env {
     void (*journal_sync_forget)(void *owner, struct exchange *x); /* x waits no more */
     stored_ask_f *stored_ask;                                     /* NULL: nothing is stored */
     videos_ask_f *videos_ask, *videos_renew;                      /* NULL: no video jobs */
+    void (*videos_poke)(void *owner, struct sl_str token);        /* a provider has called back */
     struct video_desk *desk;                                      /* borrow; on one worker, NULL on others */
     void *owner;                                                  /* for those above */
     struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came; NULL: there are none */

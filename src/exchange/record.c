@@ -221,7 +221,7 @@ static void write_line(struct exchange *x, int64_t total_ns)
         .peer = sl_str_of(peer, sl_addr_text(&x->stream->peer, peer)),
         .user_agent = http_headers_get(&x->req->headers, HN_USER_AGENT),
         .method = x->req->method_text,
-        .path = x->req->path,
+        .path = x->match.op == OP_VIDEO_CALLBACK ? SL_STR("/callbacks/videos/*") : x->req->path, /* a token */
         .operation = x->op->name,
         .dialect = x->dialect->name,
         .http = x->req->version == HTTP_2     ? SL_STR("2")

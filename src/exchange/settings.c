@@ -119,6 +119,15 @@ const struct cfg_section responses_settings_section = {
          .text = "Tenants for which nothing is stored, as with `store: off`."},
         CFG_END}};
 
+static const char *callback_refused(struct sl_str url)
+{
+    if (url.n == 0)
+        return NULL;
+    if (!sl_str_starts(url, SL_STR("https://")) && !sl_str_starts(url, SL_STR("http://")))
+        return "is no http(s) URL";
+    return sl_str_ends(url, SL_STR("/")) ? "must not end with '/'" : NULL;
+}
+
 const struct cfg_section videos_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"keep", CFG_DURATION_AT(struct videos_settings, keep_ns), .preset = "30d", .min = SL_MIN,
@@ -150,6 +159,21 @@ const struct cfg_section videos_settings_section = {
          .text =
              "How long a job whose create got no answer is looked for in the provider's list, in five looks. It is never sent "
              "again."},
+        {"callback_url", CFG_STRING_AT(struct videos_settings, callback_url), .refused = callback_refused,
+         .text =
+             "Where providers reach this gateway from outside: `https://gateway.example.com`. Those that can are then told to "
+             "call `/callbacks/videos/TOKEN` there when a job changes; it is only a reason to look at the job at once."},
+        {"webhook_secret", CFG_SECRET_AT(struct videos_settings, webhook_secret),
+         .text =
+             "What webhooks to clients are signed with: `whsec_` and base64, or any text. Without it `webhook_url` (and "
+             "Ark's `callback_url`) is refused."},
+        {"webhook_hosts", CFG_LIST_AT(struct videos_settings, webhook_hosts, CFG_STRING), .max = 1000,
+         .refused = host_refused,
+         .text =
+             "The only hosts that webhooks go to; `.example.com` also means every host below. None: any public host."},
+        {"webhook_private", CFG_BOOL_AT(struct videos_settings, webhook_private), .preset = "false",
+         .text = "Whether `webhook_hosts` may have private addresses and be spoken to by `http://`. Only together with "
+                 "`webhook_hosts`, since clients choose the addresses."},
         CFG_END}};
 
 const struct cfg_section files_settings_section = {

@@ -54,6 +54,10 @@ struct videos_settings { /* docs/internals/jobs.md */
     uint32_t polls_per_second;
     int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's kind has it */
     int64_t resolve_ns;
+    struct sl_str callback_url;
+    struct sl_secret webhook_secret;
+    CFG_LIST_OF(struct sl_str) webhook_hosts;
+    bool webhook_private;
 };
 
 struct files_settings { /* docs/internals/files.md */

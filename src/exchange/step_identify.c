@@ -155,7 +155,9 @@ enum step step_identify(struct exchange *x)
     x->wants_timing = http_headers_find(&x->req->headers, HN_X_SLUICE_TIMING) != NULL;
     trace_join(&x->trace, http_headers_get(&x->req->headers, HN_TRACEPARENT),
                http_headers_get(&x->req->headers, HN_TRACESTATE), &x->env->loop->rand);
-    if (x->match.op == OP_HELLO) {
+    if (x->match.op == OP_VIDEO_CALLBACK && x->env->videos_poke != NULL)
+        x->env->videos_poke(x->env->owner, x->match.model); /* the same answer for a token of nobody's */
+    if (x->match.op == OP_HELLO || x->match.op == OP_VIDEO_CALLBACK) {
         x->own_body = SL_STR("{}");
         exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
         exchange_goto(x, XS_RESPOND);

@@ -9,6 +9,7 @@
  *
  * Once the request is on its way the client may go: the job does not. */
 #include "base/die.h"
+#include "exchange/video_hook.h"
 #include "exchange/video_int.h"
 #include "http/multipart.h"
 #include "tokens/estimate.h"
@@ -184,6 +185,20 @@ static bool read_openai(struct exchange *x, struct video_refusal *no)
     return read_fields(x, v, &n, no) && video_openai_read_fields(work, v, n, x->a, req, no);
 }
 
+/* Refused before anything is spent, rather than never told. */
+static bool hook_fits(struct exchange *x, struct error_facts *out)
+{
+    const char *why = "has nobody to send it: this gateway sends no webhooks (videos.webhook_secret)";
+    if (x->snap->set.videos.hooks)
+        why = video_hook_refusal(x->snap, x->video->req.callback, x->a);
+    if (why == NULL)
+        return true;
+    const char *name = x->match.ark ? "callback_url" : "webhook_url";
+    *out = (struct error_facts){
+        .error = GE_MEMBER_VALUE, .param = sl_str_c(name), .message = sl_arena_printf(x->a, "'%s' %s.", name, why)};
+    return false;
+}
+
 enum step video_understand(struct exchange *x)
 {
     struct exchange_video *v = video_open(x);
@@ -206,6 +221,8 @@ enum step video_understand(struct exchange *x)
                                          .param = v->req.media[i].param,
                                          .message = SL_STR("Files of the gateway cannot be used in a video job yet: "
                                                            "send a URL or the bytes.")});
+    if (v->req.callback.n > 0 && !hook_fits(x, &bad))
+        return exchange_refuse_with(x, &bad);
     x->facts = (struct request_facts){.op = x->match.op, .model = v->req.model, .n = 1};
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, &bad)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);
@@ -330,6 +347,9 @@ bool video_request(struct exchange *x, const struct route_candidate *c)
     }
     name_row(x);
     v->call.token = v->row.token;
+    if (x->snap->set.videos.callback.n > 0 && v->call.adapter->unsigned_callback)
+        v->call.callback = sl_arena_printf(&x->attempt_arena, SL_STR_FMT "/callbacks/videos/" SL_STR_FMT,
+                                           SL_STR_ARG(x->snap->set.videos.callback), SL_STR_ARG(v->row.token));
     return write_body(x);
 }
 

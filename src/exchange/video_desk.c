@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "exchange/video_hook.h"
 #include "exchange/video_int.h"
 
 #define CALL_NS (30 * SL_SEC)
@@ -100,6 +101,7 @@ struct video_desk {
     struct exchange_env *env;
     struct sl_map jobs; /* id -> struct desk_job */
     struct sl_list all, providers, calls;
+    struct video_hooks *hooks; /* own */
     unsigned n;
     int64_t began_ns; /* wall */
     bool ending;
@@ -275,6 +277,8 @@ static void row_written(struct video_desk *d, const struct video_rows *m)
     if (m->v.settled)
         sl_die_at("video_settled");
     give_renewals(j);
+    if (j->v.settled && m->kind == VR_PUT && m->found == VF_OK && m->v.hook_due_ns > 0)
+        video_hooks_add(d->hooks, &m->v);
     if (j->v.settled || m->found == VF_NONE)
         forget(j);
     else
@@ -1095,6 +1099,8 @@ static void live_answered(struct video_desk *d, const struct video_rows *m)
     }
     for (size_t i = 0; i < m->n_rows; i++) {
         const struct store_video *v = &m->rows[i];
+        if (v->settled && v->hook_due_ns > 0)
+            video_hooks_add(d->hooks, v);
         bool mine = v->state == STORE_VIDEO_SUBMITTING && v->sent_ns >= d->began_ns; /* an exchange is at it */
         if (v->settled || mine || find(d, v->id) != NULL)
             continue;
@@ -1141,6 +1147,7 @@ struct video_desk *video_desk_new(struct exchange_env *env)
     sl_list_init(&d->providers);
     sl_list_init(&d->calls);
     sl_timer_init(&d->retry, on_retry);
+    d->hooks = video_hooks_new(env);
     return d;
 }
 
@@ -1161,6 +1168,7 @@ void video_desk_end(struct video_desk *d)
         return;
     d->ending = true;
     sl_timer_cancel(d->env->loop, &d->retry);
+    video_hooks_end(d->hooks);
     SL_LIST_EACH(node, &d->calls)
     {
         struct desk_call *c = SL_CONTAINER_OF(node, struct desk_call, node);
@@ -1183,6 +1191,7 @@ void video_desk_free(struct video_desk *d)
 {
     if (d == NULL)
         return;
+    video_hooks_free(d->hooks);
     sl_map_done(&d->jobs);
     sl_free(d);
 }

@@ -51,6 +51,7 @@ void video_asked_write(const struct video_request *r, const struct video_notes *
                        struct sl_str remixed_from, struct sl_buf *out);
 void video_result_write(const struct video_job *j, struct sl_buf *out);
 void video_result_read(struct sl_str json, struct sl_arena *a, struct video_job *out);
+bool video_asked_in_ark(struct sl_str json, struct sl_arena *a); /* by a client of Ark's face */
 /* What of a request is kept: enough for video_adapter.match. */
 void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_request *out);
 /* What a client sees of a row; views of it and the arena. */

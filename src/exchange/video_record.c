@@ -73,6 +73,7 @@ void video_asked_write(const struct video_request *r, const struct video_notes *
     text(out, "user", prompts ? r->user : SL_STR_NONE);
     number(out, "expires_after", r->expires_after_s, 0);
     text(out, "remixed_from", remixed_from);
+    number(out, "ark", r->face == VIDEO_FACE_ARK, 0);
     pairs(out, r);
     notes_of(out, notes);
     sl_buf_addc(out, '}');
@@ -181,6 +182,12 @@ void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_reque
     out->service_tier = get_text(&r, "tier");
     out->user = get_text(&r, "user");
     out->expires_after_s = (uint32_t)get_count(&r, "expires_after");
+}
+
+bool video_asked_in_ark(struct sl_str json, struct sl_arena *a)
+{
+    struct reading r;
+    return open_json(&r, json, a) && get_number(&r, "ark", 0) == 1;
 }
 
 static void read_contents(struct reading *r, struct video_job *out)

@@ -423,6 +423,13 @@ static void set_revision(struct settings *s, const struct cfg *c)
     sl_buf_done(&dump);
 }
 
+static void check_videos(const struct videos_settings *v, struct cfg *c)
+{
+    if (v->webhook_private && v->webhook_hosts.n == 0)
+        cfg_error_at(c, &v->webhook_private, "Name them under videos.webhook_hosts",
+                     "clients choose the addresses: private ones are only for hosts that are named");
+}
+
 static void check_media(const struct media_settings *m, struct cfg *c)
 {
     if (m->allow_private && m->hosts.n == 0)
@@ -444,6 +451,7 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_tls(&s->listen.tls, c);
     check_listen(&s->listen, c);
     check_resilience(&s->resilience, c);
+    check_videos(&s->videos, c);
     check_media(&s->media, c);
     if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)
         cfg_error_at(c, &s->files.provider, "Name one under providers", "there is no provider of that name");

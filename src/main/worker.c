@@ -160,6 +160,33 @@ static bool renew_videos(void *owner, struct video_rows *j)
     return sl_mailbox_post(w->gateway->workers[0]->mailbox, &j->msg);
 }
 
+struct video_poke {
+    struct sl_msg msg;
+    size_t n;
+    char token[64];
+};
+
+static void on_poke(struct sl_msg *m, void *receiver)
+{
+    struct video_poke *p = SL_CONTAINER_OF(m, struct video_poke, msg);
+    struct worker *w = receiver;
+    if (w != NULL && w->desk != NULL)
+        video_desk_poke(w->desk, sl_str_of(p->token, p->n));
+    sl_free(p);
+}
+
+static void poke_videos(void *owner, struct sl_str token)
+{
+    struct worker *w = owner;
+    struct video_poke *p = SL_NEW(struct video_poke);
+    p->n = token.n <= sizeof p->token ? token.n : 0;
+    if (p->n > 0)
+        memcpy(p->token, token.p, p->n);
+    p->msg.deliver = on_poke;
+    if (!sl_mailbox_post(w->gateway->workers[0]->mailbox, &p->msg))
+        sl_free(p);
+}
+
 struct video_message {
     struct sl_msg msg;
     struct sl_arena a; /* own */
@@ -233,6 +260,7 @@ static void init_clients(struct worker *w)
     e->stored_ask = ask_stored;
     e->videos_ask = ask_videos;
     e->videos_renew = renew_videos;
+    e->videos_poke = poke_videos;
     if (w->index == 0)
         e->desk = w->desk = video_desk_new(e);
     e->access_began = on_first_line;

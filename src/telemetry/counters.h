@@ -67,6 +67,9 @@ enum tel_kind {
     X(RESPONSES_STORED, "sluice_responses_stored_total", COUNTER, ONE,                                                 \
       "Responses stored, or remembered with the provider that has them.")                                              \
     X(VIDEO_POLLS, "sluice_video_calls_total", COUNTER, ONE, "Calls to providers about video jobs, besides creating.") \
+    X(VIDEO_HOOKS, "sluice_video_webhooks_total", COUNTER, ONE, "Webhooks about video jobs that were taken.")          \
+    X(VIDEO_HOOKS_FAILED, "sluice_video_webhooks_failed_total", COUNTER, ONE,                                          \
+      "Webhooks about video jobs that were not taken, each try.")                                                      \
     X(VIDEOS_SETTLED, "sluice_videos_settled_total", COUNTER, ONE, "Video jobs that ended.")                           \
     X(VIDEOS_ADOPTED, "sluice_videos_adopted_total", COUNTER, ONE,                                                     \
       "Video jobs whose create nobody answered, found at the provider.")                                               \

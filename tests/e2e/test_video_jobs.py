@@ -1,6 +1,8 @@
 """Video jobs, with OpenAI's SDK as judge: docs/internals/jobs.md."""
 
+import base64
 import concurrent.futures
+import http.server
 import json
 import sqlite3
 import threading
@@ -205,6 +207,143 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
         assert rows(again, "SELECT count(*) FROM attempts WHERE state <> 1") == [(0,)]
     finally:
         makers.end()
+
+
+class Receiver:
+    """Takes webhooks: refuses the first ones, then takes them."""
+
+    def __init__(self, refuse):
+        self.got, self.refuse = [], refuse
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                outer.got.append((dict(self.headers), body))
+                self.send_response(500 if len(outer.got) <= outer.refuse else 204)
+                self.send_header("content-length", "0")
+                self.end_headers()
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d/hooks" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of the tests").decode()
+
+
+def test_webhooks_are_signed_and_told_again():
+    """OpenAI's library checks the signatures; a refusal is followed by the same event under the same id, also from another process."""
+    makers = Makers()
+    try:
+        v, r = makers.adopt(Videos()), makers.adopt(Receiver(refuse=1))
+        g = makers.gateway(config(v, webhook_secret=SECRET, webhook_hosts=["127.0.0.1"], webhook_private=True))
+        with client_of(g) as client:
+            done = client.videos.create_and_poll(model="clip", prompt="x", extra_body={"webhook_url": r.url}, poll_interval_ms=20)
+            wait_for(lambda: r.got, "the first try")
+            g.kill()
+        again = makers.adopt(g.restart())
+        wait_for(lambda: len(r.got) >= 2, "the second try")
+        for headers, body in r.got[:2]:
+            event = openai.OpenAI(api_key="x").webhooks.unwrap(body.decode(), headers, secret=SECRET)
+            assert event.type == "video.completed" and event.data.id == done.id
+            with pytest.raises(openai.InvalidWebhookSignatureError):
+                openai.OpenAI(api_key="x").webhooks.unwrap(body.decode() + " ", headers, secret=SECRET)
+        assert r.got[0][0]["webhook-id"] == r.got[1][0]["webhook-id"] and r.got[0][1] == r.got[1][1]
+        wait_for(lambda: rows(again, "SELECT hook_due_ns FROM videos") == [(0,)], "that it was taken")
+    finally:
+        makers.end()
+
+
+@pytest.mark.parametrize("more,url,why", [
+    ({}, "https://hooks.example.com/x", "sends no webhooks"),
+    ({"webhook_secret": SECRET}, "http://hooks.example.com/x", "https"),
+    ({"webhook_secret": SECRET, "webhook_hosts": ["hooks.example.com"]}, "https://169.254.169.254/latest", "not allowed"),
+    ({"webhook_secret": SECRET}, "https://user@hooks.example.com/", "user name"),
+], ids=["off", "plain", "host", "user"])
+def test_webhooks_that_may_not_be(more, url, why):
+    makers = Makers()
+    try:
+        v = makers.adopt(Videos())
+        g = makers.gateway(config(v, **more))
+        with client_of(g) as client, pytest.raises(openai.BadRequestError) as info:
+            client.videos.create(model="clip", prompt="x", extra_body={"webhook_url": url})
+        assert info.value.body["param"] == "webhook_url" and why in info.value.message
+        assert not v.creates
+    finally:
+        makers.end()
+
+
+def test_a_callback_is_a_reason_to_look_and_no_more():
+    makers = Makers()
+    try:
+        v = makers.adopt(Videos())
+        v.finish_after = 0
+        g = makers.gateway(config(v, poll_first="10m", poll_interval="10m", poll_max="10m"))
+        with client_of(g) as client:
+            made = client.videos.create(model="clip", prompt="x")
+            token = rows(g, "SELECT token FROM videos")[0][0]
+            forged = json.dumps({"id": "up_1", "status": "succeeded"}).encode()
+
+            def call(token):
+                return fetch(g.address, "POST", "/callbacks/videos/" + token, body=forged)
+            answers = [call(token), call("x" * len(token)), call("%00")]
+            assert len({(a.status, a.body) for a in answers}) == 1 and answers[0].status == 200
+            wait_for(lambda: v.polls() >= 1, "the look")
+            assert client.videos.retrieve(made.id).status in ("queued", "in_progress")
+            v.finish()
+            n = v.polls()
+            call(token)
+            wait_for(lambda: client.videos.retrieve(made.id).status == "completed" or None, "the end")
+            assert v.polls() > n and token not in g.access_path.read_text()
+    finally:
+        makers.end()
+
+
+def test_arks_face(served, videos):
+    def call(method, path="", body=None):
+        return fetch(served.address, method, "/api/v3/contents/generations/tasks" + path,
+                     headers=[("authorization", "Bearer " + served.key.text), ("content-type", "application/json")],
+                     body=json.dumps(body).encode() if body else b"")
+    made = call("POST", body={"model": "clip", "content": [{"type": "text", "text": "a dog"}], "duration": 4})
+    assert made.status == 200 and list(made.json()) == ["id"], made
+    id = made.json()["id"]
+    done = wait_for(lambda: (t := call("GET", "/" + id).json())["status"] == "succeeded" and t, "the end")
+    assert done["model"] == "clip" and f"/v1/videos/{id}/content" in done["content"]["video_url"] and "up_" not in json.dumps(done)
+    listed = call("GET", "?page_size=5&filter.task_ids=" + id).json()
+    assert listed["total"] == 1 and listed["items"][0]["id"] == id
+    assert call("DELETE", "/" + id).status == 200
+    gone = call("GET", "/" + id)
+    assert gone.status == 404 and gone.json()["error"]["code"]
+
+
+def test_a_cancelled_job_stays_so_and_is_paid_for(served, videos, client):
+    videos.finish_after = 0
+    made = client.videos.create(model="clip", prompt="stop")
+    answer = fetch(served.address, "POST", f"/v1/videos/{made.id}/cancel", headers=[("authorization", "Bearer " + served.key.text)])
+    assert answer.status == 200 and answer.json()["status"] == "failed" and answer.json()["error"]["code"] == "cancelled"
+    videos.finish()
+    wait_for(lambda: rows(served, f"SELECT settled FROM videos WHERE id = '{made.id}'") == [(1,)], "the settlement")
+    assert client.videos.retrieve(made.id).status == "failed"
+
+
+def test_a_remix_goes_to_the_account_of_its_source(served, videos, client):
+    source = client.videos.create_and_poll(model="clip", prompt="first", poll_interval_ms=20)
+    upstream = rows(served, f"SELECT task FROM videos WHERE id = '{source.id}'")[0][0]
+    made = client.videos.remix(source.id, prompt="second")
+    assert made.remixed_from_video_id == source.id
+    assert ("POST", f"/v1/videos/{upstream}/remix") in [c[:2] for c in videos.calls]
+    with pytest.raises(openai.NotFoundError):
+        client.videos.remix("video_" + "0" * 32, prompt="x")
 
 
 def swallow(act):
