@@ -101,6 +101,7 @@ struct exchange_object {
     struct sl_str id;               /* plain; of the path, or of the file that a batch is made of */
     const struct store_object *row; /* borrow (of a job in the arena): what was found; NULL: nothing was looked for */
     uint64_t limit;                 /* of a list */
+    struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */
 };
 
 /* How SETTLE ends the answer. */
@@ -396,6 +397,12 @@ void uploads_send(struct exchange *x); /* an attempt was started */
 void uploads_on_room(void *x);         /* attempt_owner.on_room */
 bool uploads_may_repeat(const struct exchange *x);
 enum step uploads_refuse(struct exchange *x); /* x->body_error is set */
+
+/* batch_ledger.c: true: it is in the ledger now, the row may say so */
+bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_str body, struct sl_str status);
+void batches_begin(struct exchange *x);                               /* an attempt begins */
+void batches_on_body(struct exchange *x, struct sl_str bytes);        /* of an answer that is no stream */
+bool batches_settle_results(struct exchange *x, const struct try *t); /* the answer came whole */
 
 /* objects.c: files and batches */
 const struct dialect *objects_dialect(const struct exchange *x);

@@ -312,6 +312,7 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
                                                 [OP_MESSAGE_BATCH_RESULTS] = "/results"};
     struct sl_arena *a = &x->attempt_arena;
     const char *verb = verbs[x->match.op];
+    batches_begin(x);
     bool by_id = x->match.model.n > 0;
     struct sl_str path = sl_arena_printf(a, "%s%s" SL_STR_FMT "%s", roots[x->op->object], by_id ? "/" : "",
                                          SL_STR_ARG(by_id ? x->object.id : SL_STR_NONE), verb != NULL ? verb : "");
@@ -397,7 +398,14 @@ static void point_here(struct exchange *x)
 struct response_job *objects_job(struct exchange *x, const struct try *t)
 {
     enum operation op = x->match.op;
-    if (t->outcome != OUT_OK || x->final_kind != FINAL_ANSWER || x->op->any_answer)
+    if (t->outcome != OUT_OK)
+        return NULL;
+    if (op == OP_MESSAGE_BATCH_RESULTS && batches_settle_results(x, t)) {
+        struct response_job *j = new_job(x, RJ_OBJECT_SETTLE);
+        j->id = sl_arena_str(&j->a, x->object.id);
+        return j;
+    }
+    if (x->final_kind != FINAL_ANSWER || x->op->any_answer)
         return NULL;
     if (op == OP_FILE_DELETE || op == OP_MESSAGE_BATCH_DELETE) {
         struct response_job *j = new_job(x, RJ_OBJECT_DROP);
@@ -415,7 +423,9 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
     }
     struct response_job *j = new_job(x, RJ_OBJECT_PUT);
     fill(x, t, j, kinds[x->op->object], id, body, &j->o);
-    if (x->op->object == OBJECT_BATCH)
+    if (x->op->object == OBJECT_BATCH) {
+        j->o.settled = batches_settle_object(x, t, body, member_of(body, "status"));
         add_results(x, t, j, body);
+    }
     return j;
 }

@@ -207,6 +207,7 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
         break_off(x, OUT_TOO_LARGE);
         return;
     }
+    batches_on_body(x, bytes);
     if (x->state == XS_RELAY && x->committed) {
         pass_plain(x, bytes);
         if (relay_is_full(x))

@@ -14,10 +14,11 @@
     " AND (?6 IS NULL OR json_extract(CAST(body AS TEXT), '$.purpose') = ?6)"
 
 const char *const sqlite_object_sql[SQ_COUNT] = {
-    [SQ_PUT_OBJECT] = "INSERT INTO objects (kind, id, key_id, tenant, provider, credential, made_ns, settled, body)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-                      " ON CONFLICT (kind, id, key_id) DO UPDATE SET provider = excluded.provider,"
-                      " credential = excluded.credential, body = excluded.body",
+    [SQ_PUT_OBJECT] =
+        "INSERT INTO objects (kind, id, key_id, tenant, provider, credential, made_ns, settled, body)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (kind, id, key_id) DO UPDATE SET provider = excluded.provider,"
+        " credential = excluded.credential, body = excluded.body, settled = max(settled, excluded.settled)",
     [SQ_FIND_OBJECT] = "SELECT " COLUMNS " FROM objects WHERE kind = ?4 AND id = ?1 AND " OWNED
                        " ORDER BY object DESC LIMIT 1",
     [SQ_PAGE_NEWEST] = PAGE " AND (?4 = 0 OR object < ?4) ORDER BY object DESC LIMIT ?5",

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from conftest import Makers
+from lib import ledger
 from lib.client import fetch
 from lib.proc import create_key
 from lib.wait import wait_for
@@ -47,6 +48,14 @@ def claude(g, key=None):
         yield c
 
 
+def charged(g, model):
+    """(input, output, cost) of the batches of that model that are in the ledger."""
+    def look():
+        rows = [r for r in ledger.attempts(g.state) if r.target == model]
+        return rows if rows and all(r.state == ledger.CLOSED for r in rows) else None
+    return [(r.tokens["input"], r.tokens["output"], r.cost_p) for r in wait_for(look, "the batch in the ledger")]
+
+
 def test_openai(served):
     content = "".join(json.dumps(line) + "\n" for line in LINES).encode()
     with sdk(served) as c:
@@ -58,10 +67,16 @@ def test_openai(served):
         done = c.batches.retrieve(made.id)
         assert done.status == "completed" and done.request_counts.completed == 20
         assert c.batches.list().data[0].status == "completed"
+        used = charged(served, "gpt-4o")
+        assert [sum(u) for u in zip(*used)][:2] == [done.usage.input_tokens, done.usage.output_tokens] and len(used) == 1
+        assert used[0][2] == (done.usage.input_tokens * 2_500_000 + done.usage.output_tokens * 10_000_000) // 2  # half of the price
         rows = [json.loads(line) for line in c.files.content(done.output_file_id).text.splitlines()]
         assert [r["custom_id"] for r in rows] == [line["custom_id"] for line in LINES]
         assert c.files.retrieve(done.output_file_id).filename == "output.jsonl"
         assert {f.id for f in c.files.list()} == {put.id, done.output_file_id}
+        assert sum(r["response"]["body"]["usage"]["prompt_tokens"] for r in rows) == used[0][0]
+        c.batches.retrieve(made.id)
+        assert charged(served, "gpt-4o") == used  # once
         second = c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")
         assert c.batches.cancel(second.id).status == "cancelling"
     plans = wait_for(lambda: [r["plan"][0]["provider"] for r in served.records() if r["operation"] == "batches_cancel"], "the record")
@@ -87,7 +102,12 @@ def test_anthropic(served):
         c.messages.batches.retrieve(made.id)
         ended = c.messages.batches.retrieve(made.id)
         assert ended.processing_status == "ended" and ended.results_url.startswith(served.url + "/v1/messages/batches/")
-        assert [r.custom_id for r in c.messages.batches.results(made.id)] == [r["custom_id"] for r in requests]
+        for _ in range(2):
+            results = list(c.messages.batches.results(made.id))
+            assert [r.custom_id for r in results] == [r["custom_id"] for r in requests]
+            used = charged(served, "claude-opus-5-5")
+            assert [u[:2] for u in used] == [(sum(r.result.message.usage.input_tokens for r in results),
+                                              sum(r.result.message.usage.output_tokens for r in results))]
     with claude(served, served.foreign) as c:
         assert c.messages.batches.list().data == []
         for call in (c.messages.batches.retrieve, c.messages.batches.cancel, c.messages.batches.delete, c.messages.batches.results):

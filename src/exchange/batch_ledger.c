@@ -1,0 +1,204 @@
+/* What a batch did cost, once it is over: from the usage in the batch itself (OpenAI), or from its results as they pass (Anthropic).
+ *
+ * An attempt per model, in the ledger like any other, at batch prices, with an id made of the batch's: the same batch read twice,
+ * by two workers at once or again after a crash, is the same attempt, and the ledger keeps it once. The row says `settled` when
+ * it was written, so that it is not written at each look. docs/internals/files.md. */
+#include "base/hash.h"
+#include "base/log.h"
+#include "dialect/json_tree.h"
+#include "exchange/exchange_int.h"
+
+#define MODELS_MAX 16u
+#define LINE_MAX (16u << 20)
+
+struct batch_use {
+    struct sl_str model; /* plain; in the exchange's arena */
+    struct usage sum;
+};
+
+struct batch_lines { /* of results that pass */
+    struct sl_buf line;
+    struct batch_use uses[MODELS_MAX];
+    unsigned n;
+    bool bad; /* a line that was too long, or more models than fit: not everything was counted */
+};
+
+static struct usage usage_of(const struct token_counts *c)
+{
+    return usage_from_openai(&(struct usage_openai){
+        .prompt = c->prompt,
+        .completion = c->completion,
+        .total = c->total,
+        .cached = c->cached,
+        .cache_write = c->cache_write,
+        .audio_prompt = c->audio_prompt,
+        .image_prompt = c->image_prompt,
+        .reasoning = c->reasoning,
+        .audio_completion = c->audio_completion,
+        .image_completion = c->image_completion,
+        .unknown_fields = c->unknown,
+    });
+}
+
+/* The row's own time, and what cannot be another's. */
+static struct sl_id attempt_id(const struct store_object *row, struct sl_str model)
+{
+    static const struct sl_hash_key key = {UINT64_C(0x6261746368657331), UINT64_C(0x6c65646765720001)};
+    struct sl_rand r;
+    sl_rand_seed(&r, sl_hash(key, row->id) ^ (sl_hash(key, model) * 3) ^ sl_hash(key, row->provider));
+    return sl_id_make(row->made_ns, &r);
+}
+
+static bool append(struct exchange *x, const struct try *t, const struct batch_use *u)
+{
+    const struct store_object *row = x->object.row;
+    unsigned char bytes[ENTRY_OPEN_MAX > ENTRY_CLOSE_MAX ? ENTRY_OPEN_MAX : ENTRY_CLOSE_MAX];
+    struct journal_place at;
+    const struct price *price =
+        price_lookup(x->epoch->prices, t->at->price_provider, provider_plain_model(&t->at->provider, u->model), NULL);
+    struct cost cost = price_of(price, &u->sum, &(struct price_terms){.service = PRICE_BATCH});
+    int64_t now = sl_loop_wall(x->env->loop);
+    const struct entry_open open = {
+        .attempt = attempt_id(row, u->model),
+        .exchange = x->id,
+        .key = row->key,
+        .wall_ns = row->made_ns,
+        .worker = (uint16_t)x->env->worker,
+        .number = 1,
+        .tenant = row->tenant,
+        .model = u->model,
+        .provider = row->provider,
+        .target = u->model,
+        .operation = operation_row(operation_granted_as(x->match.op))->name,
+        .price_version = price_catalog_version(x->epoch->prices)->text,
+    };
+    size_t n = entry_open_encode(&open, bytes);
+    if (journal_append(x->env->journal, JOURNAL_OPENS, ENTRY_OPEN, sl_str_of(bytes, n), &at) != SL_OK)
+        return false; /* the next look tries again */
+    const struct entry_close close = {
+        .attempt = open.attempt,
+        .wall_ns = now,
+        .cost_p = cost.cost_p,
+        .duration_ns = now > row->made_ns ? now - row->made_ns : 0,
+        .first_token_ns = -1,
+        .flags = entry_flags_of(u->sum.flags, cost.flags),
+        .status = 200,
+        .usage = u->sum,
+        .outcome = outcome_row(OUT_OK)->name,
+    };
+    n = entry_close_encode(&close, bytes);
+    SL_CHECK(journal_append(x->env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &x->closed_at) == SL_OK);
+    tel_add(x->env->tel, TEL_JOURNAL_RECORDS, 2);
+    return true;
+}
+
+/* ---- a batch that says itself what it used ---- */
+
+static bool is_over(struct sl_str status)
+{
+    static const struct sl_str over[] = {SL_STR_INIT("completed"), SL_STR_INIT("expired"), SL_STR_INIT("cancelled"),
+                                         SL_STR_INIT("failed")};
+    for (size_t i = 0; i < sizeof over / sizeof over[0]; i++)
+        if (sl_str_eq(status, over[i]))
+            return true;
+    return false;
+}
+
+bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_str body, struct sl_str status)
+{
+    struct answer_facts f;
+    if (x->object.row == NULL || x->object.row->settled || !is_over(status))
+        return false;
+    x->dialect->answer_decode(body, &f);
+    if (!f.valid || !f.usage.found || f.usage.bad)
+        return false;
+    const struct batch_use u = {.model = json_plain(f.model, x->a), .sum = usage_of(&f.usage)};
+    return append(x, t, &u);
+}
+
+/* ---- results that pass ---- */
+
+static void drop(void *arg)
+{
+    struct batch_lines *l = arg;
+    sl_buf_done(&l->line);
+}
+
+static struct batch_use *use_of(struct exchange *x, struct batch_lines *l, struct sl_str model)
+{
+    for (unsigned i = 0; i < l->n; i++)
+        if (sl_str_eq(l->uses[i].model, model))
+            return &l->uses[i];
+    if (l->n == MODELS_MAX) {
+        l->bad = true;
+        return NULL;
+    }
+    l->uses[l->n] = (struct batch_use){.model = sl_arena_str(x->a, model)};
+    return &l->uses[l->n++];
+}
+
+static void take_line(struct exchange *x, struct batch_lines *l)
+{
+    static const struct json_watch watches[] = {{SL_STR_INIT("result"), -1}, {SL_STR_INIT("message"), 0}};
+    struct json_member at[2];
+    struct json_info info;
+    struct answer_facts f;
+    struct sl_str line = sl_buf_str(&l->line);
+    bool message = json_scan(line, watches, 2, at, &info) == JSON_OK && at[1].kind == JSON_OBJECT;
+    if (message) {
+        x->dialect->answer_decode(json_raw(line, &at[1]), &f);
+        struct batch_use *u = f.valid && f.usage.found && !f.usage.bad ? use_of(x, l, f.model) : NULL;
+        struct usage more = usage_of(&f.usage);
+        if (u != NULL)
+            usage_add(&u->sum, &more);
+    }
+    sl_buf_reset(&l->line);
+}
+
+void batches_begin(struct exchange *x)
+{
+    struct batch_lines *l = x->object.lines;
+    if (l == NULL)
+        return;
+    sl_buf_reset(&l->line);
+    l->n = 0;
+    l->bad = false;
+}
+
+void batches_on_body(struct exchange *x, struct sl_str bytes)
+{
+    struct batch_lines *l = x->object.lines;
+    if (x->match.op != OP_MESSAGE_BATCH_RESULTS || x->object.row == NULL || x->object.row->settled)
+        return;
+    if (l == NULL) {
+        l = x->object.lines = SL_ARENA_NEW(x->a, struct batch_lines);
+        sl_buf_init(&l->line, LINE_MAX);
+        sl_arena_on_drop(x->a, drop, l);
+    }
+    while (bytes.n > 0) {
+        ptrdiff_t end = sl_str_find(bytes, '\n');
+        size_t n = end < 0 ? bytes.n : (size_t)end;
+        l->bad |= sl_buf_add(&l->line, bytes.p, n) != SL_OK;
+        bytes = sl_str_from(bytes, end < 0 ? n : n + 1);
+        if (end >= 0)
+            take_line(x, l);
+    }
+}
+
+bool batches_settle_results(struct exchange *x, const struct try *t)
+{
+    struct batch_lines *l = x->object.lines;
+    bool ok = true;
+    if (l == NULL)
+        return false;
+    if (l->line.n > 0)
+        take_line(x, l);
+    if (l->bad) {
+        SL_LOG(SL_LOG_WARN, "batches.not_counted", SL_LS("provider", t->candidate->provider),
+               SL_LS("id", x->object.id));
+        return false;
+    }
+    for (unsigned i = 0; i < l->n && ok; i++)
+        ok = append(x, t, &l->uses[i]);
+    return ok && l->n > 0;
+}
