@@ -151,6 +151,7 @@ struct snapshot {
     struct route_policy *policy;        /* own */
     struct health_lane **lanes;         /* own array of borrows, by target index; NULL: no breaker */
     uint32_t n_lanes;
+    bool some_adaptive;                  /* of the providers */
     const struct snapshot_route *routes; /* own: those that say something differently */
     size_t n_routes;
     struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
@@ -172,6 +173,7 @@ struct snapshot_provider {
     struct provider provider;      /* own: provider_release */
     struct provider_login *login;  /* own; NULL: its keys are sent as they are */
     struct upstream_origin origin; /* origin.tls_ctx: ref */
+    bool adaptive;                 /* its targets get no more at a time than they answer without queueing */
     struct health_key **keys;      /* own array of borrows, by credential; NULL: no breaker */
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */

@@ -23,6 +23,16 @@ static struct headroom_need need_of(const struct exchange *x)
     };
 }
 
+static bool is_adaptive(const struct snapshot *s, uint32_t target_index)
+{
+    uint32_t provider;
+    struct sl_str model;
+    if (!s->some_adaptive)
+        return false;
+    route_policy_target(s->policy, target_index, &provider, &model);
+    return s->providers[provider].adaptive;
+}
+
 bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *need, int64_t now_ns,
                          uint32_t target_index, struct route_target_view *out)
 {
@@ -47,6 +57,7 @@ bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *n
         .itl_q50_us = v.between_q50_us,
         .room_q16 = v.room,
         .in_flight = v.in_flight,
+        .limit = is_adaptive(s, target_index) ? v.places : 0,
     };
     return true;
 }

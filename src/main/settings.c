@@ -453,6 +453,10 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_resilience(&s->resilience, c);
     check_videos(&s->videos, c);
     check_media(&s->media, c);
+    for (size_t i = 0; i < s->resilience.concurrency.n; i++)
+        if (sl_map_get(&s->provider_by_name, s->resilience.concurrency.v[i]) == NULL)
+            cfg_error_at(c, &s->resilience.concurrency, "Write names of providers",
+                         "there is no provider '" SL_STR_FMT "'", SL_STR_ARG(s->resilience.concurrency.v[i]));
     if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)
         cfg_error_at(c, &s->files.provider, "Name one under providers", "there is no provider of that name");
     set_revision(s, c);

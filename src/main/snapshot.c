@@ -61,6 +61,12 @@ void snapshot_attach_lanes(struct snapshot *s, struct health_board *board)
 {
     if (!snapshot_settings(s)->resilience.breaker)
         return;
+    const struct resilience_settings *r = &snapshot_settings(s)->resilience;
+    for (size_t i = 0; i < s->n_providers; i++) {
+        for (size_t k = 0; k < r->concurrency.n; k++)
+            s->providers[i].adaptive |= sl_str_eq(r->concurrency.v[k], s->providers[i].provider.name);
+        s->some_adaptive |= s->providers[i].adaptive;
+    }
     for (size_t i = 0; i < s->n_providers; i++)
         attach_keys(&s->providers[i], board);
     s->n_lanes = route_policy_targets(s->policy);

@@ -330,6 +330,7 @@ static void see_lane(struct health_lane *l, const struct headroom_need *need, in
         out->state = HEALTH_SLOW;
     out->until_ns = 0;
     out->in_flight = l->lane.in_flight;
+    out->places = gradient_limit(&l->lane.places);
     if (s == LANE_OPEN) {
         out->state = HEALTH_DOWN;
         out->until_ns = l->lane.open_until_ns;

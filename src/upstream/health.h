@@ -43,6 +43,7 @@ struct health_view {
     uint32_t first_q50_us, first_q95_us, first_q99_us, between_q50_us; /* 0: no samples */
     uint32_t samples;                                                  /* of first_* */
     uint32_t in_flight;
+    uint32_t places; /* so many at a time it answers without queueing (gradient.h) */
     uint32_t
         room; /* of HEADROOM_WHOLE, behind the request that is asked about, with the key that has most; 0: it does not fit */
 };

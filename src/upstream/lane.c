@@ -189,6 +189,7 @@ static void note_times(struct lane *l, const struct lane_sample *s, int64_t now_
     if (s->first_us >= 0) {
         sketch_add(&l->first, s->first_us, now_ns);
         slow_add(&l->slow, s->first_us, now_ns);
+        gradient_add(&l->places, s->first_us, l->in_flight + 1, now_ns);
     }
     if (s->between_us >= 0)
         sketch_add(&l->between, s->between_us, now_ns);
@@ -230,6 +231,8 @@ bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
         take_good(l, s, now_ns);
         break;
     case LANE_BAD:
+        if (s->outcome == OUT_OVERLOADED)
+            gradient_overload(&l->places);
         opened = take_bad(l, s, now_ns);
         break;
     case LANE_WAIT:

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "upstream/gradient.h"
 #include "upstream/outcome.h"
 #include "upstream/sketch.h"
 #include "upstream/slow.h"
@@ -64,7 +65,8 @@ struct lane { /* starts zeroed */
     int64_t last_ns;              /* an attempt ended */
     struct sketch first, between; /* to the first output; between two pieces of it */
     struct slow slow;
-    uint32_t tokens_q8; /* of the budget for trying the same lane again, in 1/256 */
+    struct gradient places; /* looked at for providers that resilience.concurrency names */
+    uint32_t tokens_q8;     /* of the budget for trying the same lane again, in 1/256 */
     bool has_tokens;
 };
 

@@ -153,6 +153,11 @@ const struct cfg_section resilience_settings_section = {
                  "broken stream never ends as if it were whole."},
         {"hedge", CFG_SECTION_AT(struct resilience_settings, hedge, &HEDGE),
          .text = "Asking a second target while the first is silent."},
+        {"concurrency", CFG_LIST_AT(struct resilience_settings, concurrency, CFG_STRING), .max = 1000,
+         .text =
+             "Providers of your own (vLLM and the like) whose targets get no more requests at a time than they answer without "
+             "queueing: found from how long first outputs take as load grows. Beyond it the next target is asked first. Needs "
+             "`breaker`. Vendors have limits of another kind, which their headers tell."},
         {"hold", CFG_SECTION_AT(struct resilience_settings, hold, &HOLD),
          .text = "With `rescue: hold`: how much of a stream is held back before the client sees any; what ends first."},
         {"retry", CFG_SECTION_AT(struct resilience_settings, retry, &RETRY), .text = "Trying again."},

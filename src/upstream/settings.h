@@ -65,6 +65,7 @@ struct hold_settings {
 struct resilience_settings {
     enum rescue_policy rescue;
     struct hold_settings hold;
+    CFG_LIST_OF(struct sl_str) concurrency; /* providers */
     struct hedge_settings hedge;
     bool breaker;
     enum slow_policy slow;

@@ -296,6 +296,8 @@ static void fill_lanes(struct core *c, struct snapshot *s)
         for (unsigned k = 0; k < p->provider.n_credentials; k++)
             hashes[k] = 1 + k;
         p->keys = sl_calloc(8, sizeof *p->keys);
+        p->adaptive = i == 0 && c->o.adaptive;
+        s->some_adaptive |= p->adaptive;
         health_keys_set(c->health, p->provider.name, hashes, p->provider.n_credentials, p->keys);
     }
     s->n_lanes = route_policy_targets(s->policy);

@@ -65,6 +65,7 @@ void core_ledger_free(struct core_ledger *l);
 struct core_options { /* all zero: as the program's own settings are */
     uint64_t seed;
     struct exchange_policy set; /* zero fields: the defaults */
+    bool adaptive;              /* provider `one` gets no more than it answers without queueing */
     unsigned keys;              /* of provider `one`, up to 3; 0: one */
     bool continue_when_full;    /* the opposite of set.full_refuses, which is the default */
     struct retry_policy retry;

@@ -222,17 +222,48 @@ static void test_keys_leave_one_try(void **state)
     kit_close(&k);
 }
 
+/* A provider of one's own with as many requests as it answers at a time: the next ones are the other target's, until some are done. */
+static void test_full(void **state)
+{
+    (void)state;
+    enum {
+        PLACES = 32
+    };
+    static const struct fake_step slow[] = {{FAKE_WAIT, SL_STR_INIT(""), 5 * SL_SEC},
+                                            {FAKE_SEND, SL_STR_INIT("HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n"), 0},
+                                            {FAKE_END, SL_STR_INIT(""), 0}};
+    struct kit k;
+    struct client c[PLACES], more;
+    struct core_options o = options;
+    o.adaptive = true;
+    kit_open(&k, &o);
+    for (unsigned i = 0; i < PLACES; i++)
+        fake_script(&k.one, slow);
+    for (unsigned i = 0; i < PLACES + 1; i++)
+        fake_answer(&k.two, 200, NULL, ANSWER);
+    for (unsigned i = 0; i < PLACES; i++)
+        client_chat(&c[i], &k.core, CHAT_PAIR);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(k.one.requests, PLACES);
+    client_chat(&more, &k.core, CHAT_PAIR);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(more.status, 200);
+    assert_true(sl_str_starts(client_header(&more, "x-sluice-target"), SL_STR("two/")));
+    kit_run(&k, 30 * SL_SEC);
+    for (unsigned i = 0; i < PLACES; i++) {
+        assert_int_equal(c[i].status, 200);
+        client_done(&c[i]);
+    }
+    client_done(&more);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passed_over),
-        cmocka_unit_test(test_waits),
-        cmocka_unit_test(test_alone_and_blocked),
-        cmocka_unit_test(test_alone_and_down),
-        cmocka_unit_test(test_room),
-        cmocka_unit_test(test_room_of_streams),
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_keys_leave_one_try),
+        cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_waits), cmocka_unit_test(test_alone_and_blocked),
+        cmocka_unit_test(test_alone_and_down),  cmocka_unit_test(test_room),  cmocka_unit_test(test_full),
+        cmocka_unit_test(test_room_of_streams), cmocka_unit_test(test_keys),  cmocka_unit_test(test_keys_leave_one_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
