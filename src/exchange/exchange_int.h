@@ -592,6 +592,12 @@ extern const struct attempt_owner session_attempt_owner;
 struct access_session;                                         /* telemetry/access.h */
 const struct access_session *session_told(struct exchange *x); /* NULL: there was none */
 
+/* Where the client gets the answer of the live attempt. */
+static inline enum exchange_state exchange_shown_in(const struct exchange *x)
+{
+    return x->op->session ? XS_SESSION : XS_RELAY;
+}
+
 /* session_turn.c: what a session's responses cost */
 struct session_turn;
 struct realtime_event;

@@ -742,6 +742,8 @@ static enum step finish(struct exchange *x)
         x->over = true;
     }
     t->outcome = s->end.outcome;
+    if (t->outcome == OUT_OK)
+        t->result.detail = ""; /* that we ended it is what both sides wanted */
     session_turns_cut(x, s->end.outcome == OUT_OK ? OUT_CANCELLED : s->end.outcome);
     try_note_head(x, t);
     try_close(x, t);

@@ -627,7 +627,7 @@ enum step step_try(struct exchange *x)
     }
     if (x->relay_bad) /* an error inside the first events: the same as a refusal, as long as nobody has seen it */
         return cut_short(x, OUT_OK);
-    exchange_goto(x, x->op->session ? XS_SESSION : XS_RELAY);
+    exchange_goto(x, exchange_shown_in(x));
     if (x->is_stream && x->seen->saw_done)
         x->events |= EV_STREAM_END;
     return STEP_GO;
