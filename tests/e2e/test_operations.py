@@ -12,7 +12,8 @@ import pytest
 from conftest import Makers
 from lib import ledger
 from lib.client import fetch
-from lib.upstream import body_answer
+from lib.corpus import CORPUS, all_records, text_of
+from lib.upstream import body_answer, json_answer
 from lib.wait import wait_for
 
 KEY = ["sim-key-of-the-gateway"]
@@ -231,6 +232,38 @@ def test_gemini_faces(served):
     agree(served)
 
 
+GEMINI = {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hello"}]}, "finishReason": "STOP", "index": 0}],
+          "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 3, "totalTokenCount": 12}}
+
+
+def test_video_is_understood(make):
+    """A chat client's `video_url`, and Seed's switch for thinking."""
+    up = make.upstream()
+    g = make.gateway({"providers": {"gem": {"kind": "gemini", "base_url": up.url, "keys": ["k"]},
+                                    "ark": {"kind": "ark", "base_url": up.url, "keys": ["k"]},
+                                    "ant": {"kind": "anthropic", "base_url": up.url, "keys": ["k"]}},
+                      "models": {"g": "gem/gemini-3-pro-preview", "a": "ark/doubao-seed-1-6-250615", "c": "ant/claude-opus-4-5"}})
+
+    def ask(model, url, path="/v1/chat/completions", **more):
+        up.answer = json_answer(GEMINI if model == "g" else None)
+        content = [{"type": "text", "text": "look"}, {"type": "video_url", "video_url": {"url": url, "fps": 2}}] if url else "hi"
+        answer = post(g, path, {"model": model, "messages": [{"role": "user", "content": content}], **more})
+        return answer, json.loads(up.requests[-1].body) if up.requests else None
+
+    clip = "data:video/mp4;base64,AAAAIGZ0eXBpc29t"
+    assert ask("g", clip)[1]["contents"][0]["parts"][1] == {"inlineData": {"mimeType": "video/mp4", "data": "AAAAIGZ0eXBpc29t"}}
+    film = "https://www.youtube.com/watch?v=abc"
+    assert ask("g", film)[1]["contents"][0]["parts"][1] == {"fileData": {"fileUri": film}}
+    sent = ask("a", film, thinking={"type": "auto"})[1]
+    assert sent["messages"][0]["content"][1]["video_url"] == {"url": film, "fps": 2} and sent["thinking"] == {"type": "auto"}
+    refused = ask("c", clip)[0]
+    assert refused.status == 400 and b"takes no video" in refused.body
+    claude = {"path": "/v1/messages", "max_tokens": 4000}
+    assert ask("a", None, **claude, thinking={"type": "disabled"})[1]["thinking"] == {"type": "disabled"}
+    sent = ask("a", None, **claude, thinking={"type": "enabled", "budget_tokens": 2000})[1]
+    assert "thinking" not in sent and sent["reasoning_effort"] in ("low", "medium")
+
+
 def test_bytes_are_untouched(make):
     up = make.upstream()
     g = make.gateway({"providers": {"p": {"kind": "openai-compatible", "base_url": up.url + "/v1", "keys": KEY}},
@@ -250,3 +283,67 @@ def test_google_sdk(served):
     image = c.models.generate_content(model="banana", contents="a red circle",
                                       config={"response_modalities": ["TEXT", "IMAGE"]})
     assert image.candidates[0].content.parts[-1].inline_data.data.startswith(b"picture 0")
+
+
+SAME = {"/moderations": "openai", "/images/generations": "openai", "/audio/speech": "openai", "/v1/rerank": "openai",
+        "/v2/rerank": "cohere", ":embedContent": "google", ":batchEmbedContents": "google"}
+
+
+def recorded():
+    """Recordings of these operations that clients of their own format can be given: (record, path, provider)."""
+    for record in all_records():
+        path = record["path"].split("?")[0]
+        tail = next((t for t in SAME if path.endswith(t)), None)
+        body = record["request_body"]
+        if not tail or not isinstance(body, dict) or record["status"] is None or record["provider"] in ("together", "venice"):
+            continue
+        if record["api"].startswith(("vertex", "alibaba")) or record["response_encoding"] not in ("json", "base64"):
+            continue
+        if SAME[tail] == "google":
+            yield record, path[path.index("/models/"):], "google"
+        elif isinstance(body.get("model"), str) or tail == "/moderations":
+            cohere = SAME[tail] == "cohere" or (record["provider"] == "cohere" and tail == "/v1/rerank")
+            if not (cohere and tail == "/v1/rerank"):  # Cohere's older shape goes to its newer one: not the same bytes
+                yield record, tail.removeprefix("/v1"), SAME[tail]
+
+
+@pytest.mark.timeout(600)
+def test_recorded_exchanges(make, capsys):
+    if not CORPUS.is_dir():
+        pytest.skip(f"no recordings at {CORPUS}: set SLUICE_CORPUS")
+    all_of = list(recorded())
+    google = {p.split("/models/")[1].split(":")[0] for _, p, kind in all_of if kind == "google"}
+    up = make.upstream()
+    root = up.url.removesuffix("/v1")
+    g = make.gateway({
+        "providers": {"p": {"kind": "openai-compatible", "base_url": root + "/v1", "keys": KEY, "open_models": True},
+                      "co": {"kind": "cohere", "base_url": root + "/compatibility/v1", "keys": KEY},
+                      "google": {"kind": "gemini", "base_url": root + "/v1beta", "keys": KEY}},
+        "models": {**{m: f"google/{m}" for m in google},
+                   **{r["request_body"]["model"]: f"co/{r['request_body']['model']}" for r, _, kind in all_of if kind == "cohere"}},
+        "resilience": {"retry": {"attempts": 1}}})
+    counts, wrong, searches = {}, [], 0
+    for record, path, kind in all_of:
+        binary = record["response_encoding"] == "base64"
+        sent = base64.b64decode(record["response_body"]) if binary else text_of(record, "response")
+        body = text_of(record, "request")
+        up.reset()
+        up.answer = body_answer(sent, record["status"], "audio/mpeg" if binary else "application/json")
+        prefix = "/v1beta" if kind == "google" else "" if path.startswith("/v2") else "/v1"
+        got = fetch(g.address, "POST", prefix + path, body, [("Authorization", "Bearer " + g.key.text), ("Content-Type", "application/json")])
+        counts[(path.split(":")[-1], record["status"])] = counts.get((path.split(":")[-1], record["status"]), 0) + 1
+        if record["status"] in (401, 403):  # of the gateway's own account
+            good = got.status == 502
+        elif record["status"] != 200:
+            good = got.status >= 400 and got.json()["error"]["message"]
+        else:
+            good = got.status == 200 and got.body == sent and ("model" not in json.loads(body) or up.last().body == body)
+            searches += (json.loads(sent).get("meta") or {}).get("billed_units", {}).get("search_units", 0) if kind == "cohere" else 0
+        if not good:
+            wrong.append((record["id"], path, record["status"], got.status, got.body[:200], body[:200]))
+    with capsys.disabled():
+        print(f"\nrecorded operations relayed: {sum(counts.values())}: {counts}")
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(map(str, wrong[:12]))
+    assert sum(counts.values()) > 40
+    wait_for(lambda: sum(r.units["searches"] for r in ledger.attempts(g.state) if r.provider == "co") == searches,
+             "the searches in the ledger", every=0.1)

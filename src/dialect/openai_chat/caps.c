@@ -123,6 +123,10 @@ const struct model_caps chat_caps[] = {
     ROW("minimax-m3*", 512 * K, 0, LIKE_SEEING, LOW_HIGH),
     ROW("qwen*", 0, 0, LIKE_ALL, 0),
     ROW("qwen3.8*", 1000 * K, 0, LIKE_ALL, E(LOW) | E(MEDIUM) | E(XHIGH)),
+    /* Seed (seedance.md 16): minimal is not to think */
+    ROW("doubao-seed-*", 256 * K, 0, LIKE_ALL | CAP_MID_SYSTEM, MIN_HIGH),
+    ROW("dola-seed-*", 256 * K, 0, LIKE_ALL | CAP_MID_SYSTEM, MIN_HIGH),
+    ROW("seed-*", 256 * K, 0, LIKE_ALL | CAP_MID_SYSTEM, MIN_HIGH),
     ROW("sonar*", 128 * K, 0, (LIKE_SEEING & ~(CAP_TOOLS | CAP_FORCED_TOOL | CAP_N | CAP_LOGPROBS)), 0),
     {{NULL, 0}, 0, 0, 0, THINK_NONE, 0, 0, 0},
 };

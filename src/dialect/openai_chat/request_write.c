@@ -120,6 +120,11 @@ static bool write_reasoning_effort(struct chat_write *cw)
     enum neutral_effort wanted = effort_wanted(&cw->req->reasoning);
     if (wanted == EFFORT_UNSAID)
         return true;
+    if (wanted == EFFORT_NONE &&
+        sl_str_eq(cw->t->platform, SL_STR("ark"))) { /* all its models take this, and think else */
+        jw_member_raw(&cw->w, SL_STR("thinking"), SL_STR("{\"type\":\"disabled\"}"));
+        return true;
+    }
     enum neutral_effort fit = caps->thinking == THINK_EFFORT ? effort_fit(wanted, caps->efforts) : EFFORT_UNSAID;
     if (fit == EFFORT_UNSAID) /* it does not think: being told not to is no loss */
         return wanted == EFFORT_NONE || !chat_refuses_term(cw, false, TERM_REASONING, "");
