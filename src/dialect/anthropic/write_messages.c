@@ -122,6 +122,8 @@ static bool add_image(struct building *b, struct anthropic_blocks *to, const str
         return true;
     if (why[0] != 0)
         return !anthropic_refuses(w, true, place(b, index), why);
+    if (sl_str_eq(media.detail, SL_STR("low"))) /* which costs more here; "high" and "auto" say nothing new */
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".detail", SL_STR_ARG(place(b, index)));
     add_part(b, to, AB_IMAGE, p)->media = media;
     return true;
 }

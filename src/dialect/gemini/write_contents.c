@@ -295,6 +295,8 @@ static void add_results(struct building *b, const struct neutral_message *m)
 
 static bool add_message(struct building *b, const struct neutral_message *m)
 {
+    if (m->name.n > 0 && m->role != NR_TOOL)
+        neutral_notef(b->g->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(b->g->req, m, -1, b->g->t->a)));
     switch (m->role) {
     case NR_SYSTEM:
     case NR_DEVELOPER:

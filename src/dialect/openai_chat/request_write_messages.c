@@ -27,7 +27,7 @@ static void write_name(struct chat_write *cw, const struct neutral_message *m)
     if (cw->openai)
         jw_member_inside(&cw->w, SL_STR("name"), m->name);
     else
-        neutral_notef(cw->t->notes, "", "%s[%u].name", "messages", m->index);
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(cw->req, m, -1, cw->t->a)));
 }
 
 /* -- System ------------------------------------------------------------------------------------------------------------------ */

@@ -122,6 +122,32 @@ static const struct neutral_request full = {
     &the_unknown,              /* unknown */
     &the_echo,                 /* echo */
 };
+static const struct neutral_part full_part = {
+    NP_FILE,               /* kind */
+    NC_5M,                 /* cache */
+    NULL,                  /* next: no wish */
+    S("mk-part"),          /* text */
+    {NS_TEXT, S("mk-data"), S("text/plain"), S("mk-name.txt"), S("low"), S("mk-context")}, /* media */
+    S("mk-signature"),     /* signature */
+    S("mk-encrypted"),     /* encrypted */
+    S("call_mk"),          /* id */
+    S("mk_called"),        /* name */
+    S("{\"mk\":1}"),       /* arguments */
+    true,                  /* custom */
+    true,                  /* is_error */
+    &the_text,             /* content */
+    S("{\"type\":\"mk_raw\"}"), /* raw */
+    S("mk_raw"),           /* type */
+    S("[{\"url\":\"https://mk-cite.test\",\"type\":\"url_citation\"}]"), /* citations */
+};
+static const struct neutral_message full_message = {
+    NR_USER,         /* role: which list it goes to */
+    7,               /* index: for error texts */
+    NULL,            /* next: no wish */
+    &the_text,       /* parts */
+    S("mk_speaker"), /* name */
+    S("mk_phase"),   /* phase */
+};
 /* clang-format on */
 #pragma GCC diagnostic pop
 
@@ -222,6 +248,55 @@ static const struct row tool_rows[] = {
     {"nn-snnn", TERM_CACHE_MARK, "cache_control|cachePoint",
      "a hint for prices; Responses caches by itself", {T(cache)}},
 };
+/* Parts, each in a message of its own. named: a note of the message or the part is enough. */
+#define P(m) {offsetof(struct neutral_part, m), sizeof(((struct neutral_part *)0)->m)}
+#define G(m) {offsetof(struct neutral_message, m), sizeof(((struct neutral_message *)0)->m)}
+#define PNG "iVBORw0KGgoAAAANSUhEUmkmk123"
+#define PDF "JVBERi0xLjQKJmkmkmkmkAAAAAAA"
+#define WAV "UklGRiQAAABXQVZFZm10IBmkmkAA"
+#define MP4 "AAAAGGZ0eXBtcDQyAAAAAGmkmkAA"
+
+static const struct part_row {
+    const char *decisions, *found, *why;
+    enum neutral_role role;
+    struct neutral_part part;
+    struct place set[3]; /* what is decided by it */
+} part_rows[] = {
+    {"sssssss", "mk-part", NULL, NR_USER, {.kind = NP_TEXT, .text = S("mk-part")}, {P(text), P(kind)}},
+    {"nn-snns", "cache_control|cachePoint", "a hint for prices; Responses caches by itself", NR_USER,
+     {.kind = NP_TEXT, .cache = NC_5M, .text = S("a long text")}, {P(cache)}},
+    {"-------", "mk-cite", "marks on what the model said itself: translate-openai-anthropic.md 6 and 9 drop them", NR_ASSISTANT,
+     {.kind = NP_TEXT, .text = S("x"), .citations = S("[{\"url\":\"https://mk-cite.test\",\"type\":\"url_citation\"}]")}, {P(citations)}},
+    {"sssssss", "mk-part", NULL, NR_ASSISTANT, {.kind = NP_REFUSAL, .text = S("mk-part")}, {P(text)}},
+    {"-------", "", "thoughts go home and nowhere else: law (g) of test_requests.c", NR_ASSISTANT,
+     {.kind = NP_REASONING, .text = S("hm"), .signature = S("mk-signature")}, {P(signature), P(encrypted)}},
+    {"sssssss", PNG, NULL, NR_USER, {.kind = NP_IMAGE, .media = {.data = S(PNG), .mime = S("image/png")}}, {P(media.data), P(media.mime), P(media.source)}},
+    {"sssnnnn", "\"detail\":\"low\"|MEDIA_RESOLUTION_LOW", NULL, NR_USER,
+     {.kind = NP_IMAGE, .media = {.data = S(PNG), .mime = S("image/png"), .detail = S("low")}}, {P(media.detail)}},
+    {"nsnnssn", WAV, NULL, NR_USER, {.kind = NP_AUDIO, .media = {.data = S(WAV), .mime = S("audio/wav")}}, {P(media.data)}},
+    {"nsnnsss", MP4, NULL, NR_USER, {.kind = NP_VIDEO, .media = {.data = S(MP4), .mime = S("video/mp4")}}, {P(media.data)}},
+    {"snsssss", PDF, NULL, NR_USER, {.kind = NP_FILE, .media = {.data = S(PDF), .mime = S("application/pdf")}}, {P(media.data)}},
+    {"snss--s", "mk-name", "Gemini has no names for media in messages", NR_USER,
+     {.kind = NP_FILE, .media = {.data = S(PDF), .mime = S("application/pdf"), .filename = S("mk-name.pdf")}}, {P(media.filename)}},
+    {"sssssss", "mk-data|bWstZGF0YQ", NULL, NR_USER, {.kind = NP_FILE, .media = {.source = NS_TEXT, .data = S("mk-data"), .mime = S("text/plain")}}, {P(media.source)}},
+    {"sssssss", "mk-context", NULL, NR_USER,
+     {.kind = NP_FILE, .media = {.source = NS_TEXT, .data = S("x"), .mime = S("text/plain"), .context = S("mk-context")}}, {P(media.context)}},
+    {"nn?nnnn", "file-mk", NULL, NR_USER, {.kind = NP_FILE, .media = {.source = NS_FILE_ID, .data = S("file-mk")}}, {P(media.source)}},
+    {"sssssss", "mk_called", NULL, NR_ASSISTANT,
+     {.kind = NP_TOOL_CALL, .id = S("call_mk"), .name = S("mk_called"), .arguments = S("{\"mk\":1}")}, {P(name)}},
+    {"sssssss", "mk\\\":1|mk\":1", NULL, NR_ASSISTANT,
+     {.kind = NP_TOOL_CALL, .id = S("call_mk"), .name = S("mk_called"), .arguments = S("{\"mk\":1}")}, {P(arguments)}},
+    {"ssss?-s", "call_mk", "Vertex AI takes none: results stand in the order of their calls", NR_ASSISTANT,
+     {.kind = NP_TOOL_CALL, .id = S("call_mk"), .name = S("mk_called"), .arguments = S("{\"mk\":1}")}, {P(id)}},
+    {"sssssss", "mk-input", NULL, NR_ASSISTANT,
+     {.kind = NP_TOOL_CALL, .id = S("call_mk"), .name = S("mk_called"), .text = S("mk-input"), .custom = true}, {P(custom)}},
+    {"sssssss", "mk-text", NULL, NR_TOOL, {.kind = NP_TOOL_RESULT, .id = S("call_mk"), .name = S("mk_called"), .content = &the_text}, {P(content)}},
+    {"sssssss", "rror", NULL, NR_TOOL,
+     {.kind = NP_TOOL_RESULT, .id = S("call_mk"), .name = S("mk_called"), .content = &the_text, .is_error = true}, {P(is_error)}},
+    {"nnnnnnn", "mk_raw", NULL, NR_USER, {.kind = NP_UNKNOWN, .type = S("mk_raw"), .raw = S("{\"type\":\"mk_raw\"}")}, {P(raw), P(type)}},
+    {"nn-nnnn", "mk_raw", "items of Responses' own go there only", NR_ASSISTANT,
+     {.kind = NP_HOSTED, .type = S("mk_raw"), .raw = S("{\"type\":\"mk_raw\"}")}, {P(raw), P(type)}},
+};
 /* clang-format on */
 
 /* -- The test ---------------------------------------------------------------------------------------------------------------------- */
@@ -242,8 +317,19 @@ static void copy(void *to, const void *from, const struct place *set, size_t n)
 
 static unsigned n_said, n_noted;
 
+static bool is_noted(const struct neutral_request *req, const struct neutral_notes *notes,
+                     const struct neutral_message *m)
+{
+    struct sl_str place = term_message(req, m, -1, &arena);
+    for (const struct neutral_note_row *r = notes->first; r != NULL; r = r->next)
+        if (sl_str_starts(r->what, place) || sl_str_eq(r->what, term_of(req, TERM_CACHE_MARK)))
+            return true;
+    return false;
+}
+
 /* What became of it: 's', 'n', or 0: nothing. */
-static char fate(unsigned target, const struct neutral_request *req, const struct row *row)
+static char fate(unsigned target, const struct neutral_request *req, const struct row *row,
+                 const struct neutral_message *about)
 {
     struct sl_buf out;
     struct request_refusal refusal;
@@ -267,6 +353,7 @@ static char fate(unsigned target, const struct neutral_request *req, const struc
     struct sl_str name = row->named < TERM_COUNT ? term_of(req, row->named) : sl_str_c(row->found);
     for (const struct neutral_note_row *r = notes.first; r != NULL; r = r->next)
         noted = noted || sl_str_eq(r->what, name) || (row->named == TERM_TOOLS && sl_str_starts(r->what, name));
+    noted = noted || (about != NULL && is_noted(req, &notes, about));
     sl_buf_done(&out);
     n_said += said;
     n_noted += noted && !said;
@@ -285,7 +372,7 @@ static void judge(const char *list, size_t index, const struct row *row, const s
             if (req.from == dialect_find(sl_str_c(targets[target].dialect)))
                 continue; /* nothing is translated */
             bool ours = req.store == SAID_YES && face == 1;
-            char got = ours ? want : fate(target, &req, row);
+            char got = ours ? want : fate(target, &req, row, NULL);
             all = all == 0 || all == got ? got : '?';
             if (got == 0 || (want != '?' && got != want)) {
                 printf("%s[%zu] (%s) for a client of %s at %s: %s, and not as decided (%c)\n", list, index, row->found,
@@ -336,6 +423,75 @@ static void test_tools(void **state)
     assert_int_equal(bad, 0);
 }
 
+/* A conversation around it that every format takes. */
+static char fate_of_message(unsigned target, size_t face, struct neutral_message *m, const char *found)
+{
+    struct neutral_part call = {.kind = NP_TOOL_CALL, .id = S("call_mk"), .name = S("mk_called"), .arguments = S("{}")};
+    struct neutral_part result = {
+        .kind = NP_TOOL_RESULT, .id = S("call_mk"), .name = S("mk_called"), .content = &the_text};
+    struct neutral_tool tool = {
+        .kind = NT_FUNCTION, .name = S("mk_called"), .schema = S("{\"type\":\"object\",\"properties\":{}}")};
+    struct neutral_message go_on = {.role = NR_USER, .index = 90, .parts = &the_text};
+    struct neutral_message before = {.role = NR_ASSISTANT, .index = 91, .parts = &call, .next = m};
+    struct neutral_message behind = {.role = NR_TOOL, .index = 92, .parts = &result, .next = &go_on};
+    struct neutral_message hi = {
+        .role = NR_USER, .index = 93, .parts = &the_text, .next = m->role == NR_TOOL ? &before : m};
+    struct neutral_request req = blank();
+    tool.kind = m->parts->custom ? NT_CUSTOM : NT_FUNCTION;
+    if (m->parts->custom)
+        tool.schema = SL_STR_NONE;
+    req.from = dialect_find(sl_str_c(faces[face]));
+    req.messages = &hi;
+    req.tools = &tool;
+    m->next = m->parts->kind == NP_TOOL_CALL ? &behind : &go_on;
+    result.custom = m->parts->custom;
+    const struct row row = {.named = NOBODY, .found = found};
+    return fate(target, &req, &row, m);
+}
+
+static void judge_message(size_t index, const char *decisions, struct neutral_message *m, const char *found)
+{
+    for (unsigned target = 0; target < TARGETS; target++) {
+        char want = decisions[target];
+        for (size_t face = 0; face < LEN(faces) && want != '-'; face++) {
+            if (dialect_find(sl_str_c(faces[face])) == dialect_find(sl_str_c(targets[target].dialect)))
+                continue;
+            char got = fate_of_message(target, face, m, found);
+            if (got == 0 || (want != '?' && got != want)) {
+                printf("part_rows[%zu] (%s) for a client of %s at %s: %s, and not as decided (%c)\n", index, found,
+                       faces[face], targets[target].name,
+                       got == 0     ? "LOST"
+                       : got == 's' ? "said"
+                                    : "noted",
+                       want);
+                bad++;
+            }
+        }
+    }
+    assert_int_equal(strlen(decisions), TARGETS);
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LEN(part_rows); i++) {
+        struct neutral_part part = part_rows[i].part;
+        struct neutral_message m = {.role = part_rows[i].role, .index = 1, .parts = &part};
+        sl_arena_reset(&arena);
+        judge_message(i, part_rows[i].decisions, &m, part_rows[i].found);
+    }
+    assert_int_equal(bad, 0);
+}
+
+static void test_messages(void **state)
+{
+    (void)state;
+    struct neutral_message m = {.role = NR_USER, .index = 1, .parts = &the_text, .name = S("mk_speaker")};
+    sl_arena_reset(&arena);
+    judge_message(100, "snnnnnn", &m, "mk_speaker");
+    assert_int_equal(bad, 0);
+}
+
 /* Each member that the full one has is in some row; those that it has not (next) say nothing. */
 static void is_covered(const char *what, const void *whole, size_t n, const struct row *list, size_t n_rows)
 {
@@ -358,6 +514,16 @@ static void test_every_member(void **state)
     (void)state;
     is_covered("neutral_request", &full, sizeof full, rows, LEN(rows));
     is_covered("neutral_tool", &full_tool, sizeof full_tool, tool_rows, LEN(tool_rows));
+    struct row parts[LEN(part_rows)] = {{.found = "mk-text"}};
+    for (size_t i = 0; i < LEN(part_rows); i++) {
+        parts[i].found = "mk-text";
+        memcpy(parts[i].set, part_rows[i].set, sizeof part_rows[i].set);
+    }
+    is_covered("neutral_part", &full_part, sizeof full_part, parts, LEN(parts));
+    /* phase is a mark of Responses' own, for its models alone; index is for error texts */
+    const struct row messages[] = {{.found = "mk-text", .set = {G(role), G(index), G(parts), G(name)}},
+                                   {.found = "mk-text", .set = {G(phase)}}};
+    is_covered("neutral_message", &full_message, sizeof full_message, messages, LEN(messages));
     printf("%u wishes said, %u noted\n", n_said, n_noted);
 }
 
@@ -380,6 +546,7 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_request), cmocka_unit_test(test_tools),
+                                       cmocka_unit_test(test_parts), cmocka_unit_test(test_messages),
                                        cmocka_unit_test(test_every_member)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
