@@ -137,3 +137,19 @@ def test_what_a_route_may_not_say(routed, tmp_path):
         path.write_text(json.dumps({**g.config, "routes": {**g.config["routes"], "told": {**g.config["routes"]["told"], **wrong}}}))
         done = run_sluice("check", "-c", str(path))
         assert done.returncode == 1 and told in done.stderr, done
+
+
+def test_a_body_of_the_largest_size_is_asked_for_again(make):
+    """What a client sends is kept until nobody has to be asked any more, however large it may be."""
+    one, two = make.upstream(), make.upstream()
+    g = make.gateway({
+        "listen": {"limits": {"body_bytes": "24MiB"}},
+        "providers": {"one": {**KIND, "base_url": one.url, "keys": ["k"]}, "two": {**KIND, "base_url": two.url, "keys": ["k"]}},
+        "models": {"m": {"targets": ["one/a", "two/b"]}}})
+    one.answer, two.answer = error_answer(503), json_answer()
+    text = "word " * (24 * 1024 * 1024 // 5 - 100)
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+    assert 24 << 20 > len(body) > 23 << 20
+    answer = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
+    assert answer.status == 200 and answer.get("x-sluice-target") == "two/b", answer.body[:300]
+    assert one.last().json()["messages"][0]["content"] == text == two.last().json()["messages"][0]["content"]
