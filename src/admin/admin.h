@@ -26,6 +26,9 @@ struct admin_source { /* main's side: what is shown */
     bool (*ready)(void *owner, const char **out_why);
     /* The plan of a request, without sending it; a JSON object to *out. The HTTP status to answer with. */
     int (*explain)(void *owner, const struct admin_explain *ask, struct sl_arena *a, struct sl_buf *out);
+    /* A drill on live traffic. body NULL: how it stands; else what to do, a JSON object. Answers like explain. */
+    int (*drill)(void *owner, const struct sl_str *body, const struct sl_addr *peer, struct sl_arena *a,
+                 struct sl_buf *out);
     void *owner;
 };
 

@@ -7,7 +7,8 @@
 
 enum admin_role {
     ROLE_ANYONE = 1,
-    ROLE_VIEWER
+    ROLE_VIEWER,
+    ROLE_OPERATOR /* changes something. One token is for both so far */
 };
 
 struct admin_route;
@@ -35,8 +36,8 @@ struct admin_route {
     admin_body_f *on_body;    /* answers when the body is whole */
 };
 
-static admin_handler_f get_livez, get_readyz, get_metrics;
-static admin_body_f post_explain;
+static admin_handler_f get_livez, get_readyz, get_metrics, get_drill;
+static admin_body_f post_explain, post_drill;
 
 #define ROUTE(m, p, r, h)                                                                                              \
     {                                                                                                                  \
@@ -52,6 +53,8 @@ static const struct admin_route routes[] = {
     ROUTE(HTTP_GET, "/readyz", ROLE_ANYONE, get_readyz),
     ROUTE(HTTP_GET, "/metrics", ROLE_VIEWER, get_metrics),
     ROUTE_BODY(HTTP_POST, "/api/explain", ROLE_VIEWER, post_explain),
+    ROUTE(HTTP_GET, "/api/drill", ROLE_VIEWER, get_drill),
+    ROUTE_BODY(HTTP_POST, "/api/drill", ROLE_OPERATOR, post_drill),
 };
 
 /* ---- answers ---- */
@@ -124,6 +127,35 @@ static void post_explain(struct admin_call *c)
     int status = c->admin->source.explain(c->admin->source.owner, &ask, c->stream->arena, &out);
     answer(c->stream, status, SL_STR("application/json"), sl_buf_str(&out));
     sl_buf_done(&out);
+}
+
+/* A page in a browser cannot post this type without asking first, which is never allowed. */
+static bool is_json(const struct http_request *r)
+{
+    return sl_str_starts_nocase(http_headers_get(&r->headers, HN_CONTENT_TYPE), SL_STR("application/json"));
+}
+
+static void tell_drill(struct admin *m, struct http_stream *s, const struct sl_str *body)
+{
+    struct sl_buf out;
+    sl_buf_init(&out, 65536);
+    int status = m->source.drill(m->source.owner, body, &s->peer, s->arena, &out);
+    answer(s, status, SL_STR("application/json"), sl_buf_str(&out));
+    sl_buf_done(&out);
+}
+
+static void get_drill(struct admin *m, struct http_stream *s)
+{
+    tell_drill(m, s, NULL);
+}
+
+static void post_drill(struct admin_call *c)
+{
+    struct sl_str body = sl_buf_str(&c->body);
+    if (!is_json(c->request))
+        answer_text(c->stream, 415, "send application/json\n");
+    else
+        tell_drill(c->admin, c->stream, &body);
 }
 
 /* ---- who may ---- */

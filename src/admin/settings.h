@@ -9,6 +9,10 @@ struct admin_settings {
     struct sl_secret token;     /* n == 0: none; then only loopback may connect (checked) */
 };
 
-extern const struct cfg_section admin_settings_section;
+struct drill_settings {
+    bool live; /* `sluice drill --live` may let real attempts fail */
+};
+
+extern const struct cfg_section admin_settings_section, drill_settings_section;
 
 #endif

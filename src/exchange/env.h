@@ -26,6 +26,7 @@
 #include "upstream/upstream.h"
 
 struct key_table;
+struct live_drill;
 struct sl_mailbox;
 struct exchange;
 struct tls_hmac;
@@ -232,6 +233,7 @@ struct exchange_env {
     const struct tls_hmac *pepper;     /* borrow: what key digests are made under */
     const struct tokens_set *tokens;   /* borrow: vocabularies; NULL: counts are estimates */
     struct limit_gate *gate;           /* borrow: shared by all workers */
+    struct live_drill *drill;          /* borrow: shared by all workers; NULL: none may be */
     struct epoch *epoch;               /* ref: the current one */
     struct sl_buf lines;               /* access records not yet handed over */
     access_flush_f *access_flush;      /* NULL: no access log */

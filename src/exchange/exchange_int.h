@@ -192,6 +192,7 @@ struct exchange {
     struct hedge *hedge;              /* arena: a second live attempt; NULL: there is none; hedge.c */
     struct hedge *taken;              /* arena: the current attempt was one; NULL: no */
     bool hedged;                      /* one was thought of: never twice */
+    bool drilled;                     /* a drill took an attempt of it */
     unsigned hedge_failed;            /* the candidate that failed as one; 0: none */
     struct attempt *attempt;          /* own or NULL */
     struct sl_arena attempt_arena;    /* of the live attempt */
@@ -306,6 +307,10 @@ enum outcome try_judge_error(struct exchange *x, struct try *t, const struct htt
 
 /* What an error inside an answer of 200 means; notes it in the current try. Never OUT_OK. */
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);
+/* drilled.c: a drill on live traffic (upstream/live_drill.h). */
+bool drilled(struct exchange *x, struct try *t); /* it takes this attempt: it has failed, and nothing is sent */
+void drilled_over(struct exchange *x);
+
 void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */
 
 /* translate.c */

@@ -318,6 +318,7 @@ void exchange_record(struct exchange *x)
     tel_add(w, TEL_EVENTS, x->events_relayed);
     tel_add(w, TEL_CLIENT_BYTES_IN, x->stream->bytes_in);
     tel_add(w, TEL_CLIENT_BYTES_OUT, x->stream->bytes_out);
+    drilled_over(x);
     if (x->env->access_flush != NULL)
         write_line(x, total);
 }

@@ -116,7 +116,7 @@ static enum step next_try(struct exchange *x, struct try *t);
 static enum step go_upstream(struct exchange *x, struct try *t)
 {
     enum credential_now now = credential_ready(x, t);
-    if (now == CREDENTIAL_FAILED)
+    if (now == CREDENTIAL_FAILED || (now == CREDENTIAL_READY && drilled(x, t)))
         return next_try(x, t);
     if (now == CREDENTIAL_READY) {
         x->attempt =

@@ -35,6 +35,7 @@ struct drilling {
     struct sl_arena arena;
     struct drill_card card;
     char folder[64];
+    struct drill_order order; /* target NULL, and not stop: none */
 };
 
 struct child {
@@ -454,6 +455,8 @@ static const char *unusable(const struct drilling *d)
         return "--scenario: there is none of that name; --list shows them";
     if (d->wait_ns < WAIT_MIN || d->wait_ns > WAIT_MAX)
         return "--wait: from 200ms to 60s";
+    if (d->order.target != NULL && d->order.fault == NULL)
+        return "--live: say --fault, too";
     if (d->at_once < 1 || d->at_once > AT_ONCE_MAX)
         return "--parallel: from 1 to 16";
     return NULL;
@@ -461,7 +464,8 @@ static const char *unusable(const struct drilling *d)
 
 int cmd_drill(int argc, char **argv)
 {
-    struct drilling d = {.wait_ns = SL_SEC, .at_once = AT_ONCE};
+    struct drilling d = {
+        .wait_ns = SL_SEC, .at_once = AT_ONCE, .order = {.share = 10, .for_ns = SL_MIN, .failures = 10}};
     const struct option options[] = {
         {"config", 'c', OPTION_TEXT, &d.config, "FILE", "the configuration; else what serve would take"},
         {"route", 'r', OPTION_TEXT, &d.route, "NAME", "only this route or model"},
@@ -470,6 +474,14 @@ int cmd_drill(int argc, char **argv)
         {"wait", 0, OPTION_DURATION, &d.wait_ns, "TIME", "what the longest deadline is shortened to (default 1s)"},
         {"parallel", 0, OPTION_NUMBER, &d.at_once, "N", "how many run at once (default 4)"},
         {"json", 'j', OPTION_FLAG, &d.json, NULL, "print JSON"},
+        {"live", 0, OPTION_TEXT, &d.order.target, "TARGET",
+         "let a running gateway's own attempts at it fail (drill.live)"},
+        {"fault", 0, OPTION_TEXT, &d.order.fault, "KIND", "with --live: how, as 503, 429, reset, timeout, 401, credit"},
+        {"share", 0, OPTION_NUMBER, &d.order.share, "PCT", "with --live: how many of a hundred (default 10)"},
+        {"for", 0, OPTION_DURATION, &d.order.for_ns, "TIME", "with --live: how long, at most 1h (default 1m)"},
+        {"max-failures", 0, OPTION_NUMBER, &d.order.failures, "N",
+         "with --live: what clients may see of it (default 10)"},
+        {"stop", 0, OPTION_FLAG, &d.order.stop, NULL, "end a drill on live traffic now"},
         {0}};
     struct command_line c = {.name = "drill",
                              .summary = "Lets every provider of the configuration fail, one way after the other, and "
@@ -487,7 +499,9 @@ int cmd_drill(int argc, char **argv)
         return EXIT_USAGE;
     }
     sl_arena_init(&d.arena, NULL);
-    int code = open_settings(&d) ? drill(&d) : EXIT_FAILED;
+    bool live = d.order.target != NULL || d.order.stop;
+    d.order.json = d.json;
+    int code = !open_settings(&d) ? EXIT_FAILED : live ? drill_order(d.s, &d.order) : drill(&d);
     for (unsigned i = 0; i < d.card.n_routes; i++)
         sl_free(d.card.routes[i].rows);
     sl_free(d.card.routes);

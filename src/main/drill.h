@@ -7,7 +7,9 @@
  *   drill_client.c     one request over a socket, and what came
  *   drill_run.c        a child: one scenario on a gateway of its own
  *   drill_judge.c      passed or not, why, and what to change
- *   drill_report.c     the scorecard, and the same as JSON */
+ *   drill_report.c     the scorecard, and the same as JSON
+ *   drill_order.c      --live: asks a running gateway for a fault on its own traffic, and waits for its end
+ *   drill_live.c       what the gateway makes of that */
 #ifndef SLUICE_MAIN_DRILL_H
 #define SLUICE_MAIN_DRILL_H
 
@@ -142,6 +144,20 @@ struct drill_seen { /* in the arena */
 };
 void drill_ask(const struct sl_addr *at, const char *key, const struct drill_case *c, struct sl_arena *a,
                struct drill_seen *out);
+
+/* One request, as it is, whose answer is read whole. False: none came. */
+bool drill_fetch(const struct sl_addr *at, struct sl_str request, struct sl_arena *a, int *out_status,
+                 struct sl_str *out_body);
+
+/* ---- on live traffic: drill_order.c ---- */
+
+struct drill_order {
+    const char *target, *fault;
+    uint64_t share, failures;
+    int64_t for_ns;
+    bool stop, json;
+};
+int drill_order(const struct settings *s, const struct drill_order *o); /* the exit code */
 
 /* ---- judging ---- */
 

@@ -184,15 +184,38 @@ static struct sl_str request_of(const struct drill_case *c, const char *key, str
     return all;
 }
 
+static void connect_to(struct asking *k, const struct sl_addr *at)
+{
+    bool six = at->sa.any.sa_family == AF_INET6;
+    k->fd = socket(at->sa.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    k->seen->connected = k->fd >= 0 && connect(k->fd, &at->sa.any, six ? sizeof at->sa.v6 : sizeof at->sa.v4) == 0;
+}
+
+bool drill_fetch(const struct sl_addr *at, struct sl_str request, struct sl_arena *a, int *out_status,
+                 struct sl_str *out_body)
+{
+    struct drill_seen seen = {0};
+    struct asking k = {.due_ns = sl_clock_mono_ns() + GIVE_UP_NS, .a = a, .seen = &seen};
+    sl_buf_init(&k.body, ANSWER_MAX);
+    connect_to(&k, at);
+    if (seen.connected && send_all(&k, request))
+        read_answer(&k);
+    if (k.fd >= 0)
+        close(k.fd);
+    *out_status = seen.status;
+    *out_body = sl_arena_str(a, sl_buf_str(&k.body));
+    sl_buf_done(&k.body);
+    return seen.has_end;
+}
+
 void drill_ask(const struct sl_addr *at, const char *key, const struct drill_case *c, struct sl_arena *a,
                struct drill_seen *out)
 {
     int64_t began = sl_clock_mono_ns();
-    struct asking k = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .due_ns = began + GIVE_UP_NS, .a = a};
+    struct asking k = {.due_ns = began + GIVE_UP_NS, .a = a, .seen = out};
     *out = (struct drill_seen){0};
-    k.seen = out;
     sl_buf_init(&k.body, ANSWER_MAX);
-    out->connected = k.fd >= 0 && connect(k.fd, &at->sa.any, sizeof at->sa.v4) == 0;
+    connect_to(&k, at);
     if (out->connected && send_all(&k, request_of(c, key, a)))
         read_answer(&k);
     if (k.fd >= 0)

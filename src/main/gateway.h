@@ -28,6 +28,7 @@
 #include "tls/digest.h"
 #include "tokens/meter.h"
 #include "upstream/health.h"
+#include "upstream/live_drill.h"
 #include "upstream/upstream.h"
 
 #define GATEWAY_WORKERS_MAX 64u
@@ -110,6 +111,7 @@ struct gateway {
     struct upstream_shelf *shelf; /* own */
     struct health_board *health;  /* own */
     struct limit_gate gate;
+    struct live_drill drill;
     struct tel_export *exported; /* own; the admin thread's */
     struct tel_worker *main_tel; /* own; the main thread's */
     const char *config_path;     /* NULL: the environment */
@@ -185,5 +187,8 @@ enum sl_err gateway_metrics(void *gateway, struct sl_buf *out);
 bool gateway_ready(void *gateway, const char **out_why);
 /* explain_live.c: struct admin_source.explain. Takes the lock. */
 int gateway_explain(void *gateway, const struct admin_explain *ask, struct sl_arena *a, struct sl_buf *out);
+/* drill_live.c: struct admin_source.drill. Takes the lock. */
+int gateway_drill(void *gateway, const struct sl_str *body, const struct sl_addr *peer, struct sl_arena *a,
+                  struct sl_buf *out);
 
 #endif

@@ -44,6 +44,7 @@ struct state_settings {
 struct settings {
     struct listen_settings listen;
     struct admin_settings admin;
+    struct drill_settings drill;
     struct state_settings state;
     struct log_settings log;
     struct ledger_settings ledger;

@@ -45,6 +45,7 @@ const struct cfg_section settings_root = {
     .settings = (const struct cfg_setting[]){
         {"listen", CFG_SECTION_AT(struct settings, listen, &listen_settings_section), .text = "Where clients connect."},
         {"admin", CFG_SECTION_AT(struct settings, admin, &admin_settings_section), .text = "The operators' port."},
+        {"drill", CFG_SECTION_AT(struct settings, drill, &drill_settings_section), .text = "Failing on purpose."},
         {"providers", CFG_MAP_AT(struct settings, providers, &provider_settings_section), .max = 1000,
          .text = "Accounts at vendors and servers of your own, by a name of your choice. At least one."},
         {"models", CFG_MAP_AT(struct settings, models, &model_settings_section), .max = 10000,

@@ -252,6 +252,7 @@ static void init_clients(struct worker *w)
     e->pepper = &g->pepper;
     e->tokens = &g->tokens;
     e->gate = &g->gate;
+    e->drill = &g->drill;
     e->owner = w;
     e->mailbox = w->mailbox;
     e->worker = w->index;
@@ -301,6 +302,7 @@ static const struct http_app *app_of(struct worker *w, void **out_arg)
                                   .source = {.metrics = gateway_metrics,
                                              .ready = gateway_ready,
                                              .explain = gateway_explain,
+                                             .drill = gateway_drill,
                                              .owner = w->gateway},
                                   .token = &w->gateway->settings->admin.token};
         *out_arg = &w->admin;

@@ -50,6 +50,8 @@ enum tel_kind {
     X(RETRIES, "sluice_retries_total", COUNTER, ONE, "Attempts beyond the first of their exchange.")                   \
     X(RESCUES, "sluice_rescues_total", COUNTER, ONE,                                                                   \
       "Streams that broke behind their first byte and were given to another target.")                                  \
+    X(DRILLED, "sluice_drill_faults_total", COUNTER, ONE,                                                              \
+      "Attempts that a drill on live traffic took (sluice drill --live).")                                             \
     X(HELD_BYTES, "sluice_held_bytes", GAUGE, ONE, "Bytes that requests in flight hold: what limits.memory is about.") \
     X(PLACES, "sluice_places_adapted", GAUGE, ONE,                                                                     \
       "Requests that are taken on at the same time while this process does not keep up; 0: no fewer than ever.")       \

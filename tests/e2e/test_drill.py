@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from lib.proc import PATIENCE, clean_environment, run_sluice, scratch
+from lib.client import fetch
+from lib.proc import PATIENCE, address_of, clean_environment, run_sluice, scratch
 
 SCENARIOS = ["rate-limit", "rate-limit-stays", "error-once", "overload", "reset", "silence", "slow-first-token", "stream-cut",
              "stream-stalls", "malformed", "missing-end", "context-overflow", "content-filter", "prefill-refused", "flapping",
@@ -135,3 +136,68 @@ def drilled(folder):
     file = folder / "drilled.yaml"
     file.write_text(json.dumps(TWO))
     return os.fspath(file)
+
+
+# ---- on live traffic ----
+
+@pytest.fixture
+def staging(make):
+    sims = [make.sim(), make.sim()]
+    kind = {"kind": "openai-compatible", "keys": ["k"]}
+    return make.gateway({"providers": {n: {**kind, "base_url": s.url + "/v1"} for n, s in zip(("one", "two"), sims)},
+                         "models": {"both": {"targets": ["one/a", "two/b"]}, "lone": {"targets": ["one/a"]}},
+                         "resilience": {"breaker": False, "retry": {"attempts": 2}}, "drill": {"live": True}})
+
+
+def ask_live(g, model):
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "x"}]}).encode()
+    return fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
+
+
+def order(g, **more):
+    body = more.pop("body", None) or {"target": "one/a", "fault": "503", "percent": 100, "for_ms": 60000, **more}
+    answer = fetch(address_of(g.find("admin.ready")[0]["address"]), "POST", "/api/drill", json.dumps(body).encode(), [("content-type", "application/json")])
+    return answer.status, answer.json()
+
+
+def test_live(staging):
+    """The fault is real for everybody but the provider: another target answers, nothing is sent or paid, and everywhere it is said."""
+    g = staging
+    assert order(g)[0] == 200
+    assert order(g)[0] == 409
+    answer = ask_live(g, "both")
+    assert answer.status == 200 and answer.get("x-sluice-target") == "two/b"
+    first = g.record(answer.id)["attempts"][0]
+    assert (first["outcome"], first["detail"], first["sent"]) == ("overloaded", "a drill", False) and not first["cost_usd"]
+    status, told = order(g, body={"stop": True})
+    assert (told["running"], told["ended"], told["attempts"], told["faults"], told["client_failures"]) == (False, "stopped", 1, 1, 0)
+    assert ask_live(g, "both").get("x-sluice-target") == "one/a"
+    assert "sluice_drill_faults_total 1" in g.admin_get("/metrics").body.decode()
+    began, ended = g.wait_event("drill.began"), g.wait_event("drill.ended")
+    assert (began["target"], began["fault"], began["percent"], ended["why"]) == ("one/a", "503", 100, "stopped") and began["by"].startswith("127.")
+
+
+def test_live_bounds(staging):
+    """It ends when clients see more of it than was allowed, and when its time is over."""
+    g = staging
+    assert order(g, max_failures=1)[0] == 200
+    seen = [ask_live(g, "lone").status for _ in range(3)]
+    assert seen == [503, 503, 200]
+    assert g.wait_event("drill.ended")["why"] == "failures"
+    done = run_sluice("drill", "-c", str(g.directory / "sluice.yaml"), "--live", "one", "--fault", "reset", "--share", "50", "--for", "100ms",
+                      "--json", env=clean_environment({"SLUICE_ADMIN_LISTEN": g.find("admin.ready")[0]["address"]}))
+    assert done.returncode == 0 and json.loads(done.stdout)["ended"] == "time", done
+    for wrong in ({"fault": "x"}, {"percent": 0}, {"percent": 101}, {"for_ms": 4000000}, {"for_ms": 0}, {"target": ""}, {"max_failures": -1}):
+        assert order(g, **wrong)[0] in (400, 403), wrong
+    assert ask_live(g, "lone").status == 200
+
+
+def test_live_is_off(staging):
+    """Without the setting nobody can; a page in a browser cannot at all."""
+    g = staging
+    g.reload({**g.config, "drill": {"live": False}})
+    status, told = order(g)
+    assert status == 403 and "drill.live" in told["error"]
+    plain = fetch(address_of(g.find("admin.ready")[0]["address"]), "POST", "/api/drill", b"{}", [("content-type", "text/plain")])
+    assert plain.status == 415
+    assert ask_live(g, "both").get("x-sluice-target") == "one/a"
