@@ -32,6 +32,9 @@
     X(ZHIPU, "zhipu", "Z.ai (Zhipu, GLM)")                                                                             \
     X(ARK, "ark", "Volcengine's Ark (Doubao, Seed, Seedance)")                                                         \
     X(BYTEPLUS, "byteplus", "BytePlus' ModelArk (Seed, Seedance) in the Asia-Pacific region")                          \
+    X(RUNWAY, "runway", "Runway: videos only")                                                                         \
+    X(KLING, "kling", "Kling: videos only, with an API key of the Bearer kind; needs base_url")                        \
+    X(MINIMAX, "minimax", "MiniMax (Hailuo): videos only")                                                             \
     X(SIM, "sim", "simulated answers; without base_url from inside this process")
 
 enum provider_kind_setting {

@@ -1,7 +1,16 @@
 /* Who makes videos: the adapters, and which kinds of providers they are for. If you add one: a row in each table. */
-#include "video/video_int.h"
+#include "video/table.h"
 
-static const struct video_adapter *const adapters[] = {&video_ark, &video_openai, &video_veo, &video_vertex, NULL};
+static const struct video_adapter *const adapters[] = {&video_ark,
+                                                       &video_openai,
+                                                       &video_veo,
+                                                       &video_vertex,
+                                                       &video_rows[0].adapter,
+                                                       &video_rows[1].adapter,
+                                                       &video_rows[2].adapter,
+                                                       &video_rows[3].adapter,
+                                                       &video_rows[4].adapter,
+                                                       NULL};
 
 static const struct {
     struct sl_str kind;  /* of the provider */
@@ -14,6 +23,11 @@ static const struct {
     {SL_STR_INIT("openai-compatible"), SL_STR_INIT(""), &video_openai},
     {SL_STR_INIT("gemini"), SL_STR_INIT("veo"), &video_veo},
     {SL_STR_INIT("vertex"), SL_STR_INIT("veo"), &video_vertex},
+    {SL_STR_INIT("runway"), SL_STR_INIT(""), &video_rows[0].adapter},
+    {SL_STR_INIT("kling"), SL_STR_INIT(""), &video_rows[1].adapter},
+    {SL_STR_INIT("xai"), SL_STR_INIT("grok-imagine"), &video_rows[2].adapter},
+    {SL_STR_INIT("minimax"), SL_STR_INIT(""), &video_rows[3].adapter},
+    {SL_STR_INIT("qwen"), SL_STR_INIT("wan"), &video_rows[4].adapter},
     {SL_STR_INIT("sim"), SL_STR_INIT("seedance"), &video_ark},
     {SL_STR_INIT("sim"), SL_STR_INIT(""), &video_openai},
 };

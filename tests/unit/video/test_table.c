@@ -1,0 +1,238 @@
+/* The servers that are rows of a table: what is written, what their tasks say (video.md A6, A8 to A11, B18). */
+#include "lib.h"
+
+#define IMAGE "\"input_reference\":\"data:image/png;base64,iVBORw0KGgo=\""
+
+static void written(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *model, *ask, *path, *header, *body;
+    } rows[] = {
+        {"runway", "gen4.5", "\"seconds\":\"5\",\"size\":\"720x1280\",\"seed\":7", "/text_to_video", "x-runway-version",
+         "{\"model\":\"gen4.5\",\"promptText\":\"A\",\"ratio\":\"720:1280\",\"duration\":5,\"seed\":7}"},
+        {"runway", "gen4.5", IMAGE, "/image_to_video", "x-runway-version",
+         "{\"model\":\"gen4.5\",\"promptText\":\"A\",\"promptImage\":\"data:image/png;base64,iVBORw0KGgo=\",\"ratio\":"
+         "\"1280:720\"}"},
+        {"kling", "kling-v3", "\"seconds\":\"8\",\"size\":\"1920x1080\",\"audio\":true", "/v1/videos/text2video", NULL,
+         "{\"model_name\":\"kling-v3\",\"prompt\":\"A\",\"mode\":\"pro\",\"duration\":\"10\",\"aspect_ratio\":\"16:9\","
+         "\"sound\":\"on\",\"external_task_id\":\"t0k3n0t0k3n0t0k3n0\"}"},
+        {"kling", "kling-v3", IMAGE, "/v1/videos/image2video", NULL,
+         "{\"model_name\":\"kling-v3\",\"prompt\":\"A\",\"image\":\"iVBORw0KGgo=\",\"mode\":\"std\",\"sound\":\"off\","
+         "\"external_task_id\":\"t0k3n0t0k3n0t0k3n0\"}"},
+        {"xai", "grok-imagine-video", "\"seconds\":\"8\",\"resolution\":\"720p\"," IMAGE, "/videos/generations", NULL,
+         "{\"model\":\"grok-imagine-video\",\"prompt\":\"A\",\"duration\":8,\"resolution\":\"720p\",\"image\":{\"url\":"
+         "\"data:image/png;base64,iVBORw0KGgo=\"}}"},
+        {"minimax", "MiniMax-H3", "\"seconds\":\"6\",\"watermark\":true", "/v2/video_generation", NULL,
+         "{\"model\":\"MiniMax-H3\",\"content\":[{\"type\":\"text\",\"text\":\"A\"}],\"duration\":6,\"aigc_watermark\":true}"},
+        {"qwen", "wan3-t2v", "\"size\":\"1280x720\",\"seconds\":\"5\",\"seed\":1",
+         "/api/v1/services/aigc/video-generation/video-synthesis", "x-dashscope-async",
+         "{\"model\":\"wan3-t2v\",\"input\":{\"prompt\":\"A\"},\"parameters\":{\"size\":\"1280*720\",\"duration\":5,\"seed\":1,"
+         "\"watermark\":false}}"},
+        {"qwen", "wan3-i2v", "\"resolution\":\"1080p\",\"input_reference\":\"https://x.example/a.png\"",
+         "/api/v1/services/aigc/video-generation/video-synthesis", "x-dashscope-async",
+         "{\"model\":\"wan3-i2v\",\"input\":{\"prompt\":\"A\",\"img_url\":\"https://x.example/a.png\"},\"parameters\":{"
+         "\"resolution\":\"1080P\",\"watermark\":false}}"},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        char body[1024];
+        bench_begin(&b, rows[i].kind, rows[i].model);
+        snprintf(body, sizeof body, "{\"model\":\"v\",\"prompt\":\"A\",%s}", rows[i].ask);
+        assert_true(bench_openai(&b, body));
+        assert_string_equal(bench_create(&b), rows[i].body);
+        is_text(b.http.path, rows[i].path);
+        assert_int_equal(b.http.n_headers, rows[i].header != NULL);
+        if (rows[i].header != NULL)
+            is_text(b.http.headers[0].name, rows[i].header);
+        bench_end(&b);
+    }
+}
+
+static void refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *model, *ask, *param, *allowed;
+    } rows[] = {
+        {"kling", "kling-v3", "\"seconds\":\"11\"", "seconds", "5,10"},
+        {"runway", "gen4.5", "\"aspect_ratio\":\"1:1\"", "aspect_ratio", "16:9,9:16"},
+        {"runway", "gen4.5", "\"seconds\":\"16\"", "seconds", "2 to 15"},
+        {"xai", "grok-imagine-video", "\"resolution\":\"4k\"", "resolution", "480p,720p,1080p"},
+        {"xai", "grok-imagine-video", IMAGE ",\"last_frame\":\"https://x.example/b.png\"", "last_frame",
+         "no last frame"},
+        {"kling", "kling-v3", "\"references\":[{\"url\":\"https://x.example/b.png\"}]", "references[0]",
+         "no references"},
+        {"qwen", "wan3-t2v", "\"n\":2", "n", "1"},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        char body[1024];
+        bench_begin(&b, rows[i].kind, rows[i].model);
+        snprintf(body, sizeof body, "{\"model\":\"v\",\"prompt\":\"A\",%s}", rows[i].ask);
+        if (!bench_openai(&b, body) || bench_check(&b))
+            fail_msg("row %zu", i);
+        is_text(b.no.param, rows[i].param);
+        has_text(b.no.message, rows[i].allowed);
+        bench_end(&b);
+    }
+}
+
+static void polled(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *model;
+        int status;
+        const char *body;
+        enum video_status is;
+        enum video_reason reason;
+        bool again;
+    } rows[] = {
+        {"runway", "g", 200, "{\"id\":\"x\",\"status\":\"PENDING\"}", VIDEO_QUEUED, 0, 0},
+        {"runway", "g", 200, "{\"id\":\"x\",\"status\":\"THROTTLED\"}", VIDEO_QUEUED, 0, 0},
+        {"runway", "g", 200, "{\"id\":\"x\",\"status\":\"RUNNING\",\"progress\":0.42}", VIDEO_IN_PROGRESS, 0, 0},
+        {"runway", "g", 200, "{\"status\":\"SUCCEEDED\",\"output\":[\"https://x.example/v.mp4\"]}", VIDEO_COMPLETED, 0,
+         0},
+        {"runway", "g", 200, "{\"status\":\"FAILED\",\"failure\":\"no\",\"failureCode\":\"SAFETY.INPUT.TEXT\"}",
+         VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
+        {"runway", "g", 200, "{\"status\":\"FAILED\",\"failureCode\":\"INTERNAL.BAD_OUTPUT\"}", VIDEO_FAILED,
+         VIDEO_REASON_PROVIDER, 0},
+        {"runway", "g", 200, "{\"status\":\"CANCELLED\"}", VIDEO_FAILED, VIDEO_REASON_CANCELLED, 0},
+        {"kling", "k", 200, "{\"code\":0,\"data\":{\"task_id\":\"x\",\"task_status\":\"submitted\"}}", VIDEO_QUEUED, 0,
+         0},
+        {"kling", "k", 200, "{\"code\":0,\"data\":{\"task_status\":\"processing\"}}", VIDEO_IN_PROGRESS, 0, 0},
+        {"kling", "k", 200,
+         "{\"code\":0,\"data\":{\"task_status\":\"succeed\",\"task_result\":{\"videos\":[{\"url\":\"https://x.example/v\","
+         "\"duration\":\"5.1\"}]}}}",
+         VIDEO_COMPLETED, 0, 0},
+        {"kling", "k", 200, "{\"code\":1303,\"message\":\"parallel task over resource pack limit\"}", 0, 0, 1},
+        {"xai", "grok-imagine-video", 202, "", VIDEO_IN_PROGRESS, 0, 0},
+        {"xai", "grok-imagine-video", 202, "{\"status\":\"pending\",\"progress\":42}", VIDEO_IN_PROGRESS, 0, 0},
+        {"xai", "grok-imagine-video", 200,
+         "{\"status\":\"done\",\"video\":{\"url\":\"https://x.example/v\",\"duration\":8,\"respect_moderation\":true}}",
+         VIDEO_COMPLETED, 0, 0},
+        {"xai", "grok-imagine-video", 200, "{\"status\":\"done\",\"video\":{\"respect_moderation\":false}}",
+         VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
+        {"xai", "grok-imagine-video", 200, "{\"status\":\"expired\"}", VIDEO_FAILED, VIDEO_REASON_EXPIRED, 0},
+        {"xai", "grok-imagine-video", 200, "", 0, 0, 1},
+        {"minimax", "m", 200, "{\"task\":{\"status\":\"queued\"}}", VIDEO_QUEUED, 0, 0},
+        {"minimax", "m", 200,
+         "{\"task\":{\"status\":\"succeeded\",\"content\":{\"url\":\"https://x.example/v\"},\"duration\":6,\"usage\":{"
+         "\"total_seconds\":12}}}",
+         VIDEO_COMPLETED, 0, 0},
+        {"minimax", "m", 200, "{\"base_resp\":{\"status_code\":1026,\"status_msg\":\"sensitive\"}}", 0, 0, 1},
+        {"qwen", "wan", 200, "{\"output\":{\"task_status\":\"PENDING\"}}", VIDEO_QUEUED, 0, 0},
+        {"qwen", "wan", 200, "{\"output\":{\"task_status\":\"UNKNOWN\"}}", VIDEO_FAILED, VIDEO_REASON_EXPIRED, 0},
+        {"qwen", "wan", 200, "{\"output\":{\"task_status\":\"FAILED\",\"code\":\"DataInspectionFailed\"}}",
+         VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
+        {"qwen", "wan", 200, "{\"output\":{\"task_status\":\"SUCCEEDED\",\"video_url\":\"https://x.example/v\"}}",
+         VIDEO_COMPLETED, 0, 0},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        bench_begin(&b, rows[i].kind, rows[i].model);
+        enum video_polled said = bench_polled(&b, rows[i].status, rows[i].body);
+        if (said != (rows[i].again ? VIDEO_POLL_AGAIN : VIDEO_POLL_OK))
+            fail_msg("row %zu: %d", i, said);
+        if (!rows[i].again && (b.job.status != rows[i].is || b.job.reason != rows[i].reason))
+            fail_msg("row %zu: %d %d", i, b.job.status, b.job.reason);
+        if (!rows[i].again && rows[i].is == VIDEO_COMPLETED)
+            assert_true(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_VIDEO, &b.http) && b.http.keyless);
+        if (strstr(rows[i].body, "42") != NULL)
+            assert_int_equal(b.job.progress, 42);
+        bench_end(&b);
+    }
+}
+
+static void created(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *model;
+        int status;
+        const char *body;
+        enum video_created how;
+        const char *poll;
+    } rows[] = {
+        {"runway", "g", 200, "{\"id\":\"a/b\"}", VIDEO_CREATED, "/tasks/a%2Fb"},
+        {"kling", "k", 200, "{\"code\":0,\"data\":{\"task_id\":\"77\",\"task_status\":\"submitted\"}}", VIDEO_CREATED,
+         "/v1/videos/image2video/77"},
+        {"kling", "k", 200, "{\"code\":1201,\"message\":\"duration is invalid\",\"request_id\":\"r\"}",
+         VIDEO_NOT_CREATED, NULL},
+        {"xai", "grok-imagine-video", 200, "{\"request_id\":\"r1\"}", VIDEO_CREATED, "/videos/r1"},
+        {"minimax", "m", 200, "{\"task_id\":123}", VIDEO_CREATED, "/v2/query/video_generation/123"},
+        {"minimax", "m", 200, "{\"base_resp\":{\"status_code\":1008,\"status_msg\":\"insufficient balance\"}}",
+         VIDEO_NOT_CREATED, NULL},
+        {"qwen", "wan", 200, "{\"output\":{\"task_id\":\"t\",\"task_status\":\"PENDING\"}}", VIDEO_CREATED,
+         "/api/v1/tasks/t"},
+        {"qwen", "wan", 200, "{\"output\":{}}", VIDEO_UNCLEAR, NULL},
+        {"runway", "g", 502, "<html>", VIDEO_UNCLEAR, NULL},
+        {"runway", "g", 429, "{\"error\":\"slow down\"}", VIDEO_NOT_CREATED, NULL},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        bench_begin(&b, rows[i].kind, rows[i].model);
+        assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\"," IMAGE "}"));
+        if (bench_created(&b, rows[i].status, rows[i].body) != rows[i].how)
+            fail_msg("row %zu", i);
+        if (rows[i].poll != NULL) {
+            b.call.task_id = b.job.task_id;
+            b.call.aux = b.job.aux;
+            b.call.adapter->poll_write(&b.call, &b.http, &b.body);
+            is_text(b.http.path, rows[i].poll);
+        }
+        bench_end(&b);
+    }
+}
+
+static void settled(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct video_units units;
+    struct video_terms terms = {.width = 0};
+    bench_begin(&b, "xai", "grok-imagine-video");
+    assert_int_equal(bench_polled(&b, 200,
+                                  "{\"status\":\"done\",\"video\":{\"url\":\"https://x.example/v\",\"duration\":8},"
+                                  "\"usage\":{\"cost_in_usd_ticks\":4000000000}}"),
+                     VIDEO_POLL_OK);
+    b.call.adapter->settle(&b.call, &b.job, &units, &terms);
+    assert_int_equal(units.cost_p, INT64_C(400000000000)); /* 0.40 dollars */
+    assert_int_equal(units.ms, 8000);
+    bench_end(&b);
+    bench_begin(&b, "runway", "g"); /* charged although refused */
+    assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"10\"}"));
+    assert_int_equal(bench_created(&b, 200, "{\"id\":\"x\"}"), VIDEO_CREATED);
+    b.call.aux = b.job.aux;
+    assert_int_equal(bench_polled(&b, 200, "{\"status\":\"FAILED\",\"failureCode\":\"SAFETY.INPUT\"}"), VIDEO_POLL_OK);
+    b.call.adapter->settle(&b.call, &b.job, &units, &terms);
+    assert_int_equal(units.ms, 10000);
+    bench_end(&b);
+}
+
+/* All names are found again: jobs are read back from the store by them. */
+static void names(void **state)
+{
+    (void)state;
+    const struct video_adapter *a;
+    unsigned i;
+    for (i = 0; (a = video_adapter_at(i)) != NULL; i++) {
+        assert_ptr_equal(video_adapter_by_name(sl_str_c(a->name)), a);
+        assert_true(a->check != NULL && a->settle != NULL && a->poll_ns > 0 && a->deadline_s > 0);
+        assert_true((a->list_write != NULL) == (a->resolve != VIDEO_RESOLVE_NONE));
+    }
+    assert_int_equal(i, 9);
+    assert_null(video_adapter_by_name(SL_STR("none")));
+    assert_null(video_adapter_find(SL_STR("gemini"), SL_STR("gemini-3-pro")));
+    assert_null(video_adapter_find(SL_STR("anthropic"), SL_STR("x")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(written), cmocka_unit_test(refused), cmocka_unit_test(polled),
+        cmocka_unit_test(created), cmocka_unit_test(settled), cmocka_unit_test(names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
