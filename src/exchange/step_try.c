@@ -581,6 +581,12 @@ static enum step second_wins(struct exchange *x)
     return go_on_hedged(x, t, true);
 }
 
+/* Its first words are the client's, or it has paused and goes on: whatever came behind them is RELAY's to see. */
+static bool is_relays(const struct exchange *x, bool over)
+{
+    return rescue_is_joined(x) || (over && turns_paused(x));
+}
+
 enum step step_try(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE)) {
@@ -606,8 +612,7 @@ enum step step_try(struct exchange *x)
         return begin_try(x);
     bool enough = (x->events & (EV_HELD | EV_STREAM_END)) != 0;
     bool over = (x->events & EV_OVER) != 0;
-    /* Its first words are the client's, or it has paused and goes on: whatever came behind them is RELAY's to see. */
-    if (rescue_is_joined(x) || (over && turns_paused(x))) {
+    if (is_relays(x, over)) {
         exchange_goto(x, XS_RELAY);
         return STEP_GO;
     }
