@@ -645,7 +645,7 @@ static void polled_one(struct desk_call *c, const struct video_answer *ans)
         apply(c, j, &job);
     } else if (said == VIDEO_POLL_GONE && ++j->gone >= GONE_MAX && !j->once) {
         fail_job(j, STORE_VIDEO_EXPIRED, "expired", "The provider knows the job no more.");
-        settle(j, NULL, NULL, NULL, true);
+        settle(j, NULL, NULL, NULL, false);
     } else {
         pause_account(c, said);
         look_later(j, c->call.adapter);

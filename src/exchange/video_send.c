@@ -155,5 +155,7 @@ struct cost video_cost(const struct price *price, const struct video_units *unit
     out_usage->by_unit[UU_SEARCHES] = units->searches;
     if (units->cost_p >= 0)
         return (struct cost){.cost_p = units->cost_p};
+    if (usage_total(out_usage) == 0 && !usage_has_units(out_usage)) /* a failed job: nothing needs a price */
+        return (struct cost){0};
     return price_of(price, out_usage, &as);
 }

@@ -209,6 +209,36 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
         makers.end()
 
 
+def test_the_ledger_equals_the_simulators_account():
+    """Seedance with all that can become of a job and of its create: nothing is made twice, and each is paid for as it was billed."""
+    makers = Makers()
+    try:
+        sim = makers.sim()
+        c = config(Named(sim.url + "/api/v3"))
+        c["providers"]["up"].update(kind="byteplus", keys=["sim-key-of-the-gateway"])
+        c["models"]["clip"] = "up/dreamina-seedance-2-0-260128"
+        g = makers.gateway(c)
+        prompts = ["", "fate=policy", "fate=fail", "fate=expire", "fate=vanish", "create=lost", "create=late", "create=error", "takes=600"]
+        with client_of(g) as client:
+            for i, p in enumerate(prompts):
+                swallow(lambda: client.videos.create(model="clip", prompt=f"[[video takes=150 {p}]] {i}", size="1280x720", seconds="4"))
+            wait_for(lambda: rows(g, "SELECT count(*) FROM videos WHERE settled = 1") == [(len(prompts),)], "all of them")
+            seen = {int(v.prompt.split("]] ")[1]): v.status for v in client.videos.list().data}
+        told = fetch(sim.address, "GET", "/sim/video").json()
+        assert told["creates"] == len(prompts) and told["leaked"] == 0
+        assert [seen[i] for i in range(len(prompts))] == ["completed"] + 4 * ["failed"] + 4 * ["completed"]
+        tokens, cost = rows(g, "SELECT sum(video_out), sum(cost_p) FROM attempts")[0]
+        assert tokens == told["billed"]["tokens"] and cost == tokens * 7_000_000  # 7 USD per million
+        assert rows(g, "SELECT count(*) FROM attempts WHERE state <> 1") == [(0,)]
+    finally:
+        makers.end()
+
+
+class Named:
+    def __init__(self, url):
+        self.url = url
+
+
 class Receiver:
     """Takes webhooks: refuses the first ones, then takes them."""
 
