@@ -596,6 +596,7 @@ void session_release(struct exchange *x);                       /* with the atte
 extern const struct attempt_owner session_attempt_owner;
 struct access_session;                                         /* telemetry/access.h */
 const struct access_session *session_told(struct exchange *x); /* NULL: there was none */
+size_t session_held(const struct exchange *x); /* bytes of messages that have not come whole; 0 without one */
 
 /* Where the client gets the answer of the live attempt. */
 static inline enum exchange_state exchange_shown_in(const struct exchange *x)

@@ -165,6 +165,14 @@ const struct access_session *session_told(struct exchange *x)
     return x->session != NULL && x->committed ? &x->session->told : NULL;
 }
 
+size_t session_held(const struct exchange *x)
+{
+    const struct exchange_session *s = x->session;
+    return s != NULL ? (s->reads_client ? s->from_client.message.cap : 0) +
+                           (s->reads_provider ? s->from_provider.message.cap : 0)
+                     : 0;
+}
+
 /* ---- frames out ---- */
 
 static void client_is_full(struct exchange *x)
@@ -432,6 +440,15 @@ void session_on_bytes(struct exchange *x, struct sl_str bytes)
     s->client_ns = sl_loop_now(x->env->loop);
     while (!s->client_closed && (r = ws_read(&s->from_client, &bytes, &e)) != WS_MORE)
         client_event(x, r, &e);
+    pressure_note(x);
+    if (s->from_client.message.n > SESSION_SMALL && !s->ended && pressure_refuses(x, 0))
+        end_with(x, &(struct session_end){.code = WS_CODE_TRY_LATER,
+                                          .code_up = WS_CODE_NORMAL,
+                                          .reason = SL_STR("no memory for a message as large as this"),
+                                          .error = GE_OVERLOADED,
+                                          .by = ACCESS_GATEWAY,
+                                          .why = SL_STR("gateway_overloaded"),
+                                          .outcome = OUT_OK});
 }
 
 /* ---- the provider's side ---- */
@@ -523,6 +540,7 @@ static void on_body(void *owner, struct sl_str bytes)
     while (!s->provider_closed && !(x->relay_bad && !x->committed) &&
            (r = ws_read(&s->from_provider, &bytes, &e)) != WS_MORE)
         provider_event(x, r, &e);
+    pressure_note(x);
 }
 
 static void on_head(void *owner, const struct http_response *head)

@@ -8,6 +8,7 @@
 #include "http/ws.h"
 
 #define SESSION_TURNS_MAX 16u          /* responses asked for and not done; more are refused */
+#define SESSION_SMALL 65536u           /* bytes of a message that is taken even when memory is short */
 #define SESSION_ID_MAX 96u             /* bytes of an id that is compared; longer ones are cut */
 #define SESSION_CLOSE_NS (5 * SL_SEC)  /* for the other side's close frame */
 #define SESSION_LEAVE_NS (3 * SL_SEC)  /* for the end of a response whose client has left */

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 
+import httpx
 import openai
 import pytest
 import websockets
@@ -513,3 +514,68 @@ def test_drain(make):
     heard, code = ending(busy)
     assert heard[-1]["type"] == "response.done" and heard[-1]["response"]["status"] == "completed" and code == 1001
     assert g.wait_exit() == 0
+
+
+# ---- the ways there ----
+
+def test_over_tls_where_both_sides_have_http2(make, certs):
+    """Sessions speak HTTP/1.1 on both sides, whatever else is spoken there; a request for one over HTTP/2 is told so."""
+    pair = certs.leaf("realtime")
+    sim = make.sim("--tls-cert", pair.cert, "--tls-key", pair.key)
+    g = make.gateway({"listen": {"tls": {"cert": pair.cert, "key": pair.key}},
+                      "providers": {"up": {"kind": "openai", "base_url": f"https://localhost:{sim.address[1]}/v1", "keys": ["k"], "direct": True,
+                                           "tls": {"ca": certs.ca.cert}, "allow_private": "yes"}},
+                      "models": {"voice": {"targets": ["up/gpt-realtime"]}, "chat": {"targets": ["up/gpt-4o"]}}})
+    with httpx.Client(http2=True, verify=certs.client_context(), timeout=LONG, headers={"authorization": f"Bearer {g.key.text}"}) as client:
+        base = f"https://localhost:{g.address[1]}/v1"
+        answer = client.post(base + "/chat/completions", json={"model": "chat", "messages": [{"role": "user", "content": "hi"}]})
+        assert answer.status_code == 200 and answer.http_version == "HTTP/2"
+        assert g.record(answer.headers["x-sluice-id"])["attempts"][0]["h2"] is True
+        answer = client.get(base + "/realtime?model=voice")
+        assert answer.status_code == 426 and answer.json()["error"]["code"] == "upgrade_not_served"
+    with connect(f"wss://localhost:{g.address[1]}/v1/realtime?model=voice", ssl=certs.client_context(), open_timeout=LONG, close_timeout=LONG,
+                 proxy=None, additional_headers={"authorization": f"Bearer {g.key.text}"}) as ws:
+        assert hear(ws)["type"] == "session.created"
+        say(ws, type="input_audio_buffer.append", audio=base64.b64encode(bytes(3 << 20)).decode())
+        say(ws, type="input_audio_buffer.clear")
+        assert hear(ws)["type"] == "input_audio_buffer.cleared"
+        assert ask(ws, "ECHO: safely")["status"] == "completed"
+        id = ws.response.headers["x-sluice-id"]
+    assert g.record(id)["tls"] is True and len(settled(g, id, 1)) == 1
+
+
+def test_slow_readers_hold_the_other_side(make):
+    """A client that reads nothing stops the provider, one that sends to a provider that reads nothing is stopped: memory stays small."""
+    sim = make.sim()
+    g = make.gateway(config(sim))
+    before = g.rss_kib()
+    with raw(g) as s:
+        s.settimeout(2)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        say_raw = lambda **e: s.sendall(frame(json.dumps(e).encode()))
+        say_raw(type="session.update", session={"type": "realtime", "output_modalities": ["audio"]})
+        sent = 0
+        try:
+            for i in range(20000):  # some 400 MB of answers, were they read
+                say_raw(type="response.create", response={"output_modalities": ["audio"]})
+                sent += 1
+        except TimeoutError:
+            pass
+        assert g.rss_kib() - before < 48 << 10, (sent, g.rss_kib() - before)
+
+
+def test_drain_has_a_deadline(make):
+    """A response that takes too long is cut, and accounted as far as it came."""
+    sim = make.sim()
+    g = make.gateway(config(sim, listen={"deadlines": {"drain": "500ms"}}))
+    with dial(g) as ws:
+        hear(ws)
+        say(ws, type="conversation.item.create", item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "LONG: 5000"}]})
+        say(ws, type="response.create")
+        until(ws, "response.output_text.delta")
+        id = ws.response.headers["x-sluice-id"]
+        g.signal(15)
+        heard, code = ending(ws)
+    assert code == 1001 and g.wait_exit() == 0
+    row, = [r for r in ledger.attempts(g.state) if r.exchange == id]
+    assert row.state == ledger.CLOSED and row.outcome == "cancelled" and row.tokens["output"] > 0
