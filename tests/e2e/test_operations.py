@@ -4,7 +4,10 @@ account, and raw bytes in front of a script."""
 import base64
 import contextlib
 import json
+import pathlib
+import shutil
 import struct
+import subprocess
 
 import openai
 import pytest
@@ -13,10 +16,12 @@ from conftest import Makers
 from lib import ledger
 from lib.client import fetch
 from lib.corpus import CORPUS, all_records, text_of
+from lib.proc import clean_environment
 from lib.upstream import body_answer, json_answer
 from lib.wait import wait_for
 
 KEY = ["sim-key-of-the-gateway"]
+NODE = pathlib.Path(__file__).parent / "node"
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +278,31 @@ def test_bytes_are_untouched(make):
     up.answer = body_answer(answer)
     got = fetch(g.address, "POST", "/v1/embeddings", body, [("Authorization", "Bearer " + g.key.text), ("Content-Type", "application/json")])
     assert got.body == answer and up.requests[-1].body == body
+
+
+def test_node_sdk(served):
+    if not shutil.which("node") or not (NODE / "node_modules/openai").exists():
+        pytest.skip("node or its packages are missing: dev/setup.sh test installs them")
+    done = subprocess.run(["node", "operations.mjs"], cwd=NODE, capture_output=True, text=True, timeout=120,
+                          env=clean_environment({"SLUICE_URL": served.url, "SLUICE_KEY": served.key.text}))
+    assert done.returncode == 0, done.stderr
+    out = json.loads(done.stdout)
+    assert [[round(v, 6) for v in d] for d in out["embeddings"]] == out["floats"] and len(out["floats"]) == 3
+    assert out["flagged"] and out["image"] == "picture 0 of imagen-4.0-generate-001" and out["sound"] == 480_000
+    assert out["events"] == ["image_generation.partial_image", "image_generation.completed"] and out["refused"] == [400, "size"]
+    agree(served)
+
+
+def test_units_are_shown(served):
+    """`sluice usage` and the metrics say what the rows say."""
+    agree(served)
+    rows = ledger.attempts(served.state)
+    total = ledger.usage(served.state, "--by", "all")["total"]["units"]
+    assert total == {unit: sum(r.units[unit] for r in rows) for unit in ledger.UNITS}
+    assert total["images_out"] > 10 and total["characters"] > 1000 and total["searches"] >= 2
+    page = fetch(served.admin, "GET", "/metrics").body.decode()
+    drawn = sum(r.units["images_out"] for r in rows if r.target == "gpt-image-2")
+    assert f'sluice_units_total{{provider="openai",model="gpt-image-2",unit="images_out"}} {drawn}\n' in page
 
 
 def test_google_sdk(served):
