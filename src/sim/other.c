@@ -22,7 +22,7 @@ static const struct sim_format format_google = {.name = "google-other", .vendor 
 
 static struct sl_str text_of(yyjson_val *v)
 {
-    return sl_str_of(yyjson_is_str(v) ? yyjson_get_str(v) : "", yyjson_get_len(v));
+    return yyjson_is_str(v) ? sl_str_of(yyjson_get_str(v), yyjson_get_len(v)) : SL_STR("");
 }
 
 static yyjson_val *member(const struct ask *a, const char *name)

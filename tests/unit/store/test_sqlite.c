@@ -4,11 +4,11 @@
 #include <sqlite3.h>
 
 #include "base/clock.h"
-#include "store/store.h"
+#include "store/sqlite_int.h"
 
 struct world {
     char dir[64];
-    char path[128];
+    char path[200];
     struct store *s;
 };
 
@@ -441,7 +441,13 @@ static bool sum_used(void *arg, const struct store_usage_row *r)
     return true;
 }
 
-/* A state directory of a release before units: its attempts stay, and have none. */
+static void run_sql(sqlite3 *db, const char *sql)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+}
+
+/* A state directory of the release before units, made by its own steps: its attempts stay, and have none. */
 static void an_older_database_is_brought_up_to_date(void **state)
 {
     struct world *t = *state;
@@ -449,17 +455,24 @@ static void an_older_database_is_brought_up_to_date(void **state)
     put(t, &a);
     store_close(t->s);
     t->s = NULL;
+    char old[200];
+    (void)snprintf(old, sizeof old, "%s/old.db", t->dir);
     sqlite3 *db;
-    assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
-    for (int i = STORE_VIDEO_OUT; i < STORE_CLASSES; i++) {
-        char sql[120];
-        (void)snprintf(sql, sizeof sql, "ALTER TABLE attempts DROP COLUMN %s", store_class_names[i]);
-        assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    }
-    assert_int_equal(
-        sqlite3_exec(db, "DROP TABLE videos; DELETE FROM schema_version WHERE version > 2", NULL, NULL, NULL),
-        SQLITE_OK);
+    assert_int_equal(sqlite3_open(old, &db), SQLITE_OK);
+    run_sql(db, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_ns INTEGER)");
+    for (int64_t step = 0; step < 2; step++)
+        run_sql(db, sqlite_step(step));
+    run_sql(db, "INSERT INTO schema_version VALUES (1, 0), (2, 0)");
+    char sql[600];
+    (void)snprintf(sql, sizeof sql,
+                   "ATTACH '%s' AS fresh; INSERT INTO attempts (attempt_id, state, opened_ns, input, cache_read, "
+                   "cache_write, output, reasoning, audio_in, audio_out, image_in, image_out, cost_p) SELECT "
+                   "attempt_id, state, opened_ns, input, cache_read, cache_write, output, reasoning, audio_in, "
+                   "audio_out, image_in, image_out, cost_p FROM fresh.attempts",
+                   t->path);
+    run_sql(db, sql);
     sqlite3_close(db);
+    (void)snprintf(t->path, sizeof t->path, "%s", old);
 
     struct store *s = NULL;
     struct sl_fail fail;
