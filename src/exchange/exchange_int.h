@@ -101,6 +101,8 @@ struct exchange_object {
     struct sl_str id;               /* plain; of the path, or of the file that a batch is made of */
     const struct store_object *row; /* borrow (of a job in the arena): what was found; NULL: nothing was looked for */
     uint64_t limit;                 /* of a list */
+    bool judged_refs;               /* files that the body names were looked for, and nothing stands against them */
+    bool pinned;                    /* ... and lie at stored.provider */
     struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */
 };
 
@@ -401,7 +403,8 @@ void uploads_request(struct exchange *x, struct attempt_request *r);
 void uploads_send(struct exchange *x); /* an attempt was started */
 void uploads_on_room(void *x);         /* attempt_owner.on_room */
 bool uploads_may_repeat(const struct exchange *x);
-enum step uploads_refuse(struct exchange *x); /* x->body_error is set */
+bool uploads_failed(const struct exchange *x);
+enum step uploads_refuse(struct exchange *x); /* ... then */
 
 /* batch_ledger.c: true: it is in the ledger now, the row may say so */
 bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_str body, struct sl_str status);
@@ -410,6 +413,8 @@ void batches_on_body(struct exchange *x, struct sl_str bytes);        /* of an a
 bool batches_settle_results(struct exchange *x, const struct try *t); /* the answer came whole */
 
 /* objects.c: files and batches */
+bool objects_named(const struct exchange *x);     /* ADMIT: the body of a request for a model names files */
+enum step objects_find_named(struct exchange *x); /* RECALL: object.judged_refs: nothing stands against them */
 const struct dialect *objects_dialect(const struct exchange *x);
 enum step objects_understand(struct exchange *x); /* READ_BODY: a JSON body is whole */
 enum step objects_recall(struct exchange *x);     /* RECALL */

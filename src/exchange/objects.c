@@ -245,6 +245,84 @@ static enum step answer_list(struct exchange *x, const struct response_job *j)
     return STEP_GO;
 }
 
+/* ---- files that other requests name ---- */
+
+#define NAMED_MAX 256u
+
+bool objects_named(const struct exchange *x)
+{
+    bool format = x->match.errors == ERRORS_OPENAI || x->match.errors == ERRORS_RESPONSES ||
+                  x->match.errors == ERRORS_ANTHROPIC;
+    return x->op->generates && format && x->env->stored_ask != NULL &&
+           sl_str_find_str(x->body_text, SL_STR("\"file_id\"")) >= 0;
+}
+
+static void skip_blanks(struct sl_str *s)
+{
+    while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t' || s->p[0] == '\n' || s->p[0] == '\r'))
+        *s = sl_str_from(*s, 1);
+}
+
+static bool take(struct sl_str *s, char c)
+{
+    skip_blanks(s);
+    if (s->n == 0 || s->p[0] != c)
+        return false;
+    *s = sl_str_from(*s, 1);
+    return true;
+}
+
+/* Wherever they stand: a member of that name has no other meaning in any of the formats. Inside of a text its quotes are escaped. */
+static size_t ids_of(struct sl_str body, struct sl_arena *a, struct sl_str ids[NAMED_MAX])
+{
+    static const struct sl_str member = SL_STR_INIT("\"file_id\"");
+    size_t n = 0;
+    ptrdiff_t at;
+    while (n < NAMED_MAX && (at = sl_str_find_str(body, member)) >= 0) {
+        body = sl_str_from(body, (size_t)at + member.n);
+        struct sl_str rest = body;
+        if (!take(&rest, ':') || !take(&rest, '"'))
+            continue;
+        ptrdiff_t end = sl_str_find(rest, '"');
+        struct sl_str id = json_plain(sl_str_head(rest, end < 0 ? 0 : (size_t)end), a);
+        if (is_id(id))
+            ids[n++] = id;
+    }
+    return n;
+}
+
+static enum step ask_named(struct exchange *x)
+{
+    struct response_job *j = new_job(x, RJ_OBJECT_REFS);
+    struct sl_str *ids = sl_arena_alloc(&j->a, NAMED_MAX * sizeof *ids);
+    j->o.kind = STORE_OBJECT_FILE;
+    j->items = ids;
+    j->n_items = ids_of(x->body_text, &j->a, ids);
+    return ask(x, j);
+}
+
+enum step objects_find_named(struct exchange *x)
+{
+    const struct response_job *j = x->stored.answer;
+    if (j == NULL)
+        return ask_named(x);
+    if (j->found == RF_NONE)
+        return refuse(x, GE_OBJECT_UNKNOWN, "file_id", SL_STR("A file that the request names was not found."));
+    if (j->found == RF_BROKEN)
+        return refuse(
+            x, GE_MEMBER_VALUE, "file_id",
+            SL_STR("The files that the request names lie at several providers or accounts: upload them to one."));
+    if (j->found != RF_OK)
+        return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    x->object.judged_refs = true;
+    x->object.pinned = j->o.row != 0;
+    if (x->object.pinned) {
+        x->stored.provider = j->o.provider;
+        x->stored.credential = j->o.credential;
+    }
+    return STEP_GO;
+}
+
 /* ---- READ_BODY, RECALL ---- */
 
 enum step objects_understand(struct exchange *x)

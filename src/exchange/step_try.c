@@ -587,6 +587,13 @@ static bool is_relays(const struct exchange *x, bool over)
     return rescue_is_joined(x) || (over && turns_paused(x));
 }
 
+/* The request cannot go on: its time is up, or an upload went wrong. */
+static enum step refuse_itself(struct exchange *x)
+{
+    credential_forget(x);
+    return x->timed_out ? exchange_refuse(x, GE_TIMEOUT) : uploads_refuse(x);
+}
+
 enum step step_try(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE)) {
@@ -598,12 +605,8 @@ enum step step_try(struct exchange *x)
     }
     if (x->sync_wait)
         return wait_for_open(x);
-    if (x->upload != NULL && x->body_error != GE_NONE)
-        return uploads_refuse(x);
-    if (x->timed_out) {
-        credential_forget(x);
-        return exchange_refuse(x, GE_TIMEOUT);
-    }
+    if (x->timed_out || uploads_failed(x))
+        return refuse_itself(x);
     if (video_is_waiting(x))
         return video_came(x);
     if (x->credential_wait)

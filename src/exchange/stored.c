@@ -87,6 +87,18 @@ bool stored_fits_plan(struct exchange *x)
     stored_filter(x, goes_on, true, "another provider has the previous response");
     if (x->plan.n > 0)
         return true;
+    if (x->object.pinned) {
+        x->refused = (struct error_facts){
+            .error = GE_MEMBER_VALUE,
+            .param = SL_STR("file_id"),
+            .message =
+                sl_arena_printf(x->a,
+                                "The file that this request names lies at a provider that does not serve the model "
+                                "'" SL_STR_FMT "' in this format.",
+                                SL_STR_ARG(sl_str_head(x->facts.model, 200))),
+        };
+        return false;
+    }
     x->refused = (struct error_facts){
         .error = GE_MEMBER_VALUE,
         .param = x->stored.previous.n > 0 ? SL_STR("previous_response_id") : SL_STR("input"),

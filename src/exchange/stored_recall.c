@@ -21,17 +21,22 @@ static bool takes_input(const struct exchange *x)
     return x->match.op == OP_RESPONSES || x->match.op == OP_RESPONSES_COUNT;
 }
 
-bool stored_recalls(const struct exchange *x)
+static bool recalls_input(const struct exchange *x)
 {
-    if (x->op->video)
-        return video_recalls(x);
-    if (x->op->stored)
-        return true;
     if (!takes_input(x))
         return false;
     const struct json_member *at = x->facts.at;
     return is_said(&at[RM_PREVIOUS_RESPONSE_ID]) || is_said(&at[RM_CONVERSATION]) ||
            at[RM_BACKGROUND].kind == JSON_TRUE || sl_str_find_str(x->body_text, SL_STR("\"item_reference\"")) >= 0;
+}
+
+bool stored_recalls(const struct exchange *x)
+{
+    if (x->op->video)
+        return video_recalls(x);
+    if (x->op->stored || objects_named(x))
+        return true;
+    return recalls_input(x);
 }
 
 /* ---- asking the store ---- */
@@ -432,5 +437,15 @@ enum step step_recall(struct exchange *x)
         return stored_run_queued(x);
     if (x->op->object != OBJECT_NONE)
         return objects_recall(x);
-    return x->op->stored ? recall_row(x) : recall_input(x);
+    if (x->op->stored)
+        return recall_row(x);
+    if (!x->object.judged_refs && objects_named(x)) {
+        enum step s = objects_find_named(x);
+        if (!x->object.judged_refs)
+            return s;
+    }
+    if (recalls_input(x))
+        return recall_input(x);
+    exchange_goto(x, XS_PLAN);
+    return STEP_GO;
 }

@@ -141,6 +141,11 @@ enum step uploads_read(struct exchange *x)
     return STEP_GO;
 }
 
+bool uploads_failed(const struct exchange *x)
+{
+    return x->upload != NULL && x->body_error != GE_NONE;
+}
+
 enum step uploads_refuse(struct exchange *x)
 {
     struct error_facts f = {.error = x->body_error};

@@ -198,6 +198,36 @@ static enum sl_err object_change(struct response_job *j, struct store *s, struct
                                      : s->ops->settle_object(s, j->o.row, fail);
 }
 
+static bool on_anybodys(void *arg, const struct store_object *o)
+{
+    (void)o;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* An id that nobody here made is the provider's to judge; somebody else's is as good as none. */
+static enum sl_err object_refs(struct response_job *j, struct store *s, struct sl_fail *fail)
+{
+    for (size_t i = 0; i < j->n_items; i++) {
+        struct store_object before = j->o;
+        bool there = false;
+        enum sl_err e = s->ops->find_object(s, &j->owner, j->o.kind, j->items[i], on_object, j, fail);
+        if (e == SL_OK && before.row != 0 &&
+            (!sl_str_eq(before.provider, j->o.provider) ||
+             memcmp(before.credential, j->o.credential, sizeof before.credential) != 0)) {
+            j->found = RF_BROKEN;
+            return SL_OK;
+        }
+        if (e == SL_ENOENT)
+            e = s->ops->find_object(s, NULL, j->o.kind, j->items[i], on_anybodys, &there, fail);
+        if (there)
+            return SL_ENOENT;
+        if (e != SL_OK && e != SL_ENOENT)
+            return e;
+    }
+    return SL_OK;
+}
+
 static enum sl_err object_page(struct response_job *j, struct store *s, struct sl_fail *fail)
 {
     return s->ops->page_objects(s, &j->owner, &j->page, on_listed, j, fail);
@@ -217,6 +247,7 @@ bool response_job_run(struct response_job *j, struct store *s, struct sl_fail *f
         [RJ_OBJECT_FIND] = object_find,
         [RJ_OBJECT_DROP] = object_change,
         [RJ_OBJECT_SETTLE] = object_change,
+        [RJ_OBJECT_REFS] = object_refs,
         [RJ_OBJECT_PAGE] = object_page,
     };
     j->found = RF_OK;

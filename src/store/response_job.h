@@ -21,6 +21,8 @@ enum response_job_kind {
     RJ_OBJECT_FIND,   /* o.kind, id -> o */
     RJ_OBJECT_DROP,   /* o.kind, id */
     RJ_OBJECT_SETTLE, /* o.kind, id; RF_NONE: it was settled already */
+    RJ_OBJECT_REFS,   /* items: ids that a request names; o: where those lie that are this owner's (o.row 0: none is).
+                         RF_NONE: one is somebody else's; RF_BROKEN: they lie at several places */
     RJ_OBJECT_PAGE    /* page -> objects */
 };
 
@@ -74,7 +76,8 @@ struct response_job *response_job_new(enum response_job_kind kind);
 void response_job_free(struct response_job *j); /* NULL accepted */
 static inline bool response_job_writes(const struct response_job *j)
 {
-    return j->kind == RJ_PUT || (j->kind >= RJ_DELETE && j->kind != RJ_OBJECT_FIND && j->kind != RJ_OBJECT_PAGE);
+    return j->kind == RJ_PUT || (j->kind >= RJ_DELETE && j->kind != RJ_OBJECT_FIND && j->kind != RJ_OBJECT_REFS &&
+                                 j->kind != RJ_OBJECT_PAGE);
 }
 /* On the store's thread; a writing one between begin and commit. False: the database failed (found is RF_FAILED): roll back. */
 bool response_job_run(struct response_job *j, struct store *s, struct sl_fail *fail);

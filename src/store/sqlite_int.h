@@ -40,6 +40,7 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_LOSE_RESPONSES,
     SQ_PUT_OBJECT,
     SQ_FIND_OBJECT,
+    SQ_FIND_ANY_OBJECT,
     SQ_PAGE_NEWEST,
     SQ_PAGE_OLDEST,
     SQ_DELETE_OBJECT,

@@ -21,6 +21,7 @@ const char *const sqlite_object_sql[SQ_COUNT] = {
         " credential = excluded.credential, body = excluded.body, settled = max(settled, excluded.settled)",
     [SQ_FIND_OBJECT] = "SELECT " COLUMNS " FROM objects WHERE kind = ?4 AND id = ?1 AND " OWNED
                        " ORDER BY object DESC LIMIT 1",
+    [SQ_FIND_ANY_OBJECT] = "SELECT " COLUMNS " FROM objects WHERE kind = ?4 AND id = ?1 LIMIT 1",
     [SQ_PAGE_NEWEST] = PAGE " AND (?4 = 0 OR object < ?4) ORDER BY object DESC LIMIT ?5",
     [SQ_PAGE_OLDEST] = PAGE " AND object > ?4 ORDER BY object LIMIT ?5",
     [SQ_DELETE_OBJECT] = "DELETE FROM objects WHERE object = ?1",
@@ -107,11 +108,12 @@ enum sl_err sqlite_find_object(struct store *s, const struct store_response_owne
                                struct sl_str id, store_object_f *f, void *arg, struct sl_fail *fail)
 {
     struct sqlite_store *q = sqlite_of(s);
-    sqlite3_stmt *st = sqlite_statement(q, SQ_FIND_OBJECT, fail);
+    sqlite3_stmt *st = sqlite_statement(q, owner != NULL ? SQ_FIND_OBJECT : SQ_FIND_ANY_OBJECT, fail);
     if (st == NULL)
         return SL_EIO;
     sqlite_bind_str(st, 1, id);
-    bind_owner(st, owner);
+    if (owner != NULL)
+        bind_owner(st, owner);
     (void)sqlite3_bind_int64(st, 4, kind);
     return give(q, st, f, arg, fail);
 }

@@ -340,7 +340,7 @@ struct store_ops {
                                 store_video_f *f, void *arg, struct sl_fail *fail);
     enum sl_err (*video_hook)(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
     enum sl_err (*sweep_videos)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
-    /* Objects; the owner's time is not looked at. put: a row that is there gets the new body. find, page (an unknown `after`):
+    /* Objects; the owner's time is not looked at. find: owner NULL: anybody's. put: a row that is there gets the new body. find, page (an unknown `after`):
      * SL_ENOENT: none that this owner may see. delete: SL_ENOENT. settle: SL_ENOENT where it is settled already. */
     enum sl_err (*put_object)(struct store *s, const struct store_object *o, struct sl_fail *fail);
     enum sl_err (*find_object)(struct store *s, const struct store_response_owner *owner, enum store_object_kind kind,

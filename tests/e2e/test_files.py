@@ -44,7 +44,8 @@ def served():
             "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-one", "sim-key-two"]},
             "other": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-three"]},
             "anthropic": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": ["sim-key-four"]}},
-        "models": {"gpt-4o": "openai/gpt-4o", "claude": "anthropic/claude-opus-5-5", "far": "other/gpt-4o"},
+        "models": {"gpt-4o": "openai/gpt-4o", "claude": "anthropic/claude-opus-5-5", "far": "other/gpt-4o",
+                   "both": {"targets": ["openai/gpt-4o", "other/gpt-4o"]}},
         "files": {"provider": "openai", "max_bytes": "2GiB"},
     })
     g.sim = sim
@@ -120,6 +121,35 @@ def test_which_provider(served):
     made = create(served.key, ("x-sluice-provider", "other"))[0].json()
     answer = fetch(served.address, "GET", f"/v1/files/{made['id']}", None, [], served.key.text)
     assert answer.status == 200 and served.record(answer.id)["plan"][0]["provider"] == "other"
+
+
+def test_requests_that_name_files(served):
+    """They go where the file lies, and somebody else's is none."""
+    def chat(key, *ids, model="gpt-4o"):
+        parts = [{"type": "file", "file": {"file_id": i}} for i in ids]
+        body = {"model": model, "messages": [{"role": "user", "content": [{"type": "text", "text": "say"}, *parts]}]}
+        answer = fetch(served.address, "POST", "/v1/chat/completions", body, [], key.text)
+        return answer.status, answer.json().get("error"), served.record(answer.id)
+
+    def upload(key, provider):
+        body = field("purpose", "user_data") + file_head() + b"x" + END
+        answer = fetch(served.address, "POST", "/v1/files", body, [TYPE, ("x-sluice-provider", provider)], key.text)
+        assert answer.status == 200
+        return answer.json()["id"]
+
+    here, there = upload(served.key, "openai"), upload(served.key, "other")
+    for _ in range(3):
+        status, _, record = chat(served.key, there, model="both")
+        assert status == 200 and [a["provider"] for a in record["attempts"]] == ["other"]
+        status, _, record = chat(served.key, here, here, model="both")
+        assert status == 200 and [a["provider"] for a in record["attempts"]] == ["openai"]
+    status, error, record = chat(served.key, here, there, model="both")
+    assert status == 400 and error["param"] == "file_id" and record["attempts"] == []
+    status, error, record = chat(served.key, there)
+    assert status == 400 and error["param"] == "file_id" and record["attempts"] == []
+    status, error, record = chat(served.foreign, here)
+    assert status == 404 and error["param"] == "file_id" and record["attempts"] == []
+    assert chat(served.key, "file-made-elsewhere")[0] == 200  # the provider's to judge
 
 
 def test_anthropic(served):
