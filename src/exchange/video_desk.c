@@ -54,6 +54,7 @@ struct desk_job {
     bool cancel;             /* the owner wants no more of it */
     bool cancel_now;         /* ... and the last look said that it can be cancelled */
     bool unsaid;             /* a write failed: the row is behind */
+    bool poked;              /* somebody wants it looked at again, while it is busy */
     bool once;               /* settled: only looked at for new links */
     struct sl_list renewals; /* struct renewal */
 };
@@ -127,6 +128,9 @@ static const struct videos_policy *policy_of(const struct video_desk *d)
 static void arm(struct desk_job *j, int64_t wait_ns)
 {
     struct video_desk *d = j->desk;
+    if (j->poked)
+        wait_ns = SL_MS;
+    j->poked = false;
     int64_t fifth = wait_ns / 5;
     int64_t jitter = fifth > 0 ? (int64_t)sl_rand_below(&d->env->loop->rand, (uint64_t)(2 * fifth)) - fifth : 0;
     sl_timer_arm(d->env->loop, &j->timer, now_of(d) + wait_ns + jitter);
@@ -1039,6 +1043,13 @@ static void on_due(struct sl_timer *t)
     make_ready(j);
 }
 
+static void look_now(struct desk_job *j)
+{
+    j->poked = j->busy;
+    if (!j->busy)
+        make_ready(j);
+}
+
 /* ---- from outside ---- */
 
 void video_desk_take(struct video_desk *d, const struct store_video *v, bool deleted, bool written)
@@ -1057,8 +1068,7 @@ void video_desk_take(struct video_desk *d, const struct store_video *v, bool del
     j->v.state = STORE_VIDEO_CANCELLED;
     j->v.ended_ns = j->v.ended_ns > 0 ? j->v.ended_ns : sl_loop_wall(d->env->loop);
     j->cancel = true;
-    if (!j->busy)
-        make_ready(j);
+    look_now(j);
 }
 
 void video_desk_renew(struct video_desk *d, struct video_rows *m)
@@ -1087,7 +1097,7 @@ void video_desk_poke(struct video_desk *d, struct sl_str token)
     {
         struct desk_job *j = SL_CONTAINER_OF(node, struct desk_job, all);
         if (token.n > 0 && sl_str_eq(j->v.token, token))
-            make_ready(j);
+            look_now(j);
     }
 }
 
