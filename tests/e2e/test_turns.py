@@ -125,7 +125,7 @@ def test_a_stream_goes_on(make, at_once):
     turns = [streamed("Looking. ", search=True), streamed("Still. "), streamed("Found.", "end_turn")]
     up.queue(*(stream_answer(b"".join(t)) if at_once else stream_answer(*t) for t in turns))
     answer = chat_stream(g)
-    assert answer.status == 200 and said(answer) == "Looking. Still. Found.", answer.body
+    assert answer.status == 200 and said(answer) == "Looking. Still. Found.", (answer, answer.body)
     values = chunks(answer)
     assert len({v["id"] for v in values}) == 1 and answer.body.count(b'"role"') == 1 and answer.body.count(b"[DONE]") == 1
     assert [c["finish_reason"] for v in values for c in v["choices"] if c.get("finish_reason")] == ["stop"]
@@ -144,6 +144,7 @@ def test_streams_of_other_faces(make):
     up, g = claude(make)
     up.queue(stream_answer(*streamed("One. ", search=True)), stream_answer(*streamed("Two.", "end_turn")))
     answer = post(g, "/v1/responses", {"model": "m", "input": "hi", "stream": True, **WEB["responses"]})
+    assert answer.status == 200, (answer, answer.body)
     values = chunks(answer)
     kinds = [v["type"] for v in values]
     assert kinds.count("response.created") == 1 and kinds[-1] == "response.completed", kinds
