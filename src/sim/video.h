@@ -20,7 +20,12 @@ enum video_vendor {
     VIDEO_ARK = 0,
     VIDEO_OPENAI,
     VIDEO_GEMINI,
-    VIDEO_VERTEX
+    VIDEO_VERTEX,
+    VIDEO_RUNWAY,
+    VIDEO_KLING,
+    VIDEO_XAI,
+    VIDEO_MINIMAX,
+    VIDEO_DASHSCOPE
 };
 
 enum video_fate {
@@ -116,6 +121,7 @@ void sim_video_fill(const struct video_job *j, struct sl_str part, uint64_t at, 
 bool sim_video_ark_serve(struct sim_call *c, struct sl_str raw);
 bool sim_video_openai_serve(struct sim_call *c, struct sl_str raw);
 bool sim_video_google_serve(struct sim_call *c, struct sl_str raw);
+bool sim_video_vendors_serve(struct sim_call *c, struct sl_str raw); /* video_vendors.c */
 /* video_jobs.c; the call is authorised and its faults are looked at: true: it is answered */
 bool sim_video_guard(struct sim_call *c, struct sl_str raw);
 

@@ -10,7 +10,8 @@
 
 static const char *const fates[] = {"ok", "fail", "policy", "expire", "vanish", "stuck", "filtered"};
 static const char *const births[] = {"ok", "lost", "late", "error", "hang", "slow", "busy"};
-static const char *const vendors[] = {"ark", "openai", "gemini", "vertex"};
+static const char *const vendors[] = {"ark",   "openai", "gemini",  "vertex",   "runway",
+                                      "kling", "xai",    "minimax", "dashscope"};
 static const char *const states[] = {"queued", "running", "succeeded", "failed", "expired", "cancelled", "gone"};
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))

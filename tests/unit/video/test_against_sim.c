@@ -5,6 +5,7 @@
 #include "../sim/stub.h"
 
 static struct stub_world w;
+static struct sl_arena arena;
 
 static struct stub *send_http(const struct video_http *h, struct sl_str base, struct sl_str body)
 {
@@ -18,8 +19,11 @@ static struct stub *send_http(const struct video_http *h, struct sl_str base, st
         base = SL_STR_NONE;
     }
     snprintf(target, sizeof target, "%.*s%.*s", SL_STR_ARG(base), SL_STR_ARG(at));
-    snprintf(headers, sizeof headers, "%s%s%.*s\n", h->keyless ? "" : "authorization: Bearer k\n",
-             h->content_type.n > 0 ? "content-type: " : "accept: */*", SL_STR_ARG(h->content_type));
+    snprintf(headers, sizeof headers, "%s%s%.*s\n%s%.*s%.*s\n", h->keyless ? "" : "authorization: Bearer k\n",
+             h->content_type.n > 0 ? "content-type: " : "accept: */*", SL_STR_ARG(h->content_type),
+             h->n_headers > 0 ? "" : "x-none: 1", SL_STR_ARG(h->headers[0].name),
+             h->n_headers > 0 ? (int)h->headers[0].value.n + 2 : 0,
+             h->n_headers > 0 ? sl_arena_printf(&arena, ": %.*s", SL_STR_ARG(h->headers[0].value)).p : "");
     const char *method = h->method == HTTP_POST ? "POST" : h->method == HTTP_DELETE ? "DELETE" : "GET";
     struct stub *c = stub_ask(&w, method, target, headers, body);
     stub_run(&w, 0);
@@ -55,6 +59,11 @@ static const struct row {
      "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"7\",\"input_reference\":\"data:image/png;base64,iVBORw0KGgo=\"}",
      0},
     {"gemini", "veo-2.0-generate-001", "/v1beta", "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"5\"}", 0},
+    {"runway", "gen4.5", "/v1", "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"5\"}", 0},
+    {"kling", "kling-v3", "", "{\"model\":\"v\",\"prompt\":\"A\",\"input_reference\":\"https://x.example/a.png\"}", 0},
+    {"xai", "grok-imagine-video", "/v1", "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"8\"}", 0},
+    {"minimax", "MiniMax-H3", "", "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"5\"}", 0},
+    {"qwen", "wan3-t2v", "/compatible-mode/v1", "{\"model\":\"v\",\"prompt\":\"A\",\"size\":\"1280x720\"}", 0},
     {"vertex", "veo-3.1-generate-001", "/v1",
      "{\"model\":\"v\",\"prompt\":\"A\",\"size\":\"1920x1080\",\"seconds\":\"8\"}", 1},
 };
@@ -195,6 +204,7 @@ static void adopted(void **state)
 static int open_world(void **state)
 {
     (void)state;
+    sl_arena_init(&arena, NULL);
     stub_world_open(&w, &(struct sim_settings){.seed = 7});
     return 0;
 }
@@ -203,6 +213,7 @@ static int close_world(void **state)
 {
     (void)state;
     stub_world_close(&w);
+    sl_arena_done(&arena);
     return 0;
 }
 
