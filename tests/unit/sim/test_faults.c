@@ -125,6 +125,7 @@ static const struct expected table[] = {
     {"400", 400, OK, OK, 0},
     {"context", 400, OK, OK, 0},
     {"content-policy", 400, OK, OK, 0},
+    {"no-prefill", 400, OK, OK, 0},
     {"401", 401, OK, OK, 0},
     {"403", 403, OK, OK, 0},
     {"403-scope", 403, OK, OK, 0},
