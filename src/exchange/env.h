@@ -186,6 +186,9 @@ struct headroom_need;
 bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *need, int64_t now_ns,
                          uint32_t target_index, struct route_target_view *out);
 
+/* The route whose terms hold for what was planned so; NULL: none, or it says nothing. */
+const struct snapshot_route *snapshot_route_of(const struct snapshot *s, const struct route_plan *p);
+
 static inline struct snapshot *snapshot_ref(struct snapshot *s)
 {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);

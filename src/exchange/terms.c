@@ -21,13 +21,18 @@ static void take(int64_t *to, int64_t ns)
         *to = ns;
 }
 
+const struct snapshot_route *snapshot_route_of(const struct snapshot *s, const struct route_plan *p)
+{
+    const struct route_rule_told *rule = p->n > 0 ? p->candidates[0].rule : NULL;
+    for (size_t i = 0; rule != NULL && i < s->n_routes; i++)
+        if (sl_str_eq(s->routes[i].name, rule->route))
+            return &s->routes[i];
+    return NULL;
+}
+
 void terms_of_route(struct exchange *x)
 {
-    const struct route_rule_told *rule = x->plan.n > 0 ? x->plan.candidates[0].rule : NULL;
-    const struct snapshot_route *r = NULL;
-    for (size_t i = 0; rule != NULL && i < x->snap->n_routes && r == NULL; i++)
-        if (sl_str_eq(x->snap->routes[i].name, rule->route))
-            r = &x->snap->routes[i];
+    const struct snapshot_route *r = snapshot_route_of(x->snap, &x->plan);
     if (r == NULL)
         return;
     if (r->has_rescue)

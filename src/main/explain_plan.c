@@ -168,6 +168,17 @@ void explain_places(const struct route_plan *p, struct sl_buf *out)
         add_row(out, &p->excluded[i], 0, width);
 }
 
+/* What its streams are rescued by when they break; empty: as for all. */
+static struct sl_str rescue_of(const struct explained *e)
+{
+    static const struct sl_str words[] = {[RESCUE_CONTINUE] = SL_STR_INIT("continue"),
+                                          [RESCUE_RESTART] = SL_STR_INIT("restart"),
+                                          [RESCUE_ERROR] = SL_STR_INIT("error"),
+                                          [RESCUE_HOLD] = SL_STR_INIT("hold")};
+    const struct snapshot_route *r = snapshot_route_of(e->snap, &e->plan);
+    return r != NULL && r->has_rescue ? words[r->terms.rescue] : SL_STR_NONE;
+}
+
 void explain_table(const struct explained *e, struct sl_buf *out)
 {
     const struct route_facts *f = &e->asking.facts;
@@ -179,6 +190,8 @@ void explain_table(const struct explained *e, struct sl_buf *out)
     sl_buf_addf(out, ", about %llu tokens in", (unsigned long long)f->input_tokens);
     if (f->output_tokens > 0)
         sl_buf_addf(out, ", at most %llu out", (unsigned long long)f->output_tokens);
+    if (rescue_of(e).n > 0)
+        sl_buf_addf(out, ", rescue " SL_STR_FMT, SL_STR_ARG(rescue_of(e)));
     sl_buf_addc(out, '\n');
     if (e->verdict != ROUTE_OK)
         sl_buf_addf(out, "%s%s" SL_STR_FMT "%s\n", verdict_text(e->verdict),
@@ -236,6 +249,7 @@ void explain_json(const struct explained *e, struct sl_buf *out)
                 verdict_text(e->verdict));
     add_text(out, "near", e->plan.near);
     add_text(out, "config", e->snap->revision_text);
+    add_text(out, "rescue", rescue_of(e));
     sl_buf_adds(out, SL_STR(",\"routing\":"));
     asking_write(&e->asking, out);
     add_places(out, "plan", e->plan.candidates, e->plan.n);

@@ -119,6 +119,9 @@ def test_routes_say_how_streams_are_rescued(routed):
         seen[model] = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key).body
     assert b"Once upon" in seen["plain"] and b"a fox" in seen["plain"] and b'"error"' not in seen["plain"], seen["plain"]
     assert b"Once upon" in seen["told"] and b"a fox" not in seen["told"] and b'"error"' in seen["told"], seen["told"]
+    for model, rescue in (("plain", None), ("told", "error"), ("held", "hold")):
+        told = run_sluice("explain", "-c", g.config_path, "--request", "-", "--json", input=json.dumps({**BODY, "model": model}))
+        assert json.loads(told.stdout).get("rescue") == rescue, told
     assert b"Once upon" not in seen["held"] and b"a fox" in seen["held"] and b'"error"' not in seen["held"], seen["held"]
 
 
