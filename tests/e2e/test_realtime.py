@@ -9,12 +9,14 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 
 import httpx
 import openai
 import pytest
 import websockets
 from websockets.sync.client import connect
+from websockets.sync.server import serve
 
 from conftest import Makers
 from lib import ledger
@@ -579,3 +581,39 @@ def test_drain_has_a_deadline(make):
     assert code == 1001 and g.wait_exit() == 0
     row, = [r for r in ledger.attempts(g.state) if r.exchange == id]
     assert row.state == ledger.CLOSED and row.outcome == "cancelled" and row.tokens["output"] > 0
+
+
+def test_close_codes_are_passed_on(make):
+    """With their reasons, both ways; a provider that breaks off without one was no clean end."""
+    seen = []
+
+    def handle(ws):
+        ws.send('{"type":"session.created"}')
+        what = ws.recv(timeout=LONG)
+        if what == "close":
+            ws.close(4001, "enough")
+        elif what == "break":
+            ws.socket.shutdown(socket.SHUT_RDWR)
+        else:
+            try:
+                ws.recv(timeout=LONG)
+            except websockets.ConnectionClosed:
+                seen.append((ws.close_code, ws.close_reason))
+
+    with serve(handle, "127.0.0.1", 0, compression=None) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.socket.getsockname()[1]
+        g = make.gateway({"providers": {"up": {"kind": "openai-compatible", "base_url": f"http://127.0.0.1:{port}/v1", "keys": ["k"], "direct": True}},
+                          "models": {"voice": {"targets": ["up/m"]}}})
+        for what, code, reason in (("close", 4001, "enough"), ("break", 1011, "the provider is gone")):
+            with dial(g) as ws:
+                hear(ws)
+                ws.send(what)
+                heard, got = ending(ws)
+                assert (got, ws.close_reason) == (code, reason) and [e["type"] for e in heard] == ["error"] * (what == "break")
+        with dial(g) as ws:
+            hear(ws)
+            ws.send("wait")
+            ws.close(4002, "mine")
+        assert wait_for(lambda: seen, "the provider's end") == [(4002, "mine")]
+        server.shutdown()
