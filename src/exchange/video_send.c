@@ -2,6 +2,8 @@
 #include "exchange/video_int.h"
 #include "upstream/fetch.h"
 
+#include <stdio.h>
+
 /* ---- whose key ---- */
 
 void video_credential(const struct exchange_env *env, const struct provider *p, unsigned i,
@@ -142,9 +144,14 @@ const struct price *video_price(const struct epoch *e, const struct snapshot_pro
 struct cost video_cost(const struct price *price, const struct video_units *units, const struct video_terms *terms,
                        struct usage *out_usage)
 {
-    const struct price_terms as = {
+    char wide[24], tall[24]; /* lists that name one of the two mean both */
+    unsigned w = terms->width, h = terms->height;
+    snprintf(wide, sizeof wide, "%ux%u", w, h);
+    snprintf(tall, sizeof tall, "%ux%u", h, w);
+    struct price_terms as = {
         .service = sl_str_eq(terms->tier, SL_STR("flex")) ? PRICE_FLEX : PRICE_STANDARD,
         .shape = {.resolution = terms->resolution,
+                  .size = w > 0 ? sl_str_c(wide) : SL_STR_NONE,
                   .sound = terms->audio ? PRICE_YES : PRICE_NO,
                   .video_input = terms->video_input ? PRICE_YES : PRICE_NO},
     };
@@ -157,5 +164,10 @@ struct cost video_cost(const struct price *price, const struct video_units *unit
         return (struct cost){.cost_p = units->cost_p};
     if (usage_total(out_usage) == 0 && !usage_has_units(out_usage)) /* a failed job: nothing needs a price */
         return (struct cost){0};
-    return price_of(price, out_usage, &as);
+    struct cost c = price_of(price, out_usage, &as);
+    if ((c.flags & COST_ASSUMED) == 0 || w == h)
+        return c;
+    as.shape.size = sl_str_c(tall);
+    const struct cost other = price_of(price, out_usage, &as);
+    return (other.flags & COST_ASSUMED) == 0 ? other : c;
 }
