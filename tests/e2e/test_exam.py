@@ -80,7 +80,7 @@ class World:
         wait = f"{1500 * PATIENCE:.0f}ms"
         self.gateway = self.makers.gateway({
             "providers": providers, "models": models,
-            "resilience": {"deadline": {"first_byte": wait, "answer": wait, "first_token": wait, "thinking": wait, "between_tokens": wait,
+            "resilience": {"breaker": True, "deadline": {"first_byte": wait, "answer": wait, "first_token": wait, "thinking": wait, "between_tokens": wait,
                                         "between_bytes": wait}}})
         self.faces = {face: sdk_python.FACES[face](self.gateway.url, self.gateway.key.text) for face in FACES}
         self.text = {self.ask(face, f"undisturbed-{face}", stream)["text"] for face in FACES for stream in FORMS}
@@ -129,8 +129,12 @@ def test_scenario(world, scenario):
             elif scenario == "content-filter":
                 refused = isinstance(answer, ERRORS) or (answer["text"] == "" and answer["finish"] in ("content_filter", "refusal"))
                 assert refused, (where, answer)
+            elif where == ("missing-end", "responses", "streamed") and "error" in answer:
+                # a gap: all of the text was told, and only `response.completed` lacks; when its client has seen it all before the
+                # provider closes, nobody is asked to go on and the client gets a typed failure
+                assert answer["error"]["code"] == "upstream_truncated", answer
             else:
-                assert not isinstance(answer, Exception), (where, repr(answer))
+                assert not isinstance(answer, Exception) and "text" in answer, (where, repr(answer))
                 assert answer["text"] == world.text and answer["finish"] == "stop", (where, answer)
     for face in FACES:
         for stream in FORMS:

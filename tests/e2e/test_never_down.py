@@ -220,7 +220,8 @@ def test_the_account_is_exact(make):
     wait = f"{int(DEADLINE * PATIENCE * 1000)}ms"
     g = make.gateway({"providers": {"one": {**kind, "base_url": f"http://127.0.0.1:{primary.port}/v1"}, "two": {**kind, "base_url": spare.url + "/v1"}},
                       "models": {"m": {"targets": ["one/a", "two/b"]}},
-                      "resilience": {"retry": {"attempts": 4}, "deadline": dict.fromkeys(
+                      # on in the long run alone: in the short one a breaker would stay open over most of the phases
+                      "resilience": {"breaker": N > 1000, "retry": {"attempts": 4}, "deadline": dict.fromkeys(
                           ("first_token", "thinking", "between_tokens", "answer", "first_byte", "between_bytes"), wait)}})
     span, began = N / PER_SECOND, time.monotonic()
     texts = {json.dumps({"model": "m", "stream": s, "messages": [{"role": "user", "content": "tell me"}]}).encode(): s for s in (True, False)}
@@ -256,7 +257,7 @@ def test_the_account_is_exact(make):
     check_account(primary, spare, g, tries)
     most = DEADLINE * PATIENCE * 1000 + 5  # ms; the tail, too, where nobody else wants the processors
     quiet = os.getloadavg()[0] < os.cpu_count()
-    assert percentiles(moves)[99] <= 5 and percentiles(waited)[99 if quiet else 50] <= most
+    assert percentiles(moves)[99] <= 5 and (not waited or percentiles(waited)[99 if quiet else 50] <= most)
 
 
 def check_account(primary, spare, g, tries):
