@@ -9,7 +9,8 @@
 
 #define ANSWER_BYTES (256u << 20) /* of all calls together: 2048 vectors of 3072 numbers are 80 MB of text */
 #define EVENT_BYTES (48u << 20)   /* a picture is one event */
-#define MS_OF_CHARACTER 70u       /* of speech: assumed, about 14 characters a second; not measured. Such usage is marked estimated */
+#define MS_OF_CHARACTER                                                                                                \
+    70u /* of speech: assumed, about 14 characters a second; not measured. Such usage is marked estimated */
 #define PART_CALLS (EXCHANGE_TRIES_MAX - 2u) /* of one request: some are left for trying again */
 
 struct exchange_other {
