@@ -58,6 +58,7 @@ struct token_counts {
     uint64_t cache_write_1h; /* within cache_write: kept for an hour (Anthropic) */
     uint64_t reasoning, audio_completion, image_completion;
     uint64_t prediction_accepted, prediction_rejected; /* within completion */
+    uint64_t seconds; /* of sound given, where that is what is counted (transcriptions) */
 };
 
 /* == Requests ====================================================================================================== */

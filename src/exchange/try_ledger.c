@@ -41,7 +41,13 @@ bool try_append_open(struct exchange *x, struct try *t)
     return !x->snap->set.full_refuses;
 }
 
-static struct usage reported(const struct try *t)
+/* What editing images generates is images, whatever the report calls it. */
+static bool makes_images(const struct exchange *x)
+{
+    return x->match.op == OP_IMAGE_EDIT || x->match.op == OP_IMAGE_VARIATION;
+}
+
+static struct usage reported(const struct exchange *x, const struct try *t)
 {
     const struct token_counts *c = &t->counts;
     /* the total tells whether a codec has brought it in already */
@@ -57,13 +63,14 @@ static struct usage reported(const struct try *t)
         .image_prompt = c->image_prompt,
         .reasoning = c->reasoning,
         .audio_completion = c->audio_completion,
-        .image_completion = c->image_completion,
+        .image_completion = makes_images(x) && c->image_completion == 0 ? c->completion : c->image_completion,
         .unknown_fields = c->unknown,
     };
     struct usage u = {.flags = 0};
     if (c->found && !c->bad)
         u = usage_from_openai(&o);
     memcpy(u.by_unit, t->units.by_unit, sizeof u.by_unit);
+    u.audio_ms_in += c->seconds < UINT32_MAX ? c->seconds * 1000 : 0;
     return u;
 }
 
@@ -92,10 +99,10 @@ static void settle(struct exchange *x, struct try *t)
                : was_refused(t)     ? SETTLE_REFUSED
                                     : SETTLE_CUT,
         /* a report of nothing at all is none: an answer cannot have cost no tokens */
-        .has_usage = t->counted ||
-                     (t->counts.found && !t->counts.bad && (t->counts.prompt > 0 || t->counts.completion > 0)),
+        .has_usage = t->counted || (t->counts.found && !t->counts.bad &&
+                                    (t->counts.prompt > 0 || t->counts.completion > 0 || t->counts.seconds > 0)),
         .report_is_early = t->report_is_early,
-        .usage = reported(t),
+        .usage = reported(x, t),
         .output_seen = x->op->other ? 0 : tokens_estimate_output(t->output_bytes, t->output_events),
     };
     t->settled = settle_attempt(&f);

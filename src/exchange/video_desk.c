@@ -349,7 +349,8 @@ static void settle(struct desk_job *j, const struct snapshot_provider *at, const
         tel_add(d->env->tel, TEL_VIDEOS_SETTLED, 1);
     }
     j->v.settled = true;
-    j->v.cost_p = keep ? j->v.reserved_p : cost.cost_p;
+    bool unpriced = cost.cost_p == 0 && (cost.flags & COST_UNPRICED) != 0;
+    j->v.cost_p = keep ? j->v.reserved_p : unpriced ? -1 : cost.cost_p;
     if (j->v.ended_ns == 0)
         j->v.ended_ns = sl_loop_wall(d->env->loop);
     if (j->v.hook.n > 0 && !j->v.deleted)

@@ -102,6 +102,11 @@ bool video_send_fill(const struct video_send *s, struct sl_arena *a, struct upst
         if (*why != NULL)
             return false;
         to = origin;
+        bool its_own = to->tls == s->at->origin.tls && sl_str_eq(to->authority, s->at->origin.authority);
+        if (!http->keyless && !its_own) {
+            *why = "leads to another server than the provider's own, which its key is not for";
+            return false;
+        }
     } else if (!http->rooted) {
         path = sl_arena_printf(a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(s->at->provider.base_path), SL_STR_ARG(path));
     }

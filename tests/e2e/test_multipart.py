@@ -75,11 +75,18 @@ def test_sdk(served, client):
     assert plain.strip().startswith(heard)
     other = client.audio.translations.create(model="whisper", file=("speech.wav", SOUND))
     assert other.text.startswith(heard)
+    timed = client.audio.transcriptions.create(model="whisper", file=("speech.wav", SOUND))
+    assert timed.usage.type == "duration" and timed.usage.seconds > 0
     image = client.images.edit(model="draw", image=[("a.png", b"a" * 70_000), ("b.png", b"b")], prompt="make it blue", mask=b"c")
     assert base64.b64decode(image.data[0].b64_json).startswith(b"heard 70000 bytes") and image.usage.input_tokens_details.image_tokens
     events = list(client.images.edit(model="draw", image=("a.png", b"a" * 70_000), prompt="make it blue", stream=True))
     assert [e.type for e in events] == ["image_edit.partial_image", "image_edit.completed"]
     wait_for(lambda: counted(served), "the ledger to say what the simulator says", every=0.1)
+    rows = ledger.attempts(served.state)
+    told = [(r.units["audio_ms_in"], r.cost_p) for r in rows if r.target == "whisper-1" and r.units["audio_ms_in"] > 0]
+    assert (timed.usage.seconds * 1000, timed.usage.seconds * 100_000_000) in told, told  # 0.0001 USD a second
+    drawn = [r.tokens for r in rows if r.operation == "images_edits" or "edit" in r.operation]
+    assert drawn and all(t["image_out"] > 0 and t["output"] == 0 for t in drawn), drawn
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])

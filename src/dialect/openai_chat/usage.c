@@ -32,6 +32,7 @@
     X(UM_I_IMAGE, "image_tokens", UM_INPUT_DETAILS, COUNTED(image_prompt))                                             \
     X(UM_I_TEXT, "text_tokens", UM_INPUT_DETAILS, IMPLIED)                                                             \
     X(UM_TYPE, "type", -1, IMPLIED) /* transcriptions: "tokens" or "duration" */                                       \
+    X(UM_SECONDS, "seconds", -1, COUNTED(seconds))                                                                     \
     X(UM_T_DETAILS, "input_token_details", -1, A_FRAME)                                                                \
     X(UM_T_AUDIO, "audio_tokens", UM_T_DETAILS, COUNTED(audio_prompt))                                                 \
     X(UM_T_TEXT, "text_tokens", UM_T_DETAILS, IMPLIED)                                                                 \
