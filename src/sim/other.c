@@ -365,7 +365,7 @@ static bool gemini_image(struct ask *a)
     struct sl_str ratio = text_of(yyjson_obj_get(yyjson_obj_get(config, "imageConfig"), "aspectRatio"));
     yyjson_val *parts = yyjson_obj_get(yyjson_arr_get_first(member(a, "contents")), "parts");
     struct sl_str prompt = text_of(yyjson_obj_get(yyjson_arr_get_first(parts), "text"));
-    if (!yyjson_equals_str(last, "IMAGE"))
+    if (kinds != NULL && !yyjson_equals_str(last, "IMAGE")) /* without: text and images */
         return google_no(a, "This simulated model makes images only: responseModalities.");
     if (ratio.n > 0 && !is_one_of(ratio, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9"))
         return google_no(a, "aspectRatio is not supported.");
