@@ -8,13 +8,21 @@
 
 /* -- Questions of the plan: each is answered, and the answer kept ---------------------------------------------------- */
 
+/* A list's room for ASKING_SEEN answers of `each` bytes. */
+static void *room(const struct asking *q, void *list, size_t each)
+{
+    return list != NULL ? list : sl_arena_alloc(q->a, ASKING_SEEN * each);
+}
+
 static bool granted(const void *arg, struct sl_str model)
 {
     const struct asking *q = arg;
     if (q->from.key == NULL || grant_allows_model(&q->from.key->grant, model))
         return true;
-    if (q->seen != NULL && q->seen->n_denied < ASKING_SEEN)
-        q->seen->denied[q->seen->n_denied++] = model;
+    if (q->seen == NULL || q->seen->n_denied == ASKING_SEEN)
+        return false;
+    q->seen->denied = room(q, q->seen->denied, sizeof *q->seen->denied);
+    q->seen->denied[q->seen->n_denied++] = model;
     return false;
 }
 
@@ -44,6 +52,7 @@ static struct sl_str header_of(const void *arg, struct sl_str name)
     for (uint32_t i = 0; i < q->seen->n_headers; i++)
         if (sl_str_eq(q->seen->headers[i].name, name))
             return h->value;
+    q->seen->headers = room(q, q->seen->headers, sizeof *q->seen->headers);
     if (q->seen->n_headers < ASKING_SEEN)
         q->seen->headers[q->seen->n_headers++] = (struct route_tag){name, h->value};
     return h->value;
@@ -57,6 +66,7 @@ static bool see(const void *arg, uint32_t target_index, struct route_target_view
     for (uint32_t i = 0; i < q->seen->n_views; i++)
         if (q->seen->views[i].target == target_index)
             return true;
+    q->seen->views = room(q, q->seen->views, sizeof *q->seen->views);
     if (q->seen->n_views < ASKING_SEEN)
         q->seen->views[q->seen->n_views++] = (struct asking_view){target_index, *out};
     return true;
@@ -79,8 +89,10 @@ static int64_t cost_of(const void *arg, uint32_t target_index, uint32_t provider
     const struct asking *q = arg;
     (void)target_index;
     int64_t cost = price_for(q, provider_index, model);
-    if (cost >= 0 && q->seen != NULL && q->seen->n_costs < ASKING_SEEN)
-        q->seen->costs[q->seen->n_costs++] = (struct asking_cost){provider_index, model, cost};
+    if (cost < 0 || q->seen == NULL || q->seen->n_costs == ASKING_SEEN)
+        return cost;
+    q->seen->costs = room(q, q->seen->costs, sizeof *q->seen->costs);
+    q->seen->costs[q->seen->n_costs++] = (struct asking_cost){provider_index, model, cost};
     return cost;
 }
 
@@ -210,11 +222,8 @@ void asking_gather(const struct asking_from *from, struct sl_arena *a, struct as
     out->from = *from;
     out->a = a;
     out->seen = NULL;
-    if (has_rules || from->view != NULL) {
-        out->seen = sl_arena_alloc(a, sizeof *out->seen);
-        out->seen->n_views = out->seen->n_costs = out->seen->n_headers = out->seen->n_denied = 0;
-        out->seen->n_calls = 0;
-    }
+    if (has_rules || from->view != NULL)
+        out->seen = SL_ARENA_NEW(a, struct asking_seen);
     gather_facts(from, a, &out->facts);
     if (out->seen != NULL && from->headers != NULL) {
         out->facts.header = header_of;

@@ -42,12 +42,13 @@ struct asking_call {      /* of a script */
     int n;                /* -1: `why` */
     const char *why;
 };
-/* What was answered while the plan was made: with it, the same plan can be made again (asking_write, main/explain_replay.c). */
+/* What was answered while the plan was made: with it, the same plan can be made again (asking_write, main/explain_replay.c). Each
+ * list is taken from the arena with its first answer: most requests have a view or two and nothing else. */
 struct asking_seen {
-    struct asking_view views[ASKING_SEEN];
-    struct asking_cost costs[ASKING_SEEN];
-    struct route_tag headers[ASKING_SEEN];
-    struct sl_str denied[ASKING_SEEN];
+    struct asking_view *views;
+    struct asking_cost *costs;
+    struct route_tag *headers;
+    struct sl_str *denied;
     struct asking_call calls[ASKING_CALLS];
     uint32_t n_calls;
     uint32_t n_views, n_costs, n_headers, n_denied;
