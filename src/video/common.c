@@ -356,6 +356,35 @@ enum video_polled video_poll_failed(const struct video_answer *answer, struct sl
     }
 }
 
+bool video_create_document(const struct video_call *c, const struct video_answer *answer, struct json_tree *t,
+                           struct video_job *out, struct video_trouble *why, enum video_created *no)
+{
+    video_job_init(out);
+    *why = (struct video_trouble){.status = answer->status};
+    *no = VIDEO_UNCLEAR;
+    if (answer->status >= 200 && answer->status < 300)
+        return json_tree_read(t, answer->body, c->a);
+    video_trouble_read(answer, c->a, why);
+    *no = video_not_created(answer, why);
+    return false;
+}
+
+enum video_polled video_poll_task(const struct video_call *c, const struct video_answer *answer, video_read_f *read,
+                                  struct video_job *out, struct video_trouble *why)
+{
+    struct json_tree t;
+    *why = (struct video_trouble){.status = answer->status};
+    video_job_init(out);
+    if (answer->status != 200)
+        return video_poll_failed(answer, c->a, why);
+    if (!answer->whole || !json_tree_read(&t, answer->body, c->a) ||
+        json_kind_of(json_get(&t, json_root(&t), SL_STR("status"))) != JSON_STRING)
+        return VIDEO_POLL_AGAIN;
+    read(&t, json_root(&t), c->a, out);
+    out->aux = c->aux;
+    return VIDEO_POLL_OK;
+}
+
 /* ---- jobs ---- */
 
 const struct video_content *video_content_find(const struct video_job *job, enum video_part part)

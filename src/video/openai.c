@@ -242,14 +242,9 @@ static enum video_created openai_create_read(const struct video_call *c, const s
                                              struct video_job *out, struct video_trouble *why)
 {
     struct json_tree t;
-    video_job_init(out);
-    *why = (struct video_trouble){.status = answer->status};
-    if (answer->status < 200 || answer->status >= 300) {
-        video_trouble_read(answer, c->a, why);
-        return video_not_created(answer, why);
-    }
-    if (!json_tree_read(&t, answer->body, c->a))
-        return VIDEO_UNCLEAR;
+    enum video_created no;
+    if (!video_create_document(c, answer, &t, out, why, &no))
+        return no;
     read_video(&t, json_root(&t), c->a, out);
     out->aux = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
     return out->task_id.n > 0 && out->task_id.n <= 256 ? VIDEO_CREATED : VIDEO_UNCLEAR;
@@ -269,18 +264,8 @@ static void openai_poll_write(const struct video_call *c, struct video_http *out
 static enum video_polled openai_poll_read(const struct video_call *c, const struct video_answer *answer,
                                           struct video_job *out, struct video_trouble *why, bool *again)
 {
-    struct json_tree t;
     *again = false;
-    *why = (struct video_trouble){.status = answer->status};
-    video_job_init(out);
-    if (answer->status != 200)
-        return video_poll_failed(answer, c->a, why);
-    if (!answer->whole || !json_tree_read(&t, answer->body, c->a) ||
-        json_kind_of(json_get(&t, json_root(&t), SL_STR("status"))) != JSON_STRING)
-        return VIDEO_POLL_AGAIN;
-    read_video(&t, json_root(&t), c->a, out);
-    out->aux = c->aux;
-    return VIDEO_POLL_OK;
+    return video_poll_task(c, answer, read_video, out, why);
 }
 
 static bool openai_list_write(const struct video_call *c, const struct video_list_ask *ask, struct video_http *out)

@@ -414,14 +414,9 @@ enum video_created video_table_create_read(const struct video_call *c, const str
 {
     const struct table_row *row = row_of(c);
     struct json_tree t;
-    video_job_init(out);
-    *why = (struct video_trouble){.status = answer->status};
-    if (answer->status < 200 || answer->status >= 300) {
-        video_trouble_read(answer, c->a, why);
-        return video_not_created(answer, why);
-    }
-    if (!json_tree_read(&t, answer->body, c->a))
-        return VIDEO_UNCLEAR;
+    enum video_created no;
+    if (!video_create_document(c, answer, &t, out, why, &no))
+        return no;
     if (is_refused(&t, row, c->a, why))
         return VIDEO_NOT_CREATED;
     struct sl_str id = video_text_of(&t, video_at(&t, json_root(&t), row->id), c->a);

@@ -314,14 +314,9 @@ static enum video_created veo_create_read(const struct video_call *c, const stru
                                           struct video_job *out, struct video_trouble *why)
 {
     struct json_tree t;
-    video_job_init(out);
-    *why = (struct video_trouble){.status = answer->status};
-    if (answer->status < 200 || answer->status >= 300) {
-        video_trouble_read(answer, c->a, why);
-        return video_not_created(answer, why);
-    }
-    if (!json_tree_read(&t, answer->body, c->a))
-        return VIDEO_UNCLEAR;
+    enum video_created no;
+    if (!video_create_document(c, answer, &t, out, why, &no))
+        return no;
     struct sl_str name = json_plain_of(&t, json_got(&t, json_root(&t), SL_STR("name")), c->a);
     if (!is_name(name))
         return VIDEO_UNCLEAR;

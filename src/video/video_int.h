@@ -61,6 +61,14 @@ void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, s
 enum video_created video_not_created(const struct video_answer *answer, const struct video_trouble *why);
 /* Of an answer to poll or list with a status that is not 2xx. */
 enum video_polled video_poll_failed(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *why);
+/* How the reading of an answer to create begins. True: a document, in *t. False: *no says what became of it. */
+bool video_create_document(const struct video_call *c, const struct video_answer *answer, struct json_tree *t,
+                           struct video_job *out, struct video_trouble *why, enum video_created *no);
+/* An answer to poll that is the task itself, with its status as a text. */
+typedef void video_read_f(const struct json_tree *t, const struct json_node *task, struct sl_arena *a,
+                          struct video_job *out);
+enum video_polled video_poll_task(const struct video_call *c, const struct video_answer *answer, video_read_f *read,
+                                  struct video_job *out, struct video_trouble *why);
 bool video_is_policy(struct sl_str words); /* a code or a message about content */
 
 /* The first content of that part with a URL; NULL: none. */
