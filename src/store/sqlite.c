@@ -130,6 +130,18 @@ enum sl_err sqlite_run(struct sqlite_store *q, sqlite3_stmt *st, const char *wha
     return e;
 }
 
+enum sl_err sqlite_change_row(struct store *s, enum sqlite_statement which, int64_t row, const char *what,
+                              struct sl_fail *fail)
+{
+    struct sqlite_store *q = sqlite_of(s);
+    sqlite3_stmt *st = sqlite_statement(q, which, fail);
+    if (st == NULL)
+        return SL_EIO;
+    (void)sqlite3_bind_int64(st, 1, row);
+    enum sl_err e = sqlite_run(q, st, what, fail);
+    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+}
+
 enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *what, struct sl_fail *fail)
 {
     if (sqlite3_exec(q->db, sql, NULL, NULL, NULL) != SQLITE_OK)

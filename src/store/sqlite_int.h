@@ -91,6 +91,9 @@ enum sl_err sqlite_fail(struct sqlite_store *q, const char *what, struct sl_fail
 sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement which, struct sl_fail *fail);
 /* Runs a statement that gives no rows, and resets it. */
 enum sl_err sqlite_run(struct sqlite_store *q, sqlite3_stmt *st, const char *what, struct sl_fail *fail);
+/* Runs one whose only parameter is a row. SL_ENOENT: it changed nothing. */
+enum sl_err sqlite_change_row(struct store *s, enum sqlite_statement which, int64_t row, const char *what,
+                              struct sl_fail *fail);
 enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *what, struct sl_fail *fail);
 
 #define SQLITE_ID_BYTES 16u

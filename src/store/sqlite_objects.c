@@ -150,23 +150,12 @@ enum sl_err sqlite_page_objects(struct store *s, const struct store_response_own
     return e == SL_ENOENT ? SL_OK : e; /* an empty page */
 }
 
-static enum sl_err change_row(struct store *s, enum sqlite_statement which, int64_t row, struct sl_fail *fail)
-{
-    struct sqlite_store *q = sqlite_of(s);
-    sqlite3_stmt *st = sqlite_statement(q, which, fail);
-    if (st == NULL)
-        return SL_EIO;
-    (void)sqlite3_bind_int64(st, 1, row);
-    enum sl_err e = sqlite_run(q, st, "change an object of", fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
-}
-
 enum sl_err sqlite_delete_object(struct store *s, int64_t row, struct sl_fail *fail)
 {
-    return change_row(s, SQ_DELETE_OBJECT, row, fail);
+    return sqlite_change_row(s, SQ_DELETE_OBJECT, row, "change an object of", fail);
 }
 
 enum sl_err sqlite_settle_object(struct store *s, int64_t row, struct sl_fail *fail)
 {
-    return change_row(s, SQ_SETTLE_OBJECT, row, fail);
+    return sqlite_change_row(s, SQ_SETTLE_OBJECT, row, "change an object of", fail);
 }

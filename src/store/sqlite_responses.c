@@ -192,25 +192,14 @@ enum sl_err sqlite_extend_responses(struct store *s, int64_t row, int64_t expire
     return SL_OK;
 }
 
-static enum sl_err change_row(struct store *s, enum sqlite_statement which, int64_t row, struct sl_fail *fail)
-{
-    struct sqlite_store *q = sqlite_of(s);
-    sqlite3_stmt *st = sqlite_statement(q, which, fail);
-    if (st == NULL)
-        return SL_EIO;
-    (void)sqlite3_bind_int64(st, 1, row);
-    enum sl_err e = sqlite_run(q, st, "change a response of", fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
-}
-
 enum sl_err sqlite_delete_response(struct store *s, int64_t row, struct sl_fail *fail)
 {
-    return change_row(s, SQ_DELETE_RESPONSE, row, fail);
+    return sqlite_change_row(s, SQ_DELETE_RESPONSE, row, "change a response of", fail);
 }
 
 enum sl_err sqlite_cancel_response(struct store *s, int64_t row, struct sl_fail *fail)
 {
-    return change_row(s, SQ_CANCEL_RESPONSE, row, fail);
+    return sqlite_change_row(s, SQ_CANCEL_RESPONSE, row, "change a response of", fail);
 }
 
 static enum sl_err change_many(struct store *s, enum sqlite_statement which, int64_t now_ns, uint64_t most,
