@@ -285,6 +285,8 @@ void exchange_ends(struct exchange *x, enum access_side by, struct sl_str why);
 /* Chooses the gateway's own answer and gives STEP_GO in RESPOND. */
 enum step exchange_refuse(struct exchange *x, enum gateway_error error);
 enum step exchange_refuse_with(struct exchange *x, const struct error_facts *f);
+/* There is no room for it here. */
+enum step exchange_refuse_full(struct exchange *x, int64_t retry_after_ns);
 /* The client is gone: to SETTLE. */
 enum step exchange_client_gone(struct exchange *x);
 
@@ -440,6 +442,7 @@ void pressure_note(struct exchange *x);         /* what x holds has changed, per
 void pressure_forget(struct exchange *x);       /* it holds nothing any more */
 /* So many bytes more do not fit beside what others hold. */
 bool pressure_refuses(const struct exchange *x, uint64_t more);
+enum step pressure_refuse(struct exchange *x);        /* ... with a time to come again that is not everybody's */
 bool pressure_refuses_body(const struct exchange *x); /* one that has grown beyond what there is room for */
 
 /* terms.c: what routes may say differently */

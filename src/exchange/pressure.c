@@ -38,6 +38,11 @@ bool pressure_refuses(const struct exchange *x, uint64_t more)
            atomic_load_explicit(&g->bytes, memory_order_relaxed) > (uint64_t)x->memory + STEP_BYTES;
 }
 
+enum step pressure_refuse(struct exchange *x)
+{
+    return exchange_refuse_full(x, SL_SEC + (int64_t)(x->id.lo % SL_SEC));
+}
+
 bool pressure_refuses_body(const struct exchange *x)
 {
     return x->body.n > SMALL_BODY && pressure_refuses(x, 0);

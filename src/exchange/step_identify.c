@@ -126,11 +126,8 @@ static enum step start_body(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
         return exchange_refuse(x, GE_BODY_TOO_LARGE);
     }
-    if (x->req->content_length > 0 && pressure_refuses(x, (uint64_t)x->req->content_length)) {
-        tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
-        return exchange_refuse_with(
-            x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = SL_SEC + (int64_t)(x->id.lo % SL_SEC)});
-    }
+    if (x->req->content_length > 0 && pressure_refuses(x, (uint64_t)x->req->content_length))
+        return pressure_refuse(x);
     x->body.max = (size_t)x->snap->set.body_bytes;
     if (c != BODY_IDENTITY) {
         /* the decoder keeps the limit; it asks for a whole piece of room, also for the last bytes */

@@ -100,12 +100,6 @@ static enum step understand(struct exchange *x)
     return STEP_GO;
 }
 
-static enum step refuse_full(struct exchange *x, int64_t retry_after_ns)
-{
-    tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
-    return exchange_refuse_with(x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = retry_after_ns});
-}
-
 enum step step_read_body(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE))
@@ -115,7 +109,7 @@ enum step step_read_body(struct exchange *x)
         return exchange_refuse(x, GE_BODY_SLOW);
     }
     if (x->body_error == GE_OVERLOADED)
-        return refuse_full(x, SL_SEC + (int64_t)(x->id.lo % SL_SEC));
+        return pressure_refuse(x);
     if (x->body_error != GE_NONE && x->upload == NULL) {
         tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
         return exchange_refuse(x, x->body_error);
@@ -138,7 +132,7 @@ enum step step_admit(struct exchange *x)
             r = limit_admit(x->env->gate, 0, x->id.lo);
         x->admitted = r.verdict == LIMIT_GO;
         if (!x->admitted && !queue_enter(x))
-            return refuse_full(x, r.retry_after_ns);
+            return exchange_refuse_full(x, r.retry_after_ns);
     }
     exchange_goto(x, !x->admitted ? XS_QUEUE : stored_recalls(x) ? XS_RECALL : XS_PLAN);
     return STEP_GO;
@@ -160,7 +154,7 @@ enum step step_queue(struct exchange *x)
     if (!late)
         return STEP_WAIT;
     queue_leave(x);
-    return refuse_full(x, x->snap->set.queue_ns);
+    return exchange_refuse_full(x, x->snap->set.queue_ns);
 }
 
 /* The user's function; what goes wrong in it is counted. */
