@@ -1,48 +1,15 @@
 /* Files and batches in the database: who may see them, pages, purposes, settling once. */
-#include "journal_kit.h"
+#include "world_kit.h"
 
-#include "base/clock.h"
 #include "store/response_job.h"
 
-struct world {
-    char dir[64];
-    char path[128];
-    struct store *s;
-};
-
 static const struct sl_id one = {7, 1}, two = {7, 2};
-
-static int set_up(void **state)
-{
-    struct world *t = SL_NEW(struct world);
-    struct sl_fail fail;
-    kit_make_dir(t->dir);
-    (void)snprintf(t->path, sizeof t->path, "%s/ledger.db", t->dir);
-    if (store_open_sqlite(t->path, STORE_WRITE, &t->s, &fail) != SL_OK)
-        fail_msg("%s: %s", fail.place, fail.text);
-    *state = t;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *t = *state;
-    store_close(t->s);
-    kit_remove_dir(t->dir);
-    sl_free(t);
-    return 0;
-}
 
 static struct response_job *run(struct world *t, struct response_job *j)
 {
     struct sl_fail fail;
-    bool writes = response_job_writes(j);
-    if (writes)
-        assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
-    if (!response_job_run(j, t->s, &fail))
-        fail_msg("%s: %s", fail.place, fail.text);
-    if (writes)
-        assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+    world_begin(t, response_job_writes(j));
+    world_end(t, response_job_run(j, t->s, &fail), response_job_writes(j), &fail);
     return j;
 }
 
@@ -163,9 +130,9 @@ static void pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(only_the_owner_finds_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_newer_description_takes_its_place, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(pages, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_the_owner_finds_it, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(a_newer_description_takes_its_place, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(pages, world_set_up, world_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

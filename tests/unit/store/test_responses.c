@@ -1,5 +1,5 @@
 /* Stored responses in the database: who may see them, chains, room, time, what runs, and what a kill leaves. */
-#include "journal_kit.h"
+#include "world_kit.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,55 +10,18 @@
 #include "store/response_job.h"
 #include "store/sqlite_int.h"
 
-struct world {
-    char dir[64];
-    char path[128];
-    struct store *s;
-};
-
 #define NOW (INT64_C(1795176000) * SL_SEC)
 #define SOON (NOW + 60 * SL_SEC)
 
 static const struct sl_id one = {7, 1}, two = {7, 2};
-
-static void open_store(struct world *t)
-{
-    struct sl_fail fail;
-    if (store_open_sqlite(t->path, STORE_WRITE, &t->s, &fail) != SL_OK)
-        fail_msg("%s: %s", fail.place, fail.text);
-}
-
-static int set_up(void **state)
-{
-    struct world *t = SL_NEW(struct world);
-    kit_make_dir(t->dir);
-    (void)snprintf(t->path, sizeof t->path, "%s/ledger.db", t->dir);
-    open_store(t);
-    *state = t;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *t = *state;
-    store_close(t->s);
-    kit_remove_dir(t->dir);
-    sl_free(t);
-    return 0;
-}
 
 /* -- Jobs ----------------------------------------------------------------------------------------------------------- */
 
 static struct response_job *run(struct world *t, struct response_job *j)
 {
     struct sl_fail fail;
-    bool writes = response_job_writes(j);
-    if (writes)
-        assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
-    if (!response_job_run(j, t->s, &fail))
-        fail_msg("%s: %s", fail.place, fail.text);
-    if (writes)
-        assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+    world_begin(t, response_job_writes(j));
+    world_end(t, response_job_run(j, t->s, &fail), response_job_writes(j), &fail);
     return j;
 }
 
@@ -445,7 +408,7 @@ static void store_for_ever(struct world *t, int fd)
     char id[32], body[4096];
     memset(body, 'b', sizeof body - 1);
     body[sizeof body - 1] = 0;
-    open_store(t);
+    world_open(t);
     for (uint32_t i = 0;; i++) {
         (void)snprintf(id, sizeof id, "resp_%u", i);
         put(t, id, one, body, 0);
@@ -477,7 +440,7 @@ static void what_was_committed_survives_a_kill(void **state)
             last = seen;
         assert_int_equal(waitpid(child, NULL, 0), child);
         close(fds[0]);
-        open_store(t);
+        world_open(t);
         for (uint32_t i = 0; i <= last; i++) {
             (void)snprintf(id, sizeof id, "resp_%u", i);
             struct response_job *j = ask(t, RJ_FIND, id, one);
@@ -490,7 +453,7 @@ static void what_was_committed_survives_a_kill(void **state)
         store_close(t->s);
         t->s = NULL;
     }
-    open_store(t);
+    world_open(t);
 }
 
 static bool file_has(const char *path, const char *text)
@@ -518,13 +481,13 @@ static void deleted_bytes_are_gone(void **state)
     put(t, "resp_a", one, body, 0);
     store_close(t->s);
     assert_true(file_has(t->path, "zebra-secret"));
-    open_store(t);
+    world_open(t);
     response_job_free(ask(t, RJ_DELETE, "resp_a", one));
     store_close(t->s);
     (void)snprintf(wal, sizeof wal, "%s-wal", t->path);
     assert_false(file_has(t->path, "zebra-secret"));
     assert_false(file_has(wal, "zebra-secret"));
-    open_store(t);
+    world_open(t);
 }
 
 static void half_a_batch_is_none(void **state)
@@ -560,7 +523,7 @@ static void an_older_database_gets_the_tables(void **state)
     run_sql(db, "CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_ns INTEGER)");
     run_sql(db, "INSERT INTO schema_version VALUES (1, 1)");
     sqlite3_close(db);
-    open_store(t);
+    world_open(t);
     assert_true(newest > 1);
     assert_int_equal(number(t, "SELECT max(version) FROM schema_version"), newest);
     add_key(t, one, (struct sl_id){0, 0});
@@ -568,7 +531,7 @@ static void an_older_database_gets_the_tables(void **state)
     expect_body(t, "resp_a", one, "{}");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {

@@ -1,52 +1,15 @@
 /* Rows of video jobs: who may see them, pages, what ends, and that a job is paid for once. */
-#include "journal_kit.h"
+#include "world_kit.h"
 
 #include "store/video_rows.h"
 
-struct world {
-    char dir[64];
-    char path[128];
-    struct store *s;
-};
-
 #define NOW (INT64_C(1795176000) * SL_SEC)
-
-static void open_store(struct world *t)
-{
-    struct sl_fail fail;
-    if (store_open_sqlite(t->path, STORE_WRITE, &t->s, &fail) != SL_OK)
-        fail_msg("%s: %s", fail.place, fail.text);
-}
-
-static int set_up(void **state)
-{
-    struct world *t = SL_NEW(struct world);
-    kit_make_dir(t->dir);
-    (void)snprintf(t->path, sizeof t->path, "%s/ledger.db", t->dir);
-    open_store(t);
-    *state = t;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *t = *state;
-    store_close(t->s);
-    kit_remove_dir(t->dir);
-    sl_free(t);
-    return 0;
-}
 
 static struct video_rows *run(struct world *t, struct video_rows *j)
 {
     struct sl_fail fail;
-    bool writes = video_rows_writes(j);
-    if (writes)
-        assert_int_equal(t->s->ops->begin(t->s, STORE_SOON, &fail), SL_OK);
-    if (!video_rows_run(j, t->s, &fail))
-        fail_msg("%s: %s", fail.place, fail.text);
-    if (writes)
-        assert_int_equal(t->s->ops->commit(t->s, &fail), SL_OK);
+    world_begin(t, video_rows_writes(j));
+    world_end(t, video_rows_run(j, t->s, &fail), video_rows_writes(j), &fail);
     return j;
 }
 
@@ -300,7 +263,7 @@ static void links_are_renewed_and_nothing_else(void **state)
     video_rows_free(j);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {
