@@ -73,6 +73,28 @@ static inline struct sl_str json_key_of(const struct json_tree *t, const struct 
 {
     return sl_str_of(t->doc.p + v->key_at, v->key_n);
 }
+/* Equal bytes. Keys are a few bytes long: loads instead of a call. */
+static inline bool json_same(const char *a, const char *b, size_t n)
+{
+    if (n >= 8 && n <= 16) {
+        uint64_t x[4];
+        memcpy(&x[0], a, 8);
+        memcpy(&x[1], b, 8);
+        memcpy(&x[2], a + n - 8, 8);
+        memcpy(&x[3], b + n - 8, 8);
+        return ((x[0] ^ x[1]) | (x[2] ^ x[3])) == 0;
+    }
+    if (n >= 4 && n < 8) {
+        uint32_t x[4];
+        memcpy(&x[0], a, 4);
+        memcpy(&x[1], b, 4);
+        memcpy(&x[2], a + n - 4, 4);
+        memcpy(&x[3], b + n - 4, 4);
+        return ((x[0] ^ x[1]) | (x[2] ^ x[3])) == 0;
+    }
+    return n == 0 || memcmp(a, b, n) == 0;
+}
+
 bool json_key_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str name);
 static inline bool json_key_is(const struct json_tree *t, const struct json_node *v,
                                struct sl_str name) /* plain name */
@@ -80,14 +102,14 @@ static inline bool json_key_is(const struct json_tree *t, const struct json_node
     if (v == NULL || v->key_escaped)
         return v != NULL && json_key_unescaped_is(t, v, name);
     const char *key = t->doc.p + v->key_at;
-    return v->key_n == name.n && (name.n == 0 || (*key == *name.p && memcmp(key, name.p, name.n) == 0));
+    return v->key_n == name.n && json_same(key, name.p, name.n);
 }
 bool json_text_unescaped_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain);
 static inline bool json_text_is(const struct json_tree *t, const struct json_node *v, struct sl_str plain)
 {
     if (json_kind_of(v) != JSON_STRING || v->escaped)
         return json_kind_of(v) == JSON_STRING && json_text_unescaped_is(t, v, plain);
-    return v->n == plain.n + 2 && (plain.n == 0 || memcmp(t->doc.p + v->at + 1, plain.p, plain.n) == 0);
+    return v->n == plain.n + 2 && json_same(t->doc.p + v->at + 1, plain.p, plain.n);
 }
 /* The text of a string, a view when it has no escapes; lone surrogates become U+FFFD. Empty where it is no string. */
 struct sl_str json_plain_of(const struct json_tree *t, const struct json_node *v, struct sl_arena *a);

@@ -31,8 +31,11 @@ void jw_key(struct json_writer *w, struct sl_str plain_name)
 /* Most are a few bytes long: stores instead of a call. */
 static inline char *copy(char *to, struct sl_str s)
 {
-    if (s.n > 16) {
+    if (s.n > 32) {
         memcpy(to, s.p, s.n);
+    } else if (s.n >= 16) {
+        memcpy(to, s.p, 16);
+        memcpy(to + s.n - 16, s.p + s.n - 16, 16);
     } else if (s.n >= 8) {
         memcpy(to, s.p, 8);
         memcpy(to + s.n - 8, s.p + s.n - 8, 8);
@@ -99,6 +102,20 @@ void jw_plain(struct json_writer *w, struct sl_str plain)
     jw_string(w);
     jw_piece_plain(w, plain);
     sl_buf_addc(w->to, '"');
+}
+
+void jw_open_with(struct json_writer *w, struct sl_str head, struct sl_str inside)
+{
+    char *to = sl_buf_room(w->to, head.n + inside.n + 2), *from = to;
+    if (to == NULL)
+        return;
+    if (w->comma)
+        *to++ = ',';
+    to = copy(to, head);
+    to = copy(to, inside);
+    *to++ = '"';
+    w->to->n += (size_t)(to - from);
+    w->comma = true;
 }
 
 void jw_u64(struct json_writer *w, uint64_t v)

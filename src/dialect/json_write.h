@@ -30,6 +30,8 @@ static inline struct json_writer json_writer_on_line(struct sl_buf *to)
 void json_add_line(struct sl_buf *to, struct sl_str raw);
 
 void jw_open(struct json_writer *w, char bracket);
+/* An object with its first members ready-made, the last of them a string that is open: head "{\"type\":\"text\",\"text\":\"". */
+void jw_open_with(struct json_writer *w, struct sl_str head, struct sl_str inside);
 void jw_close(struct json_writer *w, char bracket);
 void jw_key(struct json_writer *w, struct sl_str plain_name); /* a name of ours: needs no escaping */
 void jw_key_inside(struct json_writer *w, struct sl_str inside);

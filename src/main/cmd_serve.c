@@ -6,7 +6,7 @@
  * Everything that can fail at start fails before the first thread serves. */
 #include "main/cmd_serve.h"
 
-#include "base/chunks.h"
+#include "base/heap.h"
 #include "base/mem.h"
 #include "main/gateway.h"
 #include "main/keys.h"
@@ -15,7 +15,6 @@
 #include "sim/sim.h"
 #include "tls/tickets.h"
 
-#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,11 +38,7 @@ static void set_process_up(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    /* bodies of some 100 KiB come and go with every request: keep their pages; give those of large ones back */
-    mallopt(M_MMAP_THRESHOLD, SL_CHUNK_HUGE);
-    mallopt(M_TRIM_THRESHOLD, 16 << 20);
-    mallopt(M_TOP_PAD, 1 << 20); /* address space, not memory: fewer mprotect calls while an arena grows */
-    mallopt(M_ARENA_MAX, 4);
+    sl_heap_set_up();
 }
 
 static unsigned count_workers(const struct settings *s)

@@ -2,9 +2,10 @@
  *
  *     upstream [events per second of a stream, default 500]     prints "ready PORT"
  *
- * One thread, epoll, keep-alive. A request whose first bytes hold "stream":true gets 300 events of a chat stream, paced: one
- * write for each event, as a provider's tokens come; with "slow" it gets one event a second for ten minutes. At a path that ends
- * in /messages the stream is one of Anthropic's. Everything else gets a chat completion of 1 KiB. Started by bench.py and train.sh; owns nothing outside itself. */
+ * One thread, epoll, keep-alive. A request whose first bytes hold "stream":true gets 300 events of a chat stream, one write for
+ * each event: paced, as a provider's tokens come; with "burst" without a pause, as fast as it can; with "slow" one event a second
+ * for ten minutes. At a path that ends in /messages the stream is one of Anthropic's. Everything else gets a chat completion of
+ * 1 KiB. Started by bench.py and train.sh; owns nothing outside itself. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,12 +22,13 @@
 #define CONNS_MAX 65536
 #define EVENTS 300
 #define SLOW_EVENTS 600
-#define PEEK 512 /* bytes of a body that are looked at */
+#define PEEK 4096 /* bytes of a body that are looked at: a translated one has "stream" behind its messages */
 
 struct conn {
-    bool open, in_body, stream, slow, messages;
+    bool open, in_body, stream, slow, burst, messages;
     size_t head_n, body_left, peek_n;
     unsigned event, due; /* of the running stream: next event, tick at which it is sent */
+    size_t taken;        /* burst: bytes of that event that the socket has */
     char head[4096], peek[PEEK];
 };
 
@@ -122,6 +124,47 @@ static void send_all(int fd, const char *p, size_t n)
         drop(fd);
 }
 
+/* The n-th write of a stream behind its head; false: there are no more. */
+static bool piece(const struct conn *c, unsigned n, const char **out, size_t *out_n)
+{
+    unsigned events = c->slow ? SLOW_EVENTS : EVENTS;
+    if (n < events) {
+        *out = c->messages ? event_chunk_m : event_chunk;
+        *out_n = c->messages ? event_m_n : event_n;
+    } else if (c->messages) {
+        *out = last_chunk_m;
+        *out_n = last_m_n;
+    } else {
+        *out = n == events ? usage_chunk : done_chunk;
+        *out_n = n == events ? usage_n : done_n;
+    }
+    return n < events + (c->messages ? 1 : 2);
+}
+
+/* Until all is written or the socket is full. */
+static void burst_on(int fd)
+{
+    struct conn *c = conns[fd];
+    const char *p;
+    size_t n;
+    while (piece(c, c->event, &p, &n)) {
+        ssize_t w = send(fd, p + c->taken, n - c->taken, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (w < 0 && errno != EAGAIN) {
+            drop(fd);
+            return;
+        }
+        c->taken += w > 0 ? (size_t)w : 0;
+        if (c->taken < n) {
+            epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &(struct epoll_event){.events = EPOLLIN | EPOLLOUT, .data.fd = fd});
+            return;
+        }
+        c->taken = 0;
+        c->event++;
+    }
+    c->burst = false;
+    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &(struct epoll_event){.events = EPOLLIN, .data.fd = fd});
+}
+
 static void answer_request(int fd)
 {
     struct conn *c = conns[fd];
@@ -132,13 +175,21 @@ static void answer_request(int fd)
         return;
     }
     c->slow = memmem(c->peek, c->peek_n, "slow", 4) != NULL;
-    c->stream = true;
+    c->burst = memmem(c->peek, c->peek_n, "burst", 5) != NULL;
     c->event = 0;
-    c->due = tick + 1 + (unsigned)fd % (c->slow ? slow_period : period);
-    active[n_active++] = fd;
+    c->taken = 0;
     send_all(fd, stream_head, stream_head_n);
     if (c->messages)
         send_all(fd, first_chunk_m, first_m_n);
+    if (!c->open)
+        return;
+    if (c->burst) {
+        burst_on(fd);
+        return;
+    }
+    c->stream = true;
+    c->due = tick + 1 + (unsigned)fd % (c->slow ? slow_period : period);
+    active[n_active++] = fd;
 }
 
 static void take_body(int fd, const char **p, size_t *n)
@@ -224,20 +275,18 @@ static void send_event(int i)
 {
     int fd = active[i];
     struct conn *c = conns[fd];
-    unsigned events = c->slow ? SLOW_EVENTS : EVENTS;
+    const char *p;
+    size_t n;
     c->due = tick + (c->slow ? slow_period : period);
-    if (c->event++ < events) {
-        send_all(fd, c->messages ? event_chunk_m : event_chunk, c->messages ? event_m_n : event_n);
+    if (c->event < (c->slow ? SLOW_EVENTS : EVENTS)) {
+        piece(c, c->event++, &p, &n);
+        send_all(fd, p, n);
         return;
     }
     c->stream = false;
     active[i] = active[--n_active];
-    if (c->messages) {
-        send_all(fd, last_chunk_m, last_m_n);
-        return;
-    }
-    send_all(fd, usage_chunk, usage_n);
-    send_all(fd, done_chunk, done_n);
+    while (piece(c, c->event++, &p, &n))
+        send_all(fd, p, n);
 }
 
 static void on_tick(int timer)
@@ -249,6 +298,14 @@ static void on_tick(int timer)
     for (int i = n_active - 1; i >= 0; i--)
         if (i < n_active && (int)(tick - conns[active[i]]->due) >= 0)
             send_event(i);
+}
+
+static void on_event(int fd, unsigned events)
+{
+    if (conns[fd]->open && conns[fd]->burst && (events & EPOLLOUT) != 0)
+        burst_on(fd);
+    if (conns[fd]->open && (events & ~(unsigned)EPOLLOUT) != 0)
+        on_readable(fd);
 }
 
 static int listen_any(void)
@@ -290,8 +347,8 @@ int main(int argc, char **argv)
                 on_accept(listener);
             else if (e[i].data.fd == timer)
                 on_tick(timer);
-            else if (conns[e[i].data.fd]->open)
-                on_readable(e[i].data.fd);
+            else
+                on_event(e[i].data.fd, e[i].events);
         }
     }
 }

@@ -80,16 +80,16 @@ struct anthropic_block {
     enum anthropic_block_kind kind;
     enum neutral_cache cache;
     bool in_system_words;            /* TEXT: between <system> and </system> */
+    bool wrapped;                    /* CALL: its tool's schema is */
+    unsigned repeats;                /* CALL: how many had this id before */
     const struct neutral_part *part; /* NULL: made up */
     struct anthropic_block *next;
-    struct sl_str text;              /* inside */
-    struct sl_str signature;         /* plain */
-    struct neutral_media media;      /* IMAGE, DOCUMENT: as it is to be sent */
-    struct sl_str id, name;          /* CALL, RESULT: inside, as sent */
-    unsigned repeats;                /* CALL: how many had this id before */
-    bool wrapped;                    /* CALL: its tool's schema is */
-    struct anthropic_block *result;  /* CALL */
-    struct anthropic_block *content; /* RESULT */
+    struct sl_str text;                /* inside */
+    struct sl_str signature;           /* plain */
+    const struct neutral_media *media; /* IMAGE, DOCUMENT: as it is to be sent */
+    struct sl_str id, name;            /* CALL, RESULT: inside, as sent */
+    struct anthropic_block *result;    /* CALL */
+    struct anthropic_block *content;   /* RESULT */
 };
 
 struct anthropic_blocks {

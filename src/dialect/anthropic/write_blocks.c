@@ -35,10 +35,13 @@ static void end(struct json_writer *w, enum neutral_cache cache)
 
 static void write_text(struct anthropic_writing *w, const struct anthropic_block *b)
 {
-    frame(&w->w, b->in_system_words ? SL_STR("{\"type\":\"text\",\"text\":\"<system>")
-                                    : SL_STR("{\"type\":\"text\",\"text\":\""));
-    jw_piece_inside(&w->w, b->text);
-    jw_piece_inside(&w->w, b->in_system_words ? SL_STR("</system>\"") : SL_STR("\""));
+    if (b->in_system_words) {
+        frame(&w->w, SL_STR("{\"type\":\"text\",\"text\":\"<system>"));
+        jw_piece_inside(&w->w, b->text);
+        jw_piece_inside(&w->w, SL_STR("</system>\""));
+    } else {
+        jw_open_with(&w->w, SL_STR("{\"type\":\"text\",\"text\":\""), b->text);
+    }
     if (w->native && b->part != NULL)
         jw_maybe_raw(&w->w, SL_STR("citations"), b->part->citations);
     end(&w->w, b->cache);
@@ -68,10 +71,10 @@ static void write_media(struct anthropic_writing *w, const struct anthropic_bloc
 {
     frame(&w->w, b->kind == AB_IMAGE ? SL_STR("{\"type\":\"image\",\"source\":")
                                      : SL_STR("{\"type\":\"document\",\"source\":"));
-    write_source(&w->w, &b->media);
+    write_source(&w->w, b->media);
     if (b->kind == AB_DOCUMENT) {
-        jw_maybe_inside(&w->w, SL_STR("title"), b->media.filename);
-        jw_maybe_inside(&w->w, SL_STR("context"), b->media.context);
+        jw_maybe_inside(&w->w, SL_STR("title"), b->media->filename);
+        jw_maybe_inside(&w->w, SL_STR("context"), b->media->context);
     }
     end(&w->w, b->cache);
 }

@@ -87,6 +87,14 @@ static bool takes_url(const struct anthropic_writing *w, struct sl_str url)
            (sl_str_starts_nocase(url, SL_STR("https:")) || sl_str_starts_nocase(url, SL_STR("http:")));
 }
 
+static void add_media(struct building *b, struct anthropic_blocks *to, enum anthropic_block_kind kind,
+                      const struct neutral_part *p, const struct neutral_media *media)
+{
+    struct neutral_media *kept = SL_ARENA_NEW(b->w->a, struct neutral_media);
+    *kept = *media;
+    add_part(b, to, kind, p)->media = kept;
+}
+
 /* Of base64, each; anthropic.md 1.6 (November 2026). */
 #define IMAGE_BYTES (10u << 20)
 #define IMAGE_BYTES_ELSEWHERE (5u << 20) /* on Bedrock and Vertex AI */
@@ -124,7 +132,7 @@ static bool add_image(struct building *b, struct anthropic_blocks *to, const str
         return !anthropic_refuses(w, true, place(b, index), why);
     if (sl_str_eq(media.detail, SL_STR("low"))) /* which costs more here; "high" and "auto" say nothing new */
         neutral_notef(w->t->notes, "", SL_STR_FMT ".detail", SL_STR_ARG(place(b, index)));
-    add_part(b, to, AB_IMAGE, p)->media = media;
+    add_media(b, to, AB_IMAGE, p, &media);
     return true;
 }
 
@@ -178,7 +186,7 @@ static bool add_file(struct building *b, struct anthropic_blocks *to, const stru
     if (why[0] != 0)
         return !anthropic_refuses(b->w, true, place(b, index), why);
     if (media.source != NS_TEXT || !json_is_blank(media.data))
-        add_part(b, to, AB_DOCUMENT, p)->media = media;
+        add_media(b, to, AB_DOCUMENT, p, &media);
     return true;
 }
 

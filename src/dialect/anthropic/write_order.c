@@ -118,14 +118,19 @@ static bool place_results(struct anthropic_writing *w)
 
 /* -- The rest of the order ---------------------------------------------------------------------------------------------------- */
 
-static void settle_system(struct anthropic_writing *w)
+/* Whether one became a user's, perhaps beside another of the user's. */
+static bool settle_system(struct anthropic_writing *w)
 {
     const struct anthropic_message *before = NULL;
+    bool folded = false;
     for (struct anthropic_message *m = w->messages; m != NULL; before = m, m = m->next) {
         bool fits = before != NULL && before->role == AR_USER && (m->next == NULL || m->next->role == AR_ASSISTANT);
-        if (m->role == AR_SYSTEM && !(fits && (w->flags & CAP_MID_SYSTEM) != 0))
-            fold(w, m);
+        if (m->role != AR_SYSTEM || (fits && (w->flags & CAP_MID_SYSTEM) != 0))
+            continue;
+        fold(w, m);
+        folded = true;
     }
+    return folded;
 }
 
 static void add_filler(struct anthropic_writing *w, struct anthropic_message **at, struct sl_str text)
@@ -163,8 +168,8 @@ bool anthropic_finish_messages(struct anthropic_writing *w)
     if (!place_results(w))
         return false;
     merge(w);
-    settle_system(w);
-    merge(w);
+    if (settle_system(w))
+        merge(w);
     if (w->messages == NULL || w->messages->role != AR_USER)
         add_filler(w, &w->messages, SL_STR(".")); /* a conversation begins with the user */
     return settle_end(w);

@@ -14,7 +14,7 @@ static inline bool gem_key_is(const struct json_tree *t, const struct json_node 
     const char *key = t->doc.p + v->key_at;
     if (v->key_escaped || (v->key_n > camel.n && *key == *camel.p))
         return gem_key_is_other(t, v, camel);
-    return v->key_n == camel.n && *key == *camel.p && memcmp(key, camel.p, camel.n) == 0;
+    return v->key_n == camel.n && json_same(key, camel.p, camel.n);
 }
 /* The member; null counts as absent. */
 const struct json_node *gem_get(const struct json_tree *t, const struct json_node *of, struct sl_str camel);

@@ -303,7 +303,9 @@ static void take_detail(struct content *c, struct neutral_part *p, const struct 
 
 static bool read_part(struct content *c, const struct json_node *v)
 {
-    const struct json_node *found[PM_COUNT] = {NULL};
+    const struct json_node *only = json_child(v), *found[PM_COUNT] = {NULL};
+    if (v->children == 1 && only->kind == JSON_STRING && gem_key_is(&c->r->t, only, part_names[PM_TEXT]))
+        return take_text(c, only, false, SL_STR_NONE); /* what most are */
     enum part_member data = sort_members(c, v, found);
     struct sl_str signature = json_inside_of(&c->r->t, found[PM_SIGNATURE]);
     bool thought = json_kind_of(found[PM_THOUGHT]) == JSON_TRUE;

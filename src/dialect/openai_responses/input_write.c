@@ -30,11 +30,9 @@ static void write_cache_mark(struct writing *w, enum neutral_cache cache)
                                  : SL_STR("{\"mode\":\"explicit\",\"ttl\":\"30m\"}"));
 }
 
-static void write_text(struct writing *w, struct sl_str type, const struct neutral_part *p)
+static void write_text(struct writing *w, const struct neutral_part *p)
 {
-    jw_open(&w->w, '{');
-    jw_member_inside(&w->w, SL_STR("type"), type);
-    jw_member_inside(&w->w, SL_STR("text"), p->text);
+    jw_open_with(&w->w, SL_STR("{\"type\":\"input_text\",\"text\":\""), p->text);
     write_cache_mark(w, p->cache);
     jw_close(&w->w, '}');
 }
@@ -155,7 +153,7 @@ static bool write_input_part(struct writing *w, const struct neutral_part *p, st
     switch (p->kind) {
     case NP_TEXT:
     case NP_REFUSAL:
-        write_text(w, SL_STR("input_text"), p);
+        write_text(w, p);
         return true;
     case NP_IMAGE:
         return write_image(w, p, what);
@@ -177,9 +175,7 @@ static bool write_input_part(struct writing *w, const struct neutral_part *p, st
 
 static void open_message(struct writing *w, struct sl_str role, struct sl_str phase)
 {
-    jw_open(&w->w, '{');
-    jw_member_inside(&w->w, SL_STR("type"), SL_STR("message"));
-    jw_member_inside(&w->w, SL_STR("role"), role);
+    jw_open_with(&w->w, SL_STR("{\"type\":\"message\",\"role\":\""), role);
     jw_maybe_inside(&w->w, SL_STR("phase"), phase);
     jw_key(&w->w, SL_STR("content"));
     jw_open(&w->w, '[');
@@ -293,10 +289,11 @@ static void write_said(struct writing *w, struct run *run, const struct neutral_
     if (!run->open)
         open_message(w, SL_STR("assistant"), m->phase);
     run->open = true;
-    jw_open(&w->w, '{');
     bool refusal = p->kind == NP_REFUSAL;
-    jw_member_inside(&w->w, SL_STR("type"), refusal ? SL_STR("refusal") : SL_STR("output_text"));
-    jw_member_inside(&w->w, refusal ? SL_STR("refusal") : SL_STR("text"), p->text);
+    jw_open_with(&w->w,
+                 refusal ? SL_STR("{\"type\":\"refusal\",\"refusal\":\"")
+                         : SL_STR("{\"type\":\"output_text\",\"text\":\""),
+                 p->text);
     if (!refusal && w->own)
         jw_maybe_raw(&w->w, SL_STR("annotations"), p->citations);
     jw_close(&w->w, '}');
@@ -377,7 +374,7 @@ static bool write_output_list(struct writing *w, const struct neutral_part *p, s
     jw_open(&w->w, '[');
     if (p->is_error) {
         const struct neutral_part mark = {.kind = NP_TEXT, .text = SL_STR("Error:")};
-        write_text(w, SL_STR("input_text"), &mark);
+        write_text(w, &mark);
     }
     for (const struct neutral_part *c = p->content; c != NULL; c = c->next)
         if (!write_input_part(w, c, what))
