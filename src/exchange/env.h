@@ -102,6 +102,12 @@ struct files_policy {       /* docs/internals/files.md */
     int64_t time_ns;        /* of one upload or download */
 };
 
+struct probe_policy { /* docs/internals/never-down.md */
+    enum probe_ask ask;
+    int64_t interval_ns, timeout_ns;
+    unsigned jitter_percent;
+};
+
 struct realtime_policy { /* docs/internals/realtime.md */
     size_t message_bytes;
     int64_t session_ns, idle_ns, ping_ns; /* 0: none */
@@ -138,6 +144,7 @@ struct exchange_policy {
     bool full_refuses;           /* no attempt without an open record (ledger.on_full: refuse) */
     struct media_policy media;
     struct realtime_policy realtime;
+    struct probe_policy probe;
     bool wipe; /* nothing of a body stays in memory behind the exchange */
 };
 
@@ -177,6 +184,7 @@ struct snapshot_provider {
     bool adaptive;                 /* its targets get no more at a time than they answer without queueing */
     struct health_key **keys;      /* own array of borrows, by credential; NULL: no breaker */
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
+    bool probed;                   /* its targets are asked by the gateway itself (probe.h) */
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
 };
 

@@ -304,6 +304,7 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
                          void *owner);
 void try_note_answer(struct exchange *x, struct try *t, const struct http_response *head); /* head NULL: nothing */
 /* What an error means, by its status and body or by what was found inside of an answer of 200; notes it in t. */
+enum outcome try_outcome_of_fault(enum provider_fault f);
 enum outcome try_judge(struct exchange *x, struct try *t, const struct http_response *head, struct sl_str body,
                        struct sl_arena *a);
 enum outcome try_judge_error(struct exchange *x, struct try *t, const struct http_response *head,

@@ -247,7 +247,7 @@ void try_note_head(struct exchange *x, struct try *t)
     try_note_answer(x, t, x->head);
 }
 
-static enum outcome outcome_of_fault(enum provider_fault f)
+enum outcome try_outcome_of_fault(enum provider_fault f)
 {
     static const enum outcome of[] = {
         [PF_NONE] = OUT_OK,
@@ -302,7 +302,7 @@ enum outcome try_judge(struct exchange *x, struct try *t, const struct http_resp
     error_read(body, &head->headers, a, &e);
     const struct provider_answer answer = note_error(x, t, head, &e);
     t->fault = provider_fault_of(&answer);
-    return outcome_of_fault(t->fault);
+    return try_outcome_of_fault(t->fault);
 }
 
 enum outcome try_judge_error(struct exchange *x, struct try *t, const struct http_response *head,
@@ -310,7 +310,7 @@ enum outcome try_judge_error(struct exchange *x, struct try *t, const struct htt
 {
     const struct provider_answer answer = note_error(x, t, head, e);
     t->fault = provider_fault_inside(&answer);
-    return t->fault == PF_SERVER_ERROR ? OUT_STREAM_ERROR : outcome_of_fault(t->fault);
+    return t->fault == PF_SERVER_ERROR ? OUT_STREAM_ERROR : try_outcome_of_fault(t->fault);
 }
 
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e)

@@ -39,6 +39,7 @@ struct gateway;
 struct store_video;
 struct tls_tickets;
 struct video_desk;
+struct prober;
 
 enum worker_role {
     WORKER_CLIENTS = 0,
@@ -67,6 +68,7 @@ struct worker {
     int64_t drain_due_ns;
     bool draining;
     struct video_desk *desk; /* own; of the first one, else NULL */
+    struct prober *prober;   /* the same */
     struct sl_list syncs;    /* struct worker_sync: exchanges that wait for the disk */
     /* WORKER_ADMIN */
     struct admin admin;

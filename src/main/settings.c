@@ -401,6 +401,44 @@ static void check_resilience(const struct resilience_settings *r, struct cfg *c)
             cfg_warn_at(c, said[i], NULL, "has no effect: resilience.deadline.total is shorter");
 }
 
+static void names_of_providers(const struct settings *s, struct cfg *c, const struct sl_str *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sl_map_get(&s->provider_by_name, v[i]) == NULL)
+            cfg_error_at(c, &v[i], "Write names of providers", "there is no provider '" SL_STR_FMT "'",
+                         SL_STR_ARG(sl_str_head(v[i], 100)));
+}
+
+/* What rests on something that is turned off. */
+static void check_health(const struct settings *s, struct cfg *c)
+{
+    const struct resilience_settings *r = &s->resilience;
+    const struct probe_settings *p = &r->probe;
+    const void *const parts[] = {&p->interval_ns, &p->timeout_ns, &p->jitter, &p->providers};
+    names_of_providers(s, c, r->concurrency.v, r->concurrency.n);
+    names_of_providers(s, c, p->providers.v, p->providers.n);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && p->ask == PROBE_OFF; i++)
+        if (cfg_is_set(c, parts[i]))
+            cfg_warn_at(c, parts[i], "Set resilience.probe.ask", "has no effect: nothing is asked");
+    for (size_t i = 0; i < p->providers.n && p->ask == PROBE_MODELS; i++) {
+        const struct provider_settings *of = sl_map_get(&s->provider_by_name, p->providers.v[i]);
+        if (of != NULL && (of->kind == PROVIDER_BEDROCK || of->kind == PROVIDER_VERTEX))
+            cfg_warn_at(c, &p->providers.v[i], "Set ask: completion",
+                        "has no effect: a provider of this kind has no list of models");
+    }
+    if (r->breaker)
+        return;
+    static const char *const why = "has no effect: resilience.breaker is off";
+    if (p->ask != PROBE_OFF)
+        cfg_warn_at(c, &p->ask, NULL, "%s", why);
+    if (r->hedge.enabled)
+        cfg_warn_at(c, &r->hedge.enabled, NULL, "%s", why);
+    if (r->concurrency.n > 0)
+        cfg_warn_at(c, &r->concurrency, NULL, "%s", why);
+    if (cfg_is_set(c, &r->slow))
+        cfg_warn_at(c, &r->slow, NULL, "%s", why);
+}
+
 static void check_listen(const struct listen_settings *l, struct cfg *c)
 {
     if (l->limits.connections_per_address > l->limits.connections && cfg_is_set(c, &l->limits.connections_per_address))
@@ -451,12 +489,9 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_tls(&s->listen.tls, c);
     check_listen(&s->listen, c);
     check_resilience(&s->resilience, c);
+    check_health(s, c);
     check_videos(&s->videos, c);
     check_media(&s->media, c);
-    for (size_t i = 0; i < s->resilience.concurrency.n; i++)
-        if (sl_map_get(&s->provider_by_name, s->resilience.concurrency.v[i]) == NULL)
-            cfg_error_at(c, &s->resilience.concurrency, "Write names of providers",
-                         "there is no provider '" SL_STR_FMT "'", SL_STR_ARG(s->resilience.concurrency.v[i]));
     if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)
         cfg_error_at(c, &s->files.provider, "Name one under providers", "there is no provider of that name");
     set_revision(s, c);

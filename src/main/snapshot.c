@@ -66,6 +66,9 @@ void snapshot_attach_lanes(struct snapshot *s, struct health_board *board)
         for (size_t k = 0; k < r->concurrency.n; k++)
             s->providers[i].adaptive |= sl_str_eq(r->concurrency.v[k], s->providers[i].provider.name);
         s->some_adaptive |= s->providers[i].adaptive;
+        s->providers[i].probed = r->probe.providers.n == 0;
+        for (size_t k = 0; k < r->probe.providers.n; k++)
+            s->providers[i].probed |= sl_str_eq(r->probe.providers.v[k], s->providers[i].provider.name);
     }
     for (size_t i = 0; i < s->n_providers; i++)
         attach_keys(&s->providers[i], board);
@@ -447,6 +450,10 @@ static void fill_plain(struct full_snapshot *f)
         .adaptive = s->limits.adaptive,
         .slow_stays = s->resilience.slow == SLOW_STAYS,
         .hedge = s->resilience.hedge.enabled,
+        .probe = {.ask = s->resilience.probe.ask,
+                  .interval_ns = s->resilience.probe.interval_ns,
+                  .timeout_ns = s->resilience.probe.timeout_ns,
+                  .jitter_percent = s->resilience.probe.jitter},
         .hedge_input_tokens = s->resilience.hedge.input_tokens,
         .hold_start_ns = s->relay.hold_start_ns,
         .first_token_ns = d->first_token_ns,

@@ -4,6 +4,7 @@
  * Messages in: publish (a new snapshot, key table or catalogue), TLS context, drain, stop. Messages out: access records and
  * sync requests to the keeper. */
 #include "base/mem.h"
+#include "exchange/probe.h"
 #include "exchange/video_desk.h"
 #include "main/gateway.h"
 #include "sim/sim.h"
@@ -262,8 +263,10 @@ static void init_clients(struct worker *w)
     e->videos_ask = ask_videos;
     e->videos_renew = renew_videos;
     e->videos_poke = poke_videos;
-    if (w->index == 0)
+    if (w->index == 0) {
         e->desk = w->desk = video_desk_new(e);
+        w->prober = prober_new(e);
+    }
     e->access_began = on_first_line;
     e->access_flush = g->settings->log.access.path.n > 0 ? give_lines : NULL;
     exchange_env_set_epoch(e,
@@ -376,6 +379,7 @@ static void finish(struct worker *w)
     if (w->role == WORKER_CLIENTS) {
         exchange_end_all(&w->env);
         video_desk_end(w->desk);
+        prober_end(w->prober);
     }
     sl_loop_drain(&w->loop);
     listen_server_free(w->server);
@@ -408,6 +412,8 @@ static void *thread_main(void *arg)
     sl_check_hook_set(on_check_failed, w);
     if (w->desk != NULL)
         video_desk_start(w->desk);
+    if (w->prober != NULL)
+        prober_start(w->prober);
     sl_loop_run(&w->loop);
     finish(w);
     return NULL;
@@ -443,6 +449,7 @@ void worker_free(struct worker *w)
     close_mailbox(w); /* the keeper has stopped: no answer is on its way any more */
     sl_loop_drain(&w->loop);
     video_desk_free(w->desk);
+    prober_free(w->prober);
     if (w->role == WORKER_CLIENTS)
         exchange_env_done(&w->env);
     sl_loop_done(&w->loop);
@@ -484,6 +491,8 @@ static void on_publish(struct sl_msg *msg, void *receiver)
         listen_server_set_limits(w->server, &limits);
     }
     exchange_env_set_epoch(&w->env, epoch_new(s, k, p));
+    if (w->prober != NULL && m->snapshot != NULL)
+        prober_reload(w->prober);
     sl_free(m);
 }
 
@@ -533,6 +542,7 @@ static void on_drain(struct sl_msg *msg, void *receiver)
         w->env.draining = true;
         w->drain_due_ns = sl_loop_now(&w->loop) + m->drain_ns;
         exchange_drain(&w->env);
+        prober_end(w->prober);
         listen_server_drain(w->server);
         sl_timer_arm(&w->loop, &w->drain_tick, sl_loop_now(&w->loop) + 1);
     }

@@ -59,6 +59,9 @@ enum tel_kind {
       "Times that a provider's key was refused or had no credit left, and was set aside.")                             \
     X(HEDGES, "sluice_hedges_total", COUNTER, ONE, "Second targets asked while the first was silent.")                 \
     X(HEDGES_WON, "sluice_hedges_won_total", COUNTER, ONE, "Of these, those that served the client.")                  \
+    X(PROBES, "sluice_probes_total", COUNTER, ONE,                                                                     \
+      "Probes of targets that were down or idle (resilience.probe). They are no requests of clients.")                 \
+    X(PROBES_FAILED, "sluice_probes_failed_total", COUNTER, ONE, "Of these, those that were not answered well.")       \
     X(SCRIPTS, "sluice_route_scripts_total", COUNTER, ONE, "Calls of routing scripts that named targets.")             \
     X(SCRIPTS_FAILED, "sluice_route_scripts_failed_total", COUNTER, ONE,                                               \
       "Calls of routing scripts that failed, ran over a limit or named no target.")                                    \

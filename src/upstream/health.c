@@ -335,8 +335,9 @@ static void see_lane(struct health_lane *l, const struct headroom_need *need, in
         out->state = HEALTH_DOWN;
         out->until_ns = l->lane.open_until_ns;
     } else if (s == LANE_HALF_OPEN) { /* the one that finds out is under way: it comes back in a moment */
-        out->state = l->lane.probing ? HEALTH_DOWN : HEALTH_PROBE;
-        out->until_ns = l->lane.probing ? now_ns + SL_SEC : 0;
+        bool taken = l->lane.probing || l->lane.watched_until_ns > now_ns;
+        out->state = taken ? HEALTH_DOWN : HEALTH_PROBE;
+        out->until_ns = taken ? now_ns + SL_SEC : 0;
     }
     if (l->lane.blocked_until_ns > now_ns && out->state != HEALTH_DOWN) {
         out->state = HEALTH_BLOCKED;
@@ -499,33 +500,93 @@ static bool take_key(struct health_lane *l, const struct lane_sample *s, const s
     return true;
 }
 
+/* What an outcome says beyond its lane: of the key and of the place. */
+struct beyond {
+    struct health_key *key;
+    bool opened, closed; /* the lane, by it; is it now */
+};
+
+static enum health_news tell_place(struct health_lane *l, const struct lane_sample *s, const struct beyond *b,
+                                   int64_t now_ns)
+{
+    enum lane_effect effect = lane_effect_of(s->outcome);
+    enum health_news news = HEALTH_NO_NEWS;
+    struct place *p = l->place;
+    if (effect == LANE_GOOD && b->key->rest_until_ns > 0)
+        b->key->rest_until_ns = 0; /* it was asked all the same, and is well */
+    if (effect != LANE_ACCOUNT && !b->opened && !(b->closed && p->scout == l))
+        return news; /* the usual case; what is read without the lock is only looked at again */
+    pthread_mutex_lock(&p->lock);
+    if (effect == LANE_ACCOUNT)
+        news = take_account(p, b->key, s, now_ns);
+    if (b->closed && p->scout == l)
+        p->scout = NULL;
+    if (b->opened && lane_is_of_place(s->outcome))
+        judge_place(p, l, now_ns);
+    pthread_mutex_unlock(&p->lock);
+    return news;
+}
+
 enum health_news health_end(struct health_lane *l, const struct lane_sample *s, const struct health_use *u,
                             int64_t now_ns)
 {
     struct lane_sample sample = *s;
     enum lane_effect effect = lane_effect_of(s->outcome);
-    enum health_news news = HEALTH_NO_NEWS;
-    struct place *p = l->place;
-    struct health_key *key = u != NULL && u->key != NULL ? u->key : &p->unnamed;
+    struct beyond b = {.key = u != NULL && u->key != NULL ? u->key : &l->place->unnamed};
     pthread_mutex_lock(&l->lock);
     if (take_key(l, s, u, now_ns) || says_nothing(l, effect) || effect == LANE_ACCOUNT)
         sample.outcome = OUT_CANCELLED; /* the lane has nothing to do with it */
-    bool opened = lane_end(&l->lane, &sample, now_ns);
-    bool closed = l->lane.state == LANE_CLOSED;
+    b.opened = lane_end(&l->lane, &sample, now_ns);
+    b.closed = l->lane.state == LANE_CLOSED;
     pthread_mutex_unlock(&l->lock);
-    if (effect == LANE_GOOD && key->rest_until_ns > 0)
-        key->rest_until_ns = 0; /* it was asked all the same, and is well */
-    if (effect != LANE_ACCOUNT && !opened && !(closed && p->scout == l))
-        return news; /* the usual case; what is read without the lock is only looked at again */
-    pthread_mutex_lock(&p->lock);
-    if (effect == LANE_ACCOUNT)
-        news = take_account(p, key, s, now_ns);
-    if (closed && p->scout == l)
-        p->scout = NULL;
-    if (opened && lane_is_of_place(s->outcome))
-        judge_place(p, l, now_ns);
-    pthread_mutex_unlock(&p->lock);
-    return news;
+    return tell_place(l, s, &b, now_ns);
+}
+
+/* -- Probes of the gateway's own --------------------------------------------------------------------------------------------------- */
+
+int64_t health_probe_due(struct health_lane *l, int64_t interval_ns, int64_t watched_until_ns, int64_t now_ns)
+{
+    const struct place *p = l->place;
+    int64_t account = account_until(p, now_ns);
+    const struct health_lane *scout = p->scout;
+    if (scout != NULL && scout != l && p->rest_until_ns > now_ns)
+        return INT64_MAX;
+    pthread_mutex_lock(&l->lock);
+    lane_probe_watch(&l->lane, watched_until_ns);
+    int64_t due = lane_probe_due(&l->lane, interval_ns);
+    pthread_mutex_unlock(&l->lock);
+    return due > account ? due : account;
+}
+
+bool health_probe_begin(struct health_lane *l, int64_t watched_until_ns, int64_t now_ns)
+{
+    pthread_mutex_lock(&l->lock);
+    bool probe = lane_probe_begin(&l->lane, watched_until_ns, now_ns);
+    pthread_mutex_unlock(&l->lock);
+    return probe;
+}
+
+enum health_news health_probe_end(struct health_lane *l, const struct lane_sample *s, struct health_key *key,
+                                  int64_t now_ns)
+{
+    const struct health_use use = {.key = key};
+    struct lane_sample sample = *s;
+    enum lane_effect effect = lane_effect_of(s->outcome);
+    struct beyond b = {.key = key != NULL ? key : &l->place->unnamed};
+    pthread_mutex_lock(&l->lock);
+    if (take_key(l, s, &use, now_ns) || says_nothing(l, effect) || effect == LANE_ACCOUNT)
+        sample.outcome = OUT_CANCELLED;
+    b.opened = lane_probe_end(&l->lane, &sample, now_ns);
+    b.closed = l->lane.state == LANE_CLOSED;
+    pthread_mutex_unlock(&l->lock);
+    return tell_place(l, s, &b, now_ns);
+}
+
+void health_probe_leave(struct health_lane *l, bool was_probe)
+{
+    pthread_mutex_lock(&l->lock);
+    lane_probe_leave(&l->lane, was_probe);
+    pthread_mutex_unlock(&l->lock);
 }
 
 void health_keys_each(struct health_board *b, int64_t now_ns, health_keys_f *each, void *arg)

@@ -16,6 +16,7 @@
 #define FORGIVEN_NS (300 * SL_SEC) /* closed for so long: the next hold is short again */
 #define PROBES 3u
 #define PROBE_LOST_NS (60 * SL_SEC)
+#define PROBE_AGAIN_NS SL_SEC
 #define SLOW_START_NS (30 * SL_SEC)
 #define WAIT_NS SL_SEC /* a limit without a time: up to 1 s, 2 s, 4 s, ... */
 #define WAIT_MAX_NS (60 * SL_SEC)
@@ -251,6 +252,67 @@ bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
     if (s->was_probe)
         l->probing = false;
     return opened;
+}
+
+/* -- Probes of the gateway's own --------------------------------------------------------------------------------------------------- */
+
+static int64_t newer(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+int64_t lane_probe_due(const struct lane *l, int64_t interval_ns)
+{
+    int64_t due = newer(l->last_ns, l->probed_ns) + interval_ns;
+    if (l->probe_is_mute)
+        return newer(l->probed_ns + interval_ns, l->blocked_until_ns);
+    if (l->state == LANE_OPEN) {
+        due = newer(l->opened_ns, l->probed_ns) + interval_ns;
+        due = l->open_until_ns < due ? l->open_until_ns : due;
+    } else if (l->state == LANE_HALF_OPEN || (l->run > 0 && l->probed_ns >= l->last_ns)) {
+        due = l->probed_ns + PROBE_AGAIN_NS;
+    }
+    return newer(due, l->blocked_until_ns);
+}
+
+void lane_probe_watch(struct lane *l, int64_t watched_until_ns)
+{
+    if (l->state != LANE_CLOSED && !l->probe_is_mute)
+        l->watched_until_ns = watched_until_ns;
+}
+
+bool lane_probe_begin(struct lane *l, int64_t watched_until_ns, int64_t now_ns)
+{
+    enum lane_state s = lane_state_at(l, now_ns);
+    if (s == LANE_CLOSED || l->probing || l->probe_is_mute)
+        return false;
+    l->watched_until_ns = watched_until_ns;
+    l->state = LANE_HALF_OPEN;
+    l->probing = true;
+    l->probe_until_ns = now_ns + PROBE_LOST_NS;
+    return true;
+}
+
+bool lane_probe_end(struct lane *l, const struct lane_sample *s, int64_t now_ns)
+{
+    struct lane_sample own = *s;
+    int64_t last = l->last_ns;
+    own.first_us = own.between_us = -1;
+    l->in_flight++; /* lane_end counts it off */
+    bool opened = lane_end(l, &own, now_ns);
+    l->last_ns = last;
+    l->probed_ns = now_ns;
+    l->probe_is_mute = lane_effect_of(s->outcome) == LANE_NOTHING;
+    if (l->probe_is_mute)
+        l->watched_until_ns = 0;
+    return opened;
+}
+
+void lane_probe_leave(struct lane *l, bool was_probe)
+{
+    l->watched_until_ns = 0;
+    l->probe_is_mute = false;
+    l->probing &= !was_probe;
 }
 
 /* -- Figures ---------------------------------------------------------------------------------------------------------------------- */

@@ -57,8 +57,11 @@ struct lane { /* starts zeroed */
     int64_t open_until_ns, opened_ns, closed_ns; /* closed_ns 0: it never was open */
     unsigned reopened;                           /* doublings of the hold */
     unsigned probes_good;
-    bool probing;           /* a probe is under way ... */
-    int64_t probe_until_ns; /* ... and is given up for lost then */
+    bool probing;             /* a probe is under way ... */
+    int64_t probe_until_ns;   /* ... and is given up for lost then */
+    int64_t probed_ns;        /* a probe of the gateway's own ended */
+    int64_t watched_until_ns; /* such probes go on: until then it is not a client's request that finds out */
+    bool probe_is_mute;       /* the last one said nothing: clients find out as if there were none */
     int64_t blocked_until_ns;
     unsigned waits; /* in a row, without a time */
     uint32_t in_flight;
@@ -85,6 +88,18 @@ enum lane_state lane_state_at(struct lane *l, int64_t now_ns);
 bool lane_begin(struct lane *l, int64_t now_ns);
 /* It ended. True: the lane opened by it. */
 bool lane_end(struct lane *l, const struct lane_sample *s, int64_t now_ns);
+/* Probes of the gateway's own (resilience.probe), which are no attempts of clients. When the next one is worth it: as soon as an open lane
+ * may be asked, an idle one after the interval, and a second behind one that has changed what is thought of the lane. */
+int64_t lane_probe_due(const struct lane *l, int64_t interval_ns);
+/* An open lane is looked after from now on: its hold ends with a probe and not with a client's request. */
+void lane_probe_watch(struct lane *l, int64_t watched_until_ns);
+/* One goes out; an open lane becomes half open by it, before its hold is over. Clients keep away from it until `watched_until_ns`, or
+ * until the next probe says otherwise. True: it is the lane's probe (was_probe). */
+bool lane_probe_begin(struct lane *l, int64_t watched_until_ns, int64_t now_ns);
+/* It ended; its times are no client's. One that says nothing of the lane leaves it to the clients to find out. True: the lane opened. */
+bool lane_probe_end(struct lane *l, const struct lane_sample *s, int64_t now_ns);
+/* No more come. was_probe: of one that is under way and ends here. */
+void lane_probe_leave(struct lane *l, bool was_probe);
 /* Of 0 .. LANE_Q16: (1 - failures)^2, times the slow start behind a reopening. */
 uint32_t lane_health(const struct lane *l, int64_t now_ns);
 /* A tenth of its attempts fail. That its first outputs take twice as long as they used to, slow_is says. */

@@ -136,6 +136,37 @@ static const struct cfg_section HEDGE = {
          .max = 1000000000, .text = "Requests with more input than this, by estimate, are never sent twice."},
         CFG_END}};
 
+static const struct cfg_word PROBE_ASK[] = {
+    {"off", PROBE_OFF, "nothing: one request of a client finds out about a target that was down"},
+    {"models", PROBE_MODELS,
+     "the provider's list of models, once for all its targets. Costs nothing, and tells that the provider is there and takes the "
+     "key, not that a model works. Bedrock and Vertex AI have no such list: there clients find out"},
+    {"completion", PROBE_COMPLETION,
+     "each target for a few words (about 8 tokens in, at most 16 out). Costs what that costs: in the ledger under the model "
+     "`sluice:probe`, with no key"},
+    {NULL, 0, NULL}};
+
+static const struct cfg_section PROBE = {
+    .short_form = "ask",
+    .settings = (const struct cfg_setting[]){
+        {"ask", CFG_ENUM_AT(struct probe_settings, ask, PROBE_ASK), .preset = "off",
+         .text =
+             "What the gateway asks by itself, so that no client's request has to find out. `models` is the cheap one."},
+        {"interval", CFG_DURATION_AT(struct probe_settings, interval_ns), .preset = "30s", .min = SL_SEC,
+         .max = 86400 * SL_SEC,
+         .text =
+             "So long a target is left alone since it was asked last, by whomever: one in use is never probed. One that is down is "
+             "asked when its rest is over, and no later than this; and each second while it is not clear how it is."},
+        {"timeout", CFG_DURATION_AT(struct probe_settings, timeout_ns), .preset = "10s", .min = 100 * SL_MS,
+         .max = 600 * SL_SEC, .text = "How long an answer is waited for; then the probe has failed."},
+        {"jitter", CFG_INT_AT(struct probe_settings, jitter), .preset = "20", .min = 0, .max = 90,
+         .text =
+             "By how many percent the interval is longer or shorter, drawn anew each time, so that several gateways do not "
+             "ask together."},
+        {"providers", CFG_LIST_AT(struct probe_settings, providers, CFG_STRING), .max = 1000,
+         .text = "Only these are asked. None: all."},
+        CFG_END}};
+
 const struct cfg_section resilience_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"breaker", CFG_BOOL_AT(struct resilience_settings, breaker), .preset = "true",
@@ -153,6 +184,8 @@ const struct cfg_section resilience_settings_section = {
                  "broken stream never ends as if it were whole."},
         {"hedge", CFG_SECTION_AT(struct resilience_settings, hedge, &HEDGE),
          .text = "Asking a second target while the first is silent."},
+        {"probe", CFG_SECTION_AT(struct resilience_settings, probe, &PROBE),
+         .text = "Asking targets that are down or idle, without a client. Needs `breaker`."},
         {"concurrency", CFG_LIST_AT(struct resilience_settings, concurrency, CFG_STRING), .max = 1000,
          .text =
              "Providers of your own (vLLM and the like) whose targets get no more requests at a time than they answer without "

@@ -57,6 +57,19 @@ struct hedge_settings {
     uint32_t input_tokens; /* estimated; of larger requests none is hedged */
 };
 
+enum probe_ask {
+    PROBE_OFF = 0,
+    PROBE_MODELS,
+    PROBE_COMPLETION
+};
+
+struct probe_settings {
+    enum probe_ask ask;
+    int64_t interval_ns, timeout_ns;
+    uint32_t jitter;                      /* percent */
+    CFG_LIST_OF(struct sl_str) providers; /* none: all */
+};
+
 struct hold_settings {
     uint32_t pieces;
     int64_t time_ns;
@@ -67,6 +80,7 @@ struct resilience_settings {
     struct hold_settings hold;
     CFG_LIST_OF(struct sl_str) concurrency; /* providers */
     struct hedge_settings hedge;
+    struct probe_settings probe;
     bool breaker;
     enum slow_policy slow;
     struct retry_settings retry;

@@ -297,6 +297,7 @@ static void fill_lanes(struct core *c, struct snapshot *s)
             hashes[k] = 1 + k;
         p->keys = sl_calloc(8, sizeof *p->keys);
         p->adaptive = i == 0 && c->o.adaptive;
+        p->probed = true;
         s->some_adaptive |= p->adaptive;
         health_keys_set(c->health, p->provider.name, hashes, p->provider.n_credentials, p->keys);
     }
@@ -329,6 +330,7 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .answer_ns = OR(o->set.answer_ns, 300 * SL_SEC),
                                       .hold_start_ns = o->set.hold_start_ns,
                                       .hedge = o->set.hedge,
+                                      .probe = o->set.probe,
                                       .hedge_input_tokens = o->set.hedge_input_tokens,
                                       .rescue = o->set.rescue,
                                       .hold_pieces = OR(o->set.hold_pieces, 64),

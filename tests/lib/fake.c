@@ -132,7 +132,12 @@ static bool next_request(struct fake_conn *k)
     SL_CHECK(sl_buf_add(&f->last, k->in.p, n) == SL_OK);
     memmove(k->in.p, k->in.p + n, k->in.n - n);
     k->in.n -= n;
-    if (f->next < f->n_scripts) {
+    bool get = sl_str_starts(sl_buf_str(&f->last), SL_STR("GET "));
+    const struct fake_step *usual = get ? f->usual_get : f->usual;
+    f->gets += get;
+    if (usual != NULL && (get || f->next >= f->n_scripts)) {
+        k->at = usual;
+    } else if (f->next < f->n_scripts) {
         k->at = f->scripts[f->next++];
     } else {
         f->unasked++;

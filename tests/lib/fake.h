@@ -32,6 +32,8 @@ struct fake {
     struct sl_arena arena; /* scripts made here */
     const struct fake_step *scripts[FAKE_SCRIPTS_MAX];
     unsigned n_scripts, next;
+    const struct fake_step *usual, *usual_get; /* borrow: of requests without a script; NULL: they hang */
+    unsigned gets;                             /* of `requests`, those without a body to be done something with */
     struct sl_list conns;
     unsigned accepted, requests;
     unsigned unasked;   /* requests without a script: they hang */
