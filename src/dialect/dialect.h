@@ -158,6 +158,7 @@ struct stream_event {
     struct sl_str text;      /* inside; view of the data; SAYS_TEXT */
     bool finish;             /* it has a finish_reason (may also have content) */
     bool has_usage;          /* usage was an object: `usage` is set */
+    uint32_t images;         /* finished pictures in it */
     uint32_t output_bytes;   /* of model output in it, JSON-escaped, for estimates of a cut stream */
     size_t cut_from, cut_to; /* "usage":null with its comma; equal: nothing to cut */
     struct token_counts usage;
@@ -174,7 +175,10 @@ struct stream_memo {
     uint8_t cut_in;              /* which part: 0, 1, 2 */
     bool filler;
     uint8_t says; /* enum stream_says */
-    char bytes[STREAM_MEMO_BYTES];
+    union {
+        char bytes[STREAM_MEMO_BYTES];
+        struct token_counts sum; /* of streams whose events report each its own part (pictures) */
+    };
 };
 
 /* -- The seam ----------------------------------------------------------------------------------------------------- */

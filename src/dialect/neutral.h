@@ -93,6 +93,7 @@ struct neutral_media {
     struct sl_str filename; /* inside; title of a document */
     struct sl_str detail;   /* inside; "low", "high", "auto", "original"; empty: not said */
     struct sl_str context;  /* inside; of a document (Anthropic) */
+    struct sl_str fps;      /* raw number; frames of a video that are looked at in a second; empty: not said */
 };
 
 enum neutral_cache {

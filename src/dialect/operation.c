@@ -560,10 +560,9 @@ static const struct {
 /* "/v1/videos/ID/content", "/api/v3/contents/generations/tasks/ID". False: it is about none. */
 static bool take_video(const struct http_request *r, const struct segments *s, size_t at, struct operation_match *m)
 {
-    m->ark = segment_is(s, at, SL_STR("api")) && segment_is(s, at + 1, SL_STR("v3"));
-    size_t from = m->ark ? at + 5 : at + 1;
-    bool fits = m->ark ? segment_is(s, at + 2, SL_STR("contents")) && segment_is(s, at + 3, SL_STR("generations")) &&
-                             segment_is(s, at + 4, SL_STR("tasks"))
+    size_t from = m->ark ? at + 3 : at + 1;
+    bool fits = m->ark ? segment_is(s, at, SL_STR("contents")) && segment_is(s, at + 1, SL_STR("generations")) &&
+                             segment_is(s, at + 2, SL_STR("tasks"))
                        : segment_is(s, at, SL_STR("videos")) && !segment_is(s, at + 1, SL_STR("characters"));
     if (!fits || s->too_many || s->n > from + 2)
         return false;
@@ -678,6 +677,8 @@ struct operation_match operation_of(const struct http_request *r)
         return m;
     }
     size_t at = skip_prefix(&s, &m.errors);
+    m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
+    at += m.ark ? 2 : 0;
     if (take_video(r, &s, at, &m))
         return m;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {

@@ -125,7 +125,7 @@ struct operation_match {
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */
-    bool ark;                /* OP_VIDEO*: asked in Ark's words */
+    bool ark;                /* asked below /api/v3, where Ark's clients ask, in Ark's words */
     struct sl_str allow;     /* OP_WRONG_METHOD: value for the allow header */
     struct sl_str surface;   /* OP_NOT_SERVED: what it would have been: "the Responses API" */
     struct sl_str why;       /* OP_NOT_SERVED: a whole sentence that says why it never will be; empty: none */

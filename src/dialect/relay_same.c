@@ -114,6 +114,7 @@ static void count(struct relay_same *r, const struct stream_event *e)
     if (e->kind == SK_CONTENT || e->kind == SK_OTHER)
         s->content_events++;
     s->unreported += e->kind == SK_CONTENT;
+    s->images += e->images;
     if (e->has_usage) {
         s->usage = e->usage;
         s->unreported = 0;

@@ -38,6 +38,7 @@ struct relay_state {           /* read by the exchange at any time */
     uint64_t content_events;   /* of these, with model output, or not understood */
     uint64_t unreported;       /* of these, how many came after the last report */
     uint64_t output_bytes;     /* of model output, for estimates when no usage came */
+    uint32_t images;           /* finished pictures seen */
     struct answer_error error; /* texts are copied to the arena */
     struct sl_str error_event; /* RELAY_HOLD_ERRORS: its bytes; in the arena */
     struct sl_str answer_id;   /* inside; in the arena; what the answer is called (Responses); empty: not said yet */

@@ -365,9 +365,11 @@ void stored_run_begin(struct exchange *x);                  /* ... or the client
 struct response_job *stored_run_failed(struct exchange *x); /* SETTLE: there is no answer */
 
 /* forms.c: requests that are forms and kept whole */
-bool forms_is_one(const struct exchange *x);          /* by its head */
-bool forms_may_be(const struct exchange *x);          /* IDENTIFY: its content-type is one that the operation takes */
-enum step forms_understand(struct exchange *x);       /* READ_BODY: the body is whole */
+bool forms_is_one(const struct exchange *x);    /* by its head */
+bool forms_may_be(const struct exchange *x);    /* IDENTIFY: its content-type is one that the operation takes */
+enum step forms_understand(struct exchange *x); /* READ_BODY: the body is whole */
+bool forms_makes_images(const struct exchange *x);
+void forms_note_images(struct exchange *x, struct try *t);
 bool forms_answer_is_other(const struct exchange *x); /* what the provider answers is no JSON, and need be none */
 /* video_*.c: video jobs; docs/internals/jobs.md. Only where x->op->video. */
 struct exchange_video *video_open(struct exchange *x);

@@ -1,5 +1,6 @@
 /* Requests that are forms and kept whole: transcriptions, translations of speech, edits and variations of images. They are read
  * by dialect/form.c and go to providers of OpenAI's format as they came, with the model's name replaced. */
+#include "dialect/other/other.h"
 #include "exchange/exchange_int.h"
 #include "tokens/estimate.h"
 
@@ -42,4 +43,25 @@ bool forms_answer_is_other(const struct exchange *x)
 {
     return x->op->any_answer && x->answer_ok && !x->is_stream && x->head != NULL &&
            !sl_str_starts_nocase(http_headers_get(&x->head->headers, HN_CONTENT_TYPE), SL_STR("application/json"));
+}
+
+bool forms_makes_images(const struct exchange *x)
+{
+    return x->match.op == OP_IMAGE_EDIT || x->match.op == OP_IMAGE_VARIATION;
+}
+
+/* How many images there are, and of which size and quality, stands in the answer alone. */
+void forms_note_images(struct exchange *x, struct try *t)
+{
+    struct other_usage u = {.found = false};
+    if (t->outcome != OUT_OK || !x->over)
+        return;
+    if (x->seen != NULL) {
+        t->units.images_out = x->seen->images;
+        return;
+    }
+    other_usage_same(OP_IMAGES, sl_chunks_flat(&x->held), &x->attempt_arena, &u);
+    t->units.images_out = u.units[UU_IMAGES_OUT];
+    t->shape.size = sl_arena_str(x->a, u.size);
+    t->shape.quality = sl_arena_str(x->a, u.quality);
 }

@@ -45,6 +45,7 @@ bool other_understand(struct exchange *x)
     x->other = SL_ARENA_NEW(x->a, struct exchange_other);
     if (!other_look(x->match.op, x->body_text, x->a, &x->other->look, &refusal))
         return copy_refusal(x, &refusal);
+    x->other->look.ark = x->match.ark;
     if (x->facts.payload_bytes == 0) /* it has other names for what it asks about */
         x->facts.payload_bytes = x->body_text.n;
     return true;
@@ -369,6 +370,11 @@ void other_note_usage(struct exchange *x, struct try *t)
         t->counted = o->usage.found;
         memcpy(t->units.by_unit, o->usage.units, sizeof t->units.by_unit);
         t->shape = shape_of(x, &o->usage, t->candidate->model);
+        return;
+    }
+    if (x->is_stream && x->seen != NULL && x->seen->images > 0) { /* each was seen as it ended */
+        t->counted = x->seen->usage.found;
+        t->units.images_out = x->seen->images;
         return;
     }
     /* It passed unheld: what was asked for is what came. Speech by the character is exact, too. */

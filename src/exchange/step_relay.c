@@ -47,7 +47,7 @@ static void open_relay(struct exchange *x)
         rescue_listen(x);
         return;
     }
-    relay_same_init(&x->relay, x->op->other ? &other_stream_dialect : x->dialect,
+    relay_same_init(&x->relay, x->op->other || forms_makes_images(x) ? &other_stream_dialect : x->dialect,
                     RELAY_HOLD_ERRORS | (x->usage_asked ? RELAY_HIDE_USAGE : 0) |
                         (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
@@ -369,6 +369,8 @@ void relay_note_usage(struct exchange *x, struct try *t)
     }
     if (x->op->other)
         other_note_usage(x, t);
+    else if (forms_makes_images(x))
+        forms_note_images(x, t);
 }
 
 void relay_release(struct exchange *x)

@@ -41,12 +41,6 @@ bool try_append_open(struct exchange *x, struct try *t)
     return !x->snap->set.full_refuses;
 }
 
-/* What editing images generates is images, whatever the report calls it. */
-static bool makes_images(const struct exchange *x)
-{
-    return x->match.op == OP_IMAGE_EDIT || x->match.op == OP_IMAGE_VARIATION;
-}
-
 static struct usage reported(const struct exchange *x, const struct try *t)
 {
     const struct token_counts *c = &t->counts;
@@ -63,7 +57,8 @@ static struct usage reported(const struct exchange *x, const struct try *t)
         .image_prompt = c->image_prompt,
         .reasoning = c->reasoning,
         .audio_completion = c->audio_completion,
-        .image_completion = makes_images(x) && c->image_completion == 0 ? c->completion : c->image_completion,
+        /* what editing images generates is images, whatever the report calls it */
+        .image_completion = forms_makes_images(x) && c->image_completion == 0 ? c->completion : c->image_completion,
         .unknown_fields = c->unknown,
     };
     struct usage u = {.flags = 0};

@@ -2,6 +2,7 @@
  * names are OpenAI's own ("gpt-4o", "o3", "sim-gpt-5") are as strict as its API; others take members that compatible servers
  * know. */
 #include "sim/ask.h"
+#include "sim/presets.h"
 
 #define NAME_BYTES_MAX 256u /* of a model: it is said again in every chunk */
 #define FUNCTION_NAME_MAX 64u
@@ -117,6 +118,25 @@ static bool read_file(struct reader *r, yyjson_val *part)
     return true;
 }
 
+static bool read_video(struct reader *r, yyjson_val *part)
+{
+    yyjson_val *video = yyjson_obj_get(part, "video_url"), *fps = yyjson_obj_get(video, "fps");
+    struct sl_str url = sim_str(yyjson_obj_get(video, "url")), type, data, magic;
+    size_t bytes = 0;
+    if (fps != NULL && (yyjson_get_num(fps) < 0.2 || yyjson_get_num(fps) > 5))
+        return refuse(r->c, "InvalidParameter", "messages.content.video_url.fps", "fps has to be within 0.2 and 5.");
+    if (!sim_media_data_url(url, &type, &data)) {
+        struct sl_str at = sl_arena_printf(r->c->s->arena, SL_STR_FMT ", %d frames in 10 s", SL_STR_ARG(url),
+                                           (int)(yyjson_get_num(fps) * 10));
+        sim_ask_media(r->a, "video", SL_STR_NONE, fps != NULL ? at : url, 0);
+        return url.n > 0 || refuse(r->c, "MissingParameter", path(r, ".content"), "video_url.url is missing.");
+    }
+    if (!sim_media_size(r->c, data, &bytes, &magic))
+        return refuse(r->c, "InvalidParameter", path(r, ".content"), "Invalid base64 video_url.");
+    sim_ask_media(r->a, "video", type, SL_STR_NONE, bytes);
+    return true;
+}
+
 static bool read_part(struct reader *r, yyjson_val *part, enum sim_role role)
 {
     struct sl_str type = sim_str(yyjson_obj_get(part, "type"));
@@ -134,6 +154,8 @@ static bool read_part(struct reader *r, yyjson_val *part, enum sim_role role)
         return read_image(r, part);
     if (user && sl_str_eq(type, SL_STR("input_audio")))
         return read_audio(r, part);
+    if (user && sim_has(r->c, HABIT_SEED) && sl_str_eq(type, SL_STR("video_url")))
+        return read_video(r, part);
     if (user && sl_str_eq(type, SL_STR("file")))
         return read_file(r, part);
     if (role == ROLE_MODEL && sl_str_eq(type, SL_STR("refusal")))
@@ -660,6 +682,23 @@ static bool read_effort(struct sim_ask *a, yyjson_val *root)
     return true;
 }
 
+/* Seed's switch: on where nothing is said; an effort goes not with "disabled". */
+static bool read_thinking(struct sim_ask *a, yyjson_val *root)
+{
+    static const char *const types[] = {"enabled", "disabled", "auto", NULL};
+    yyjson_val *v = yyjson_obj_get(root, "thinking"), *effort = yyjson_obj_get(root, "reasoning_effort");
+    struct sl_str type = sim_str(yyjson_obj_get(v, "type"));
+    if (!sim_has(a->c, HABIT_SEED) || !sim_is_there(v))
+        return true;
+    if (!sim_is_one_of(type, types))
+        return refuse(a->c, "InvalidParameter", "thinking.type", "thinking.type has to be enabled, disabled or auto.");
+    bool off = sl_str_eq(type, SL_STR("disabled"));
+    if (off && sim_is_there(effort) && !yyjson_equals_str(effort, "minimal"))
+        return refuse(a->c, "InvalidParameter", "reasoning_effort", "reasoning_effort needs thinking.");
+    a->think = off ? THINK_OFF : THINK_ON;
+    return true;
+}
+
 bool sim_openai_model(struct sim_ask *a, yyjson_val *root)
 {
     struct sim_call *c = a->c;
@@ -681,7 +720,7 @@ static bool read_chat(struct sim_ask *a, yyjson_val *root)
 {
     return check_reasoning(a->c, root) && check_range(a->c, root, "temperature", 0, 2) &&
            check_range(a->c, root, "top_p", 0, 1) && read_tools(a, root) && read_choice(a, root) &&
-           read_messages(a, root) && read_format(a, root) && read_effort(a, root);
+           read_messages(a, root) && read_format(a, root) && read_effort(a, root) && read_thinking(a, root);
 }
 
 bool sim_chat_read(struct sim_ask *a, yyjson_val *root)

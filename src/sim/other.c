@@ -234,13 +234,18 @@ static void stream_images(struct ask *a, uint64_t n, uint64_t partial)
         add_picture(a, i);
         sl_buf_adds(a->b, SL_STR("\"}\n\n"));
     }
-    sl_buf_adds(a->b, SL_STR("event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\","
-                             "\"created_at\":1790000000,\"size\":\"1024x1024\",\"quality\":\"low\","
-                             "\"background\":\"opaque\",\"output_format\":\"png\",\"b64_json\":\""));
-    add_picture(a, 0);
-    sl_buf_addc(a->b, '"');
-    add_image_usage(a, n);
-    sl_buf_adds(a->b, SL_STR("}\n\n"));
+    uint32_t prompt = a->c->prompt;
+    for (uint64_t i = 0; i < n; i++) { /* each tells of itself */
+        sl_buf_adds(a->b, SL_STR("event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\","
+                                 "\"created_at\":1790000000,\"size\":\"1024x1024\",\"quality\":\"low\","
+                                 "\"background\":\"opaque\",\"output_format\":\"png\",\"b64_json\":\""));
+        add_picture(a, i);
+        sl_buf_addc(a->b, '"');
+        add_image_usage(a, 1);
+        sl_buf_adds(a->b, SL_STR("}\n\n"));
+    }
+    a->c->prompt = prompt * (uint32_t)n;
+    a->c->tokens = (uint32_t)n * IMAGE_TOKENS;
 }
 
 static bool image_ask_is_good(struct ask *a, bool dalle)
@@ -308,22 +313,81 @@ static bool seedream_size(struct ask *a)
     return false;
 }
 
+#define SEEDREAM_TOKENS 16384u
+
+static void add_seedream(struct ask *a, uint64_t i)
+{
+    bool link = !sl_str_eq(text_of(member(a, "response_format")), SL_STR("b64_json"));
+    sl_buf_adds(a->b, link ? SL_STR("\"url\":\"https://pictures.example/") : SL_STR("\"b64_json\":\""));
+    add_picture(a, yyjson_is_false(member(a, "watermark")) ? i : i + 1);
+    sl_buf_adds(a->b, SL_STR("\",\"size\":\"2048x2048\""));
+}
+
+static void add_seedream_usage(struct ask *a, uint64_t n)
+{
+    uint32_t tokens = (uint32_t)n * SEEDREAM_TOKENS;
+    sl_buf_addf(a->b, "\"usage\":{\"generated_images\":%u,\"output_tokens\":%u,\"total_tokens\":%u}}", (unsigned)n,
+                tokens, tokens);
+}
+
+/* The prompt's "fail" makes one of several fail: "data" has its error, and a stream an event. */
+static void stream_seedream(struct ask *a, uint64_t n, bool fails)
+{
+    a->c->stream = true;
+    for (uint64_t i = 0; i < n; i++) {
+        sl_buf_addf(a->b,
+                    "event: image_generation.partial_succeeded\ndata: {\"type\":\"image_generation.partial_succeeded\","
+                    "\"image_index\":%llu,\"created\":1790000000,",
+                    (unsigned long long)i);
+        add_seedream(a, i);
+        sl_buf_adds(a->b, SL_STR("}\n\n"));
+    }
+    if (fails)
+        sl_buf_addf(
+            a->b,
+            "event: image_generation.partial_failed\ndata: {\"type\":\"image_generation.partial_failed\","
+            "\"image_index\":%llu,\"error\":{\"code\":\"OutputImageSensitiveContentDetected\",\"message\":\"no\"}}\n\n",
+            (unsigned long long)n);
+    sl_buf_adds(a->b, SL_STR("event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\","));
+    add_seedream_usage(a, n);
+    sl_buf_adds(a->b, SL_STR("\n\ndata: [DONE]\n\n"));
+}
+
 static bool seedream(struct ask *a)
 {
     if (!need(a, "prompt") || !seedream_size(a) || !one_of(a, "response_format", "url b64_json") ||
         !knows(a, "model prompt image size response_format watermark sequential_image_generation "
                   "sequential_image_generation_options output_format seed guidance_scale stream tools "
-                  "optimize_prompt_options"))
+                  "optimize_prompt optimize_prompt_options layer_decomposition"))
         return false;
-    bool link = !sl_str_eq(text_of(member(a, "response_format")), SL_STR("b64_json"));
-    a->c->units[UU_IMAGES_OUT] = 1;
+    yyjson_val *most = yyjson_obj_get(member(a, "sequential_image_generation_options"), "max_images");
+    bool several = sl_str_eq(text_of(member(a, "sequential_image_generation")), SL_STR("auto"));
+    bool fails = several && sl_str_find_str(text_of(member(a, "prompt")), SL_STR("fail")) >= 0;
+    uint64_t n = several && most != NULL ? yyjson_get_uint(most) : 1;
+    if (n < 1 || n > 15) {
+        sim_openai_no(a->c, "InvalidParameter", "max_images", "max_images has to be within 1 and 15.");
+        return false;
+    }
+    n -= fails && n > 1;
+    a->c->units[UU_IMAGES_OUT] = n;
+    a->c->tokens = (uint32_t)n * SEEDREAM_TOKENS;
+    a->c->usage_sent = true;
+    if (yyjson_is_true(member(a, "stream"))) {
+        stream_seedream(a, n, fails);
+        return true;
+    }
     sl_buf_adds(a->b, SL_STR("{\"model\":"));
     sl_buf_add_json(a->b, a->c->model);
-    sl_buf_adds(a->b, SL_STR(",\"created\":1790000000,\"data\":[{"));
-    sl_buf_adds(a->b, link ? SL_STR("\"url\":\"https://pictures.example/") : SL_STR("\"b64_json\":\""));
-    add_picture(a, yyjson_is_false(member(a, "watermark")) ? 0 : 1);
-    sl_buf_adds(a->b, SL_STR("\",\"size\":\"2048x2048\"}],\"usage\":{\"generated_images\":1,\"output_tokens\":16384,"
-                             "\"total_tokens\":16384}}"));
+    sl_buf_adds(a->b, SL_STR(",\"created\":1790000000,\"data\":["));
+    for (uint64_t i = 0; i < n; i++) {
+        sl_buf_adds(a->b, i > 0 ? SL_STR(",{") : SL_STR("{"));
+        add_seedream(a, i);
+        sl_buf_addc(a->b, '}');
+    }
+    if (fails)
+        sl_buf_adds(a->b, SL_STR(",{\"error\":{\"code\":\"OutputImageSensitiveContentDetected\",\"message\":\"no\"}}"));
+    sl_buf_adds(a->b, SL_STR("],"));
+    add_seedream_usage(a, n);
     return true;
 }
 

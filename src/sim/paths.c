@@ -7,6 +7,7 @@
  *   /VERSION/[projects/P/locations/L/]publishers/{google,anthropic}/models/MODEL:VERB      Vertex
  *   /VERSION/projects/P/locations/L/endpoints/openapi/chat/completions       Vertex, OpenAI's format
  *   /token, and the metadata server's path: google_token.c
+ *   /api/v3/chat/completions                                                 Ark: presets.c
  *   /as/NAME/v1/chat/completions                                             as that server does: presets.c
  *   /model/MODEL/{invoke,invoke-with-response-stream,converse,converse-stream,count-tokens}   Bedrock */
 #include "sim/presets.h"
@@ -180,6 +181,11 @@ bool sim_path_find(struct sim_call *c)
         c->preset = sim_preset_find(sl_str_cut(&path, '/'));
         if (c->preset == NULL || !sl_str_eq(path, SL_STR("v1/chat/completions")))
             return false;
+        choose(c, &sim_chat, SIM_CHAT, false);
+        return true;
+    }
+    if (sl_str_eq(path, SL_STR("api/v3/chat/completions"))) {
+        c->preset = sim_preset_find(SL_STR("ark"));
         choose(c, &sim_chat, SIM_CHAT, false);
         return true;
     }

@@ -21,7 +21,7 @@ static const struct sim_preset rows[] = {
     {"qwen", HABIT_EMPTY_FINISH, NULL, NULL, USAGE_OPENAI, ERROR_OPENAI},
     {"moonshot", 0, NULL, NULL, USAGE_TOP, ERROR_OPENAI},
     {"zhipu", HABIT_WHOLE_CALLS | HABIT_USAGE_FINISH, NULL, NULL, USAGE_OPENAI, ERROR_WORD},
-    {"ark", HABIT_EMPTY_ID, NULL, NULL, USAGE_OPENAI, ERROR_OPENAI},
+    {"ark", HABIT_EMPTY_ID | HABIT_SEED, NULL, NULL, USAGE_OPENAI, ERROR_OPENAI},
 };
 
 const struct sim_preset *sim_preset_find(struct sl_str name)

@@ -25,7 +25,8 @@ enum sim_habit {
     HABIT_FLOAT_CREATED = 1 << 16,
     HABIT_EMPTY_ID = 1 << 17,     /* of the answer */
     HABIT_REPEATS_ROLE = 1 << 18, /* in every chunk */
-    HABIT_EMPTY_FINISH = 1 << 19  /* finish_reason is "" until the end */
+    HABIT_EMPTY_FINISH = 1 << 19, /* finish_reason is "" until the end */
+    HABIT_SEED = 1 << 20          /* takes videos, and `thinking` (seedance.md 16) */
 };
 
 enum sim_usage_shape {

@@ -76,6 +76,13 @@ static bool refuse(struct sim_call *c, int status, const char *code, const char 
     return false;
 }
 
+/* Ark's SDK sends everything that was not said as null. */
+static yyjson_val *got(yyjson_val *of, const char *name)
+{
+    yyjson_val *v = yyjson_obj_get(of, name);
+    return yyjson_is_null(v) ? NULL : v;
+}
+
 static const struct family *family_of(struct sl_str model)
 {
     for (size_t i = 0; i < COUNT(families); i++)
@@ -184,7 +191,7 @@ static bool check_members(struct sim_call *c, yyjson_val *root, const struct fam
     yyjson_val *key, *v;
     size_t i, n;
     for (size_t k = 0; k < COUNT(rows); k++)
-        if (yyjson_obj_get(root, rows[k].name) != NULL && !(f->has & rows[k].needs))
+        if (got(root, rows[k].name) != NULL && !(f->has & rows[k].needs))
             return refuse(c, 400, "InvalidParameter", rows[k].name,
                           "the specified parameter is not supported for this model, must be empty.");
     yyjson_obj_foreach(root, i, n, key, v)
@@ -192,14 +199,14 @@ static bool check_members(struct sim_call *c, yyjson_val *root, const struct fam
         if (!has_word(known, sim_str(key)))
             return refuse(c, 400, "InvalidParameter", "body", "the request has a parameter that is not known.");
     }
-    bool flex = yyjson_equals_str(yyjson_obj_get(root, "service_tier"), "flex");
+    bool flex = yyjson_equals_str(got(root, "service_tier"), "flex");
     return !flex || (f->has & HAS_FLEX) ||
            refuse(c, 400, "InvalidParameter", "service_tier", "the specified service tier is not supported.");
 }
 
 static bool read_length(struct sim_call *c, yyjson_val *root, const struct family *f, struct video_job *j)
 {
-    yyjson_val *duration = yyjson_obj_get(root, "duration"), *frames = yyjson_obj_get(root, "frames");
+    yyjson_val *duration = got(root, "duration"), *frames = got(root, "frames");
     int64_t s = duration == NULL ? 5 : yyjson_is_int(duration) ? yyjson_get_sint(duration) : 0;
     if (s == -1 && (f->has & HAS_AUTO))
         s = f->least + 3;
@@ -219,9 +226,8 @@ static bool read_length(struct sim_call *c, yyjson_val *root, const struct famil
 static bool read_options(struct sim_call *c, yyjson_val *root, const struct family *f, const struct asked *a,
                          struct video_job *j)
 {
-    struct sl_str resolution = sim_str(yyjson_obj_get(root, "resolution")),
-                  ratio = sim_str(yyjson_obj_get(root, "ratio"));
-    yyjson_val *seed = yyjson_obj_get(root, "seed");
+    struct sl_str resolution = sim_str(got(root, "resolution")), ratio = sim_str(got(root, "ratio"));
+    yyjson_val *seed = got(root, "seed");
     if (resolution.n == 0)
         resolution = sl_str_c(f->preset);
     if (ratio.n == 0)
@@ -239,13 +245,13 @@ static bool read_options(struct sim_call *c, yyjson_val *root, const struct fami
     sim_video_keep(j->ratio, sizeof j->ratio, ratio);
     j->seed = yyjson_is_int(seed) && yyjson_get_sint(seed) >= 0 ? yyjson_get_sint(seed)
                                                                 : (int64_t)(sl_rand_next(&c->sim->rand) >> 32);
-    yyjson_val *audio = yyjson_obj_get(root, "generate_audio");
+    yyjson_val *audio = got(root, "generate_audio");
     j->audio = (f->has & HAS_AUDIO) && (audio == NULL || yyjson_is_true(audio));
-    j->last_frame = yyjson_is_true(yyjson_obj_get(root, "return_last_frame"));
-    j->draft = yyjson_is_true(yyjson_obj_get(root, "draft"));
+    j->last_frame = yyjson_is_true(got(root, "return_last_frame"));
+    j->draft = yyjson_is_true(got(root, "draft"));
     j->input_seconds = a->videos > 0 ? j->seconds : 0;
-    sim_video_keep(j->user, sizeof j->user, sim_str(yyjson_obj_get(root, "safety_identifier")));
-    struct sl_str tier = sim_str(yyjson_obj_get(root, "service_tier"));
+    sim_video_keep(j->user, sizeof j->user, sim_str(got(root, "safety_identifier")));
+    struct sl_str tier = sim_str(got(root, "service_tier"));
     sim_video_keep(j->tier, sizeof j->tier, tier.n > 0 ? tier : SL_STR("default"));
     return read_length(c, root, f, j);
 }

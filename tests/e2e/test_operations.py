@@ -99,6 +99,12 @@ def test_images(served, client):
     events = list(client.images.generate(model="draw", prompt="a red circle", stream=True, partial_images=2))
     assert [e.type for e in events] == ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
     assert events[-1].usage.output_tokens == 272
+    agree(served)
+    before = len(ledger.attempts(served.state))
+    events = list(client.images.generate(model="draw", prompt="three red circles", n=3, stream=True))
+    assert len(events) == 3 and sum(e.usage.output_tokens for e in events) == 816  # each event tells of its own picture
+    row = wait_for(lambda: (r := ledger.attempts(served.state)[before:]) and r[0].state != ledger.OPEN and r[0], "its row", every=0.1)
+    assert (row.tokens["image_out"], row.units["images_out"], row.tokens["input"]) == (816, 3, sum(e.usage.input_tokens for e in events))
     answer = client.images.generate(model="dall", prompt="a red circle", size="1792x1024", quality="hd")
     assert answer.data[0].url.startswith("https://pictures.example/")
     rows = [r for r in ledger.attempts(served.state) if r.target == "dall-e-3"]
@@ -214,15 +220,19 @@ def test_images_translated(served, client, model, target, cost):
     assert answer.headers["x-sluice-dropped"] == "quality"
     events = list(client.images.generate(model=model, prompt="a red circle", stream=True))
     assert [e.type for e in events] == ["image_generation.completed"] and events[0].b64_json
+    if model == "banana":
+        assert events[0].usage.output_tokens == 1290
+        two = list(client.images.generate(model=model, prompt="a red circle", stream=True, n=2))
+        assert [e.usage.output_tokens for e in two] == [1290, 1290]
     with pytest.raises(openai.BadRequestError, match="size"):
         client.images.generate(model=model, prompt="x", size="100x333")
     agree(served)
     rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200]
-    assert sum(r.units["images_out"] for r in rows) == 3
+    assert sum(r.units["images_out"] for r in rows) == 3 + 2 * (model == "banana")
     if cost:
         assert sum(r.cost_p for r in rows) == 3 * cost
     if model == "banana":
-        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 3 * 1290
+        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 5 * 1290
 
 
 def test_gemini_faces(served):
@@ -249,16 +259,25 @@ def test_video_is_understood(make):
                                     "ant": {"kind": "anthropic", "base_url": up.url, "keys": ["k"]}},
                       "models": {"g": "gem/gemini-3-pro-preview", "a": "ark/doubao-seed-1-6-250615", "c": "ant/claude-opus-4-5"}})
 
-    def ask(model, url, path="/v1/chat/completions", **more):
+    def ask(model, url, path="/v1/chat/completions", fps=2, **more):
         up.answer = json_answer(GEMINI if model == "g" else None)
-        content = [{"type": "text", "text": "look"}, {"type": "video_url", "video_url": {"url": url, "fps": 2}}] if url else "hi"
+        content = [{"type": "text", "text": "look"}, {"type": "video_url", "video_url": {"url": url, "fps": fps}}] if url else "hi"
         answer = post(g, path, {"model": model, "messages": [{"role": "user", "content": content}], **more})
         return answer, json.loads(up.requests[-1].body) if up.requests else None
 
     clip = "data:video/mp4;base64,AAAAIGZ0eXBpc29t"
-    assert ask("g", clip)[1]["contents"][0]["parts"][1] == {"inlineData": {"mimeType": "video/mp4", "data": "AAAAIGZ0eXBpc29t"}}
+    assert ask("g", clip)[1]["contents"][0]["parts"][1] == {"inlineData": {"mimeType": "video/mp4", "data": "AAAAIGZ0eXBpc29t"},
+                                                                "videoMetadata": {"fps": 2}}
     film = "https://www.youtube.com/watch?v=abc"
-    assert ask("g", film)[1]["contents"][0]["parts"][1] == {"fileData": {"fileUri": film}}
+    assert ask("g", film)[1]["contents"][0]["parts"][1] == {"fileData": {"fileUri": film}, "videoMetadata": {"fps": 2}}
+    answer, sent = ask("g", clip, fps=60)  # more than Gemini takes: said, not sent
+    assert "videoMetadata" not in sent["contents"][0]["parts"][1] and dict(answer.headers)["x-sluice-dropped"].endswith(".fps")
+    assert ask("g", clip, fps="fast")[0].status == 400
+    google = {"contents": [{"role": "user", "parts": [{"fileData": {"fileUri": film}, "videoMetadata": {"fps": 0.5, "startOffset": "3s"}}]}]}
+    up.answer = json_answer()
+    answer = post(g, "/v1beta/models/a:generateContent", google)
+    assert json.loads(up.requests[-1].body)["messages"][0]["content"][-1]["video_url"] == {"url": film, "fps": 0.5}, answer.body
+    assert "videoMetadata.startOffset" in dict(answer.headers)["x-sluice-dropped"]
     sent = ask("a", film, thinking={"type": "auto"})[1]
     assert sent["messages"][0]["content"][1]["video_url"] == {"url": film, "fps": 2} and sent["thinking"] == {"type": "auto"}
     refused = ask("c", clip)[0]

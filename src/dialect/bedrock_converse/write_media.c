@@ -101,6 +101,8 @@ bool converse_add_media(struct converse_writing *w, struct converse_blocks *to, 
         return !converse_refuses(w, true, place, why);
     if (as.kind == CK_IMAGE && sl_str_eq(m->detail, SL_STR("low")))
         neutral_notef(w->t->notes, "", SL_STR_FMT ".detail", SL_STR_ARG(place));
+    if (m->fps.n > 0)
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".fps", SL_STR_ARG(place));
     struct converse_block *b = converse_add(w, to, as.kind);
     b->format = found.format;
     b->data = found.data;

@@ -21,6 +21,7 @@ enum part_member {
     PM_THOUGHT, /* from here on annotations */
     PM_SIGNATURE,
     PM_RESOLUTION,
+    PM_VIDEO,
     PM_COUNT
 };
 
@@ -37,6 +38,7 @@ static const struct sl_str part_names[PM_COUNT] = {
     [PM_THOUGHT] = SL_STR_INIT("thought"),
     [PM_SIGNATURE] = SL_STR_INIT("thoughtSignature"),
     [PM_RESOLUTION] = SL_STR_INIT("mediaResolution"),
+    [PM_VIDEO] = SL_STR_INIT("videoMetadata"),
 };
 
 struct open_call {
@@ -301,6 +303,19 @@ static void take_detail(struct content *c, struct neutral_part *p, const struct 
         p->media.detail = SL_STR("high");
 }
 
+/* Only how many frames are looked at is known elsewhere. */
+static void take_video(struct content *c, struct neutral_part *p, const struct json_node *video)
+{
+    const struct json_tree *t = &c->r->t;
+    for (JSON_EACH(t, json_kind_of(video) == JSON_OBJECT ? video : NULL, it)) {
+        if (p != NULL && gem_key_is(t, it, SL_STR("fps")) && it->kind == JSON_NUMBER)
+            p->media.fps = json_raw_of(t, it);
+        else if (it->kind != JSON_NULL)
+            gem_unknown(c->r, json_raw_of(t, it), AT ".videoMetadata." SL_STR_FMT, c->index, c->part,
+                        SL_STR_ARG(json_key_of(t, it)));
+    }
+}
+
 static bool read_part(struct content *c, const struct json_node *v)
 {
     const struct json_node *only = json_child(v), *found[PM_COUNT] = {NULL};
@@ -328,6 +343,7 @@ static bool read_part(struct content *c, const struct json_node *v)
             return false;
         p->signature = signature;
         take_detail(c, p, found[PM_RESOLUTION]);
+        take_video(c, p->kind == NP_VIDEO ? p : NULL, found[PM_VIDEO]);
         if (!thought) /* pictures of the model's thinking are never sent back */
             append(&c->parts, p);
         return true;

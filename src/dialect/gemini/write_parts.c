@@ -292,6 +292,30 @@ static bool write_detail(struct gem_writer *g, const struct neutral_part *p, str
     return true;
 }
 
+/* Above 0, at most 24 (gemini.md 4.2): what is not gives an opaque 500 there. */
+static bool is_rate(struct sl_str number)
+{
+    uint64_t whole = 0;
+    struct sl_str rest = number, head = sl_str_cut(&rest, '.');
+    if (json_is_zero(number) || !sl_str_to_u64(head, &whole))
+        return false;
+    return whole < 24 || (whole == 24 && (rest.n == 0 || json_is_zero(rest)));
+}
+
+static void write_rate(struct gem_writer *g, const struct neutral_part *p, struct sl_str place)
+{
+    if (p->media.fps.n == 0)
+        return;
+    if (!is_rate(p->media.fps)) {
+        neutral_notef(g->t->notes, "", SL_STR_FMT ".fps", SL_STR_ARG(place));
+        return;
+    }
+    jw_key(&g->w, SL_STR("videoMetadata"));
+    jw_open(&g->w, '{');
+    jw_member_raw(&g->w, SL_STR("fps"), p->media.fps);
+    jw_close(&g->w, '}');
+}
+
 static void write_document(struct gem_writer *g, const struct neutral_part *p)
 {
     jw_key(&g->w, SL_STR("text"));
@@ -329,6 +353,7 @@ static bool write_media(struct gem_writer *g, const struct neutral_part *p, stru
         return false;
     if (p->media.source != NS_TEXT && !write_detail(g, p, place))
         return false;
+    write_rate(g, p, place);
     write_signature(g, signature);
     jw_close(&g->w, '}');
     return true;

@@ -54,7 +54,12 @@ static bool read_image(struct chat_read *r, struct chat_parts *to, const struct 
 
 static bool read_video(struct chat_read *r, struct chat_parts *to, const struct json_node *v)
 {
-    return read_url(r, chat_add_part(r, to, NP_VIDEO), v, "video_url");
+    struct neutral_part *p = chat_add_part(r, to, NP_VIDEO);
+    const struct json_node *fps = json_got(r->t, json_got(r->t, v, SL_STR("video_url")), SL_STR("fps"));
+    if (fps != NULL && fps->kind != JSON_NUMBER)
+        return chat_refuse_here(r, GE_MEMBER_TYPE, "must be a number", ".video_url.fps");
+    p->media.fps = json_raw_of(r->t, fps);
+    return read_url(r, p, v, "video_url");
 }
 
 static bool read_audio_url(struct chat_read *r, struct chat_parts *to, const struct json_node *v)

@@ -99,6 +99,8 @@ static enum chat_sending prepare_video(struct chat_write *cw, const struct neutr
         return broken(cw, m, ordinal, "has data that is not base64");
     struct sl_str mime = json_plain(media->mime, cw->t->a);
     to->mime = sl_str_starts(mime, SL_STR("video/")) ? mime : SL_STR("video/mp4");
+    if (media->fps.n > 0 && !sl_str_eq(cw->t->platform, SL_STR("ark")))
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".fps", SL_STR_ARG(term_message(cw->req, m, ordinal, cw->t->a)));
     return SENDING_YES;
 }
 
@@ -200,6 +202,8 @@ static void write_video(struct chat_write *cw, const struct chat_piece *piece)
     jw_key(&cw->w, SL_STR("video_url"));
     jw_open(&cw->w, '{');
     write_data_url(cw, SL_STR("url"), piece);
+    if (sl_str_eq(cw->t->platform, SL_STR("ark")))
+        jw_maybe_raw(&cw->w, SL_STR("fps"), piece->p->media.fps);
     jw_close(&cw->w, '}');
 }
 

@@ -232,6 +232,10 @@ static void use(struct other_translation *t, struct sl_str body, struct other_us
     out->found = true;
     struct token_counts *c = &out->counts;
     c->found = json_u64_of(&tree, json_got(&tree, meta, SL_STR("promptTokenCount")), &c->prompt);
+    if (json_u64_of(&tree, json_got(&tree, usage, SL_STR("output_tokens")), &c->completion)) {
+        c->found = true;
+        c->image_completion = c->completion;
+    }
     (void)json_u64_of(&tree, json_got(&tree, meta, SL_STR("candidatesTokenCount")), &c->completion);
     (void)json_u64_of(&tree, json_got(&tree, meta, SL_STR("thoughtsTokenCount")), &c->reasoning);
     c->completion += c->reasoning;
@@ -262,7 +266,7 @@ struct gathering {
     struct other_translation *t;
     struct sl_buf *out;
     struct json_writer w;
-    struct token_counts sum;
+    struct token_counts sum; /* of all; in a stream, of the call whose pictures come next */
     uint64_t n;
 };
 
@@ -275,7 +279,7 @@ static void add_data(void *arg, struct picture p)
     jw_close(&g->w, '}');
 }
 
-/* The usage goes with the last event only where all have been seen, so it stands in each as the whole's. */
+/* As OpenAI reports, each event its own part: the first of a call has all of it, so that the sum is what was used. */
 static void add_event(void *arg, struct picture p)
 {
     struct gathering *g = arg;
@@ -287,6 +291,7 @@ static void add_event(void *arg, struct picture p)
     jw_member_u64(&g->w, SL_STR("created_at"), (uint64_t)g->t->created_s);
     jw_member_raw(&g->w, sl_str_c(p.name), p.raw);
     add_usage(&g->w, &g->sum);
+    g->sum = (struct token_counts){.found = g->sum.found};
     jw_close(&g->w, '}');
     sl_buf_adds(g->out, SL_STR("\n\n"));
 }
@@ -310,8 +315,13 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
         jw_open(&g.w, '[');
     }
     for (uint32_t i = 0; i < n; i++) {
+        struct other_usage u = {.found = false};
         if (!json_tree_read(&tree, bodies[i], t->a))
             return false;
+        if (t->stream) {
+            use(t, bodies[i], &u);
+            g.sum = u.counts;
+        }
         each_picture(&tree, t->stream ? add_event : add_data, &g);
     }
     if (!t->stream) {

@@ -19,6 +19,7 @@ struct other_look {                   /* what a request asks for, whoever serves
     uint64_t units[USAGE_UNIT_COUNT]; /* that an answer will have, as far as the request tells */
     struct sl_str quality, size;      /* of images; plain; empty: not said */
     uint32_t n;                       /* inputs, documents or images */
+    bool ark;                         /* asked below /api/v3, in Ark's words; set by the caller */
 };
 
 /* Reads a body of one of these operations. False: what no provider could take (*out_refusal says it); nothing was spent. */

@@ -12,6 +12,7 @@ const struct dialect other_stream_dialect = {
 
 struct found {
     struct sl_str type, usage, error;
+    bool picture;
 };
 
 /* The members stand at the top, in any order; pictures are passed over as strings. */
@@ -28,14 +29,46 @@ static bool find(struct sl_str data, struct found *f)
             f->usage = v;
         else if (sl_str_eq(k.key, SL_STR("error")) && !json_peek_is_null(v))
             f->error = v;
+        else if (sl_str_eq(k.key, SL_STR("b64_json")) || sl_str_eq(k.key, SL_STR("url")))
+            f->picture = f->picture || v.n > 2;
     }
     return k.closed;
+}
+
+static void add(struct token_counts *sum, const struct token_counts *u)
+{
+    sum->found = true;
+    sum->bad = sum->bad || u->bad;
+    sum->unknown = sum->unknown || u->unknown;
+    sum->prompt += u->prompt;
+    sum->completion += u->completion;
+    sum->total += u->total;
+    sum->cached += u->cached;
+    sum->image_prompt += u->image_prompt;
+    sum->image_completion += u->image_completion;
+}
+
+/* Each picture of several ends with an event and the usage of its own (OpenAI), or they end one by one and a last event tells of all
+ * (Ark). */
+static void read_usage(struct stream_memo *memo, const struct found *f, struct stream_event *out)
+{
+    struct token_counts *u = &out->usage;
+    bool image = sl_str_starts(f->type, SL_STR("image"));
+    out->has_usage = true;
+    openai_usage_read(f->usage, u);
+    if (image && u->image_completion == 0)
+        u->image_completion = u->completion;
+    else if (sl_str_starts(f->type, SL_STR("speech.")) && u->audio_completion == 0)
+        u->audio_completion = u->completion;
+    if (!image || !f->picture)
+        return;
+    add(&memo->sum, u);
+    *u = memo->sum;
 }
 
 void other_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out)
 {
     struct found f = {.type = event};
-    (void)memo;
     *out = (struct stream_event){.kind = data.n == 0 ? SK_EMPTY : SK_OTHER};
     if (sl_str_starts(data, SL_STR("[DONE]"))) {
         out->kind = SK_DONE;
@@ -53,14 +86,10 @@ void other_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl
     }
     out->kind = SK_CONTENT;
     out->output_bytes = 1; /* not text: nothing is estimated from it */
-    if (f.usage.n > 0) {
-        out->has_usage = true;
-        openai_usage_read(f.usage, &out->usage);
-        if (sl_str_starts(f.type, SL_STR("image")) && out->usage.image_completion == 0)
-            out->usage.image_completion = out->usage.completion;
-        else if (sl_str_starts(f.type, SL_STR("speech.")) && out->usage.audio_completion == 0)
-            out->usage.audio_completion = out->usage.completion;
-    }
+    out->images = f.picture && !sl_str_ends(f.type, SL_STR(".partial_image")) &&
+                  !sl_str_ends(f.type, SL_STR(".failed"));
+    if (f.usage.n > 0)
+        read_usage(memo, &f, out);
     if (sl_str_ends(f.type, SL_STR(".completed")) || sl_str_ends(f.type, SL_STR(".done"))) {
         out->kind = SK_FINISH;
         out->finish = true;

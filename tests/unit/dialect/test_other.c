@@ -179,9 +179,37 @@ static void events_are_known(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct stream_event e;
-        other_stream_watch(NULL, sl_str_c(rows[i].event), sl_str_c(rows[i].data), &e);
+        struct stream_memo memo = {.head = 0};
+        other_stream_watch(&memo, sl_str_c(rows[i].event), sl_str_c(rows[i].data), &e);
         if (e.kind != rows[i].kind || e.finish != rows[i].finish || e.has_usage != rows[i].usage)
             fail_msg("%s", rows[i].data);
+    }
+}
+
+/* Each picture reports its own part: the last report is the sum. Ark's pictures report nothing, its last event all. */
+static void pictures_are_summed(void **state)
+{
+    static const struct {
+        const char *data;
+        uint32_t images;
+        uint64_t completion;
+    } rows[] = {
+        {"{\"type\":\"image_generation.partial_image\",\"b64_json\":\"AA\"}", 0, 0},
+        {"{\"type\":\"image_generation.completed\",\"b64_json\":\"AA\",\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}",
+         1, 2},
+        {"{\"usage\":{\"input_tokens\":1,\"output_tokens\":5},\"b64_json\":\"AA\",\"type\":\"image_edit.completed\"}",
+         1, 7},
+        {"{\"type\":\"image_generation.partial_succeeded\",\"url\":\"https://a\"}", 1, 0},
+        {"{\"type\":\"image_generation.partial_failed\",\"error\":{\"code\":\"x\"}}", 0, 0},
+        {"{\"type\":\"image_generation.completed\",\"usage\":{\"generated_images\":1,\"output_tokens\":9}}", 0, 9},
+    };
+    struct stream_memo memo = {.head = 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct stream_event e;
+        other_stream_watch(&memo, SL_STR_NONE, sl_str_c(rows[i].data), &e);
+        assert_int_equal(e.images, rows[i].images);
+        assert_int_equal(e.has_usage ? e.usage.completion : 0, rows[i].completion);
     }
 }
 
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sizes_of_known_models, set_up, tear_down),
         cmocka_unit_test_setup_teardown(vectors_are_exact_both_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(events_are_known, set_up, tear_down),
+        cmocka_unit_test(pictures_are_summed),
         cmocka_unit_test_setup_teardown(broken_answers, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("other", tests, NULL, NULL);

@@ -127,7 +127,7 @@ static const struct neutral_part full_part = {
     NC_5M,                 /* cache */
     NULL,                  /* next: no wish */
     S("mk-part"),          /* text */
-    {NS_TEXT, S("mk-data"), S("text/plain"), S("mk-name.txt"), S("low"), S("mk-context")}, /* media */
+    {NS_TEXT, S("mk-data"), S("text/plain"), S("mk-name.txt"), S("low"), S("mk-context"), S("0.5")}, /* media */
     S("mk-signature"),     /* signature */
     S("mk-encrypted"),     /* encrypted */
     S("call_mk"),          /* id */
@@ -275,6 +275,8 @@ static const struct part_row {
      {.kind = NP_IMAGE, .media = {.data = S(PNG), .mime = S("image/png"), .detail = S("low")}}, {P(media.detail)}},
     {"nsnnssn", WAV, NULL, NR_USER, {.kind = NP_AUDIO, .media = {.data = S(WAV), .mime = S("audio/wav")}}, {P(media.data)}},
     {"nsnnsss", MP4, NULL, NR_USER, {.kind = NP_VIDEO, .media = {.data = S(MP4), .mime = S("video/mp4")}}, {P(media.data)}},
+    {"nnnnssn", "\"fps\":0.5", NULL, NR_USER,
+     {.kind = NP_VIDEO, .media = {.data = S(MP4), .mime = S("video/mp4"), .fps = S("0.5")}}, {P(media.fps)}},
     {"snsssss", PDF, NULL, NR_USER, {.kind = NP_FILE, .media = {.data = S(PDF), .mime = S("application/pdf")}}, {P(media.data)}},
     {"snss--s", "mk-name", "Gemini has no names for media in messages", NR_USER,
      {.kind = NP_FILE, .media = {.data = S(PDF), .mime = S("application/pdf"), .filename = S("mk-name.pdf")}}, {P(media.filename)}},
