@@ -56,6 +56,7 @@ struct prober {
     struct sl_list calls;
     struct sl_timer tick;
     unsigned n;
+    uint64_t salt;        /* what tells this gateway's draws from another's */
     bool ending, watches; /* lanes may wait for us */
 };
 
@@ -453,8 +454,9 @@ static int64_t interval_of(const struct prober *p, struct sl_str provider, uint3
 {
     const struct probe_policy *set = policy_of(p);
     uint64_t span = (uint64_t)set->interval_ns / 100 * set->jitter_percent;
+    const struct sl_hash_key key = {p->salt, UINT64_C(0x70726f6265000001)};
     uint64_t turn = (uint64_t)(now_of(p) / set->interval_ns);
-    uint64_t drawn = sl_hash(sl_hash_process_key(), provider) + (target * UINT64_C(0x9e3779b97f4a7c15)) +
+    uint64_t drawn = sl_hash(key, provider) + (target * UINT64_C(0x9e3779b97f4a7c15)) +
                      turn * UINT64_C(0xbf58476d1ce4e5b9);
     drawn ^= drawn >> 31;
     return set->interval_ns - (int64_t)span + (span > 0 ? (int64_t)(drawn % (2 * span)) : 0);
@@ -554,6 +556,7 @@ struct prober *prober_new(struct exchange_env *env)
     p->env = env;
     sl_list_init(&p->calls);
     sl_timer_init(&p->tick, on_tick);
+    p->salt = sl_rand_next(&env->loop->rand);
     return p;
 }
 

@@ -428,7 +428,7 @@ static void check_health(const struct settings *s, struct cfg *c)
     }
     if (r->breaker)
         return;
-    static const char *const why = "has no effect: resilience.breaker is off";
+    static const char *const why = "has no effect: resilience.breaker is false";
     if (p->ask != PROBE_OFF)
         cfg_warn_at(c, &p->ask, NULL, "%s", why);
     if (r->hedge.enabled)

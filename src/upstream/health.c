@@ -28,6 +28,7 @@ struct place { /* one provider: its account and its servers */
     _Atomic int64_t rests_until_ns;      /* no key rests any more behind it */
     _Atomic(struct health_lane *) scout; /* finds out for all; NULL: the place is up */
     _Atomic int64_t rest_until_ns;       /* ... and until then the others are not asked */
+    _Atomic int64_t watched_until_ns;    /* ... nor until then: the scout is probed (lane.watched_until_ns) */
     struct health_lane *lanes;
     struct place *next;
 };
@@ -351,17 +352,24 @@ static void see_lane(struct health_lane *l, const struct headroom_need *need, in
     }
 }
 
+/* Until when only the scout is asked. */
+static int64_t place_until(const struct place *p)
+{
+    int64_t rest = p->rest_until_ns, watched = p->watched_until_ns;
+    return watched > rest ? watched : rest;
+}
+
 void health_see(struct health_lane *l, const struct headroom_need *need, int64_t now_ns, struct health_view *out)
 {
     struct place *p = l->place;
-    int64_t account = account_until(p, now_ns), rest_until = p->rest_until_ns;
+    int64_t account = account_until(p, now_ns), rest_until = place_until(p);
     const struct health_lane *scout = p->scout;
     pthread_mutex_lock(&l->lock);
     see_lane(l, need, now_ns, out);
     pthread_mutex_unlock(&l->lock);
     if (scout != NULL && scout != l && rest_until > now_ns && out->state < HEALTH_BLOCKED) {
         out->state = HEALTH_DOWN;
-        out->until_ns = rest_until;
+        out->until_ns = p->rest_until_ns > now_ns ? p->rest_until_ns : now_ns + SL_SEC;
     }
     if (account > now_ns) {
         out->state = HEALTH_BLOCKED;
@@ -519,8 +527,10 @@ static enum health_news tell_place(struct health_lane *l, const struct lane_samp
     pthread_mutex_lock(&p->lock);
     if (effect == LANE_ACCOUNT)
         news = take_account(p, b->key, s, now_ns);
-    if (b->closed && p->scout == l)
+    if (b->closed && p->scout == l) {
         p->scout = NULL;
+        p->watched_until_ns = 0;
+    }
     if (b->opened && lane_is_of_place(s->outcome))
         judge_place(p, l, now_ns);
     pthread_mutex_unlock(&p->lock);
@@ -546,15 +556,17 @@ enum health_news health_end(struct health_lane *l, const struct lane_sample *s, 
 
 int64_t health_probe_due(struct health_lane *l, int64_t interval_ns, int64_t watched_until_ns, int64_t now_ns)
 {
-    const struct place *p = l->place;
+    struct place *p = l->place;
     int64_t account = account_until(p, now_ns);
     const struct health_lane *scout = p->scout;
-    if (scout != NULL && scout != l && p->rest_until_ns > now_ns)
+    if (scout != NULL && scout != l && place_until(p) > now_ns)
         return INT64_MAX;
     pthread_mutex_lock(&l->lock);
     lane_probe_watch(&l->lane, watched_until_ns);
-    int64_t due = lane_probe_due(&l->lane, interval_ns);
+    int64_t due = lane_probe_due(&l->lane, interval_ns), watched = l->lane.watched_until_ns;
     pthread_mutex_unlock(&l->lock);
+    if (scout == l)
+        p->watched_until_ns = watched;
     return due > account ? due : account;
 }
 
@@ -578,7 +590,10 @@ enum health_news health_probe_end(struct health_lane *l, const struct lane_sampl
         sample.outcome = OUT_CANCELLED;
     b.opened = lane_probe_end(&l->lane, &sample, now_ns);
     b.closed = l->lane.state == LANE_CLOSED;
+    int64_t watched = l->lane.watched_until_ns;
     pthread_mutex_unlock(&l->lock);
+    if (l->place->scout == l)
+        l->place->watched_until_ns = watched;
     return tell_place(l, s, &b, now_ns);
 }
 
@@ -587,6 +602,8 @@ void health_probe_leave(struct health_lane *l, bool was_probe)
     pthread_mutex_lock(&l->lock);
     lane_probe_leave(&l->lane, was_probe);
     pthread_mutex_unlock(&l->lock);
+    if (l->place->scout == l)
+        l->place->watched_until_ns = 0;
 }
 
 void health_keys_each(struct health_board *b, int64_t now_ns, health_keys_f *each, void *arg)

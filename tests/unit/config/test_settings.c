@@ -177,15 +177,15 @@ static void findings(void **state)
         {SIM "resilience: {probe: models}\n", ""},
         {SIM "resilience: {probe: {ask: completion, providers: [s]}, concurrency: [s], hedge: true}\n", ""},
         {SIM "resilience: {probe: {ask: models, providers: [t]}, concurrency: [u]}\n",
-         "s.yaml:2:49: resilience.probe.providers[0]: there is no provider 't'. Write names of providers\n"
-         "s.yaml:2:68: resilience.concurrency[0]: there is no provider 'u'. Write names of providers\n"},
+         "s.yaml:2:47: resilience.probe.providers[0]: there is no provider 't'. Write names of providers\n"
+         "s.yaml:2:66: resilience.concurrency[0]: there is no provider 'u'. Write names of providers\n"},
         {SIM "resilience: {probe: {interval: 5s}}\n",
          "s.yaml:2:32: warning: resilience.probe.interval: has no effect: nothing is asked. Set resilience.probe.ask\n"},
-        {SIM "resilience: {breaker: off, probe: models, concurrency: [s], hedge: true, slow: stays}\n",
-         "s.yaml:2:35: warning: resilience.probe.ask: has no effect: resilience.breaker is off\n"
-         "s.yaml:2:56: warning: resilience.concurrency: has no effect: resilience.breaker is off\n"
-         "s.yaml:2:68: warning: resilience.hedge.enabled: has no effect: resilience.breaker is off\n"
-         "s.yaml:2:80: warning: resilience.slow: has no effect: resilience.breaker is off\n"},
+        {SIM "resilience: {breaker: false, probe: models, concurrency: [s], hedge: true, slow: stays}\n",
+         "s.yaml:2:37: warning: resilience.probe.ask: has no effect: resilience.breaker is false\n"
+         "s.yaml:2:45: warning: resilience.concurrency: has no effect: resilience.breaker is false\n"
+         "s.yaml:2:70: warning: resilience.hedge.enabled: has no effect: resilience.breaker is false\n"
+         "s.yaml:2:82: warning: resilience.slow: has no effect: resilience.breaker is false\n"},
         {SIM "listen: {address: ['127.0.0.1:1', 'x']}\nmodels: {m: t/x}\n",
          "s.yaml:2:35: listen.address[1]: the port is missing, as in 127.0.0.1:8080\n"
          "s.yaml:3:13: models.m.targets[0].to: there is no provider 't'. Did you mean 's/x'?\n"},
