@@ -436,6 +436,7 @@ bool queue_enter(struct exchange *x);      /* false: the queue is full */
 void queue_leave(struct exchange *x);      /* harmless when it is not in it */
 void queue_pump(struct exchange_env *env); /* places may be free: to those who wait, in turn */
 bool queue_is_empty(const struct exchange_env *env);
+enum priority_class queue_class(const struct exchange *x); /* whoever asks is known */
 
 /* pressure.c: the gateway's own load */
 void pressure_init(struct exchange_env *e);

@@ -69,7 +69,7 @@ static enum priority_class configured(const struct exchange *x)
 }
 
 /* A word that is none says nothing. */
-static enum priority_class class_of(const struct exchange *x)
+enum priority_class queue_class(const struct exchange *x)
 {
     static const struct {
         struct sl_str word;
@@ -168,7 +168,7 @@ static bool displace(struct exchange *x)
 bool queue_enter(struct exchange *x)
 {
     struct exchange_env *env = x->env;
-    x->priority = class_of(x);
+    x->priority = queue_class(x);
     if (!limit_wait(env->gate) && !displace(x))
         return false;
     if (queue_is_empty(env))

@@ -188,6 +188,14 @@ static int64_t overhead_ns(const struct exchange *x, int64_t total)
     return total > waited ? total - waited : 0;
 }
 
+/* Where limits.priority or the request itself says another class than the usual one. */
+static struct sl_str priority_of(const struct exchange *x)
+{
+    static const struct sl_str names[CLASS_COUNT] = {
+        [CLASS_HIGH] = SL_STR_INIT("high"), [CLASS_NORMAL] = SL_STR_INIT(""), [CLASS_LOW] = SL_STR_INIT("low")};
+    return x->key != NULL ? names[queue_class(x)] : SL_STR_NONE;
+}
+
 static void write_line(struct exchange *x, int64_t total_ns)
 {
     struct access_attempt attempts[EXCHANGE_TRIES_MAX];
@@ -228,6 +236,7 @@ static void write_line(struct exchange *x, int64_t total_ns)
                 : x->req->version == HTTP_1_0 ? SL_STR("1.0")
                                               : SL_STR("1.1"),
         .model = x->facts.model,
+        .priority = priority_of(x),
         .tls = x->stream->tls,
         .stream = x->facts.stream,
         .committed = x->committed,

@@ -5,6 +5,7 @@
 
 #include "main/options.h"
 #include "main/settings_files.h"
+#include "main/settings_int.h"
 #include "provider/provider.h"
 
 static void write_to(FILE *to, const struct sl_buf *text)
@@ -63,6 +64,12 @@ static void print_kinds(void)
                SL_STR_ARG(k->base_url.n > 0 ? k->base_url : SL_STR("-")));
 }
 
+static void look(struct settings *s, struct cfg *c)
+{
+    settings_check_files(s, c);
+    settings_look_for_keys(s, c);
+}
+
 int cmd_check(int argc, char **argv)
 {
     const char *config = NULL;
@@ -87,7 +94,7 @@ int cmd_check(int argc, char **argv)
     }
     struct cfg_report report;
     cfg_report_init(&report);
-    struct settings *s = settings_load_checked(config, &report);
+    struct settings *s = settings_load_with(config, &report, look);
     int code = s != NULL ? EXIT_OK : EXIT_FAILED;
     if (s != NULL && show)
         print_settings(s, is_json);

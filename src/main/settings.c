@@ -490,6 +490,7 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_listen(&s->listen, c);
     check_resilience(&s->resilience, c);
     check_health(s, c);
+    settings_check_priority(s, c);
     check_videos(&s->videos, c);
     check_media(&s->media, c);
     if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)

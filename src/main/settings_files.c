@@ -118,7 +118,7 @@ static void check_credential(struct provider_settings *p, struct cfg *c)
         cfg_error_at(c, at, why.todo, "the credential %s", why.text);
 }
 
-static void check_files(struct settings *s, struct cfg *c)
+void settings_check_files(struct settings *s, struct cfg *c)
 {
     int64_t now = sl_clock_wall_ns();
     check_listen(s, c, now);
@@ -131,7 +131,7 @@ static void check_files(struct settings *s, struct cfg *c)
 
 struct settings *settings_load_checked(const char *path, struct cfg_report *report)
 {
-    return settings_load_with(path, report, check_files);
+    return settings_load_with(path, report, settings_check_files);
 }
 
 struct tls_server_options settings_server_tls(const struct settings *s)

@@ -11,6 +11,9 @@
 /* settings_load, and findings about the files beside those about the text. */
 struct settings *settings_load_checked(const char *path, struct cfg_report *report);
 
+/* Those findings: for settings_load_with. */
+void settings_check_files(struct settings *s, struct cfg *c);
+
 /* What the listeners' context is made from; without a certificate, cert_file is empty. Views into s. */
 struct tls_server_options settings_server_tls(const struct settings *s);
 

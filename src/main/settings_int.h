@@ -13,6 +13,11 @@ void settings_resolve_routes(struct settings *s, struct cfg *c);
 void settings_unknown_provider(const struct settings *s, struct cfg *c, const struct cfg_tree *tree,
                                const struct cfg_value *at, struct sl_str target);
 
+/* ... of names in limits.priority (settings_names.c); last. */
+void settings_check_priority(const struct settings *s, struct cfg *c);
+/* The same of keys and tenants, which the state directory has (settings_keys.c). Blocking. */
+void settings_look_for_keys(const struct settings *s, struct cfg *c);
+
 /* settings_load with one more look at what was read, before it is judged: at the files it names (settings_files.c), which
  * readers of text alone do without. */
 typedef void settings_look_f(struct settings *s, struct cfg *c);

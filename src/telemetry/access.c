@@ -55,9 +55,9 @@ static size_t attempt_bound(const struct access_attempt *a)
 static size_t line_bound(const struct access_record *r)
 {
     const struct sl_str texts[] = {
-        r->trace_id, r->span_id, r->parent_span_id, r->tenant,    r->team,          r->user,
-        r->key_name, r->peer,    r->method,         r->path,      r->operation,     r->dialect,
-        r->http,     r->model,   r->ended_in,       r->ended_why, r->price_version, r->config_revision,
+        r->trace_id, r->span_id,   r->parent_span_id, r->tenant,          r->team,     r->user, r->key_name,
+        r->peer,     r->method,    r->path,           r->operation,       r->dialect,  r->http, r->model,
+        r->ended_in, r->ended_why, r->price_version,  r->config_revision, r->priority,
     };
     size_t n = LINE_FIXED + text_bound(r->user_agent, ACCESS_AGENT_MAX);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -527,6 +527,7 @@ INLINE void put_what(struct line *l, const struct access_record *r)
     PUT_BOOL(l, ",\"tls\":", r->tls);
     PUT_BOOL(l, ",\"stream\":", r->stream);
     PUT_TEXT(l, ",\"model\":", r->model);
+    PUT_TEXT(l, ",\"priority\":", r->priority);
     PUT_INT(l, ",\"status\":", r->status);
 }
 

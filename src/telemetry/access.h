@@ -102,6 +102,7 @@ struct access_record { /* all views are borrowed for the call */
     struct sl_str dialect;       /* the client's wire format */
     struct sl_str http;          /* "1.1", "2" */
     struct sl_str model;         /* as asked */
+    struct sl_str priority;      /* "high", "low"; empty: usual */
     bool tls, stream, committed; /* committed: the client has seen a byte of a provider's answer */
     int status;                  /* sent to the client; 0: none was */
     enum access_side ended_by;

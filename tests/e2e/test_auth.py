@@ -173,3 +173,21 @@ def test_cli_mistakes_are_explained(tmp_path):
         assert done.returncode in (1, 2) and done.stderr, done
     assert run_sluice("keys", "create", "--nonsense").returncode == 2
     assert run_sluice("keys", "frobnicate").returncode == 2
+
+
+def test_priorities_name_somebody(keyed):
+    """`sluice check` looks whether keys and tenants that limits.priority names are there (any more); the record says the class that counted."""
+    before = keyed.config
+    priority = {"high": ["key:chat-only", "key:revoked", "key:nobody"], "low": ["tenant:nowhere", "model:secret-model"]}
+    keyed.write({**keyed.config, "limits": {"priority": priority}})
+    said = run_sluice("check", "-c", keyed.config_path, check=True).stderr
+    for name, why in [("high[1]", "there is no key 'revoked'"), ("high[2]", "there is no key 'nobody'"),
+                      ("low[0]", "there is no key of a tenant 'nowhere'")]:
+        assert f"limits.priority.{name}: has no effect now: {why}" in said, said
+    assert "chat-only" not in said and "secret-model" not in said
+    keyed.reload(keyed.config)
+    for key, model, headers, want in [(keyed.keys["chat-only"], "secret-model", [], "high"), (keyed.key, "secret-model", [], "low"),
+                                      (keyed.key, "m", [], None), (keyed.key, "m", [("x-sluice-priority", "low")], "low")]:
+        answer = chat(keyed, key=key.text, model=model, headers=headers)
+        assert answer.status == 200 and keyed.record(answer.id).get("priority") == want
+    keyed.reload(before)

@@ -174,6 +174,14 @@ static void findings(void **state)
         {SIM "resilience: {deadline: {first_byte: 20m}}\n",
          "s.yaml:2:37: warning: resilience.deadline.first_byte: has no effect: resilience.deadline.total is shorter\n"},
         {SIM "resilience: {deadline: {total: off}}\n", ""},
+        {SIM
+         "models: {m: s/x}\nroutes: {r: [use: [s/x]]}\nlimits: {priority: {high: ['model:m', 'route:r', 'key:a'], low: ['tenant:t', 'model:s/y']}}\n",
+         ""},
+        {SIM "models: {m: s/x}\nlimits: {priority: {high: ['model:n', 'key:a', 'key:a'], low: ['route:q', 'key:a']}}\n",
+         "s.yaml:3:28: warning: limits.priority.high[0]: has no effect: there is no model 'n'\n"
+         "s.yaml:3:48: warning: limits.priority.high[2]: stands above already. Remove it\n"
+         "s.yaml:3:64: warning: limits.priority.low[0]: has no effect: there is no route 'q'\n"
+         "s.yaml:3:75: warning: limits.priority.low[1]: has no effect: it stands under high, too. Keep one\n"},
         {SIM "resilience: {probe: models}\n", ""},
         {SIM "resilience: {probe: {ask: completion, providers: [s]}, concurrency: [s], hedge: true}\n", ""},
         {SIM "resilience: {probe: {ask: models, providers: [t]}, concurrency: [u]}\n",

@@ -163,7 +163,7 @@ static void test_configured_classes(void **state)
     for (unsigned i = 0; i < 3; i++) {
         struct kit k;
         struct client first, plain[3], lower;
-        struct core_options o = {.max_live = 1, .max_waiting = 8, .set = {.queue_ns = 60 * SL_SEC}};
+        struct core_options o = {.max_live = 1, .max_waiting = 8, .access = true, .set = {.queue_ns = 60 * SL_SEC}};
         o.set.priority = (struct priority_policy){.high = high,
                                                   .n_high = 2,
                                                   .low = low,
@@ -182,6 +182,12 @@ static void test_configured_classes(void **state)
         kit_run(&k, 10 * SL_SEC);
         assert_int_equal(lower.status, 200);
         assert_int_equal(served(plain, 3), 3);
+        for (unsigned j = 0, n_low = 0; j < 5; j++) { /* and the record says which class it was */
+            struct sl_str class = record_member(&k, j, "priority");
+            n_low += sl_str_eq(class, SL_STR("low"));
+            assert_true(sl_str_eq(class, SL_STR("low")) || sl_str_eq(class, SL_STR("high")));
+            assert_true(j < 4 || n_low == (i == 0 ? 1 : i == 1 ? 5 : 0));
+        }
         client_done(&first);
         client_done(&lower);
         for (unsigned j = 0; j < 3; j++)

@@ -290,6 +290,7 @@ static void test_random_records(void **state)
                                   .dialect = TEXT(),
                                   .http = TEXT(),
                                   .model = TEXT(),
+                                  .priority = TEXT(),
                                   .status = INT32_MIN,
                                   .ended_by = ACCESS_CLIENT,
                                   .ended_in = TEXT(),
