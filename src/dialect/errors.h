@@ -71,6 +71,8 @@ enum error_retry {
       "The provider did not say whether it took the job.")                                                             \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
+    X(BODY_NOT_KEPT, 503, "service_unavailable_error", "body_not_kept", RETRY_YES,                                     \
+      "The gateway cannot keep a request body of this size now. Try again, or send a smaller one.")                    \
     X(ENCODING_UNSUPPORTED, 415, "invalid_request_error", "unsupported_content_encoding", RETRY_NO,                    \
       "The body's content-encoding is not known: gzip, deflate, br, zstd and identity are.")                           \
     X(ENCODING_BROKEN, 400, "invalid_request_error", "invalid_content_encoding", RETRY_NO,                             \

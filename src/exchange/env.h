@@ -27,6 +27,7 @@
 
 struct key_table;
 struct live_drill;
+struct spill_io;
 struct sl_mailbox;
 struct exchange;
 struct tls_hmac;
@@ -145,7 +146,10 @@ struct exchange_policy {
     struct media_policy media;
     struct realtime_policy realtime;
     struct probe_policy probe;
-    bool wipe; /* nothing of a body stays in memory behind the exchange */
+    bool wipe;             /* nothing of a body stays in memory behind the exchange */
+    uint64_t spill_bytes;  /* a larger body of a request lies in a file; 0: none does */
+    uint64_t body_memory;  /* the largest that is written anew, or of one for whom nothing may be stored */
+    const char *spill_dir; /* borrow (of the settings); NULL: exchange_env's */
 };
 
 /* The immutable configuration of the running process, as exchanges see it. Built by main/snapshot.c. */
@@ -235,16 +239,19 @@ typedef bool stored_ask_f(void *owner, struct response_job *j);
 typedef bool videos_ask_f(void *owner, struct video_rows *j);
 
 struct exchange_env {
-    struct sl_loop *loop;              /* borrow */
-    struct upstream *upstream;         /* borrow */
-    struct journal_writer *journal;    /* borrow */
-    struct tel_worker *tel;            /* borrow */
-    struct sl_arena_cache *arenas;     /* borrow */
-    struct sl_chunk_cache *chunks;     /* borrow */
-    const struct tls_hmac *pepper;     /* borrow: what key digests are made under */
-    const struct tokens_set *tokens;   /* borrow: vocabularies; NULL: counts are estimates */
-    struct limit_gate *gate;           /* borrow: shared by all workers */
-    struct live_drill *drill;          /* borrow: shared by all workers; NULL: none may be */
+    struct sl_loop *loop;            /* borrow */
+    struct upstream *upstream;       /* borrow */
+    struct journal_writer *journal;  /* borrow */
+    struct tel_worker *tel;          /* borrow */
+    struct sl_arena_cache *arenas;   /* borrow */
+    struct sl_chunk_cache *chunks;   /* borrow */
+    const struct tls_hmac *pepper;   /* borrow: what key digests are made under */
+    const struct tokens_set *tokens; /* borrow: vocabularies; NULL: counts are estimates */
+    struct limit_gate *gate;         /* borrow: shared by all workers */
+    struct live_drill *drill;        /* borrow: shared by all workers; NULL: none may be */
+    const struct spill_io *spill_io; /* borrow: the disk that large bodies wait on (store/spill.h) */
+    void *spill_io_arg;
+    const char *spill_dir;             /* borrow: where, unless the settings say another; NULL: nowhere */
     struct epoch *epoch;               /* ref: the current one */
     struct sl_buf lines;               /* access records not yet handed over */
     access_flush_f *access_flush;      /* NULL: no access log */

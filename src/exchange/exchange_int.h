@@ -20,6 +20,7 @@
 #include "upstream/attempt.h"
 #include "upstream/health.h"
 
+struct exchange_spill;
 struct exchange_video;
 
 #define EXCHANGE_MAGIC 0x45584348u
@@ -163,8 +164,11 @@ struct exchange {
     struct form_facts *form;        /* arena; NULL: the body is JSON */
     struct exchange_upload *upload; /* arena; NULL: none. uploads.c */
     struct exchange_object object;
-    struct sl_str body_text; /* borrow (of body) */
-    bool usage_asked;        /* of the live attempt: we asked for usage, the client did not */
+    struct sl_str body_text;      /* borrow (of body, or of spill) */
+    struct exchange_spill *spill; /* arena: the body lies in a file; NULL: in `body`. bodies.c */
+    bool spill_off;               /* no file could be made for it */
+    bool spilled_out;             /* the live attempt gets its body from there */
+    bool usage_asked;             /* of the live attempt: we asked for usage, the client did not */
 
     /* ADMIT */
     bool admitted;  /* holds a place */
@@ -410,6 +414,20 @@ void uploads_on_room(void *x);         /* attempt_owner.on_room */
 bool uploads_may_repeat(const struct exchange *x);
 bool uploads_failed(const struct exchange *x);
 enum step uploads_refuse(struct exchange *x); /* ... then */
+
+/* bodies.c: bodies of requests, in memory or in a file (docs/internals/request-bodies.md) */
+uint64_t bodies_max(const struct exchange *x);                   /* the largest that is taken */
+uint64_t bodies_in_memory(const struct exchange *x, uint64_t n); /* what of one of n bytes is held */
+bool bodies_came(struct exchange *x, bool last);                 /* x->body has more. False: x->body_error */
+bool bodies_whole(struct exchange *x);                           /* x->body_text is there. False: x->body_error */
+void bodies_rest(struct exchange *x);                            /* it is not looked at for a while */
+struct error_facts bodies_refusal(const struct exchange *x);     /* of x->body_error */
+bool bodies_may_translate(struct exchange *x); /* false: x->refused says why it cannot be written anew */
+void bodies_request(struct exchange *x, struct attempt_request *r);
+void bodies_send(struct exchange *x);    /* an attempt was started */
+void bodies_on_room(struct exchange *x); /* attempt_owner.on_room */
+bool bodies_failed(const struct exchange *x);
+void bodies_drop(struct exchange *x); /* nobody looks at body_text any more; harmless without a file */
 
 /* batch_ledger.c: true: it is in the ledger now, the row may say so */
 bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_str body, struct sl_str status);

@@ -128,8 +128,8 @@ bool hedge_may(const struct exchange *x)
 {
     bool plain = x->op->generates && x->op->repeatable && x->facts.stream && x->facts.n <= 1 &&
                  (x->match.op != OP_RESPONSES || stored_forbidden(x));
-    bool alone = x->rescue == NULL && x->fan == NULL && x->turns == NULL && x->media == NULL && !x->stored.run &&
-                 x->stored.provider.n == 0 && x->n_tries == 1 && !x->committed;
+    bool alone = x->spill == NULL && x->rescue == NULL && x->fan == NULL && x->turns == NULL && x->media == NULL &&
+                 !x->stored.run && x->stored.provider.n == 0 && x->n_tries == 1 && !x->committed;
     return x->snap->set.hedge && plain && alone && !x->snap->set.open_synced && x->snap->lanes != NULL &&
            x->estimate_input <= x->snap->set.hedge_input_tokens;
 }

@@ -163,6 +163,7 @@ enum step step_done(struct exchange *x)
     body_decoder_free(x->decoder);
     pressure_forget(x);
     sl_chunks_done(&x->body);
+    bodies_drop(x);
     sl_chunks_done(&x->held);
     http_stream_release(x->stream);
     x->stream = NULL;

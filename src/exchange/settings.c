@@ -39,6 +39,19 @@ const struct cfg_section exchange_settings_section = {
          .text =
              "A request for several answers (`n`) is sent so many times, one after the other, where the provider's format gives "
              "one answer only. Each time is paid, prompt included, so that it is refused unless this says more than 1."},
+        {"spill_bytes", CFG_SIZE_AT(struct exchange_settings, spill_bytes), .preset = "1MiB", .min = 0,
+         .max = INT64_C(4) << 30, .flags = CFG_OFF,
+         .text =
+             "The body of a request above this size waits in a file without a name, from which it is sent as often as it is asked "
+             "with, and takes no memory meanwhile. 0: all bodies are in memory. Those of callers for whom nothing may be stored "
+             "(`responses.store`, `responses.except`) always are."},
+        {"spill_directory", CFG_STRING_AT(struct exchange_settings, spill_directory),
+         .text = "Where such files are: a disk, not memory that looks like one (tmpfs). None: the state directory."},
+        {"body_memory", CFG_SIZE_AT(struct exchange_settings, body_memory), .preset = "64MiB", .min = 64 << 10,
+         .max = INT64_C(4) << 30,
+         .text =
+             "The largest body that has to be in memory: one that is written anew for a provider of another format, and one of a "
+             "caller for whom nothing may be stored. A larger one is refused with 413."},
         CFG_END}};
 
 /* Compared byte by byte with what a URL says, which is made lower case. */

@@ -17,6 +17,8 @@ struct exchange_settings {
     uint32_t sse_event_bytes;    /* largest single event */
     enum unsupported_setting on_unsupported;
     uint32_t fan_out;
+    uint64_t spill_bytes, body_memory; /* of a request's body: docs/internals/request-bodies.md */
+    struct sl_str spill_directory;     /* empty: the state directory */
 };
 
 struct media_settings { /* docs/internals/media.md */

@@ -122,20 +122,25 @@ static enum step start_body(struct exchange *x)
         return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
     if (!forms_may_be(x))
         return exchange_refuse(x, GE_TYPE_UNSUPPORTED);
-    if (x->req->content_length > 0 && (uint64_t)x->req->content_length > x->snap->set.body_bytes) {
+    uint64_t told = x->req->content_length > 0 ? (uint64_t)x->req->content_length : 0;
+    uint64_t held = bodies_in_memory(x, told);
+    if (told > bodies_max(x)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
-        return exchange_refuse(x, GE_BODY_TOO_LARGE);
+        x->body_error = GE_BODY_TOO_LARGE;
+        const struct error_facts why = bodies_refusal(x);
+        return exchange_refuse_with(x, &why);
     }
-    if (x->req->content_length > 0 && pressure_refuses(x, (uint64_t)x->req->content_length))
+    if (told > 0 && pressure_refuses(x, held))
         return pressure_refuse(x);
     x->body.max = (size_t)x->snap->set.body_bytes;
     if (c != BODY_IDENTITY) {
         /* the decoder keeps the limit; it asks for a whole piece of room, also for the last bytes */
         x->body.max = (size_t)x->snap->set.decoded_body_bytes + DECODE_PIECE;
         x->decoder = body_decoder_new(c, x->snap->set.decoded_body_bytes);
-    } else if (x->req->content_length > 0) {
-        sl_chunks_room(&x->body, (size_t)x->req->content_length); /* in one piece from the start */
-        x->body_room = (uint64_t)x->req->content_length;
+    } else if (told > 0) {
+        if (held == told)
+            sl_chunks_room(&x->body, (size_t)told); /* in one piece from the start */
+        x->body_room = held;
     }
     exchange_goto(x, XS_READ_BODY);
     return STEP_GO;

@@ -20,6 +20,8 @@ static void decode(struct exchange *x, struct sl_str in)
         }
         r = body_decoder_feed(x->decoder, &in, room, DECODE_PIECE, &n);
         sl_chunks_wrote(&x->body, n);
+        if (!bodies_came(x, false))
+            return;
     } while (r == BODY_OUT);
     if (r == BODY_BAD)
         x->body_error = GE_ENCODING_BROKEN;
@@ -47,6 +49,8 @@ void exchange_on_body(void *arg, struct sl_str bytes, bool last)
         decode(x, bytes);
     else if (sl_chunks_add(&x->body, bytes.p, bytes.n) != SL_OK)
         x->body_error = GE_BODY_TOO_LARGE;
+    if (x->body_error == GE_NONE)
+        bodies_came(x, last);
     pressure_note(x);
     if (!last && x->body_room == 0 && x->body_error == GE_NONE && pressure_refuses_body(x))
         x->body_error = GE_OVERLOADED;
@@ -65,9 +69,10 @@ static enum step understand(struct exchange *x)
 {
     struct request_refusal refusal = {0};
     struct error_facts hint_error = {0};
-    if (x->body.n == 0)
+    if (x->body.n == 0 && x->spill == NULL)
         return exchange_refuse(x, GE_BODY_MISSING);
-    x->body_text = sl_chunks_flat(&x->body);
+    if (!bodies_whole(x))
+        return exchange_refuse(x, x->body_error);
     if (x->op->video)
         return video_understand(x);
     if (forms_is_one(x))
@@ -112,7 +117,8 @@ enum step step_read_body(struct exchange *x)
         return pressure_refuse(x);
     if (x->body_error != GE_NONE && x->upload == NULL) {
         tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
-        return exchange_refuse(x, x->body_error);
+        const struct error_facts why = bodies_refusal(x);
+        return exchange_refuse_with(x, &why);
     }
     if (x->upload != NULL)
         return uploads_read(x);
@@ -121,7 +127,9 @@ enum step step_read_body(struct exchange *x)
         return STEP_WAIT;
     }
     exchange_take(x, EV_BODY);
-    return understand(x);
+    enum step s = understand(x);
+    bodies_rest(x);
+    return s;
 }
 
 enum step step_admit(struct exchange *x)

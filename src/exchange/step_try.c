@@ -101,6 +101,7 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         objects_request(x, &t->at->provider, r);
     else if (x->op->stored)
         stored_request(x, &t->at->provider, t->candidate->model, r);
+    bodies_request(x, r);
     r->once = !x->op->repeatable;
     r->deadlines.total_due_ns = x->total_due_ns;
     r->deadlines.first_byte_ns = x->terms.first_byte_ns;
@@ -123,6 +124,7 @@ static enum step go_upstream(struct exchange *x, struct try *t)
             try_send(x, t, &x->attempt_arena, x->op->session ? &session_attempt_owner : &exchange_attempt_owner, x);
         if (x->upload != NULL)
             uploads_send(x);
+        bodies_send(x);
         if (x->n_tries > 1)
             tel_add(x->env->tel, TEL_RETRIES, 1);
         patience_set(x);
@@ -165,6 +167,7 @@ static void forget_answer(struct exchange *x)
     x->watch = NULL;
     x->has_last = false;
     x->answer_n = 0;
+    x->spilled_out = false;
     sl_chunks_clear(&x->held);
 }
 
@@ -591,6 +594,8 @@ static bool is_relays(const struct exchange *x, bool over)
 static enum step refuse_itself(struct exchange *x)
 {
     credential_forget(x);
+    if (bodies_failed(x))
+        return exchange_refuse(x, x->body_error);
     return x->timed_out ? exchange_refuse(x, GE_TIMEOUT) : uploads_refuse(x);
 }
 
@@ -605,7 +610,7 @@ enum step step_try(struct exchange *x)
     }
     if (x->sync_wait)
         return wait_for_open(x);
-    if (x->timed_out || uploads_failed(x))
+    if (x->timed_out || uploads_failed(x) || bodies_failed(x))
         return refuse_itself(x);
     if (video_is_waiting(x))
         return video_came(x);

@@ -131,7 +131,7 @@ static void run_open(struct exchange *x)
     u->loop = env->loop;
     sl_arena_init(&u->arena, env->arenas);
     sl_task_init(&u->give, on_give);
-    copy_request(u, x->req, sl_chunks_flat(&x->body));
+    copy_request(u, x->req, x->body_text);
     u->pub = (struct http_stream){
         .ops = &unheard_ops,
         .app = &exchange_app,

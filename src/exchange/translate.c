@@ -231,7 +231,7 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
         if (!write_same(x, p, c->model))
             return false;
     } else {
-        if (!translate_read(x))
+        if (!bodies_may_translate(x) || !translate_read(x))
             return false;
         fan_prepare(x);
         struct translation *t = new_translation(x, x->up, p, c->model, &x->attempt_arena);

@@ -180,6 +180,8 @@ void uploads_on_room(void *arg)
 {
     struct exchange *x = arg;
     struct exchange_upload *u = x->upload;
+    if (u == NULL)
+        bodies_on_room(x);
     if (u == NULL || x->body_done)
         return;
     if (!u->flowing)

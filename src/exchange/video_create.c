@@ -204,7 +204,6 @@ enum step video_understand(struct exchange *x)
     struct exchange_video *v = video_open(x);
     struct video_refusal no = {0};
     struct error_facts bad = {0};
-    x->body_text = sl_chunks_flat(&x->body);
     if (x->match.model.n > 0 && !operation_model_id(&x->match, x->a, &v->id))
         return video_refuse_unknown(x);
     if (!(x->match.ark ? video_ark_read(x->body_text, x->a, &v->req, &no) : read_openai(x, &no))) {

@@ -437,6 +437,9 @@ static void fill_plain(struct full_snapshot *f)
         .answer_bytes = s->upstream.answer_bytes,
         .event_bytes = s->relay.sse_event_bytes,
         .fan_out = s->relay.fan_out,
+        .spill_bytes = s->relay.spill_bytes,
+        .body_memory = s->relay.body_memory,
+        .spill_dir = s->relay.spill_directory.n > 0 ? s->relay.spill_directory.p : NULL,
         .unsupported = (unsigned)s->relay.on_unsupported, /* the same order */
         .answer_ns = d->answer_ns,
         .rescue = s->resilience.rescue,

@@ -9,6 +9,7 @@
 #include "main/gateway.h"
 #include "sim/sim.h"
 #include "store/response_job.h"
+#include "store/spill.h"
 #include "tls/context.h"
 
 #define ARENA_BLOCKS 4096u /* 16 MiB of blocks at most stay cached */
@@ -254,6 +255,8 @@ static void init_clients(struct worker *w)
     e->tokens = &g->tokens;
     e->gate = &g->gate;
     e->drill = &g->drill;
+    e->spill_io = &spill_io_files;
+    e->spill_dir = g->state.path;
     e->owner = w;
     e->mailbox = w->mailbox;
     e->worker = w->index;

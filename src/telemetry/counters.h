@@ -52,6 +52,10 @@ enum tel_kind {
       "Streams that broke behind their first byte and were given to another target.")                                  \
     X(DRILLED, "sluice_drill_faults_total", COUNTER, ONE,                                                              \
       "Attempts that a drill on live traffic took (sluice drill --live).")                                             \
+    X(SPILLS, "sluice_bodies_spilled_total", COUNTER, ONE,                                                             \
+      "Request bodies that waited in a file (relay.spill_bytes).")                                                     \
+    X(SPILLS_FAILED, "sluice_body_spill_failures_total", COUNTER, ONE,                                                 \
+      "Times that such a file could not be made, written or read.")                                                    \
     X(HELD_BYTES, "sluice_held_bytes", GAUGE, ONE, "Bytes that requests in flight hold: what limits.memory is about.") \
     X(PLACES, "sluice_places_adapted", GAUGE, ONE,                                                                     \
       "Requests that are taken on at the same time while this process does not keep up; 0: no fewer than ever.")       \

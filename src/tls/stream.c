@@ -223,6 +223,7 @@ static void on_tcp_event(struct sl_tcp *tcp, unsigned events)
 {
     struct tls_stream *s = SL_CONTAINER_OF(tcp, struct tls_stream, tcp);
     struct tls_session *t = s->tls;
+    bool in_error = tcp->want == 0; /* nothing is watched any more */
     if (t != NULL && t->shaken && t->out_n > 0 && (events & SL_WRITABLE) != 0) {
         if (flush_out(t) == SL_IO_ERROR)
             events |= SL_READABLE; /* the owner's next call tells */
@@ -232,6 +233,8 @@ static void on_tcp_event(struct sl_tcp *tcp, unsigned events)
     }
     if (events != 0)
         s->on_event(s, events);
+    if (in_error && s->want != 0) /* bytes that came before the error may be left, and behind them its name */
+        arm(s);
 }
 
 /* ---- starting ---- */

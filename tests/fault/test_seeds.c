@@ -131,6 +131,7 @@ static struct core_options choose_core(struct run *r)
     o.set.answer_ns = 6 * SL_SEC;
     o.set.settle_ns = SL_SEC;
     o.set.hold_bytes = holds[sl_rand_below(&r->rand, 4)];
+    o.set.spill_bytes = one_in(r, 2) ? 1 + sl_rand_below(&r->rand, 200) : 0;
     o.breaker = one_in(r, 2);
     o.set.hedge = one_in(r, 2);
     o.set.hedge_input_tokens = 32768;
@@ -337,6 +338,10 @@ static void begin(struct run *r)
         r->core.disk.sync_ppm = (uint32_t)sl_rand_below(&r->rand, 1000000);
     if (one_in(r, 20))
         r->core.disk.full = true;
+    if (one_in(r, 3))
+        r->core.spills.short_by = 1 + sl_rand_below(&r->rand, 50);
+    if (one_in(r, 6))
+        r->core.spills.fail_ppm = (uint32_t)sl_rand_below(&r->rand, 300000);
     vnet_loop_init(r->core.net, &r->outside);
     sl_arena_cache_init(&r->arenas, 16);
     sl_chunk_cache_init(&r->chunks, 16, 4);

@@ -342,6 +342,8 @@ static struct snapshot *make_snapshot(struct core *c)
                                       .thinking_ns = OR(o->set.thinking_ns, o->set.first_token_ns),
                                       .between_tokens_ns = o->set.between_tokens_ns,
                                       .media = o->set.media,
+                                      .spill_bytes = o->set.spill_bytes,
+                                      .body_memory = o->set.body_memory,
                                       .stored = o->set.stored,
                                       .open_synced = o->set.open_synced,
                                       .close_synced = o->set.close_synced,
@@ -471,6 +473,9 @@ static void fill_env(struct core *c)
     e->chunks = &c->chunks;
     e->pepper = &the_pepper;
     e->gate = &c->gate;
+    e->spill_io = &spill_disk_io;
+    e->spill_io_arg = &c->spills;
+    e->spill_dir = "/";
     e->owner = c;
     e->journal_sync = ask_sync;
     e->journal_sync_forget = forget_sync;
@@ -497,6 +502,7 @@ void core_open(struct core *c, const struct core_options *o)
     sl_chunk_cache_init(&c->chunks, 64, 8);
     c->scratch = sl_malloc(CORE_SCRATCH);
     sl_rand_seed(&c->disk.rand, o->seed + 1);
+    sl_rand_seed(&c->spills.rand, o->seed + 2);
     const struct journal_options jo = {.dir = "/",
                                        .n_writers = 1,
                                        .segment_bytes = OR(o->segment_bytes, JOURNAL_SEGMENT_MIN),
@@ -605,6 +611,8 @@ const char *core_unquiet(const struct core *c)
         return "the gauge of attempts is not 0";
     if (limit_live(&c->gate) != 0 || atomic_load(&c->gate.bytes) != 0)
         return "a place is held";
+    if (c->spills.open != 0 || c->spills.mapped != 0)
+        return "a body waits in a file";
     if (c->env.journal->open_count != 0)
         return "the journal holds room for a close";
     if (atomic_load(&u->live) != 0)

@@ -13,6 +13,7 @@
 #include "exchange/env.h"
 #include "exchange/exchange.h"
 #include "ledger/entry.h"
+#include "lib/spill_disk.h"
 #include "lib/vnet.h"
 #include "upstream/health.h"
 
@@ -97,6 +98,7 @@ struct core {
     struct sl_chunk_cache chunks;
     char *scratch; /* own */
     struct core_disk disk;
+    struct spill_disk spills;  /* large bodies, where set.spill_bytes says so */
     struct journal *journal;   /* own */
     struct upstream *upstream; /* own */
     struct tel_worker *tel;    /* own */
