@@ -399,6 +399,9 @@ enum step video_taken(struct exchange *x);                              /* it wa
 enum step video_give_up(struct exchange *x, struct try *t);
 enum step video_content_over(struct exchange *x, bool *out_again); /* the answer has no bytes for the client */
 void video_content_headers(struct exchange *x, struct http_headers *to);
+bool video_unpacks(const struct exchange *x);                               /* the bytes come inside of JSON: */
+struct sl_str video_content_bytes(struct exchange *x, struct sl_str slice); /* ... those of one slice, until the next */
+bool video_content_is_whole(const struct exchange *x);
 void video_headers(struct exchange *x, struct http_headers *to); /* of answers made here */
 void video_settled(struct exchange *x, struct try *t);
 void video_end(struct exchange *x); /* SETTLE */

@@ -197,6 +197,8 @@ static void pass_plain(struct exchange *x, struct sl_str bytes)
 static void on_plain_body(struct exchange *x, struct sl_str bytes)
 {
     uint64_t max = answer_max(x);
+    if (video_unpacks(x))
+        bytes = video_content_bytes(x, bytes);
     bool whole = x->translation != NULL || other_is_foreign(x); /* written anew when it is all here */
     if (whole && (max == 0 || max > FOREIGN_ANSWER_BYTES))
         max = FOREIGN_ANSWER_BYTES;
@@ -307,6 +309,8 @@ enum outcome relay_verdict(struct exchange *x)
         return x->bad_outcome;
     if (x->op->session)
         return OUT_TRUNCATED; /* it was over before it had begun */
+    if (video_unpacks(x) && !video_content_is_whole(x))
+        return OUT_MALFORMED;
     if (x->is_stream)
         return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
     if (other_is_foreign(x))
@@ -448,7 +452,7 @@ static void send_held(struct exchange *x)
 static void begin_relay(struct exchange *x)
 {
     stored_begun(x);
-    relay_send_head(x, x->out_stream ? HTTP_LENGTH_NONE : x->head->content_length);
+    relay_send_head(x, x->out_stream || video_unpacks(x) ? HTTP_LENGTH_NONE : x->head->content_length);
     send_held(x);
     bool full = relay_is_full(x);
     if (full)

@@ -82,6 +82,12 @@ bool video_content_request(struct exchange *x, const struct route_candidate *c)
     }
     if (v->link.n > 0)
         v->http = (struct video_http){.method = HTTP_GET, .url = v->link, .keyless = true};
+    v->unpack = (struct video_unpack){.state = 0};
+    if (v->http.body.n > 0) {
+        struct iovec *piece = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
+        *piece = (struct iovec){.iov_base = (void *)(uintptr_t)v->http.body.p, .iov_len = v->http.body.n};
+        x->pieces = (struct body_pieces){.v = piece, .n = 1, .bytes = v->http.body.n};
+    }
     const struct video_send s = {.env = x->env, .snap = x->snap, .at = at, .http = &v->http};
     if (video_send_fill(&s, &x->attempt_arena, &v->origin, &probe, &why))
         return true;
@@ -142,23 +148,43 @@ bool video_links_came(struct exchange *x)
     return true;
 }
 
+bool video_unpacks(const struct exchange *x)
+{
+    return x->video != NULL && x->video->http.unpack && video_is_content(x);
+}
+
+struct sl_str video_content_bytes(struct exchange *x, struct sl_str slice)
+{
+    struct exchange_video *v = x->video;
+    if (v->unpacked_cap < slice.n) {
+        v->unpacked = sl_arena_alloc(x->a, slice.n);
+        v->unpacked_cap = slice.n;
+    }
+    return sl_str_of(v->unpacked, video_unpack(&v->unpack, slice, v->unpacked));
+}
+
+bool video_content_is_whole(const struct exchange *x)
+{
+    return video_unpack_whole(&x->video->unpack);
+}
+
 /* Of the answer's head only what is about the bytes. */
 void video_content_headers(struct exchange *x, struct http_headers *to)
 {
     static const struct sl_str passed[] = {SL_STR_INIT("content-type"), SL_STR_INIT("content-range"),
                                            SL_STR_INIT("last-modified"), SL_STR_INIT("etag")};
     const struct http_headers *from = &x->head->headers;
-    bool typed = false;
+    bool typed = false, unpacks = video_unpacks(x); /* then the head is about the JSON around them */
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         const struct http_header *h = http_headers_find_name(from, passed[i]);
-        if (h == NULL)
+        if (h == NULL || unpacks)
             continue;
         http_headers_add(to, x->a, passed[i], h->value);
         typed = typed || i == 0;
     }
     if (!typed)
         http_headers_add(to, x->a, passed[0], SL_STR("video/mp4"));
-    http_headers_add(to, x->a, SL_STR("accept-ranges"), SL_STR("bytes"));
+    http_headers_add(to, x->a, SL_STR("accept-ranges"), unpacks ? SL_STR("none") : SL_STR("bytes"));
     http_headers_add(to, x->a, SL_STR("content-disposition"), SL_STR("attachment"));
     http_headers_add(to, x->a, SL_STR("x-content-type-options"), SL_STR("nosniff"));
 }

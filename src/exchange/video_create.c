@@ -258,6 +258,7 @@ static void name_row(struct exchange *x)
     random_text(x, sizeof token, token);
     sl_buf_init(&b, 1 << 20);
     video_asked_write(&v->req, &v->notes, set->prompts, v->source.id, &b);
+    v->asked = b.over ? SL_STR("{}") : sl_arena_str(x->a, sl_buf_str(&b));
     v->row = (struct store_video){
         .id = sl_arena_printf(x->a, "video_%.*s", (int)sizeof id, id),
         .key = x->key->id,
@@ -270,7 +271,7 @@ static void name_row(struct exchange *x)
         .price_version = price_catalog_version(x->epoch->prices)->text,
         .operation = x->op->name,
         .progress = -1,
-        .request = b.over ? SL_STR("{}") : sl_arena_str(x->a, sl_buf_str(&b)),
+        .request = v->asked,
         .hook = set->hooks ? v->req.callback : SL_STR_NONE,
         .token = sl_arena_str(x->a, sl_str_of(token, sizeof token)),
     };
@@ -380,7 +381,7 @@ void video_attempt_request(struct exchange *x, const struct try *t, struct attem
         .authorization = x->authorization,
         .http = &v->http,
         .body = x->pieces.n > 0 ? *x->pieces.v : (struct iovec){NULL, 0},
-        .range = video_is_content(x) && range != NULL ? range->value : SL_STR_NONE,
+        .range = video_is_content(x) && range != NULL && !video_unpacks(x) ? range->value : SL_STR_NONE,
     };
     SL_CHECK(video_send_fill(&s, &x->attempt_arena, &v->origin, out, &why));
 }
@@ -404,6 +405,7 @@ enum step video_begin(struct exchange *x, struct try *t)
     row->provider = t->candidate->provider;
     row->target = t->candidate->model;
     row->reserved_p = t->reservation.cost.cost_p;
+    row->request = video_price_add(v->asked, t->price, x->a);
     row->sent_ns = sl_loop_wall(x->env->loop);
     row->state = STORE_VIDEO_SUBMITTING;
     v->created = VIDEO_UNCLEAR; /* until the provider has said something */

@@ -90,6 +90,7 @@ struct desk_call {
     struct attempt_result result;
     struct sl_chunks body;
     const struct http_response *head;
+    struct video_thin thin; /* an answer may have the whole video in it */
     struct sl_task task;
     bool over, too_large;
     unsigned again; /* calls that an adapter wanted besides */
@@ -342,10 +343,13 @@ static void settle(struct desk_job *j, const struct snapshot_provider *at, const
     struct usage used = {.flags = USAGE_REPORTED};
     struct cost cost = {0};
     struct store_attempt a;
+    struct price then;
     struct video_rows *m = video_rows_new(VR_PUT);
+    bool kept = video_price_read(j->v.request, &m->a, &then);
     if (job != NULL && call != NULL && call->adapter != NULL) {
         call->adapter->settle(call, job, &units, &terms);
-        cost = video_cost(video_price(d->env->epoch, at, j->v.target), &units, &terms, &used);
+        const struct price *price = kept ? &then : video_price(d->env->epoch, at, j->v.target);
+        cost = video_cost(price, &units, &terms, &used);
         tel_add(d->env->tel, TEL_VIDEOS_SETTLED, 1);
     }
     j->v.settled = true;
@@ -355,7 +359,8 @@ static void settle(struct desk_job *j, const struct snapshot_provider *at, const
         j->v.ended_ns = sl_loop_wall(d->env->loop);
     if (j->v.hook.n > 0 && !j->v.deleted)
         j->v.hook_due_ns = j->v.ended_ns;
-    j->v.price_version = price_catalog_version(d->env->epoch->prices)->text;
+    if (!kept) /* it had none then */
+        j->v.price_version = price_catalog_version(d->env->epoch->prices)->text;
     fill_attempt(j, &a, &used, &cost);
     copy_attempt(&m->settles, &a, &m->a);
     m->has_settles = !keep;
@@ -546,9 +551,14 @@ static void on_head(void *owner, const struct http_response *head)
 static void on_body(void *owner, struct sl_str bytes)
 {
     struct desk_call *c = owner;
-    if (!c->too_large && sl_chunks_add(&c->body, bytes.p, bytes.n) != SL_OK) {
-        c->too_large = true;
-        sl_task_post(c->desk->env->loop, &c->task);
+    char some[4096];
+    while (bytes.n > 0 && !c->too_large) {
+        struct sl_str slice = sl_str_head(bytes, sizeof some);
+        if (sl_chunks_add(&c->body, some, video_thin(&c->thin, slice, some)) != SL_OK) {
+            c->too_large = true;
+            sl_task_post(c->desk->env->loop, &c->task);
+        }
+        bytes = sl_str_from(bytes, slice.n);
     }
 }
 
@@ -581,6 +591,7 @@ static bool send_call(struct desk_call *c, struct sl_str authorization, unsigned
         return false;
     c->request.deadlines.total_due_ns = sl_loop_now(env->loop) + CALL_NS;
     c->over = c->too_large = false;
+    c->thin = (struct video_thin){.n = 0};
     c->head = NULL;
     tel_add(env->tel, TEL_VIDEO_POLLS, 1);
     c->attempt = attempt_start(env->upstream, &c->a, &c->request, &call_owner, c);

@@ -5,6 +5,7 @@
 
 #include "exchange/exchange_int.h"
 #include "store/video_rows.h"
+#include "video/inline.h"
 #include "video/video.h"
 
 #define VIDEO_TOKEN_BYTES 24u                /* letters and digits: 120 bits */
@@ -43,7 +44,18 @@ struct exchange_video {
     struct sl_str link;            /* where the last answer redirected to; empty: nowhere */
     unsigned hops;
     bool renewed;
+    struct video_unpack unpack; /* of an answer that has the bytes in JSON */
+    char *unpacked;             /* arena; of one slice */
+    size_t unpacked_cap;
+    struct sl_str asked; /* what is kept of the request, without a price; in the exchange's arena */
 };
+
+/* -- video_price.c: the price list's entry that a job was made under, in the row's request */
+
+void video_price_write(const struct price *p, struct sl_buf *out);
+/* Of a row's request; false: there is none in it. *out borrows from a. */
+bool video_price_read(struct sl_str request, struct sl_arena *a, struct price *out);
+struct sl_str video_price_add(struct sl_str request, const struct price *p, struct sl_arena *a); /* p: NULL: unpriced */
 
 /* -- video_record.c: what the store keeps */
 

@@ -444,15 +444,29 @@ static enum video_polled veo_poll_read(const struct video_call *c, const struct 
     return VIDEO_POLL_OK;
 }
 
+/* It is in the answer to a poll, and nowhere else. */
+static void write_inline(const struct video_call *c, struct video_http *out)
+{
+    struct sl_buf body;
+    sl_buf_init(&body, 16384);
+    veo_poll_write(c, out, &body);
+    out->body = sl_arena_str(c->a, sl_buf_str(&body));
+    out->unpack = true;
+    sl_buf_done(&body);
+}
+
 /* Files of the Gemini API need the key. It goes to the provider's own address, whatever host the link names; other links are asked
  * for without it. */
 static bool veo_content_write(const struct video_call *c, const struct video_job *job, enum video_part part,
                               struct video_http *out)
 {
     const struct video_content *v = video_content_find(job, part);
-    (void)c;
-    if (v == NULL || v->url.n == 0)
+    if (v == NULL)
         return false;
+    if (v->url.n == 0) {
+        write_inline(c, out);
+        return true;
+    }
     struct sl_str rest = v->url;
     ptrdiff_t at = sl_str_find_str(rest, SL_STR("://"));
     rest = sl_str_from(rest, at >= 0 ? (size_t)at + 3 : 0);

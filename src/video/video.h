@@ -149,11 +149,10 @@ bool video_part_of_name(struct sl_str name, enum video_part *out); /* "video", "
 
 struct video_content {
     enum video_part part;
-    struct sl_str url;  /* a secret: it carries its own right to read. Empty: inline, or by content_write */
-    struct sl_str mime; /* empty: not said */
-    struct sl_str
-        base64; /* inline (Vertex), inside of its quotes; a view of the answer: store it at once, never poll again */
-    int64_t expires_s; /* unix time; 0: not known */
+    struct sl_str url;    /* a secret: it carries its own right to read. Empty: inline in the poll's answer */
+    struct sl_str mime;   /* empty: not said */
+    struct sl_str base64; /* inline (Vertex): its beginning at least, inside of its quotes; a view of the answer */
+    int64_t expires_s;    /* unix time; 0: not known */
 };
 
 struct video_units {
@@ -238,6 +237,8 @@ struct video_http { /* what to send */
     struct sl_str content_type; /* of the body; empty: no body */
     struct video_header headers[VIDEO_HEADERS_MAX];
     unsigned n_headers;
+    struct sl_str body; /* of content_write's: what is sent; in the arena */
+    bool unpack;        /* of content_write's: the bytes are inside of the JSON that comes (video/inline.h) */
 };
 
 struct video_answer {                   /* what came */
@@ -352,8 +353,8 @@ struct video_adapter {
     void (*cancel_write)(const struct video_call *c, struct video_http *out);
     /* Removes the upstream record of a finished task. NULL: it has no such call. */
     void (*delete_write)(const struct video_call *c, struct video_http *out);
-    /* Where the bytes of a finished job are; job: as it was polled (kept by the caller). False: it has no such part. What is inline is
-     * not fetched (video_content.base64). Range goes along as the client sent it. */
+    /* Where the bytes of a finished job are; job: as it was polled (kept by the caller). False: it has no such part. What was inline
+     * is asked for once more (video_http.unpack). Range goes along as the client sent it. */
     bool (*content_write)(const struct video_call *c, const struct video_job *job, enum video_part part,
                           struct video_http *out);
     /* The most that it can cost (of c->req), and what it is priced by. */

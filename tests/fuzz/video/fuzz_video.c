@@ -2,6 +2,7 @@
  * body. "ask-openai ark MODEL", "ask-ark openai MODEL", "form ark MODEL", "made ark STATUS", "poll ark STATUS", "list ark STATUS". */
 #include "base/check.h"
 #include "dialect/json_scan.h"
+#include "video/inline.h"
 #include "video/video.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
@@ -99,6 +100,27 @@ static void answer(struct video_call *c, struct sl_str what, int status, struct 
     }
 }
 
+/* The same whatever the slices; "inline NAME": as many bytes as its letters. */
+static void pass_inline(struct sl_str body, size_t slice, struct sl_arena *a)
+{
+    struct video_thin t[2] = {{.n = 0}};
+    struct video_unpack u[2] = {{.state = 0}};
+    char *out[2] = {sl_arena_alloc(a, body.n + 1), sl_arena_alloc(a, body.n + 1)};
+    size_t n[2];
+    for (int kind = 0; kind < 2; kind++) {
+        struct sl_str rest = body;
+        n[0] = kind == 0 ? video_thin(&t[0], body, out[0]) : video_unpack(&u[0], body, out[0]);
+        n[1] = 0;
+        while (rest.n > 0) {
+            struct sl_str some = sl_str_head(rest, slice);
+            n[1] += kind == 0 ? video_thin(&t[1], some, out[1] + n[1]) : video_unpack(&u[1], some, out[1] + n[1]);
+            rest = sl_str_from(rest, some.n);
+        }
+        SL_CHECK(n[0] <= body.n && n[0] == n[1] && memcmp(out[0], out[1], n[0]) == 0);
+    }
+    SL_CHECK(video_unpack_whole(&u[0]) == video_unpack_whole(&u[1]));
+}
+
 static void run(struct sl_str line, struct sl_str body, struct sl_arena *a)
 {
     static struct video_request req; /* large */
@@ -115,6 +137,8 @@ static void run(struct sl_str line, struct sl_str body, struct sl_arena *a)
                            .source_task = SL_STR("s"),
                            .a = a};
     struct video_field fields[16];
+    if (sl_str_eq(what, SL_STR("inline")))
+        pass_inline(body, name.n % 9 + 1, a);
     if (c.adapter == NULL)
         return;
     if (sl_str_eq(what, SL_STR("ask-openai"))) {

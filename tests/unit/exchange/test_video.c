@@ -157,13 +157,58 @@ static void states_are_what_pollers_know(void **state)
     }
 }
 
+/* Every entry that videos are priced by costs the same when it was written down, kept with a row and read again. */
+static void prices_are_kept(void **state)
+{
+    static const char *const resolutions[] = {"480p", "720p", "1080p", "4k", ""};
+    struct price_catalog *all = price_catalog_embedded();
+    unsigned compared = 0;
+    (void)state;
+    for (uint32_t i = 0; i < price_catalog_count(all); i++) {
+        const struct price *p = price_at(all, i);
+        struct price again;
+        if (p->n_rows == 0 && p->units.p[UU_VIDEO_MS_OUT] == PRICE_NONE && p->rates.p[PR_OUTPUT_VIDEO] == PRICE_NONE)
+            continue;
+        struct sl_str row = video_price_add(SL_STR("{\"prompt\":\"p\"}"), p, &arena);
+        assert_true(video_price_read(row, &arena, &again));
+        for (unsigned k = 0; k < 5 * 2 * 3 * 2 * 2; k++) {
+            struct video_units units = {.videos = 1, .cost_p = -1};
+            struct video_terms terms = {.resolution = sl_str_c(resolutions[k % 5]),
+                                        .audio = k / 5 % 2 == 1,
+                                        .video_input = k / 10 % 3 == 1,
+                                        .tier = k / 30 % 2 == 1 ? SL_STR("flex") : SL_STR("default")};
+            struct usage used;
+            units.tokens = k / 60 % 2 == 1 ? 108900 : 0;
+            units.ms = units.tokens > 0 ? 0 : 5000;
+            struct cost a = video_cost(p, &units, &terms, &used), b = video_cost(&again, &units, &terms, &used);
+            if (a.cost_p != b.cost_p || a.flags != b.flags)
+                fail_msg(SL_STR_FMT ": %lld is not %lld", SL_STR_ARG(p->id), (long long)a.cost_p, (long long)b.cost_p);
+            compared++;
+        }
+    }
+    assert_true(compared > 1000);
+    price_catalog_unref(all);
+}
+
+static void prices_that_are_none(void **state)
+{
+    static const char *const rows[] = {
+        "", "{}", "{\"price\":1}", "{\"price\":", "[]", "{\"prompt\":\"\\\"price\\\":{}\"}"};
+    struct price p;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_false(video_price_read(sl_str_c(rows[i]), &arena, &p));
+    assert_true(sl_str_eq(video_price_add(SL_STR("{}"), NULL, &arena), SL_STR("{}")));
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(a_known_signature),          T(secrets_of_any_kind),          T(what_was_asked_is_read_back),
-        T(what_was_made_is_read_back), T(states_are_what_pollers_know),
+        T(what_was_made_is_read_back), T(states_are_what_pollers_know), T(prices_are_kept),
+        T(prices_that_are_none),
     };
     return cmocka_run_group_tests_name("video", tests, NULL, NULL);
 }

@@ -173,7 +173,11 @@ static void vertex(void **state)
         VIDEO_POLL_OK);
     assert_int_equal(b.job.status, VIDEO_COMPLETED);
     is_text(b.job.content[0].base64, "AAAA");
-    assert_false(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_VIDEO, &b.http));
+    assert_true(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_VIDEO, &b.http)); /* asked for once more */
+    assert_true(b.http.unpack && !b.http.keyless && b.http.method == HTTP_POST);
+    is_text(b.http.path, "/projects/p/locations/l/publishers/google/models/m:fetchPredictOperation");
+    is_text(b.http.body, "{\"operationName\":\"projects/p/locations/l/publishers/google/models/m/operations/u\"}");
+    assert_false(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_THUMBNAIL, &b.http));
     bench_end(&b);
 }
 
