@@ -82,6 +82,9 @@ size_t key_table_count(const struct key_table *t);
 /* By name, for explanations: one that still works, else any; NULL: none. Looks at all of them. */
 const struct auth_key *key_table_named(const struct key_table *t, struct sl_str name, int64_t now_wall_ns);
 
+/* The same by id, and only one that still works; NULL: none. */
+const struct auth_key *key_table_of_id(const struct key_table *t, struct sl_id id, int64_t now_wall_ns);
+
 /* now: wall ns. t NULL: nobody is known. */
 struct auth_result auth_check(const struct key_table *t, const unsigned char digest[KEY_DIGEST_BYTES],
                               int64_t now_wall_ns);

@@ -162,3 +162,13 @@ const struct auth_key *key_table_named(const struct key_table *t, struct sl_str 
     }
     return found;
 }
+
+const struct auth_key *key_table_of_id(const struct key_table *t, struct sl_id id, int64_t now_wall_ns)
+{
+    for (size_t i = 0; t != NULL && i < t->n; i++) {
+        const struct auth_key *k = &t->keys[i];
+        if (sl_id_eq(k->id, id))
+            return k->revoked_ns == 0 && (k->expires_ns == 0 || k->expires_ns > now_wall_ns) ? k : NULL;
+    }
+    return NULL;
+}

@@ -25,6 +25,8 @@
 #include "upstream/settings.h"
 #include "upstream/upstream.h"
 
+struct auth_key;
+struct batch_rows;
 struct key_table;
 struct live_drill;
 struct spill_io;
@@ -109,6 +111,13 @@ struct probe_policy { /* docs/internals/never-down.md */
     unsigned jitter_percent;
 };
 
+struct batches_policy { /* docs/internals/batches.md */
+    uint32_t parallel, tries;
+    int64_t window_ns, keep_ns, retry_ns;
+    uint64_t max_bytes;
+    bool zero_retention;
+};
+
 struct realtime_policy { /* docs/internals/realtime.md */
     size_t message_bytes;
     int64_t session_ns, idle_ns, ping_ns; /* 0: none */
@@ -122,6 +131,7 @@ struct exchange_policy {
     struct stored_policy stored;
     struct videos_policy videos;
     struct files_policy files;
+    struct batches_policy batches;
     size_t hold_bytes;           /* of an answer that is not a stream, before the client sees a byte */
     uint64_t body_bytes;         /* of a request, as received */
     uint64_t decoded_body_bytes; /* after content-encoding */
@@ -190,6 +200,7 @@ struct snapshot_provider {
     struct sl_str price_provider;  /* the catalogue's name of the vendor */
     bool probed;                   /* its targets are asked by the gateway itself (probe.h) */
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
+    bool no_files;                 /* it has no files and batches: they are held and run here */
 };
 
 /* What the board of health knows of a target of the policy, for explanations; any thread. now_ns: monotonic. need: of the request; NULL:
@@ -238,6 +249,14 @@ typedef bool stored_ask_f(void *owner, struct response_job *j);
  * of the asker. False: stopped, the caller keeps it. `done` and `reply_to` are filled where they are empty. */
 typedef bool videos_ask_f(void *owner, struct video_rows *j);
 
+/* A message about rows of batches, to the keeper: as videos_ask_f. */
+typedef bool batches_ask_f(void *owner, struct batch_rows *j);
+
+/* Who asks inside of the gateway: a line of a batch. */
+struct exchange_inside {
+    const struct auth_key *key; /* borrow (of env->epoch->keys); NULL: it is no more */
+};
+
 struct exchange_env {
     struct sl_loop *loop;            /* borrow */
     struct upstream *upstream;       /* borrow */
@@ -262,8 +281,11 @@ struct exchange_env {
     videos_ask_f *videos_ask, *videos_renew;                      /* NULL: no video jobs */
     void (*videos_poke)(void *owner, struct sl_str token);        /* a provider has called back */
     struct video_desk *desk;                                      /* borrow; on one worker, NULL on others */
-    void *owner;                                                  /* for those above */
-    struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came; NULL: there are none */
+    batches_ask_f *batches_ask;                                   /* NULL: none run here, no file is held here */
+    void (*batches_poke)(void *owner);                            /* there is a new batch, or one is to be cancelled */
+    const struct exchange_inside *inside; /* of the exchange that is opened just now; else NULL */
+    void *owner;                          /* for those above */
+    struct sl_mailbox *mailbox;           /* borrow: where other workers say that a token came; NULL: there are none */
     unsigned worker;
     unsigned credential; /* rotates over a provider's keys */
     bool draining;
@@ -290,7 +312,8 @@ void exchange_drain(struct exchange_env *e); /* env->draining is set: sessions c
 void exchange_synced(struct exchange *x, bool ok);
 /* The store's answer to a job of stored_ask; takes it. */
 void exchange_stored(struct response_job *j);
-void exchange_videos(struct video_rows *j); /* the same of videos_ask */
+void exchange_videos(struct video_rows *j);  /* the same of videos_ask */
+void exchange_batches(struct batch_rows *j); /* ... and of batches_ask */
 /* What runs in the background under that id is to end. */
 void exchange_stop_run(struct exchange_env *e, struct sl_id run);
 

@@ -105,6 +105,7 @@ struct exchange_object {
     bool judged_refs;               /* files that the body names were looked for, and nothing stands against them */
     bool pinned;                    /* ... and lie at stored.provider */
     struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */
+    struct batch_here *here;        /* arena: it is held here; NULL: it is not, or nobody knows yet. batch_here.c */
 };
 
 /* How SETTLE ends the answer. */
@@ -150,6 +151,7 @@ struct exchange {
     const struct dialect *dialect;  /* borrow, static: the client's */
     const struct auth_key *key;     /* borrow (of epoch->keys); NULL: nobody */
     struct sl_str key_name;         /* for the record, also of a key that was refused */
+    bool inside;                    /* a line of a batch that runs here: `key` was given, not found in the head */
     struct trace_context trace;
     bool wants_timing; /* x-sluice-timing was sent */
 
@@ -431,6 +433,19 @@ void bodies_send(struct exchange *x);    /* an attempt was started */
 void bodies_on_room(struct exchange *x); /* attempt_owner.on_room */
 bool bodies_failed(const struct exchange *x);
 void bodies_drop(struct exchange *x); /* nobody looks at body_text any more; harmless without a file */
+
+/* batch_here.c: files that are held here, batches that run here (docs/internals/batches.md) */
+bool here_may(const struct exchange *x);  /* ... this one */
+enum step here_begin(struct exchange *x); /* RECALL: a new one */
+enum step here_found(struct exchange *x); /* RECALL: x->object.row is of one */
+enum step here_go_on(struct exchange *x); /* RECALL: there is news */
+bool here_waits(const struct exchange *x);
+void here_forget(struct exchange *x);        /* waits no more; harmless */
+bool here_answers(const struct exchange *x); /* the client has seen a byte of a file */
+enum step here_break(struct exchange *x);    /* ... and there is no more of it */
+bool here_takes(const struct exchange *x);   /* the upload's bytes */
+void here_on_body(struct exchange *x, struct sl_str bytes, bool last);
+bool here_fits_plan(struct exchange *x); /* PLAN: false: x->refused says why no candidate may get a line */
 
 /* batch_ledger.c: true: it is in the ledger now, the row may say so */
 bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_str body, struct sl_str status);

@@ -109,16 +109,20 @@ static enum step go_anywhere(struct exchange *x)
                       SL_STR("Nothing may be stored at a provider for this API key (zero data retention)."));
     for (uint32_t i = 0; i < x->snap->n_providers; i++) {
         const struct provider *p = &x->snap->providers[i].provider;
-        if (!speaks(x, p) || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
+        if (!speaks(x, p) || x->snap->providers[i].no_files || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
             continue;
         if (sl_str_eq(p->name, named.n > 0 ? named : set))
             return go(x, i, named.n > 0 ? "named by x-sluice-provider" : "files.provider");
         first = first == UINT32_MAX ? i : first;
     }
+    if (here_may(x) && sl_str_eq(named, SL_STR("gateway")))
+        return here_begin(x);
     if (named.n > 0)
         return refuse(x, GE_MEMBER_VALUE, "x-sluice-provider",
                       SL_STR("No provider of that name takes this: it must speak your format, and your key must be "
                              "allowed to use it."));
+    if (first == UINT32_MAX && here_may(x))
+        return here_begin(x);
     if (first == UINT32_MAX)
         return refuse(x, GE_UNSUPPORTED, NULL, SL_STR("No provider that you may use has this operation."));
     return go(x, first, "the first that can");
@@ -127,6 +131,10 @@ static enum step go_anywhere(struct exchange *x)
 /* To the one that has it, with the same credential. */
 static enum step go_back(struct exchange *x, const struct store_object *o)
 {
+    if (o->provider.n == 0) {
+        x->object.row = o;
+        return here_found(x);
+    }
     for (uint32_t i = 0; i < x->snap->n_providers; i++) {
         const struct provider *p = &x->snap->providers[i].provider;
         if (!sl_str_eq(p->name, o->provider) || !speaks(x, p))

@@ -71,6 +71,8 @@ static enum priority_class configured(const struct exchange *x)
 /* A word that is none says nothing. */
 enum priority_class queue_class(const struct exchange *x)
 {
+    if (x->inside)
+        return CLASS_LOW;
     static const struct {
         struct sl_str word;
         enum priority_class class;

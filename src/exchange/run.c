@@ -138,6 +138,8 @@ static void *exchange_open(void *app, struct http_stream *s, const struct http_r
     x->deadline_due_ns = x->soft_due_ns = SL_NEVER;
     x->first_token_ns = -1;
     x->id = sl_id_make(x->wall_ns, &env->loop->rand);
+    x->inside = env->inside != NULL;
+    x->key = x->inside ? env->inside->key : NULL;
     sl_task_init(&x->task, on_task);
     sl_timer_init(&x->deadline, on_deadline);
     sl_list_init(&x->node);
@@ -329,7 +331,7 @@ static void check_waiting(const struct exchange *x)
     SL_DCHECK(sl_timer_is_armed(&x->deadline));
     SL_DCHECK(x->state != XS_TRY || x->attempt != NULL || x->sync_wait || x->credential_wait || video_waits(x));
     SL_DCHECK(x->state != XS_SETTLE || x->sync_wait || x->stored.waiting != NULL);
-    SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL || video_waits(x));
+    SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL || video_waits(x) || here_waits(x));
 }
 
 void exchange_run(struct exchange *x)

@@ -202,6 +202,32 @@ const struct cfg_section files_settings_section = {
          .text = "How long a single upload or download may take, instead of `resilience.deadline.total`."},
         CFG_END}};
 
+const struct cfg_section batches_settings_section = {
+    .settings = (const struct cfg_setting[]){
+        {"parallel", CFG_INT_AT(struct batches_settings, parallel), .preset = "8", .min = 1, .max = 1000,
+         .text =
+             "Lines of batches that run here at a time, of all batches together, one of each in turn. Their requests count "
+             "against the same limits as all others, and are the last to get a place."},
+        {"tries", CFG_INT_AT(struct batches_settings, tries), .preset = "5", .min = 1, .max = 100,
+         .text =
+             "How often a line is run that ends with 408, 409, 425 or 5xx. 429, 503 and 529 are tried again until the batch "
+             "expires."},
+        {"retry", CFG_DURATION_AT(struct batches_settings, retry_ns), .preset = "1s", .min = 10 * SL_MS,
+         .max = 600 * SL_SEC, .text = "The wait before a line is run again, doubled each time up to a minute."},
+        {"window", CFG_DURATION_AT(struct batches_settings, window_ns), .preset = "24h", .min = SL_SEC,
+         .max = 30 * 24 * 60 * SL_MIN,
+         .text = "How long a batch may run. Lines that have not run by then are expired."},
+        {"keep", CFG_DURATION_AT(struct batches_settings, keep_ns), .preset = "30d", .min = SL_SEC,
+         .max = 10 * 365 * 24 * 60 * SL_MIN,
+         .text = "How long a batch and its results are kept behind its end, and a file from its upload."},
+        {"max_bytes", CFG_SIZE_AT(struct batches_settings, max_bytes), .preset = "200MiB", .min = 1024,
+         .max = INT64_C(8) << 30, .text = "Largest input file that is held here."},
+        {"zero_retention", CFG_BOOL_AT(struct batches_settings, zero_retention), .preset = "false",
+         .text =
+             "Whether providers with `zero_retention` may get lines of batches: their answers are kept here until they are "
+             "deleted or `keep` is over."},
+        CFG_END}};
+
 static const char *cost_refused(struct sl_str text)
 {
     struct sl_str rest = text, whole = sl_str_cut(&rest, '.');

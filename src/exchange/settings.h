@@ -68,6 +68,13 @@ struct files_settings { /* docs/internals/files.md */
     int64_t time_ns;
 };
 
+struct batches_settings { /* docs/internals/batches.md */
+    uint32_t parallel, tries;
+    int64_t window_ns, keep_ns, retry_ns;
+    uint64_t max_bytes;
+    bool zero_retention;
+};
+
 struct realtime_settings { /* docs/internals/realtime.md */
     uint64_t message_bytes;
     int64_t session_ns, idle_ns, ping_ns; /* 0: none (session: never 0) */
@@ -76,6 +83,6 @@ struct realtime_settings { /* docs/internals/realtime.md */
 };
 
 extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section,
-    videos_settings_section, files_settings_section, realtime_settings_section;
+    videos_settings_section, files_settings_section, batches_settings_section, realtime_settings_section;
 
 #endif

@@ -33,6 +33,10 @@ static enum gateway_error authenticate(struct exchange *x)
     char scratch[KEY_TEXT_MAX];
     unsigned char digest[KEY_DIGEST_BYTES];
     struct sl_str text = SL_STR_NONE;
+    if (x->inside) {
+        x->key_name = x->key != NULL ? x->key->name : SL_STR_NONE;
+        return x->key != NULL ? GE_NONE : GE_KEY_INVALID;
+    }
     enum key_find found = key_find(&x->req->headers, x->req->query, scratch, &text);
     if (found == KEY_NONE)
         return GE_KEY_MISSING;

@@ -216,7 +216,7 @@ enum step step_plan(struct exchange *x)
     switch (route_plan(x->snap->policy, &q->ask, x->a, &x->plan)) {
     case ROUTE_OK:
         terms_of_route(x);
-        if (!stored_fits_plan(x))
+        if (!stored_fits_plan(x) || !here_fits_plan(x))
             return exchange_refuse_with(x, &x->refused);
         if (translate_counts_here(x)) {
             if (x->refused.error != GE_NONE)

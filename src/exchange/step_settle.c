@@ -53,6 +53,7 @@ static void begin(struct exchange *x)
     }
     media_drop(x);
     video_end(x);
+    here_forget(x);
     if (x->admitted)
         limit_leave(x->env->gate);
     x->admitted = false;

@@ -424,13 +424,19 @@ enum step step_recall(struct exchange *x)
     bool gone = exchange_take(x, EV_GONE);
     if ((gone || x->timed_out) && x->stored.begins_run)
         stored_run_begin(x);
-    if (gone || x->timed_out)
+    if (gone || x->timed_out) {
         stored_forget(x);
+        here_forget(x);
+    }
     if (gone)
         return exchange_client_gone(x);
+    if (x->timed_out && here_answers(x))
+        return here_break(x);
     if (x->timed_out)
         return exchange_refuse(x, GE_TIMEOUT);
-    exchange_take(x, EV_STORED | EV_DEADLINE);
+    exchange_take(x, EV_STORED | EV_DEADLINE | EV_ROOM | EV_BODY);
+    if (x->object.here != NULL)
+        return here_go_on(x);
     if (x->stored.waiting != NULL)
         return STEP_WAIT;
     if (x->stored.begins_run)

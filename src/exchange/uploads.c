@@ -109,6 +109,10 @@ void uploads_on_body(struct exchange *x, struct sl_str bytes, bool last)
         exchange_wake(x, EV_BODY);
         return;
     }
+    if (here_takes(x)) {
+        here_on_body(x, bytes, last);
+        return;
+    }
     x->body_done = last;
     if (!u->flowing) {
         keep(x, bytes);

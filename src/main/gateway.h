@@ -38,6 +38,7 @@
 struct gateway;
 struct store_video;
 struct tls_tickets;
+struct batch_desk;
 struct video_desk;
 struct prober;
 
@@ -67,9 +68,10 @@ struct worker {
     struct sl_timer drain_tick;
     int64_t drain_due_ns;
     bool draining;
-    struct video_desk *desk; /* own; of the first one, else NULL */
-    struct prober *prober;   /* the same */
-    struct sl_list syncs;    /* struct worker_sync: exchanges that wait for the disk */
+    struct video_desk *desk;    /* own; of the first one, else NULL */
+    struct batch_desk *batches; /* the same */
+    struct prober *prober;      /* the same */
+    struct sl_list syncs;       /* struct worker_sync: exchanges that wait for the disk */
     /* WORKER_ADMIN */
     struct admin admin;
     /* WORKER_SIM */

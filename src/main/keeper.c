@@ -154,6 +154,11 @@ static void on_videos_task(struct sl_task *t)
     keeper_videos_run(SL_CONTAINER_OF(t, struct keeper, videos_task));
 }
 
+static void on_batches_task(struct sl_task *t)
+{
+    keeper_batches_run(SL_CONTAINER_OF(t, struct keeper, batches_task));
+}
+
 /* -- Access log ----------------------------------------------------------------------------------------------------- */
 
 static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fail)
@@ -241,6 +246,7 @@ static void on_stop(struct sl_msg *m, void *receiver)
     sl_mailbox_close(k->mailbox);
     keeper_responses_done(k);
     keeper_videos_run(k);
+    keeper_batches_run(k);
     sl_loop_stop(&k->loop);
 }
 
@@ -267,6 +273,7 @@ static void prepare_messages(struct keeper *k)
     sl_task_init(&k->sync_task, on_sync_task);
     sl_task_init(&k->jobs_task, on_jobs_task);
     sl_task_init(&k->videos_task, on_videos_task);
+    sl_task_init(&k->batches_task, on_batches_task);
     sl_list_init(&k->runs);
 }
 
@@ -292,6 +299,8 @@ static enum sl_err open_parts(struct keeper *k, struct sl_fail *fail)
         e = store_open_sqlite(state_dir_path(k->o.state, "ledger.db").text, STORE_WRITE, &k->store, fail);
     if (e == SL_OK)
         e = keeper_responses_start(k, fail);
+    if (e == SL_OK)
+        e = keeper_batches_start(k, fail);
     if (e == SL_OK)
         e = keeper_journal_start(k, fail);
     if (e == SL_OK && k->o.on_store != NULL)

@@ -31,6 +31,7 @@ struct keeper;
 struct store;
 struct sl_buf;
 struct key_table;    /* auth/key.h */
+struct batch_rows;   /* store/batch_rows.h */
 struct response_job; /* store/response_job.h */
 struct store_video;
 struct video_rows; /* store/video_rows.h */
@@ -109,7 +110,8 @@ bool keeper_sync(struct keeper *k, struct keeper_sync *r); /* false: stopped */
  * then. False: stopped, the caller keeps it. */
 bool keeper_response(struct keeper *k, struct response_job *j);
 
-bool keeper_videos(struct keeper *k, struct video_rows *j); /* the same for rows of video jobs */
+bool keeper_videos(struct keeper *k, struct video_rows *j);  /* the same for rows of video jobs */
+bool keeper_batches(struct keeper *k, struct batch_rows *j); /* ... and of batches that run here */
 
 /* Takes the bytes, whole lines for the access log, and leaves an empty buffer (of memory that was used before, when there is
  * some). False: dropped (too much waiting, or stopped) and counted. */

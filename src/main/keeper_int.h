@@ -9,6 +9,7 @@
 #include "main/ingest.h"
 #include "main/keeper.h"
 #include "main/line_file.h"
+#include "store/batch_rows.h"
 #include "store/response_job.h"
 #include "store/video_rows.h"
 
@@ -53,6 +54,9 @@ struct keeper {
     struct video_rows *videos; /* newest first */
     struct sl_task videos_task;
     bool videos_failing;
+    struct batch_rows *batches; /* newest first */
+    struct sl_task batches_task;
+    bool batches_failing;
     int64_t sweep_due_ns;
     struct keeper_tick ticks[KEEPER_TICKS_MAX];
     unsigned n_ticks;
@@ -81,6 +85,9 @@ void keeper_responses_done(struct keeper *k);
 
 void keeper_videos_run(struct keeper *k); /* k->videos */
 void keeper_videos_sweep(struct keeper *k);
+
+enum sl_err keeper_batches_start(struct keeper *k, struct sl_fail *fail); /* what a dead process had only begun goes */
+void keeper_batches_run(struct keeper *k);                                /* k->batches */
 
 static inline void keeper_count(_Atomic uint64_t *c, uint64_t n) /* the keeper is the only writer */
 {

@@ -57,6 +57,7 @@ struct settings {
     struct responses_settings responses;
     struct videos_settings videos;
     struct files_settings files;
+    struct batches_settings batches;
     CFG_LIST_OF(struct provider_settings) providers; /* in the order of the file; at least one */
     CFG_LIST_OF(struct model_settings) models;       /* in the order of the file */
     CFG_LIST_OF(struct route_settings) routes;       /* in the order of the file */

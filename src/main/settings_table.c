@@ -65,6 +65,8 @@ const struct cfg_section settings_root = {
         {"videos", CFG_SECTION_AT(struct settings, videos, &videos_settings_section),
          .text = "Video jobs: how long they are remembered, and how they are looked after."},
         {"files", CFG_SECTION_AT(struct settings, files, &files_settings_section), .text = "Files and batches."},
+        {"batches", CFG_SECTION_AT(struct settings, batches, &batches_settings_section),
+         .text = "Batches that the gateway runs itself, for providers that have none."},
         {"realtime", CFG_SECTION_AT(struct settings, realtime, &realtime_settings_section),
          .text = "Sessions of OpenAI's Realtime API, over WebSockets."},
         {"limits", CFG_SECTION_AT(struct settings, limits, &limit_settings_section),

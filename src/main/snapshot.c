@@ -498,6 +498,13 @@ static void fill_plain(struct full_snapshot *f)
                    .poll_max_ns = s->videos.poll_max_ns,
                    .resolve_ns = s->videos.resolve_ns},
         .files = {.provider = s->files.provider, .max_bytes = s->files.max_bytes, .time_ns = s->files.time_ns},
+        .batches = {.parallel = s->batches.parallel,
+                    .tries = s->batches.tries,
+                    .window_ns = s->batches.window_ns,
+                    .keep_ns = s->batches.keep_ns,
+                    .retry_ns = s->batches.retry_ns,
+                    .max_bytes = s->batches.max_bytes,
+                    .zero_retention = s->batches.zero_retention},
         .stored = {.off = !s->responses.store,
                    .tenant_scope = s->responses.scope == RESPONSES_OF_TENANT,
                    .synced = s->responses.write == RESPONSES_SYNCED,
@@ -541,6 +548,8 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
         fill_provider(&f->arena, &s->providers.v[i], &p->provider);
         p->price_provider = p->provider.kind->prices.n > 0 ? p->provider.kind->prices : s->providers.v[i].name;
         p->keeps_nothing = s->providers.v[i].zero_retention;
+        p->no_files = s->providers.v[i].files == FILES_AUTO ? !p->provider.kind->files
+                                                            : s->providers.v[i].files == FILES_HERE;
         f->s.n_providers = i + 1;
         e = fill_origin(f, &s->providers.v[i], sim_addr, &p->origin, fail);
         if (e == SL_OK)

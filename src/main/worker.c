@@ -5,9 +5,11 @@
  * sync requests to the keeper. */
 #include "base/mem.h"
 #include "exchange/probe.h"
+#include "exchange/batch_desk.h"
 #include "exchange/video_desk.h"
 #include "main/gateway.h"
 #include "sim/sim.h"
+#include "store/batch_rows.h"
 #include "store/response_job.h"
 #include "store/spill.h"
 #include "tls/context.h"
@@ -219,6 +221,40 @@ void worker_video(void *gateway, const struct store_video *v, bool deleted, bool
         on_row(&n->msg, NULL);
 }
 
+/* ---- batches that run here ---- */
+
+static void on_batches(struct batch_rows *j, void *receiver)
+{
+    (void)receiver;
+    exchange_batches(j);
+}
+
+static bool ask_batches(void *owner, struct batch_rows *j)
+{
+    struct worker *w = owner;
+    j->reply_to = w->mailbox;
+    if (j->done == NULL)
+        j->done = on_batches;
+    return keeper_batches(w->gateway->keeper, j);
+}
+
+static void on_batch_poke(struct sl_msg *m, void *receiver)
+{
+    struct worker *w = receiver;
+    if (w != NULL && w->batches != NULL)
+        batch_desk_poke(w->batches);
+    sl_free(m);
+}
+
+static void poke_batches(void *owner)
+{
+    struct worker *w = owner;
+    struct sl_msg *m = SL_NEW(struct sl_msg);
+    m->deliver = on_batch_poke;
+    if (!sl_mailbox_post(w->gateway->workers[0]->mailbox, m))
+        sl_free(m);
+}
+
 /* ---- making one ---- */
 
 static struct upstream *make_upstream(struct worker *w)
@@ -266,8 +302,11 @@ static void init_clients(struct worker *w)
     e->videos_ask = ask_videos;
     e->videos_renew = renew_videos;
     e->videos_poke = poke_videos;
+    e->batches_ask = ask_batches;
+    e->batches_poke = poke_batches;
     if (w->index == 0) {
         e->desk = w->desk = video_desk_new(e);
+        w->batches = batch_desk_new(e);
         w->prober = prober_new(e);
     }
     e->access_began = on_first_line;
@@ -380,6 +419,7 @@ static void finish(struct worker *w)
 {
     sl_timer_cancel(&w->loop, &w->drain_tick);
     if (w->role == WORKER_CLIENTS) {
+        batch_desk_end(w->batches);
         exchange_end_all(&w->env);
         video_desk_end(w->desk);
         prober_end(w->prober);
@@ -417,6 +457,8 @@ static void *thread_main(void *arg)
         video_desk_start(w->desk);
     if (w->prober != NULL)
         prober_start(w->prober);
+    if (w->batches != NULL)
+        batch_desk_poke(w->batches);
     sl_loop_run(&w->loop);
     finish(w);
     return NULL;
@@ -453,6 +495,7 @@ void worker_free(struct worker *w)
     sl_loop_drain(&w->loop);
     video_desk_free(w->desk);
     prober_free(w->prober);
+    batch_desk_free(w->batches);
     if (w->role == WORKER_CLIENTS)
         exchange_env_done(&w->env);
     sl_loop_done(&w->loop);

@@ -40,6 +40,7 @@ struct provider_kind {
         env_key; /* environment variable whose key makes such a provider without a configuration; empty: none */
     enum provider_auth auth;
     bool own_errors;     /* its errors are in no client's form: never passed on as they are */
+    bool files;          /* has files and batches in the form of its dialect */
     bool chat_only;      /* of the operations of OpenAI's format only those that another format has, too */
     bool counts_some;    /* counts tokens for some models and keys only: where it fails they are counted here */
     bool vendor_headers; /* openai-organization and openai-project are understood */

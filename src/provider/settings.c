@@ -11,6 +11,13 @@ static const struct cfg_word HTTP[] = {{"auto", PROVIDER_HTTP_AUTO, "what the se
                                        {"1", PROVIDER_HTTP_1, "HTTP/1.1"},
                                        {"2", PROVIDER_HTTP_2, "HTTP/2, without TLS by prior knowledge"},
                                        {NULL, 0, NULL}};
+static const struct cfg_word FILES[] = {
+    {"auto", FILES_AUTO,
+     "as is known of its kind: openai, azure, anthropic, groq, qwen, moonshot, openai-compatible and sim have them"},
+    {"provider", FILES_THERE, "it has them"},
+    {"gateway", FILES_HERE, "it has none"},
+    {NULL, 0, NULL}};
+
 static const struct cfg_word PRIVATE[] = {
     {"auto", PROVIDER_PRIVATE_AUTO, "as base_url says: allowed when it names such an address or a local name"},
     {"no", PROVIDER_PRIVATE_NO, "never"},
@@ -196,6 +203,10 @@ const struct cfg_section provider_settings_section = {
              "models that have no chat completions. Clients of Responses and Messages are always brought there."},
         {"zero_retention", CFG_BOOL_AT(struct provider_settings, zero_retention), .preset = "false",
          .text = "It keeps nothing of prompts and answers: by contract, or because it is your own."},
+        {"files", CFG_ENUM_AT(struct provider_settings, files, FILES), .preset = "auto",
+         .text =
+             "Whether it has files and batches of OpenAI's or Anthropic's form. Batches for providers that have none are run by "
+             "the gateway, line by line (`batches`)."},
         CFG_END}};
 
 const char *provider_kind_name(enum provider_kind_setting k)

@@ -81,6 +81,12 @@ struct provider_header_settings { /* sent with every request to the provider; va
     struct sl_secret value;
 };
 
+enum provider_files {
+    FILES_AUTO = 0, /* as the kind has it */
+    FILES_THERE,
+    FILES_HERE
+};
+
 struct provider_settings {
     struct sl_str name;
     enum provider_kind_setting kind;
@@ -100,6 +106,7 @@ struct provider_settings {
     CFG_LIST_OF(struct sl_str) models;       /* known ones: listed as "name/model", and allowed when not direct */
     enum provider_private allow_private;     /* never AUTO once read */
     bool zero_retention;
+    enum provider_files files;
     bool only_responses;
     bool direct;      /* clients may ask for "name/any-model" */
     bool open_models; /* gets every model name that nothing else answers to */

@@ -114,7 +114,7 @@ sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement whi
     if (sql == NULL)
         sql = sqlite_response_sql[which] != NULL ? sqlite_response_sql[which] : sqlite_video_sql[which];
     if (sql == NULL)
-        sql = sqlite_object_sql[which];
+        sql = sqlite_object_sql[which] != NULL ? sqlite_object_sql[which] : sqlite_batch_sql[which];
     if (*st == NULL && sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
         (void)sqlite_fail(q, "prepare a statement for", fail);
         return NULL;
@@ -546,6 +546,7 @@ static const struct store_ops ops = {
     .page_objects = sqlite_page_objects,
     .delete_object = sqlite_delete_object,
     .settle_object = sqlite_settle_object,
+    .run_batches = sqlite_run_batches,
 };
 
 /* journal_size_limit: a WAL that grew in a burst is cut back. cache_size: an idle process stays small.

@@ -59,6 +59,22 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_HIDE_VIDEO,
     SQ_VIDEO_HOOK,
     SQ_SWEEP_VIDEOS,
+    SQ_PUT_PIECE,
+    SQ_READ_PIECE,
+    SQ_IS_HERE,
+    SQ_DROP_PIECES,
+    SQ_DROP_HERE,
+    SQ_PUT_BATCH,
+    SQ_FIND_BATCH,
+    SQ_LIVE_BATCHES,
+    SQ_CANCEL_BATCH,
+    SQ_PUT_LINE,
+    SQ_DROP_LINES,
+    SQ_END_LINE,
+    SQ_NEXT_LINES,
+    SQ_RESULTS,
+    SQ_DROP_RESULTS,
+    SQ_DROP_BATCH,
     SQ_COUNT
 };
 
@@ -110,6 +126,11 @@ enum sl_err sqlite_expire_key(struct store *s, struct sl_id id, int64_t expires_
 enum sl_err sqlite_rotate_key(struct store *s, const struct store_key *fresh, int64_t old_expires_ns,
                               struct sl_fail *fail);
 enum sl_err sqlite_each_key(struct store *s, store_key_f *f, void *arg, struct sl_fail *fail);
+
+/* sqlite_batches.c */
+struct batch_rows;
+extern const char *const sqlite_batch_sql[SQ_COUNT]; /* NULL: a statement of another file */
+enum sl_err sqlite_run_batches(struct store *s, struct batch_rows *j, struct sl_fail *fail);
 
 /* sqlite_responses.c */
 extern const char *const sqlite_response_sql[SQ_COUNT]; /* NULL: a statement of another file */

@@ -98,6 +98,23 @@ static const char *const steps[] = {
     " provider TEXT NOT NULL, credential BLOB, made_ns INTEGER NOT NULL, settled INTEGER NOT NULL DEFAULT 0,"
     " body BLOB NOT NULL, UNIQUE (kind, id, key_id));"
     "CREATE INDEX objects_of_tenant ON objects(tenant, kind, object);",
+    /* 6: files that are held here, batches that run here and their lines. A line has its request or its result. */
+    "CREATE TABLE file_pieces ("
+    " piece INTEGER PRIMARY KEY, file TEXT NOT NULL, at INTEGER NOT NULL, bytes BLOB NOT NULL, UNIQUE (file, at));"
+    "CREATE TABLE batches ("
+    " batch INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " kind INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, key_id BLOB NOT NULL, tenant TEXT NOT NULL, state INTEGER NOT NULL,"
+    " input TEXT NOT NULL, endpoint TEXT NOT NULL, betas TEXT NOT NULL, metadata BLOB NOT NULL, errors BLOB NOT NULL,"
+    " made_ns INTEGER NOT NULL, began_ns INTEGER NOT NULL, finalizing_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL,"
+    " expires_ns INTEGER NOT NULL, cancel_ns INTEGER NOT NULL, total INTEGER NOT NULL, completed INTEGER NOT NULL,"
+    " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, expired INTEGER NOT NULL, bytes_out INTEGER NOT NULL,"
+    " bytes_err INTEGER NOT NULL);"
+    "CREATE INDEX batches_live ON batches(batch) WHERE ended_ns = 0;"
+    "CREATE TABLE batch_lines ("
+    " id INTEGER PRIMARY KEY, batch INTEGER NOT NULL, line INTEGER NOT NULL, custom_id TEXT NOT NULL,"
+    " state INTEGER NOT NULL DEFAULT 0, input BLOB, result BLOB, UNIQUE (batch, custom_id));"
+    "CREATE INDEX batch_lines_at ON batch_lines(batch, line);"
+    "CREATE INDEX batch_lines_waiting ON batch_lines(batch, line) WHERE state = 0;",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

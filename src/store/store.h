@@ -16,6 +16,7 @@
 #include "base/str.h"
 
 struct store; /* opaque; carries its ops */
+struct batch_rows;
 
 enum store_mode {
     STORE_WRITE = 0,
@@ -350,6 +351,8 @@ struct store_ops {
                                 struct sl_fail *fail);
     enum sl_err (*delete_object)(struct store *s, int64_t row, struct sl_fail *fail);
     enum sl_err (*settle_object)(struct store *s, int64_t row, struct sl_fail *fail);
+    /* Batches that run here and files that are held here: one question of store/batch_rows.h. SL_ENOENT: none. */
+    enum sl_err (*run_batches)(struct store *s, struct batch_rows *j, struct sl_fail *fail);
 };
 
 struct store {

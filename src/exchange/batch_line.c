@@ -1,0 +1,181 @@
+/* One line of a batch as an exchange: an http_stream that is no connection. It gives the line's body and keeps what a client would have
+ * got. docs/internals/batches.md. */
+#include "auth/key.h"
+#include "base/mem.h"
+#include "dialect/json_scan.h"
+#include "exchange/batch_int.h"
+#include "exchange/exchange.h"
+
+#define ANSWER_MAX ((size_t)64 << 20)
+
+struct batch_call {
+    struct http_stream pub; /* first */
+    struct sl_loop *loop;   /* borrow */
+    struct sl_arena arena;
+    struct http_request req;
+    struct sl_str body; /* borrow (of the asker) */
+    struct sl_task give, tell;
+    struct sl_ended ended;
+    bool given, whole, reset;
+    int status;
+    int64_t wait_ns; /* as the answer says; 0: it does not */
+    struct sl_str request_id;
+    struct sl_buf answer; /* own */
+    batch_call_over_f *over;
+    void *arg;
+};
+
+static struct batch_call *of_stream(struct http_stream *s)
+{
+    return (struct batch_call *)(void *)s;
+}
+
+static void on_give(struct sl_task *t)
+{
+    struct batch_call *c = SL_CONTAINER_OF(t, struct batch_call, give);
+    c->pub.app->on_body(c->pub.x, c->body, true);
+}
+
+static void op_read(struct http_stream *s, bool on)
+{
+    struct batch_call *c = of_stream(s);
+    if (!on || c->given)
+        return;
+    c->given = true;
+    sl_task_post(c->loop, &c->give);
+}
+
+static void op_send_head(struct http_stream *s, const struct http_response *r, bool last)
+{
+    struct batch_call *c = of_stream(s);
+    uint64_t seconds = 0;
+    c->status = r->status;
+    if (sl_str_to_u64(http_headers_get(&r->headers, HN_RETRY_AFTER), &seconds) && seconds < 86400)
+        c->wait_ns = (int64_t)seconds * SL_SEC;
+    c->request_id = sl_arena_str(&c->arena, http_headers_get(&r->headers, HN_X_SLUICE_ID));
+    c->whole = last;
+}
+
+static void op_send_body(struct http_stream *s, const struct iovec *v, int n, bool last)
+{
+    struct batch_call *c = of_stream(s);
+    for (int i = 0; i < n; i++)
+        (void)sl_buf_add(&c->answer, v[i].iov_base, v[i].iov_len);
+    c->whole = last && !c->reset;
+}
+
+static void op_send_informational(struct http_stream *s, int status)
+{
+    (void)s, (void)status;
+}
+
+static size_t op_room(const struct http_stream *s)
+{
+    (void)s;
+    return SIZE_MAX / 2;
+}
+
+static void op_reset(struct http_stream *s)
+{
+    struct batch_call *c = of_stream(s);
+    c->reset = true;
+    c->whole = false;
+}
+
+static void on_tell(struct sl_task *t)
+{
+    struct batch_call *c = SL_CONTAINER_OF(t, struct batch_call, tell);
+    c->over(c->arg, c);
+}
+
+static void op_release(struct http_stream *s)
+{
+    struct batch_call *c = of_stream(s);
+    sl_task_cancel(&c->give);
+    sl_task_post(c->loop, &c->tell);
+}
+
+static const struct http_stream_ops ops = {
+    .read = op_read,
+    .send_head = op_send_head,
+    .send_body = op_send_body,
+    .send_informational = op_send_informational,
+    .room = op_room,
+    .reset = op_reset,
+    .release = op_release,
+};
+
+static void write_request(struct batch_call *c, const struct batch_call_ask *ask)
+{
+    struct sl_arena *a = &c->arena;
+    struct http_headers *h = &c->req.headers;
+    c->req = (struct http_request){
+        .method = HTTP_POST,
+        .version = HTTP_1_1,
+        .method_text = SL_STR("POST"),
+        .target = ask->path,
+        .path = ask->path,
+        .authority = SL_STR("batch"),
+        .content_length = (int64_t)ask->body.n,
+        .has_body = true,
+    };
+    http_headers_add_id(h, a, HN_CONTENT_TYPE, SL_STR("application/json"));
+    http_headers_add(h, a, SL_STR("user-agent"), SL_STR("sluice-batch"));
+    if (!ask->anthropic)
+        return;
+    http_headers_add(h, a, SL_STR("anthropic-version"), SL_STR("2023-06-01"));
+    if (ask->betas.n > 0)
+        http_headers_add(h, a, SL_STR("anthropic-beta"), ask->betas);
+}
+
+struct batch_call *batch_call_start(struct exchange_env *env, const struct batch_call_ask *ask, batch_call_over_f *over,
+                                    void *arg)
+{
+    struct batch_call *c = SL_NEW(struct batch_call);
+    const struct exchange_inside inside = {.key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop))};
+    c->loop = env->loop;
+    c->over = over;
+    c->arg = arg;
+    c->body = ask->body;
+    sl_arena_init(&c->arena, env->arenas);
+    sl_task_init(&c->give, on_give);
+    sl_task_init(&c->tell, on_tell);
+    sl_buf_init(&c->answer, ANSWER_MAX);
+    write_request(c, ask);
+    c->pub = (struct http_stream){
+        .ops = &ops,
+        .app = &exchange_app,
+        .arena = &c->arena,
+        .began_ns = sl_loop_now(env->loop),
+    };
+    SL_CHECK(sl_addr_parse(SL_STR("127.0.0.1"), 0, &c->pub.peer));
+    env->inside = &inside;
+    c->pub.x = exchange_app.on_request(env, &c->pub, &c->req);
+    env->inside = NULL;
+    return c;
+}
+
+bool batch_call_answer(const struct batch_call *c, struct batch_answer *out, int64_t *out_wait_ns)
+{
+    struct json_info info;
+    struct sl_str body = sl_buf_str(&c->answer);
+    if (!c->whole || c->answer.over || json_scan(body, NULL, 0, NULL, &info) != JSON_OK || info.root != JSON_OBJECT)
+        return false;
+    *out = (struct batch_answer){.status = c->status, .request_id = c->request_id, .body = body};
+    *out_wait_ns = c->wait_ns;
+    return true;
+}
+
+static void free_call(struct sl_ended *e)
+{
+    struct batch_call *c = SL_CONTAINER_OF(e, struct batch_call, ended);
+    sl_buf_done(&c->answer);
+    sl_arena_done(&c->arena);
+    sl_free(c);
+}
+
+void batch_call_free(struct batch_call *c)
+{
+    if (c != NULL)
+        sl_end(c->loop, &c->ended, free_call);
+}
