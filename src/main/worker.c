@@ -4,8 +4,8 @@
  * Messages in: publish (a new snapshot, key table or catalogue), TLS context, drain, stop. Messages out: access records and
  * sync requests to the keeper. */
 #include "base/mem.h"
-#include "exchange/probe.h"
 #include "exchange/batch_desk.h"
+#include "exchange/probe.h"
 #include "exchange/video_desk.h"
 #include "main/gateway.h"
 #include "sim/sim.h"
