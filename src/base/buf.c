@@ -9,16 +9,46 @@ void sl_buf_init(struct sl_buf *b, size_t max)
     *b = (struct sl_buf){.max = max};
 }
 
+void sl_buf_init_in(struct sl_buf *b, size_t max, struct sl_arena *a)
+{
+    *b = (struct sl_buf){.max = max, .arena = a};
+}
+
+bool sl_buf_is_on_heap(const struct sl_buf *b)
+{
+    return b->p != NULL && (b->arena == NULL || b->cap > SL_ARENA_BLOCK);
+}
+
 void sl_buf_done(struct sl_buf *b)
 {
-    sl_free(b->p);
-    *b = (struct sl_buf){.max = b->max};
+    if (sl_buf_is_on_heap(b))
+        sl_free(b->p);
+    *b = (struct sl_buf){.max = b->max, .arena = b->arena};
 }
 
 void sl_buf_reset(struct sl_buf *b)
 {
     b->n = 0;
     b->over = false;
+}
+
+static void move_to(struct sl_buf *b, char *p)
+{
+    if (b->n > 0)
+        memcpy(p, b->p, b->n);
+    b->p = p;
+}
+
+/* cap: more than now. */
+static void grow(struct sl_buf *b, size_t cap)
+{
+    if (b->arena != NULL && cap <= SL_ARENA_BLOCK)
+        move_to(b, sl_arena_alloc(b->arena, cap));
+    else if (sl_buf_is_on_heap(b))
+        b->p = sl_realloc(b->p, cap);
+    else
+        move_to(b, sl_malloc(cap));
+    b->cap = cap;
 }
 
 char *sl_buf_room_slowly(struct sl_buf *b, size_t n)
@@ -29,12 +59,13 @@ char *sl_buf_room_slowly(struct sl_buf *b, size_t n)
         return NULL;
     }
     if (b->p == NULL || n > b->cap - b->n) { /* n may be 0: NULL means that it did not fit */
-        size_t want = b->cap != 0 ? b->cap : 64;
-        while (want - b->n < n)
-            want = want > b->max / 2 ? b->max : want * 2;
+        size_t want = b->cap != 0 ? b->cap : b->arena != NULL ? 256 : 64;
+        while (want - b->n < n) { /* what an arena gave before is lost: fewer steps */
+            size_t step = b->arena != NULL && want < SL_ARENA_BLOCK ? 4 : 2;
+            want = want > b->max / step ? b->max : want * step;
+        }
         want = want > b->max ? b->max : want; /* a maximum below the first step */
-        b->p = sl_realloc(b->p, want);
-        b->cap = want;
+        grow(b, want);
     }
     return b->p + b->n;
 }

@@ -5,20 +5,26 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
 struct sl_buf {
-    char *p;    /* own */
-    size_t n;   /* bytes used */
-    size_t cap; /* bytes allocated */
-    size_t max; /* never grows past this */
-    bool over;  /* sticky: something did not fit; checked once at the end */
+    char *p;                /* own; the arena's while it is small */
+    size_t n;               /* bytes used */
+    size_t cap;             /* bytes allocated */
+    size_t max;             /* never grows past this */
+    bool over;              /* sticky: something did not fit; checked once at the end */
+    struct sl_arena *arena; /* borrow; NULL: none */
 };
 
 void sl_buf_init(struct sl_buf *b, size_t max);
-void sl_buf_done(struct sl_buf *b);  /* releases; usable again only after sl_buf_init */
-void sl_buf_reset(struct sl_buf *b); /* n = 0, over = false, keeps the memory */
+/* Its bytes come from the arena as long as they are few (SL_ARENA_BLOCK), then from the heap: for what is mostly small and is made
+ * for each request. The arena outlives its use. */
+void sl_buf_init_in(struct sl_buf *b, size_t max, struct sl_arena *a);
+bool sl_buf_is_on_heap(const struct sl_buf *b); /* whether there is anything that sl_buf_done would release */
+void sl_buf_done(struct sl_buf *b);             /* releases; usable again only after sl_buf_init */
+void sl_buf_reset(struct sl_buf *b);            /* n = 0, over = false, keeps the memory */
 
 /* Appending sticks: once something did not fit, `over` is set and nothing more is added. SL_ELIMIT says so. */
 enum sl_err sl_buf_add_slowly(struct sl_buf *b, const void *p, size_t n);

@@ -19,13 +19,14 @@ void relay_same_init(struct relay_same *r, const struct dialect *d, unsigned opt
                              .arena = a};
     r->memo = SL_ARENA_NEW(a, struct stream_memo);
     sse_scanner_init(&r->sse, 0);
-    sl_buf_init(&r->held, 2 * SSE_EVENT_BYTES);
+    sl_buf_init_in(&r->held, 2 * SSE_EVENT_BYTES, a);
 }
 
 void relay_same_limit(struct relay_same *r, size_t max_event)
 {
     sse_scanner_done(&r->sse);
     sse_scanner_init(&r->sse, max_event);
+    sse_scanner_from(&r->sse, r->arena);
     r->held.max = 2 * (max_event > 0 ? max_event : SSE_EVENT_BYTES); /* one event, and what sl_buf rounds up to */
 }
 

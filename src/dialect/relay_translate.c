@@ -113,8 +113,9 @@ void relay_translate_init(struct relay_translate *r, struct translation *t, size
 {
     *r = (struct relay_translate){.t = t};
     sse_scanner_init(&r->sse, max_event);
+    sse_scanner_from(&r->sse, t->a);
     sl_buf_init(&r->turn, TURN_BYTES);
-    sl_buf_init(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES));
+    sl_buf_init_in(&r->out, OUT_FACTOR * (max_event > 0 ? max_event : SSE_EVENT_BYTES), t->a);
     r->reader = t->up->codec->stream_read_begin(t);
     r->writer = t->face->codec->stream_write_begin(t, &r->out);
 }

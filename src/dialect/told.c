@@ -1,11 +1,11 @@
 #include "dialect/told.h"
 
-void told_init(struct told *t)
+void told_init(struct told *t, struct sl_arena *a)
 {
     *t = (struct told){.barred = false};
-    sl_buf_init(&t->text, TOLD_TEXT_MAX);
-    sl_buf_init(&t->last, TOLD_EVENT_MAX);
-    sl_buf_init(&t->first, TOLD_FIRST_MAX);
+    sl_buf_init_in(&t->text, TOLD_TEXT_MAX, a);
+    sl_buf_init_in(&t->last, TOLD_EVENT_MAX, a);
+    sl_buf_init_in(&t->first, TOLD_FIRST_MAX, a);
 }
 
 void told_done(struct told *t)

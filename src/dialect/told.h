@@ -20,7 +20,7 @@ struct told {
     bool finished;       /* the provider said why it ended */
 };
 
-void told_init(struct told *t);
+void told_init(struct told *t, struct sl_arena *a); /* a: outlives it */
 void told_done(struct told *t);
 /* An event that the client is given as it is. data: of the event, without the frame. */
 void told_event(struct told *t, const struct stream_event *e, struct sl_str data);

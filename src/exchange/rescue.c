@@ -34,7 +34,7 @@ void rescue_listen(struct exchange *x)
         return;
     if (x->told_on)
         told_done(&x->told);
-    told_init(&x->told);
+    told_init(&x->told, x->a);
     x->told_on = true;
     if (x->translation != NULL)
         x->foreign.told = &x->told;
@@ -102,6 +102,7 @@ static bool keep_writer(struct exchange *x, struct rescue *r)
             aws_stream_done(&x->frames);
         r->kept = x->attempt_arena;
         r->has_kept = true;
+        r->side->a = r->side->notes->a = &r->kept; /* the writer goes on in it; the exchange's is of the next attempt */
         sl_arena_init(&x->attempt_arena, x->env->arenas);
         return relay_translate_keep(&x->foreign, r->side, &x->told, max);
     }

@@ -1,5 +1,6 @@
 /* TRY's first half: in which dialect the candidate is spoken to, and the body it gets. Same dialect: the client's bytes with the
  * model spliced. Another: the request is read once into the neutral form and written anew for each candidate. */
+#include "base/mem.h"
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/carrier.h"
 #include "dialect/order_check.h"
@@ -8,6 +9,8 @@
 #include "tokens/estimate.h"
 
 #define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
+#define BODY_AT_ONCE (4u << 20) /* up to here its room is taken at once */
+#define BODY_MORE 512u          /* what another format says that the client's does not */
 
 const struct dialect *translate_dialect(const struct exchange *x, const struct provider *p, struct sl_str model)
 {
@@ -97,16 +100,21 @@ static bool write_foreign(struct exchange *x, struct translation *t, struct body
 {
     struct request_refusal refusal = {0};
     struct sl_buf body;
-    sl_buf_init(&body, BODY_BYTES);
+    sl_buf_init_in(&body, BODY_BYTES, &x->attempt_arena);
+    if (x->body_text.n < BODY_AT_ONCE)
+        (void)sl_buf_room(&body, x->body_text.n + x->body_text.n / 4 + BODY_MORE); /* once, for most */
     bool orders = t->up->errors == ERRORS_OPENAI || t->up->errors == ERRORS_RESPONSES;
     bool ok = (!orders || order_check(t->req, t->a, &refusal)) && t->up->codec->request_write(t, &body, &refusal) &&
               !body.over;
     if (ok) {
         struct iovec *v = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
-        struct sl_str kept = sl_arena_str(&x->attempt_arena, sl_buf_str(&body));
-        *v = (struct iovec){.iov_base = (void *)(uintptr_t)kept.p, .iov_len = kept.n};
-        *out = (struct body_pieces){.v = v, .n = 1, .bytes = kept.n};
-    } else if (body.over) {
+        *v = (struct iovec){.iov_base = body.p, .iov_len = body.n};
+        *out = (struct body_pieces){.v = v, .n = 1, .bytes = body.n};
+        if (sl_buf_is_on_heap(&body))
+            sl_arena_on_drop(&x->attempt_arena, sl_free, body.p);
+        return true;
+    }
+    if (body.over) {
         x->refused = (struct error_facts){.error = GE_BODY_TOO_LARGE};
     } else { /* the texts are of the attempt's arena */
         x->refused = refusal.error;
@@ -114,7 +122,7 @@ static bool write_foreign(struct exchange *x, struct translation *t, struct body
         x->refused.param = sl_arena_str(x->a, refusal.error.param);
     }
     sl_buf_done(&body);
-    return ok;
+    return false;
 }
 
 /* Bedrock has them in the body, so the codec has to know. Several headers are one list (RFC 9110 5.3). */

@@ -14,6 +14,11 @@ void sse_scanner_init(struct sse_scanner *s, size_t max_event)
     sl_buf_init(&s->joined, s->max);
 }
 
+void sse_scanner_from(struct sse_scanner *s, struct sl_arena *a)
+{
+    sl_buf_init_in(&s->carry, s->max, a);
+}
+
 void sse_scanner_done(struct sse_scanner *s)
 {
     sl_buf_done(&s->carry);

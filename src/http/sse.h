@@ -65,7 +65,8 @@ struct sse_scanner {
     bool over;
 };
 
-void sse_scanner_init(struct sse_scanner *s, size_t max_event); /* 0: SSE_EVENT_BYTES */
+void sse_scanner_init(struct sse_scanner *s, size_t max_event);   /* 0: SSE_EVENT_BYTES */
+void sse_scanner_from(struct sse_scanner *s, struct sl_arena *a); /* right behind init: a small event is kept in a */
 void sse_scanner_done(struct sse_scanner *s);
 
 enum sse_result sse_next(struct sse_scanner *s, struct sl_str *in, struct sse_piece *out_piece);

@@ -16,18 +16,16 @@ static void drop(void *arg)
         sl_buf_done(&r->open[i].gathered);
     sl_buf_done(&r->held);
     sl_arena_done(&r->scratch);
-    sl_arena_cache_done(&r->cache);
 }
 
 struct anthropic_answering *anthropic_answering_new(struct translation *t)
 {
     struct anthropic_answering *r = SL_ARENA_NEW(t->a, struct anthropic_answering);
     r->t = t;
-    sl_arena_cache_init(&r->cache, 4);
-    sl_arena_init(&r->scratch, &r->cache);
+    sl_arena_init(&r->scratch, t->a->cache);
     for (unsigned i = 0; i < ANTHROPIC_OPEN_MAX; i++)
-        sl_buf_init(&r->open[i].gathered, GATHERED_MAX);
-    sl_buf_init(&r->held, GATHERED_MAX);
+        sl_buf_init_in(&r->open[i].gathered, GATHERED_MAX, t->a);
+    sl_buf_init_in(&r->held, GATHERED_MAX, t->a);
     r->fence = t->json_asked_in_words ? FENCE_START : FENCE_NONE;
     sl_arena_on_drop(t->a, drop, r);
     return r;

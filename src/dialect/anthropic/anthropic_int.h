@@ -226,7 +226,6 @@ struct anthropic_answering {
     struct translation *t;
     const struct neutral_sink *to;
     struct sl_arena scratch; /* own: of one event */
-    struct sl_arena_cache cache;
     struct json_tree tree;
     struct anthropic_reading_block open[ANTHROPIC_OPEN_MAX];
     uint32_t blocks, calls;

@@ -43,7 +43,6 @@ struct streaming {
     struct translation *t;
     struct sl_buf *out; /* borrow */
     struct sl_arena scratch;
-    struct sl_arena_cache cache;
     struct out_block *head, *tail, *unused;
     struct out_block **calls; /* by ordinal; NULL: closed */
     uint32_t n_calls, cap_calls;
@@ -70,7 +69,6 @@ static void drop(void *arg)
     drop_list(s->unused);
     sl_buf_done(&s->refusal);
     sl_arena_done(&s->scratch);
-    sl_arena_cache_done(&s->cache);
 }
 
 void *anthropic_stream_write_begin(struct translation *t, struct sl_buf *out)
@@ -78,8 +76,7 @@ void *anthropic_stream_write_begin(struct translation *t, struct sl_buf *out)
     struct streaming *s = SL_ARENA_NEW(t->a, struct streaming);
     s->t = t;
     s->out = out;
-    sl_arena_cache_init(&s->cache, 4);
-    sl_arena_init(&s->scratch, &s->cache);
+    sl_arena_init(&s->scratch, t->a->cache);
     sl_buf_init(&s->refusal, 2 * REFUSAL_MAX);
     sl_arena_on_drop(t->a, drop, s);
     return s;
@@ -225,7 +222,7 @@ static void give_fixed(struct streaming *s, struct out_block *b)
         part.text = sl_buf_str(&b->pending);
     else
         part.arguments = json_plain(sl_buf_str(&b->pending), &s->scratch);
-    sl_buf_init(&fixed, GATHERED_MAX);
+    sl_buf_init_in(&fixed, GATHERED_MAX, &s->scratch);
     struct json_writer w = json_writer_on(&fixed);
     anthropic_write_input(&w, &part, false, &s->scratch);
     give(s, b, json_escape(sl_buf_str(&fixed), &s->scratch));

@@ -12,7 +12,6 @@ static void drop(void *arg)
         sl_buf_done(&r->open[i].gathered);
     sl_buf_done(&r->held);
     sl_arena_done(&r->scratch);
-    sl_arena_cache_done(&r->cache);
 }
 
 struct converse_answering *converse_answering_new(struct translation *t)
@@ -20,11 +19,10 @@ struct converse_answering *converse_answering_new(struct translation *t)
     struct converse_answering *r = SL_ARENA_NEW(t->a, struct converse_answering);
     r->t = t;
     r->holds = t->json_tool.n > 0 || t->json_asked_in_words;
-    sl_arena_cache_init(&r->cache, 4);
-    sl_arena_init(&r->scratch, &r->cache);
+    sl_arena_init(&r->scratch, t->a->cache);
     for (unsigned i = 0; i < CONVERSE_OPEN_MAX; i++)
-        sl_buf_init(&r->open[i].gathered, GATHERED_MAX);
-    sl_buf_init(&r->held, GATHERED_MAX);
+        sl_buf_init_in(&r->open[i].gathered, GATHERED_MAX, t->a);
+    sl_buf_init_in(&r->held, GATHERED_MAX, t->a);
     sl_arena_on_drop(t->a, drop, r);
     return r;
 }

@@ -129,7 +129,6 @@ struct converse_answering {
     struct translation *t;
     const struct neutral_sink *to;
     struct sl_arena scratch; /* own: of one event */
-    struct sl_arena_cache cache;
     struct json_tree tree;
     struct converse_reading_block open[CONVERSE_OPEN_MAX];
     uint32_t blocks, calls;

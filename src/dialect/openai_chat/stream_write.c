@@ -41,7 +41,7 @@ static struct out_choice *choice_at(struct chat_stream_writer *s, uint32_t at);
 static void make_head(struct chat_stream_writer *s)
 {
     struct sl_buf b;
-    sl_buf_init(&b, SIZE_MAX / 2);
+    sl_buf_init_in(&b, SIZE_MAX / 2, s->t->a);
     struct json_writer w = json_writer_on(&b);
     jw_open(&w, '{');
     chat_render_head(&w, s->t, SL_STR("chat.completion.chunk"), s->tier);

@@ -336,6 +336,37 @@ static void test_buf(void **state)
     sl_buf_done(&b);
 }
 
+/* Whatever the steps, at the edges of what an arena gives and what the heap does: the bytes stay, the maximum holds. */
+static void test_buf_in_arena(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 3, 100, 255, 256, 257, 1023, 4095, 4096, 4097, 20000};
+    struct sl_arena_cache cache;
+    struct sl_arena a;
+    struct sl_buf b;
+    sl_arena_cache_init(&cache, 8);
+    for (size_t s = 0; s < sizeof steps / sizeof steps[0]; s++)
+        for (size_t max = 200; max < 40000; max = max * 3 / 2) {
+            sl_arena_init(&a, &cache);
+            sl_buf_init_in(&b, max, &a);
+            assert_false(sl_buf_is_on_heap(&b));
+            for (int again = 0; again < 2; again++) {
+                for (char *to; (to = sl_buf_room(&b, steps[s])) != NULL; sl_buf_wrote(&b, steps[s]))
+                    memset(to, (int)(b.n / steps[s] % 251), steps[s]);
+                assert_true(b.over && b.cap <= max && b.n + steps[s] > max);
+                assert_int_equal(sl_buf_is_on_heap(&b), b.cap > SL_ARENA_BLOCK);
+                for (size_t i = 0; i < b.n; i++)
+                    assert_int_equal((unsigned char)b.p[i], i / steps[s] % 251);
+                if (again == 0)
+                    sl_buf_done(&b); /* and usable again, in the same arena */
+                b.over = false;
+            }
+            sl_buf_done(&b);
+            sl_arena_done(&a);
+        }
+    sl_arena_cache_done(&cache);
+}
+
 /* ---- lists ---- */
 
 struct item {
@@ -453,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_arena_cleanups_and_text),
         cmocka_unit_test(test_arena_wipe),
         cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_buf_in_arena),
         cmocka_unit_test(test_list),
         cmocka_unit_test(test_reader_and_writer),
         cmocka_unit_test(test_secret),
