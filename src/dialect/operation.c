@@ -230,6 +230,16 @@ static const struct operation_row rows[OP_COUNT] = {
     [OP_MESSAGE_BATCH_RESULTS] = {OBJECT_READ("message_batches_results", OBJECT_MESSAGE_BATCH), .any_answer = true},
     [OP_MESSAGE_BATCH_CANCEL] = {OBJECT_CHANGE("message_batches_cancel", OBJECT_MESSAGE_BATCH)},
     [OP_MESSAGE_BATCH_DELETE] = {OBJECT_CHANGE("message_batches_delete", OBJECT_MESSAGE_BATCH)},
+    [OP_GFILE_START] = {OBJECT_CHANGE("gemini_files", OBJECT_GEMINI_FILE), .body = true},
+    [OP_GFILE_SEND] = {OBJECT_CHANGE("gemini_files_upload", OBJECT_GEMINI_FILE), .upload = true, .raw = true},
+    [OP_GFILE_LIST] = {OBJECT_READ("gemini_files_list", OBJECT_GEMINI_FILE)},
+    [OP_GFILE_GET] = {OBJECT_READ("gemini_files_get", OBJECT_GEMINI_FILE)},
+    [OP_GFILE_CONTENT] = {OBJECT_READ("gemini_files_content", OBJECT_GEMINI_FILE), .any_answer = true},
+    [OP_GFILE_DELETE] = {OBJECT_CHANGE("gemini_files_delete", OBJECT_GEMINI_FILE)},
+    [OP_UPLOAD_CREATE] = {OBJECT_CHANGE("uploads", OBJECT_UPLOAD), .body = true},
+    [OP_UPLOAD_PART] = {OBJECT_CHANGE("uploads_part", OBJECT_UPLOAD), .upload = true},
+    [OP_UPLOAD_COMPLETE] = {OBJECT_CHANGE("uploads_complete", OBJECT_UPLOAD), .body = true},
+    [OP_UPLOAD_CANCEL] = {OBJECT_CHANGE("uploads_cancel", OBJECT_UPLOAD)},
     [OP_REALTIME] = {.name = SL_STR_INIT("realtime"),
                      .upstream_path = SL_STR_INIT("/realtime"),
                      .needs_key = true,
@@ -341,7 +351,7 @@ static const struct path_row paths[] = {
     LATER("images", "", "The Images API", ERRORS_OPENAI),
     LATER("audio", "", "The Audio API", ERRORS_OPENAI),
     LATER("videos", "characters", "Named characters", ERRORS_OPENAI),
-    LATER("uploads", "", "The Uploads API", ERRORS_OPENAI),
+    {SL_STR_INIT("uploads"), {NULL, 0}, TAIL_OBJECT, OP_UPLOAD_CREATE, HTTP_OTHER, {NULL, 0}, {NULL, 0}, ERRORS_OPENAI},
     {SL_STR_INIT("realtime"),
      {NULL, 0},
      TAIL_NONE,
@@ -401,6 +411,10 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
     } else if (segment_is(s, 0, SL_STR("vertex")) || segment_is(s, 0, SL_STR("gemini"))) {
         *errors = ERRORS_GEMINI;
         at = 1;
+    }
+    if (segment_is(s, at, SL_STR("upload"))) { /* of Gemini's files: /upload/v1beta/files */
+        *errors = ERRORS_GEMINI;
+        at++;
     }
     while (segment_is(s, at, SL_STR("v1")))
         at++;
@@ -605,22 +619,59 @@ static const struct {
     {OBJECT_MESSAGE_BATCH, true, {NULL, 0}, HTTP_DELETE, OP_MESSAGE_BATCH_DELETE, SL_STR_INIT("GET, DELETE")},
     {OBJECT_MESSAGE_BATCH, true, SL_STR_INIT("cancel"), HTTP_POST, OP_MESSAGE_BATCH_CANCEL, SL_STR_INIT("POST")},
     {OBJECT_MESSAGE_BATCH, true, SL_STR_INIT("results"), HTTP_GET, OP_MESSAGE_BATCH_RESULTS, SL_STR_INIT("GET")},
+    {OBJECT_UPLOAD, false, {NULL, 0}, HTTP_POST, OP_UPLOAD_CREATE, SL_STR_INIT("POST")},
+    {OBJECT_UPLOAD, true, SL_STR_INIT("parts"), HTTP_POST, OP_UPLOAD_PART, SL_STR_INIT("POST")},
+    {OBJECT_UPLOAD, true, SL_STR_INIT("complete"), HTTP_POST, OP_UPLOAD_COMPLETE, SL_STR_INIT("POST")},
+    {OBJECT_UPLOAD, true, SL_STR_INIT("cancel"), HTTP_POST, OP_UPLOAD_CANCEL, SL_STR_INIT("POST")},
+    {OBJECT_GEMINI_FILE, false, {NULL, 0}, HTTP_GET, OP_GFILE_LIST, SL_STR_INIT("GET")},
+    {OBJECT_GEMINI_FILE, true, {NULL, 0}, HTTP_GET, OP_GFILE_GET, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_GEMINI_FILE, true, {NULL, 0}, HTTP_DELETE, OP_GFILE_DELETE, SL_STR_INIT("GET, DELETE")},
+    {OBJECT_GEMINI_FILE, true, SL_STR_INIT(":download"), HTTP_GET, OP_GFILE_CONTENT, SL_STR_INIT("GET")},
 };
+
+/* "/upload/v1beta/files" asks for an upload; with an id in its query it is about that one. */
+static void take_gemini_upload(const struct http_request *r, struct operation_match *m)
+{
+    bool known = url_query_find(r->query, SL_STR("upload_id"), &m->model);
+    bool fits = r->method == HTTP_POST || (known && r->method == HTTP_PUT);
+    m->op = !fits ? OP_WRONG_METHOD : known ? OP_GFILE_SEND : OP_GFILE_START;
+    m->allow = fits ? SL_STR_NONE : SL_STR("POST");
+    if (!known)
+        m->model = SL_STR_NONE;
+}
+
+/* "ID:download" */
+static struct sl_str take_colon_verb(struct sl_str *id)
+{
+    ptrdiff_t at = sl_str_find(*id, ':');
+    struct sl_str verb = at > 0 ? sl_str_from(*id, (size_t)at) : SL_STR_NONE;
+    id->n -= verb.n;
+    return verb;
+}
 
 /* at: of the segment behind the path's own. */
 static void take_object(const struct http_request *r, const struct segments *s, size_t at, enum operation_object object,
                         struct operation_match *m)
 {
-    bool has_id = at < s->n;
-    struct sl_str verb = at + 1 < s->n ? s->v[at + 1] : SL_STR_NONE;
+    bool has_id = at < s->n, gemini = m->errors == ERRORS_GEMINI && object == OBJECT_FILE;
+    struct sl_str id = has_id ? s->v[at] : SL_STR_NONE, verb = at + 1 < s->n ? s->v[at + 1] : SL_STR_NONE;
     m->op = OP_NONE;
-    if (m->errors == ERRORS_GEMINI) {
-        m->op = OP_NOT_SERVED;
-        m->surface = SL_STR("Gemini's File API");
-        return;
-    }
     if (at + 2 < s->n || s->too_many)
         return;
+    if (m->errors == ERRORS_GEMINI && !gemini) {
+        m->op = OP_NOT_SERVED;
+        m->surface = SL_STR("This part of the Gemini API");
+        return;
+    }
+    if (gemini && !has_id && at >= 2 &&
+        (segment_is(s, at - 2, SL_STR("upload")) || (at >= 3 && segment_is(s, at - 3, SL_STR("upload"))))) {
+        take_gemini_upload(r, m);
+        return;
+    }
+    if (gemini) {
+        object = OBJECT_GEMINI_FILE;
+        verb = verb.n == 0 ? take_colon_verb(&id) : SL_STR("/"); /* nothing has that */
+    }
     for (size_t i = 0; i < sizeof object_verbs / sizeof object_verbs[0]; i++) {
         if (object_verbs[i].object != object || object_verbs[i].has_id != has_id ||
             !sl_str_eq(verb, object_verbs[i].verb))
@@ -628,7 +679,7 @@ static void take_object(const struct http_request *r, const struct segments *s, 
         bool fits = object_verbs[i].method == r->method;
         m->op = fits ? object_verbs[i].op : OP_WRONG_METHOD;
         m->allow = fits ? SL_STR_NONE : object_verbs[i].allow;
-        m->model = has_id ? s->v[at] : SL_STR_NONE;
+        m->model = id;
         if (fits)
             return;
     }
@@ -718,6 +769,8 @@ enum operation operation_granted_as(enum operation op)
         [OBJECT_FILE] = OP_FILE_CREATE,
         [OBJECT_BATCH] = OP_BATCH_CREATE,
         [OBJECT_MESSAGE_BATCH] = OP_MESSAGE_BATCH_CREATE,
+        [OBJECT_GEMINI_FILE] = OP_FILE_CREATE,
+        [OBJECT_UPLOAD] = OP_FILE_CREATE,
     };
     const struct operation_row *row = operation_row(op);
     if (op == OP_EMBED_CONTENT || op == OP_EMBED_BATCH)

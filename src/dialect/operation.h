@@ -62,6 +62,16 @@ enum operation {
     OP_MESSAGE_BATCH_RESULTS,
     OP_MESSAGE_BATCH_CANCEL,
     OP_MESSAGE_BATCH_DELETE,
+    OP_GFILE_START, /* Gemini's files: an upload is asked for; all these are granted as OP_FILE_CREATE */
+    OP_GFILE_SEND,  /* bytes of it, or a question about it: the upload's id (of the query) is in `model` */
+    OP_GFILE_LIST,
+    OP_GFILE_GET,
+    OP_GFILE_CONTENT,
+    OP_GFILE_DELETE,
+    OP_UPLOAD_CREATE, /* OpenAI's uploads in parts, the same */
+    OP_UPLOAD_PART,
+    OP_UPLOAD_COMPLETE,
+    OP_UPLOAD_CANCEL,
     OP_NOT_SERVED, /* a path of a known API that this gateway does not serve yet */
     OP_COUNT
 };
@@ -87,8 +97,10 @@ enum models_shape {
 enum operation_object {
     OBJECT_NONE = 0,
     OBJECT_FILE,
-    OBJECT_BATCH,        /* OpenAI's */
-    OBJECT_MESSAGE_BATCH /* Anthropic's */
+    OBJECT_BATCH,         /* OpenAI's */
+    OBJECT_MESSAGE_BATCH, /* Anthropic's */
+    OBJECT_GEMINI_FILE,
+    OBJECT_UPLOAD /* OpenAI's, in parts */
 };
 
 struct operation_row {
@@ -109,6 +121,7 @@ struct operation_row {
     bool video;      /* about video jobs: docs/internals/jobs.md */
     bool stored;     /* about something stored, named by the path: mostly no body, never billed */
     bool upload;     /* its body is a form that passes as it comes: uploads.c */
+    bool raw;        /* ... or just bytes */
     enum operation_object object;
 };
 const struct operation_row *operation_row(enum operation op);

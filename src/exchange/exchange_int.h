@@ -106,6 +106,9 @@ struct exchange_object {
     bool pinned;                    /* ... and lie at stored.provider */
     struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */
     struct batch_here *here;        /* arena: it is held here; NULL: it is not, or nobody knows yet. batch_here.c */
+    struct sl_str link;             /* OP_GFILE_START: what the client is to ask instead of the provider's link */
+    struct sl_str *parts;           /* arena: OP_UPLOAD_COMPLETE: the parts that it names */
+    size_t n_parts;
 };
 
 /* How SETTLE ends the answer. */
@@ -409,8 +412,9 @@ void video_settled(struct exchange *x, struct try *t);
 void video_end(struct exchange *x); /* SETTLE */
 
 /* uploads.c: forms that pass as they come (docs/internals/files.md) */
-enum step uploads_begin(struct exchange *x); /* IDENTIFY */
-enum step uploads_read(struct exchange *x);  /* READ_BODY: until the file begins, or all of it is here */
+enum step uploads_begin(struct exchange *x);          /* IDENTIFY */
+struct sl_str uploads_type(const struct exchange *x); /* content-type of what goes on */
+enum step uploads_read(struct exchange *x);           /* READ_BODY: until the file begins, or all of it is here */
 void uploads_on_body(struct exchange *x, struct sl_str bytes, bool last);
 void uploads_late(struct exchange *x); /* the client does not go on sending */
 void uploads_request(struct exchange *x, struct attempt_request *r);
@@ -453,7 +457,40 @@ void batches_begin(struct exchange *x);                               /* an atte
 void batches_on_body(struct exchange *x, struct sl_str bytes);        /* of an answer that is no stream */
 bool batches_settle_results(struct exchange *x, const struct try *t); /* the answer came whole */
 
+/* named.c: the values of members of that name, wherever in a body they stand; at most max. In the arena where they have escapes. */
+size_t named_values(struct sl_str body, const struct sl_str *names, size_t n_names, struct sl_arena *a,
+                    struct sl_str *out, size_t max);
+bool named_may_be(struct sl_str body, struct sl_str name); /* false: there is none for sure */
+
+/* gfiles.c: Gemini's files */
+enum gateway_error gfiles_authenticate(struct exchange *x);    /* IDENTIFY: there is no key; GE_NONE: x->key is set */
+bool gfiles_command(struct exchange *x, uint64_t *out_offset); /* false: x->refused says what is wrong */
+enum step gfiles_list(struct exchange *x);
+enum step gfiles_answer_list(struct exchange *x, const struct response_job *j);
+struct sl_str gfiles_path(struct exchange *x, const struct provider *p);
+enum outcome gfiles_verdict(struct exchange *x);
+void gfiles_headers(struct exchange *x, struct http_headers *to);
+struct response_job *gfiles_job(struct exchange *x, const struct try *t);
+size_t gfiles_named(struct sl_str body, struct sl_arena *a, struct sl_str *ids, size_t max);
+
+/* upload_parts.c: OpenAI's uploads in parts */
+enum step upload_parts_understand(struct exchange *x);
+enum step upload_parts_found(struct exchange *x, const struct response_job *j, bool *out_go);
+struct sl_str upload_parts_path(struct exchange *x);
+struct response_job *upload_parts_job(struct exchange *x, const struct try *t);
+
 /* objects.c: files and batches */
+enum step objects_refuse(struct exchange *x, enum gateway_error e, const char *param, struct sl_str message);
+enum step objects_refuse_unknown(struct exchange *x, struct sl_str id);
+bool objects_is_id(struct sl_str s);
+struct response_job *objects_new_job(struct exchange *x, enum response_job_kind kind);
+enum step objects_ask(struct exchange *x, struct response_job *j); /* EV_STORED comes */
+enum step objects_find(struct exchange *x, enum store_object_kind kind, struct sl_str id);
+struct sl_str objects_query(struct exchange *x, const char *name);        /* plain; empty: not there */
+struct sl_str objects_member(struct sl_str body, const char *name);       /* of a string: its inside */
+struct sl_str objects_member_value(struct sl_str body, const char *name); /* as it stands there */
+void objects_fill(struct exchange *x, const struct try *t, struct response_job *j, enum store_object_kind kind,
+                  struct sl_str id, struct sl_str body, struct store_object *o);
 bool objects_named(const struct exchange *x);     /* ADMIT: the body of a request for a model names files */
 enum step objects_find_named(struct exchange *x); /* RECALL: object.judged_refs: nothing stands against them */
 const struct dialect *objects_dialect(const struct exchange *x);
@@ -461,6 +498,7 @@ enum step objects_understand(struct exchange *x); /* READ_BODY: a JSON body is w
 enum step objects_recall(struct exchange *x);     /* RECALL */
 void objects_request(struct exchange *x, const struct provider *p, struct attempt_request *r);
 struct response_job *objects_job(struct exchange *x, const struct try *t); /* SETTLE; NULL: nothing to store */
+unsigned objects_credential(const struct exchange *x); /* which of a provider's keys makes something new */
 
 /* count_tokens.c: of x->neutral, for that model */
 uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);

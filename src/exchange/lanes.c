@@ -166,6 +166,8 @@ unsigned lanes_credential(struct exchange *x, const struct route_candidate *c)
     unsigned n = at->provider.n_credentials, bound;
     if (stored_credential(x, &at->provider, &bound))
         return bound;
+    if (x->op->object != OBJECT_NONE)
+        return objects_credential(x);
     if (l == NULL || at->keys == NULL || n < 2)
         return x->env->credential++;
     return health_pick_key(l, at->keys, n, x->env->credential++, n, &need, sl_loop_now(x->env->loop)).index;

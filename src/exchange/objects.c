@@ -5,6 +5,7 @@
  *   list       ADMIT ─► RECALL ─► keeper: a page ─► RESPOND
  *
  * The ids are the provider's; whoever does not own one gets what an unknown one gets. */
+#include "base/hash.h"
 #include "base/log.h"
 #include "dialect/json_peek.h"
 #include "dialect/json_tree.h"
@@ -18,20 +19,24 @@ static const enum store_object_kind kinds[] = {
     [OBJECT_FILE] = STORE_OBJECT_FILE,
     [OBJECT_BATCH] = STORE_OBJECT_BATCH,
     [OBJECT_MESSAGE_BATCH] = STORE_OBJECT_MESSAGE_BATCH,
+    [OBJECT_GEMINI_FILE] = STORE_OBJECT_GEMINI_FILE,
+    [OBJECT_UPLOAD] = STORE_OBJECT_UPLOAD,
 };
 
 const struct dialect *objects_dialect(const struct exchange *x)
 {
     bool anthropic = x->op->object == OBJECT_MESSAGE_BATCH || x->match.errors == ERRORS_ANTHROPIC;
+    if (x->op->object == OBJECT_GEMINI_FILE)
+        return dialect_find(SL_STR("gemini"));
     return dialect_find(anthropic ? SL_STR("anthropic") : SL_STR("openai"));
 }
 
-static enum step refuse(struct exchange *x, enum gateway_error e, const char *param, struct sl_str message)
+enum step objects_refuse(struct exchange *x, enum gateway_error e, const char *param, struct sl_str message)
 {
     return exchange_refuse_with(x, &(struct error_facts){.error = e, .param = sl_str_c(param), .message = message});
 }
 
-static bool is_id(struct sl_str s)
+bool objects_is_id(struct sl_str s)
 {
     if (s.n == 0 || s.n > ID_MAX)
         return false;
@@ -44,14 +49,20 @@ static bool is_id(struct sl_str s)
 }
 
 /* One answer for an id that never was, was deleted, or is somebody else's. */
-static enum step refuse_unknown(struct exchange *x, struct sl_str id)
+enum step objects_refuse_unknown(struct exchange *x, struct sl_str id)
 {
-    static const char *const what[] = {
-        [OBJECT_FILE] = "File", [OBJECT_BATCH] = "Batch", [OBJECT_MESSAGE_BATCH] = "Message batch"};
+    static const char *const what[] = {[OBJECT_FILE] = "File",
+                                       [OBJECT_BATCH] = "Batch",
+                                       [OBJECT_MESSAGE_BATCH] = "Message batch",
+                                       [OBJECT_GEMINI_FILE] = "File",
+                                       [OBJECT_UPLOAD] = "Upload"};
     bool of_batch = x->match.op == OP_BATCH_CREATE;
-    return refuse(x, GE_OBJECT_UNKNOWN, of_batch ? "input_file_id" : NULL,
-                  sl_arena_printf(x->a, "%s '" SL_STR_FMT "' not found.", of_batch ? "File" : what[x->op->object],
-                                  SL_STR_ARG(is_id(id) ? id : SL_STR("?"))));
+    if (x->match.op == OP_GFILE_SEND) /* its id is a secret */
+        return objects_refuse(x, GE_OBJECT_UNKNOWN, NULL, SL_STR("There is no upload of that id."));
+    return objects_refuse(x, GE_OBJECT_UNKNOWN, of_batch ? "input_file_id" : NULL,
+                          sl_arena_printf(x->a, "%s '" SL_STR_FMT "' not found.",
+                                          of_batch ? "File" : what[x->op->object],
+                                          SL_STR_ARG(objects_is_id(id) ? id : SL_STR("?"))));
 }
 
 /* ---- where to ---- */
@@ -105,8 +116,8 @@ static enum step go_anywhere(struct exchange *x)
     struct sl_str named = h != NULL ? h->value : SL_STR_NONE, set = x->snap->set.files.provider;
     uint32_t first = UINT32_MAX;
     if (stored_forbidden(x))
-        return refuse(x, GE_UNSUPPORTED, NULL,
-                      SL_STR("Nothing may be stored at a provider for this API key (zero data retention)."));
+        return objects_refuse(x, GE_UNSUPPORTED, NULL,
+                              SL_STR("Nothing may be stored at a provider for this API key (zero data retention)."));
     for (uint32_t i = 0; i < x->snap->n_providers; i++) {
         const struct provider *p = &x->snap->providers[i].provider;
         if (!speaks(x, p) || x->snap->providers[i].no_files || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
@@ -118,13 +129,14 @@ static enum step go_anywhere(struct exchange *x)
     if (here_may(x) && sl_str_eq(named, SL_STR("gateway")))
         return here_begin(x);
     if (named.n > 0)
-        return refuse(x, GE_MEMBER_VALUE, "x-sluice-provider",
-                      SL_STR("No provider of that name takes this: it must speak your format, and your key must be "
-                             "allowed to use it."));
+        return objects_refuse(
+            x, GE_MEMBER_VALUE, "x-sluice-provider",
+            SL_STR("No provider of that name takes this: it must speak your format, and your key must be "
+                   "allowed to use it."));
     if (first == UINT32_MAX && here_may(x))
         return here_begin(x);
     if (first == UINT32_MAX)
-        return refuse(x, GE_UNSUPPORTED, NULL, SL_STR("No provider that you may use has this operation."));
+        return objects_refuse(x, GE_UNSUPPORTED, NULL, SL_STR("No provider that you may use has this operation."));
     return go(x, first, "the first that can");
 }
 
@@ -144,12 +156,12 @@ static enum step go_back(struct exchange *x, const struct store_object *o)
         x->stored.credential = o->credential;
         return go(x, i, x->match.op == OP_BATCH_CREATE ? "has the input file" : "has it");
     }
-    return refuse_unknown(x, x->object.id); /* it is configured no more */
+    return objects_refuse_unknown(x, x->object.id); /* it is configured no more */
 }
 
 /* ---- asking the store ---- */
 
-static struct response_job *new_job(struct exchange *x, enum response_job_kind kind)
+struct response_job *objects_new_job(struct exchange *x, enum response_job_kind kind)
 {
     struct response_job *j = response_job_new(kind);
     j->owner = (struct store_response_owner){.key = x->key->id, .now_ns = sl_loop_wall(x->env->loop)};
@@ -158,7 +170,7 @@ static struct response_job *new_job(struct exchange *x, enum response_job_kind k
     return j;
 }
 
-static enum step ask(struct exchange *x, struct response_job *j)
+enum step objects_ask(struct exchange *x, struct response_job *j)
 {
     j->asker = x;
     if (x->env->stored_ask == NULL || !x->env->stored_ask(x->env->owner, j)) {
@@ -169,20 +181,20 @@ static enum step ask(struct exchange *x, struct response_job *j)
     return STEP_WAIT;
 }
 
-static enum step find(struct exchange *x, enum store_object_kind kind, struct sl_str id)
+enum step objects_find(struct exchange *x, enum store_object_kind kind, struct sl_str id)
 {
     x->object.id = id;
-    if (!is_id(id))
-        return refuse_unknown(x, id);
-    struct response_job *j = new_job(x, RJ_OBJECT_FIND);
+    if (!objects_is_id(id))
+        return objects_refuse_unknown(x, id);
+    struct response_job *j = objects_new_job(x, RJ_OBJECT_FIND);
     j->o.kind = kind;
     j->id = sl_arena_str(&j->a, id);
-    return ask(x, j);
+    return objects_ask(x, j);
 }
 
 /* ---- lists ---- */
 
-static struct sl_str query_of(struct exchange *x, const char *name)
+struct sl_str objects_query(struct exchange *x, const char *name)
 {
     struct sl_str v = SL_STR_NONE;
     size_t n = 0;
@@ -196,22 +208,24 @@ static enum step ask_list(struct exchange *x)
 {
     bool anthropic = x->dialect->errors == ERRORS_ANTHROPIC, files = x->op->object == OBJECT_FILE;
     uint64_t preset = files && !anthropic ? 10000 : 20, most = files && !anthropic ? 10000 : anthropic ? 1000 : 100;
-    struct sl_str limit = query_of(x, "limit"), after = query_of(x, anthropic ? "after_id" : "after");
+    struct sl_str limit = objects_query(x, "limit"), after = objects_query(x, anthropic ? "after_id" : "after");
     x->object.limit = preset;
     if (limit.n > 0 && (!sl_str_to_u64(limit, &x->object.limit) || x->object.limit == 0 || x->object.limit > most))
-        return refuse(x, GE_MEMBER_VALUE, "limit",
-                      sl_arena_printf(x->a, "'limit' must be a number from 1 to %llu.", (unsigned long long)most));
-    if (anthropic && query_of(x, "before_id").n > 0)
-        return refuse(x, GE_UNSUPPORTED, "before_id", SL_STR("'before_id' is not served here: use 'after_id'."));
-    struct response_job *j = new_job(x, RJ_OBJECT_PAGE);
+        return objects_refuse(
+            x, GE_MEMBER_VALUE, "limit",
+            sl_arena_printf(x->a, "'limit' must be a number from 1 to %llu.", (unsigned long long)most));
+    if (anthropic && objects_query(x, "before_id").n > 0)
+        return objects_refuse(x, GE_UNSUPPORTED, "before_id",
+                              SL_STR("'before_id' is not served here: use 'after_id'."));
+    struct response_job *j = objects_new_job(x, RJ_OBJECT_PAGE);
     j->page = (struct store_object_page){
         .kind = j->o.kind,
         .after = sl_arena_str(&j->a, after),
-        .purpose = sl_arena_str(&j->a, files ? query_of(x, "purpose") : SL_STR_NONE),
-        .oldest_first = sl_str_eq(query_of(x, "order"), SL_STR("asc")),
+        .purpose = sl_arena_str(&j->a, files ? objects_query(x, "purpose") : SL_STR_NONE),
+        .oldest_first = sl_str_eq(objects_query(x, "order"), SL_STR("asc")),
         .limit = x->object.limit + 1,
     };
-    return ask(x, j);
+    return objects_ask(x, j);
 }
 
 static void add_id(struct sl_buf *b, const char *name, const struct response_job *j, size_t n, bool last)
@@ -229,7 +243,7 @@ static enum step answer_list(struct exchange *x, const struct response_job *j)
     size_t n = j->n_objects > x->object.limit ? (size_t)x->object.limit : j->n_objects;
     bool more = j->n_objects > n;
     if (j->found == RF_NONE)
-        return refuse(x, GE_MEMBER_VALUE, "after", SL_STR("'after' is none of the list."));
+        return objects_refuse(x, GE_MEMBER_VALUE, "after", SL_STR("'after' is none of the list."));
     if (j->found != RF_OK)
         return exchange_refuse(x, GE_STORE_UNAVAILABLE);
     sl_buf_init(&b, LIST_BYTES);
@@ -261,8 +275,11 @@ bool objects_named(const struct exchange *x)
 {
     bool format = x->match.errors == ERRORS_OPENAI || x->match.errors == ERRORS_RESPONSES ||
                   x->match.errors == ERRORS_ANTHROPIC;
-    return x->op->generates && format && x->env->stored_ask != NULL &&
-           sl_str_find_str(x->body_text, SL_STR("\"file_id\"")) >= 0;
+    if (x->env->stored_ask == NULL)
+        return false;
+    if (x->match.op == OP_GENERATE || x->match.op == OP_GENERATE_COUNT)
+        return named_may_be(x->body_text, SL_STR("\"fileUri\"")) || named_may_be(x->body_text, SL_STR("\"file_uri\""));
+    return x->op->generates && format && named_may_be(x->body_text, SL_STR("\"file_id\""));
 }
 
 static void skip_blanks(struct sl_str *s)
@@ -271,42 +288,30 @@ static void skip_blanks(struct sl_str *s)
         *s = sl_str_from(*s, 1);
 }
 
-static bool take(struct sl_str *s, char c)
+static size_t ids_of(struct sl_str body, struct sl_arena *a, struct sl_str *ids, size_t max)
 {
-    skip_blanks(s);
-    if (s->n == 0 || s->p[0] != c)
-        return false;
-    *s = sl_str_from(*s, 1);
-    return true;
-}
-
-/* Wherever they stand: a member of that name has no other meaning in any of the formats. Inside of a text its quotes are escaped. */
-static size_t ids_of(struct sl_str body, struct sl_arena *a, struct sl_str ids[NAMED_MAX])
-{
-    static const struct sl_str member = SL_STR_INIT("\"file_id\"");
-    size_t n = 0;
-    ptrdiff_t at;
-    while (n < NAMED_MAX && (at = sl_str_find_str(body, member)) >= 0) {
-        body = sl_str_from(body, (size_t)at + member.n);
-        struct sl_str rest = body;
-        if (!take(&rest, ':') || !take(&rest, '"'))
-            continue;
-        ptrdiff_t end = sl_str_find(rest, '"');
-        struct sl_str id = json_plain(sl_str_head(rest, end < 0 ? 0 : (size_t)end), a);
-        if (is_id(id))
-            ids[n++] = id;
-    }
-    return n;
+    static const struct sl_str name = SL_STR_INIT("file_id");
+    size_t n = named_values(body, &name, 1, a, ids, max), n_ids = 0;
+    for (size_t i = 0; i < n; i++)
+        if (objects_is_id(ids[i]))
+            ids[n_ids++] = sl_arena_str(a, ids[i]);
+    return n == max ? max : n_ids;
 }
 
 static enum step ask_named(struct exchange *x)
 {
-    struct response_job *j = new_job(x, RJ_OBJECT_REFS);
-    struct sl_str *ids = sl_arena_alloc(&j->a, NAMED_MAX * sizeof *ids);
-    j->o.kind = STORE_OBJECT_FILE;
+    struct response_job *j = objects_new_job(x, RJ_OBJECT_REFS);
+    struct sl_str *ids = sl_arena_alloc(&j->a, (NAMED_MAX + 1) * sizeof *ids);
+    bool gemini = x->match.errors == ERRORS_GEMINI;
+    j->o.kind = gemini ? STORE_OBJECT_GEMINI_FILE : STORE_OBJECT_FILE;
     j->items = ids;
-    j->n_items = ids_of(x->body_text, &j->a, ids);
-    return ask(x, j);
+    j->n_items = gemini ? gfiles_named(x->body_text, &j->a, ids, NAMED_MAX + 1)
+                        : ids_of(x->body_text, &j->a, ids, NAMED_MAX + 1);
+    if (j->n_items > NAMED_MAX) {
+        response_job_free(j);
+        return objects_refuse(x, GE_MEMBER_TOO_MANY, "file_id", SL_STR("A request may name 256 files."));
+    }
+    return objects_ask(x, j);
 }
 
 enum step objects_find_named(struct exchange *x)
@@ -315,9 +320,9 @@ enum step objects_find_named(struct exchange *x)
     if (j == NULL)
         return ask_named(x);
     if (j->found == RF_NONE)
-        return refuse(x, GE_OBJECT_UNKNOWN, "file_id", SL_STR("A file that the request names was not found."));
+        return objects_refuse(x, GE_OBJECT_UNKNOWN, "file_id", SL_STR("A file that the request names was not found."));
     if (j->found == RF_BROKEN)
-        return refuse(
+        return objects_refuse(
             x, GE_MEMBER_VALUE, "file_id",
             SL_STR("The files that the request names lie at several providers or accounts: upload them to one."));
     if (j->found != RF_OK)
@@ -344,10 +349,14 @@ enum step objects_understand(struct exchange *x)
         return exchange_refuse(x, GE_BODY_NOT_OBJECT);
     if (x->match.op == OP_BATCH_CREATE) {
         if (m.kind != JSON_STRING)
-            return refuse(x, m.kind == JSON_ABSENT ? GE_MEMBER_MISSING : GE_MEMBER_TYPE, "input_file_id",
-                          SL_STR("'input_file_id' must name an uploaded file."));
+            return objects_refuse(x, m.kind == JSON_ABSENT ? GE_MEMBER_MISSING : GE_MEMBER_TYPE, "input_file_id",
+                                  SL_STR("'input_file_id' must name an uploaded file."));
         x->object.id = json_plain(json_inside(x->body_text, &m), x->a);
     }
+    if (x->op->object == OBJECT_UPLOAD)
+        return upload_parts_understand(x);
+    if (x->match.op == OP_GFILE_START && !gfiles_command(x, &(uint64_t){0}))
+        return exchange_refuse_with(x, &x->refused);
     exchange_goto(x, XS_ADMIT);
     return STEP_GO;
 }
@@ -360,9 +369,13 @@ static enum step begin(struct exchange *x)
     switch (x->match.op) {
     case OP_FILE_CREATE:
     case OP_MESSAGE_BATCH_CREATE:
+    case OP_GFILE_START:
+    case OP_UPLOAD_CREATE:
         return go_anywhere(x);
+    case OP_GFILE_LIST:
+        return gfiles_list(x);
     case OP_BATCH_CREATE:
-        return find(x, STORE_OBJECT_FILE, x->object.id);
+        return objects_find(x, STORE_OBJECT_FILE, x->object.id);
     case OP_FILE_LIST:
     case OP_BATCH_LIST:
     case OP_MESSAGE_BATCH_LIST:
@@ -370,8 +383,9 @@ static enum step begin(struct exchange *x)
     default:
         break;
     }
-    return operation_model_id(&x->match, x->a, &id) ? find(x, kinds[x->op->object], id)
-                                                    : refuse_unknown(x, SL_STR_NONE);
+    enum store_object_kind kind = x->match.op == OP_GFILE_SEND ? STORE_OBJECT_GEMINI_UPLOAD : kinds[x->op->object];
+    return operation_model_id(&x->match, x->a, &id) ? objects_find(x, kind, id)
+                                                    : objects_refuse_unknown(x, SL_STR_NONE);
 }
 
 enum step objects_recall(struct exchange *x)
@@ -380,18 +394,31 @@ enum step objects_recall(struct exchange *x)
     if (j == NULL)
         return begin(x);
     if (j->kind == RJ_OBJECT_PAGE)
-        return answer_list(x, j);
+        return x->match.op == OP_GFILE_LIST ? gfiles_answer_list(x, j) : answer_list(x, j);
+    if (x->match.op == OP_UPLOAD_COMPLETE && j->found != RF_FAILED) {
+        bool go = false;
+        enum step s = upload_parts_found(x, j, &go);
+        return go ? go_back(x, x->object.row) : s;
+    }
     if (j->found == RF_NONE)
-        return refuse_unknown(x, x->object.id);
+        return objects_refuse_unknown(x, x->object.id);
     return j->found == RF_OK ? go_back(x, &j->o) : exchange_refuse(x, GE_STORE_UNAVAILABLE);
 }
 
 /* ---- TRY ---- */
 
+/* A tenant's files are made with one key, so that a request can name several: another key may be another account's. */
+unsigned objects_credential(const struct exchange *x)
+{
+    return sl_crc32c(0, x->key->tenant.p, x->key->tenant.n);
+}
+
 void objects_request(struct exchange *x, const struct provider *p, struct attempt_request *r)
 {
-    static const char *const roots[] = {
-        [OBJECT_FILE] = "/files", [OBJECT_BATCH] = "/batches", [OBJECT_MESSAGE_BATCH] = "/messages/batches"};
+    static const char *const roots[] = {[OBJECT_FILE] = "/files",
+                                        [OBJECT_BATCH] = "/batches",
+                                        [OBJECT_MESSAGE_BATCH] = "/messages/batches",
+                                        [OBJECT_UPLOAD] = "/uploads"};
     static const char *const verbs[OP_COUNT] = {[OP_FILE_CONTENT] = "/content",
                                                 [OP_BATCH_CANCEL] = "/cancel",
                                                 [OP_MESSAGE_BATCH_CANCEL] = "/cancel",
@@ -402,11 +429,15 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
     bool by_id = x->match.model.n > 0;
     struct sl_str path = sl_arena_printf(a, "%s%s" SL_STR_FMT "%s", roots[x->op->object], by_id ? "/" : "",
                                          SL_STR_ARG(by_id ? x->object.id : SL_STR_NONE), verb != NULL ? verb : "");
-    r->path = provider_path(p, path, SL_STR_NONE, a);
+    if (x->op->object == OBJECT_GEMINI_FILE)
+        path = gfiles_path(x, p);
+    else
+        path = provider_path(p, x->op->object == OBJECT_UPLOAD ? upload_parts_path(x) : path, SL_STR_NONE, a);
+    r->path = path;
     r->method = x->req->method_text;
     r->body = NULL;
     r->n_body = 0;
-    if (x->upload != NULL) {
+    if (x->upload != NULL && x->req->has_body) {
         uploads_request(x, r);
     } else if (x->op->body) {
         struct iovec *v = SL_ARENA_NEW(a, struct iovec);
@@ -418,7 +449,7 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
 
 /* ---- SETTLE ---- */
 
-static struct sl_str member_of(struct sl_str body, const char *name)
+struct sl_str objects_member(struct sl_str body, const char *name)
 {
     struct json_peek k = json_peek_at(body);
     struct sl_str value;
@@ -428,8 +459,8 @@ static struct sl_str member_of(struct sl_str body, const char *name)
     return SL_STR_NONE;
 }
 
-static void fill(struct exchange *x, const struct try *t, struct response_job *j, enum store_object_kind kind,
-                 struct sl_str id, struct sl_str body, struct store_object *o)
+void objects_fill(struct exchange *x, const struct try *t, struct response_job *j, enum store_object_kind kind,
+                  struct sl_str id, struct sl_str body, struct store_object *o)
 {
     const struct store_object *row = x->object.row;
     bool known = row != NULL && x->match.op != OP_BATCH_CREATE; /* by another key of the tenant, perhaps */
@@ -445,28 +476,41 @@ static void fill(struct exchange *x, const struct try *t, struct response_job *j
     stored_digest(x, &t->at->provider, t->credential, o->credential);
 }
 
+struct sl_str objects_member_value(struct sl_str body, const char *name)
+{
+    struct sl_str value;
+    skip_blanks(&body);
+    if (body.n == 0 || body.p[0] != '{')
+        return SL_STR_NONE;
+    struct json_peek k = json_peek_at(body);
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
+        if (sl_str_eq(k.key, sl_str_c(name)))
+            return value;
+    return SL_STR_NONE;
+}
+
 /* What a batch has written belongs to whom the batch belongs. */
 static void add_results(struct exchange *x, const struct try *t, struct response_job *j, struct sl_str body)
 {
     static const char *const members[] = {"output_file_id", "error_file_id"};
     j->objects = sl_arena_alloc(&j->a, 2 * sizeof *j->objects);
     for (size_t i = 0; i < 2; i++) {
-        struct sl_str id = member_of(body, members[i]);
-        if (!is_id(id))
+        struct sl_str id = objects_member(body, members[i]);
+        if (!objects_is_id(id))
             continue;
         struct sl_str file = sl_arena_printf(
             &j->a,
             "{\"id\":\"" SL_STR_FMT "\",\"object\":\"file\",\"purpose\":\"batch_output\",\"filename\":\"" SL_STR_FMT
             ".jsonl\",\"bytes\":0,\"created_at\":%lld,\"status\":\"processed\"}",
             SL_STR_ARG(id), SL_STR_ARG(id), (long long)(sl_loop_wall(x->env->loop) / SL_SEC));
-        fill(x, t, j, STORE_OBJECT_FILE, id, file, &j->objects[j->n_objects++]);
+        objects_fill(x, t, j, STORE_OBJECT_FILE, id, file, &j->objects[j->n_objects++]);
     }
 }
 
 /* Anthropic's SDK fetches what `results_url` says, as it is: it is to ask here, with its key of ours. The rest stays as it came. */
 static void point_here(struct exchange *x)
 {
-    struct sl_str body = sl_chunks_flat(&x->held), url = member_of(body, "results_url");
+    struct sl_str body = sl_chunks_flat(&x->held), url = objects_member(body, "results_url");
     ptrdiff_t at = sl_str_find_str(url, SL_STR("/v1/messages/batches/"));
     const struct http_header *proto = http_headers_find(&x->req->headers, HN_X_FORWARDED_PROTO);
     bool tls = x->stream->tls || (proto != NULL && sl_str_eq(proto->value, SL_STR("https")));
@@ -487,30 +531,34 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
     if (t->outcome != OUT_OK)
         return NULL;
     if (op == OP_MESSAGE_BATCH_RESULTS && batches_settle_results(x, t)) {
-        struct response_job *j = new_job(x, RJ_OBJECT_SETTLE);
+        struct response_job *j = objects_new_job(x, RJ_OBJECT_SETTLE);
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
     if (x->final_kind != FINAL_ANSWER || x->op->any_answer)
         return NULL;
+    if (x->op->object == OBJECT_GEMINI_FILE)
+        return gfiles_job(x, t);
+    if (x->op->object == OBJECT_UPLOAD)
+        return upload_parts_job(x, t);
     if (op == OP_FILE_DELETE || op == OP_MESSAGE_BATCH_DELETE) {
-        struct response_job *j = new_job(x, RJ_OBJECT_DROP);
+        struct response_job *j = objects_new_job(x, RJ_OBJECT_DROP);
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
     if (x->op->object == OBJECT_MESSAGE_BATCH)
         point_here(x);
-    struct sl_str body = sl_chunks_flat(&x->held), id = member_of(body, "id");
+    struct sl_str body = sl_chunks_flat(&x->held), id = objects_member(body, "id");
     struct json_info info;
-    if (!is_id(id) || json_scan(body, NULL, 0, NULL, &info) != JSON_OK) {
+    if (!objects_is_id(id) || json_scan(body, NULL, 0, NULL, &info) != JSON_OK) {
         SL_LOG(SL_LOG_ERROR, "objects.no_id", SL_LS("provider", t->candidate->provider),
                SL_LS("operation", x->op->name));
         return NULL;
     }
-    struct response_job *j = new_job(x, RJ_OBJECT_PUT);
-    fill(x, t, j, kinds[x->op->object], id, body, &j->o);
+    struct response_job *j = objects_new_job(x, RJ_OBJECT_PUT);
+    objects_fill(x, t, j, kinds[x->op->object], id, body, &j->o);
     if (x->op->object == OBJECT_BATCH) {
-        j->o.settled = batches_settle_object(x, t, body, member_of(body, "status"));
+        j->o.settled = batches_settle_object(x, t, body, objects_member(body, "status"));
         add_results(x, t, j, body);
     }
     return j;

@@ -39,7 +39,7 @@ static enum gateway_error authenticate(struct exchange *x)
     }
     enum key_find found = key_find(&x->req->headers, x->req->query, scratch, &text);
     if (found == KEY_NONE)
-        return GE_KEY_MISSING;
+        return x->match.op == OP_GFILE_SEND ? gfiles_authenticate(x) : GE_KEY_MISSING;
     if (found == KEY_CONFLICT)
         return GE_KEY_CONFLICT;
     if (found == KEY_MALFORMED)

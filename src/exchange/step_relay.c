@@ -319,6 +319,8 @@ enum outcome relay_verdict(struct exchange *x)
         return verdict_foreign(x);
     if (forms_answer_is_other(x))
         return OUT_OK;
+    if (x->op->object == OBJECT_GEMINI_FILE)
+        return gfiles_verdict(x);
     if (x->op->stored)
         return OUT_OK; /* whatever became of the response that it tells of */
     if (x->committed)
@@ -422,6 +424,8 @@ void relay_send_head(struct exchange *x, int64_t content_length)
         video_content_headers(x, &r.headers);
     else
         provider_response_headers(&x->head->headers, x->a, &r.headers);
+    if (x->match.op == OP_GFILE_START)
+        gfiles_headers(x, &r.headers);
     if (x->is_framed)
         name_type(&r.headers, SL_STR("text/event-stream; charset=utf-8"));
     else if (x->translation == NULL && x->is_stream && x->match.stream_array)

@@ -60,8 +60,7 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
         .body = !x->op->session && (!x->op->stored || x->req->has_body),
-        .content_type = x->form != NULL || x->upload != NULL ? http_headers_get(&x->req->headers, HN_CONTENT_TYPE)
-                                                             : SL_STR_NONE,
+        .content_type = x->form != NULL || x->upload != NULL ? uploads_type(x) : SL_STR_NONE,
         .foreign = x->translation != NULL || other_is_foreign(x),
     };
     provider_request_headers(&t->at->provider, &call, a, &h);

@@ -13,8 +13,10 @@
 struct exchange_upload {
     struct multipart form;
     uint64_t received;
-    uint32_t files; /* parts named "file" that are one */
-    bool flowing;   /* bytes have left: they go on as they come */
+    uint64_t max;
+    struct sl_str part; /* the name of the part that is the file; empty: it is no form, all of it is the file */
+    uint32_t files;     /* parts of that name that are one */
+    bool flowing;       /* bytes have left: they go on as they come */
 };
 
 static void drop(void *arg)
@@ -33,30 +35,54 @@ static enum step refuse_type(struct exchange *x)
         });
 }
 
-enum step uploads_begin(struct exchange *x)
+static enum step go_read(struct exchange *x, struct exchange_upload *u)
 {
-    struct sl_str boundary;
-    struct exchange_upload *u = SL_ARENA_NEW(x->a, struct exchange_upload);
-    if (!x->req->has_body)
-        return exchange_refuse(x, GE_BODY_MISSING);
-    if (http_headers_get(&x->req->headers, HN_CONTENT_ENCODING).n > 0)
-        return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
-    if (!multipart_boundary(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), &boundary))
-        return refuse_type(x);
-    if (x->req->content_length > 0 && (uint64_t)x->req->content_length > x->snap->set.files.max_bytes) {
+    if (x->req->content_length > 0 && (uint64_t)x->req->content_length > u->max) {
         tel_refuse(x->env->tel, TEL_WHY_BODY_LIMIT);
         return exchange_refuse(x, GE_BODY_TOO_LARGE);
     }
-    multipart_init(&u->form, boundary, NULL);
-    sl_arena_on_drop(x->a, drop, u);
     x->upload = u;
+    x->body_done = !x->req->has_body;
     x->body.max = SIZE_MAX / 4; /* KEPT_MAX, and what one read brings behind it */
     x->total_due_ns = x->began_ns + x->snap->set.files.time_ns;
     exchange_goto(x, XS_READ_BODY);
     return STEP_GO;
 }
 
+static enum step begin_raw(struct exchange *x, struct exchange_upload *u)
+{
+    uint64_t offset = 0, max = x->snap->set.files.max_bytes;
+    if (!gfiles_command(x, &offset))
+        return exchange_refuse_with(x, &x->refused);
+    u->max = max > offset ? max - offset : 0;
+    return go_read(x, u);
+}
+
+enum step uploads_begin(struct exchange *x)
+{
+    struct sl_str boundary;
+    struct exchange_upload *u = SL_ARENA_NEW(x->a, struct exchange_upload);
+    if (!x->req->has_body && !x->op->raw)
+        return exchange_refuse(x, GE_BODY_MISSING);
+    if (http_headers_get(&x->req->headers, HN_CONTENT_ENCODING).n > 0)
+        return exchange_refuse(x, GE_ENCODING_UNSUPPORTED);
+    if (x->op->raw)
+        return begin_raw(x, u);
+    if (!multipart_boundary(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), &boundary))
+        return refuse_type(x);
+    u->max = x->snap->set.files.max_bytes;
+    u->part = x->match.op == OP_UPLOAD_PART ? SL_STR("data") : SL_STR("file");
+    multipart_init(&u->form, boundary, NULL);
+    sl_arena_on_drop(x->a, drop, u);
+    return go_read(x, u);
+}
+
 /* ---- the client's bytes ---- */
+
+static bool has_begun(const struct exchange_upload *u)
+{
+    return u->part.n > 0 ? u->files > 0 : u->received > 0;
+}
 
 static void look(struct exchange *x, struct sl_str bytes)
 {
@@ -64,7 +90,7 @@ static void look(struct exchange *x, struct sl_str bytes)
     struct sl_str data;
     enum multipart_event e;
     while ((e = multipart_next(&u->form, &bytes, &data)) != MULTIPART_MORE) {
-        if (e == MULTIPART_PART && u->form.part.has_filename && sl_str_eq(u->form.part.name, SL_STR("file")))
+        if (e == MULTIPART_PART && u->form.part.has_filename && sl_str_eq(u->form.part.name, u->part))
             u->files++;
         if (e != MULTIPART_BAD)
             continue;
@@ -77,11 +103,14 @@ static void judge(struct exchange *x, struct sl_str bytes, bool last)
 {
     struct exchange_upload *u = x->upload;
     u->received += bytes.n;
-    look(x, bytes);
+    if (u->part.n > 0)
+        look(x, bytes);
     if (x->body_error != GE_NONE)
         return;
-    if (u->received > x->snap->set.files.max_bytes)
+    if (u->received > u->max)
         x->body_error = GE_BODY_TOO_LARGE;
+    else if (u->part.n == 0)
+        return;
     else if (last && !multipart_is_whole(&u->form))
         x->body_error = GE_BAD_REQUEST;
     else if ((last || x->body.n > KEPT_MAX) && u->files == 0)
@@ -92,7 +121,7 @@ static void judge(struct exchange *x, struct sl_str bytes, bool last)
 static void keep(struct exchange *x, struct sl_str bytes)
 {
     SL_CHECK(sl_chunks_add(&x->body, bytes.p, bytes.n) == SL_OK);
-    if (x->upload->files == 0 && !x->body_done)
+    if (!has_begun(x->upload) && !x->body_done)
         return;
     http_stream_read(x->stream, false);
     exchange_wake(x, EV_BODY);
@@ -137,7 +166,7 @@ enum step uploads_read(struct exchange *x)
     exchange_take(x, EV_BODY);
     if (x->body_error != GE_NONE)
         return uploads_refuse(x);
-    if (!x->body_done && x->upload->files == 0) {
+    if (!x->body_done && !has_begun(x->upload)) {
         http_stream_read(x->stream, true);
         return STEP_WAIT;
     }
@@ -156,8 +185,9 @@ enum step uploads_refuse(struct exchange *x)
     const char *error = x->upload->form.error;
     tel_refuse(x->env->tel, x->body_error == GE_BODY_TOO_LARGE ? TEL_WHY_BODY_LIMIT : TEL_WHY_BODY);
     if (f.error == GE_MEMBER_MISSING) {
-        f.param = SL_STR("file");
-        f.message = SL_STR("'file' is missing: send the file as a part with a filename.");
+        f.param = x->upload->part;
+        f.message = sl_arena_printf(x->a, "'" SL_STR_FMT "' is missing: send the file as a part with a filename.",
+                                    SL_STR_ARG(f.param));
     } else if (f.error == GE_BAD_REQUEST) {
         f.message = error != NULL ? sl_str_c(error) : SL_STR("The form was cut short: it has no closing boundary.");
     }
@@ -165,6 +195,12 @@ enum step uploads_refuse(struct exchange *x)
 }
 
 /* ---- the attempt ---- */
+
+struct sl_str uploads_type(const struct exchange *x)
+{
+    struct sl_str type = http_headers_get(&x->req->headers, HN_CONTENT_TYPE);
+    return type.n == 0 && x->op->raw ? SL_STR("application/octet-stream") : type;
+}
 
 void uploads_request(struct exchange *x, struct attempt_request *r)
 {
@@ -176,7 +212,8 @@ void uploads_request(struct exchange *x, struct attempt_request *r)
 
 void uploads_send(struct exchange *x)
 {
-    attempt_body_write(x->attempt, sl_chunks_flat(&x->body), x->body_done);
+    if (x->req->has_body)
+        attempt_body_write(x->attempt, sl_chunks_flat(&x->body), x->body_done);
 }
 
 /* The first bytes have left, or there is room again. */

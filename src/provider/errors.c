@@ -172,6 +172,8 @@ static const struct error_row rows[] = {
     ROW(WORDS_OPENAI, 403, 403, NAME, "unsupported_country_region_territory", FORBIDDEN),
     ROW(WORDS_ANTHROPIC, 400, 499, NAME, "permission_error", FORBIDDEN),
     ROW(WORDS_ANTHROPIC, 400, 499, NAME, "organization_on_hold", FORBIDDEN),
+    ROW(WORDS_GOOGLE, 403, 403, TEXT, "permission to access the file", CLIENT_FAULT), /* that the request names */
+    ROW(WORDS_GOOGLE, 400, 400, TEXT, "is not in an active state", CLIENT_FAULT),     /* a file, yet */
     ROW(WORDS_GOOGLE, 400, 499, NAME, "PERMISSION_DENIED", FORBIDDEN),
     ROW(WORDS_GOOGLE, 400, 400, TEXT, "user location is not supported", FORBIDDEN),
     ROW(WORDS_GOOGLE, 400, 400, NAME, "FAILED_PRECONDITION", FORBIDDEN), /* region, or billing that is not set up */

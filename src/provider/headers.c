@@ -268,10 +268,21 @@ static const bool never_returned[HN_COUNT] = {
 
 static const struct sl_str names_not_returned[] = {
     /* with a '-' at its end: a prefix */
-    SL_STR_INIT("access-control-"), SL_STR_INIT("cf-"),          SL_STR_INIT("clear-site-data"),
-    SL_STR_INIT("expect-ct"),       SL_STR_INIT("nel"),          SL_STR_INIT("public-key-pins"),
-    SL_STR_INIT("refresh"),         SL_STR_INIT("report-to"),    SL_STR_INIT("reporting-endpoints"),
-    SL_STR_INIT("set-cookie2"),     SL_STR_INIT("x-powered-by"), SL_STR_INIT("x-sluice-"),
+    SL_STR_INIT("access-control-"),
+    SL_STR_INIT("cf-"),
+    SL_STR_INIT("clear-site-data"),
+    SL_STR_INIT("expect-ct"),
+    SL_STR_INIT("nel"),
+    SL_STR_INIT("public-key-pins"),
+    SL_STR_INIT("refresh"),
+    SL_STR_INIT("report-to"),
+    SL_STR_INIT("reporting-endpoints"),
+    SL_STR_INIT("x-goog-upload-url"),
+    SL_STR_INIT("x-goog-upload-control-url"),
+    SL_STR_INIT("x-guploader-"),
+    SL_STR_INIT("set-cookie2"),
+    SL_STR_INIT("x-powered-by"),
+    SL_STR_INIT("x-sluice-"),
 };
 
 static bool is_returned(const struct http_header *h)

@@ -46,6 +46,7 @@ static const struct provider_kind kinds[] = {
      .open_prefix = SL_STR_INIT("gemini"),
      .env_key = SL_STR_INIT("GEMINI_API_KEY"),
      .auth = PROVIDER_GOOG_KEY,
+     .files = true,
      .client_agent = true},
     {.name = SL_STR_INIT("bedrock"), /* Claude by InvokeModel: bedrock.md section 4 */
      .dialect = SL_STR_INIT("anthropic"),

@@ -27,6 +27,7 @@ struct sim_upload {
     struct multipart form;
     struct sim_file file;
     bool in_file, in_purpose, bad, has_file;
+    bool part; /* of an upload in parts */
     uint64_t received;
 };
 
@@ -46,7 +47,7 @@ void sim_files_prepare(struct sim *s)
 }
 
 /* IEEE 802.3, of what gave crc and s behind it. */
-static uint32_t crc_more(const struct sim *sim, uint32_t crc, struct sl_str s)
+uint32_t sim_crc_more(const struct sim *sim, uint32_t crc, struct sl_str s)
 {
     const uint32_t(*t)[256] = sim->crc;
     size_t i = 0;
@@ -104,13 +105,15 @@ static void drop_upload(void *arg)
 bool sim_upload_begin(struct sim_call *c)
 {
     struct sl_str boundary;
-    if (c->r->method != HTTP_POST || !sl_str_eq(path_of(c), SL_STR("/files")))
+    bool part = sim_parts_is_part(c);
+    if (c->r->method != HTTP_POST || (!part && !sl_str_eq(path_of(c), SL_STR("/files"))))
         return false;
     struct sim_upload *u = SL_ARENA_NEW(c->s->arena, struct sim_upload);
     u->bad = !multipart_boundary(http_headers_get(&c->r->headers, HN_CONTENT_TYPE), &boundary);
     multipart_init(&u->form, u->bad ? SL_STR("x") : boundary, NULL);
     sl_buf_init(&u->file.kept, SIM_FILE_KEPT);
     u->file.whole = true;
+    u->part = part;
     sl_arena_on_drop(c->s->arena, drop_upload, u);
     c->upload = u;
     return true;
@@ -119,7 +122,7 @@ bool sim_upload_begin(struct sim_call *c)
 static void begin_part(struct sim_upload *u)
 {
     const struct multipart_part *p = &u->form.part;
-    u->in_file = p->has_filename;
+    u->in_file = p->has_filename && (!u->part || sl_str_eq(p->name, SL_STR("data")));
     u->in_purpose = sl_str_eq(p->name, SL_STR("purpose"));
     if (!u->in_file)
         return;
@@ -136,7 +139,7 @@ static void take_bytes(const struct sim *s, struct sim_upload *u, struct sl_str 
     if (!u->in_file)
         return;
     f->bytes += data.n;
-    f->crc = crc_more(s, f->crc, data);
+    f->crc = sim_crc_more(s, f->crc, data);
     if (!f->whole)
         return;
     f->whole = sl_buf_adds(&f->kept, data) == SL_OK;
@@ -163,7 +166,7 @@ static struct sim_file *add_file(struct sim_call *c, const struct sim_file *from
 
 struct sl_str sim_file_add(struct sim_call *c, const char *name, struct sl_str content)
 {
-    struct sim_file f = {.bytes = content.n, .crc = crc_more(c->sim, 0, content), .whole = true};
+    struct sim_file f = {.bytes = content.n, .crc = sim_crc_more(c->sim, 0, content), .whole = true};
     copy(f.name, sizeof f.name, sl_str_c(name));
     copy(f.purpose, sizeof f.purpose, SL_STR("batch_output"));
     sl_buf_init(&f.kept, SIM_FILE_KEPT);
@@ -171,6 +174,28 @@ struct sl_str sim_file_add(struct sim_call *c, const char *name, struct sl_str c
     struct sim_file *made = add_file(c, &f);
     sl_buf_done(&f.kept);
     return sl_str_c(made->id);
+}
+
+static void write_file(const struct sim_call *c, struct sl_buf *b, const struct sim_file *f);
+
+struct sl_str sim_file_make(struct sim_call *c, struct sl_str name, struct sl_str purpose, uint64_t bytes,
+                            const struct sl_buf *content)
+{
+    struct sim_file f = {.bytes = bytes, .whole = content != NULL};
+    struct sl_buf b;
+    copy(f.name, sizeof f.name, name);
+    copy(f.purpose, sizeof f.purpose, purpose);
+    sl_buf_init(&f.kept, SIM_FILE_KEPT);
+    if (content != NULL) {
+        f.crc = sim_crc_more(c->sim, 0, sl_buf_str(content));
+        sl_buf_adds(&f.kept, sl_buf_str(content));
+    }
+    sl_buf_init(&b, SIM_ANSWER_MAX);
+    write_file(c, &b, add_file(c, &f));
+    struct sl_str out = sl_arena_str(c->s->arena, sl_buf_str(&b));
+    sl_buf_done(&b);
+    sl_buf_done(&f.kept);
+    return out;
 }
 
 static void write_file(const struct sim_call *c, struct sl_buf *b, const struct sim_file *f)
@@ -211,7 +236,12 @@ static void finish_upload(struct sim_call *c)
     if (e != NULL) {
         sim_refuse(c, e);
     } else if (u->bad || !multipart_is_whole(&u->form) || !u->has_file) {
-        sim_say_no(c, "%s", u->has_file ? "Could not parse multipart form" : "'file' is a required property");
+        sim_say_no(c, "%s",
+                   u->has_file ? "Could not parse multipart form"
+                   : u->part   ? "'data' is a required property"
+                               : "'file' is a required property");
+    } else if (u->part) {
+        sim_parts_add(c, u->file.bytes, &u->file.kept, u->file.whole);
     } else if (!is_anthropic(c) && u->file.purpose[0] == 0) {
         sim_say_no(c, "'purpose' is a required property");
     } else {

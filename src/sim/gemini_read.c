@@ -104,6 +104,8 @@ static bool read_file(struct turn *t, yyjson_val *file)
         return no(t, "Unable to submit request because it must have a fileUri parameter.");
     if (t->r->c->carrier == CARRIER_VERTEX && type.n == 0)
         return no(t, "Unable to submit request because it must have a mimeType parameter.");
+    if (!sim_gfile_check(t->r->c, uri))
+        return false;
     sim_ask_media(t->r->a, sl_str_starts(type, SL_STR("image/")) || type.n == 0 ? "image" : "document", type, uri, 0);
     return true;
 }

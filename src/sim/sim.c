@@ -77,6 +77,8 @@ void sim_free(struct sim *s)
     sl_free(s->parse);
     responses_store_free(s->responses);
     sim_files_free(s->files);
+    sim_gfiles_free(s->gfiles);
+    sim_parts_free(s->parts);
     sim_video_store_free(s->videos);
     sim_batches_free(s->batches);
     sl_buf_done(&s->out);
@@ -367,7 +369,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         return;
     }
     c->sim->n_requests++;
-    if (sim_token_serve(c, raw) || sim_video_serve(c, raw))
+    if (sim_token_serve(c, raw) || sim_video_serve(c, raw) || sim_gfiles_serve(c, raw))
         return;
     bool found = sim_path_find(c);
     if (!found)
@@ -381,7 +383,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
         serve_post(c, raw);
-    else if (sim_form_serve(c, raw) || sim_files_serve(c) || sim_batches_serve(c, raw))
+    else if (sim_form_serve(c, raw) || sim_files_serve(c) || sim_parts_serve(c, raw) || sim_batches_serve(c, raw))
         return;
     else if (!sim_realtime_serve(c) && !responses_serve(c))
         route_get(c);
@@ -407,7 +409,7 @@ static void *on_request(void *app, struct http_stream *s, const struct http_requ
         sl_buf_done(&sim->out);
         sl_buf_init(&sim->out, SIM_ANSWER_MAX);
     }
-    if (r->has_body && !c->control)
+    if (r->has_body && !c->control && !sim_gsend_begin(c))
         sim_upload_begin(c);
     if (r->has_body)
         http_stream_read(s, true);
@@ -421,6 +423,10 @@ static void on_body(void *x, struct sl_str bytes, bool last)
     struct sim_call *c = x;
     if (c->released)
         return;
+    if (c->gsend != NULL) {
+        sim_gsend_feed(c, bytes, last);
+        return;
+    }
     if (c->upload != NULL) {
         sim_upload_feed(c, bytes, last);
         return;
@@ -463,6 +469,8 @@ static void on_gone(void *x, enum http_gone why)
     if (c->released)
         return;
     c->gone = true;
+    if (c->gsend != NULL)
+        sim_gsend_gone(c);
     if (!c->control)
         c->sim->n_cancelled++;
     sim_finish(c, false);

@@ -43,6 +43,8 @@ struct sim_call;
 struct sim_ask;     /* ask.h */
 struct sim_preset;  /* presets.h */
 struct sim_files;   /* files.c */
+struct sim_gfiles;  /* google_files.c */
+struct sim_parts;   /* upload_parts.c */
 struct sim_batches; /* batches.c */
 struct sim_upload;
 
@@ -199,6 +201,8 @@ struct sim {
     struct responses_store *responses;              /* own; NULL: none yet */
     struct sim_batches *batches;                    /* own; NULL: none yet */
     struct sim_files *files;                        /* own; NULL: none yet */
+    struct sim_gfiles *gfiles;                      /* own; NULL: none yet */
+    struct sim_parts *parts;                        /* own; NULL: none yet */
     uint64_t uploaded;                              /* bytes of uploads, whole or not */
     uint32_t crc[8][256];                           /* files.c: tables for eight bytes at a time */
     struct video_store *videos;                     /* own; NULL: none yet */
@@ -331,6 +335,7 @@ struct sim_call { /* lives in the stream's arena */
     bool stopped;                /* a stream that will say no more */
     struct sl_str rest;          /* of a body that drips */
     struct sim_upload *upload;   /* arena; NULL: none */
+    struct sim_gsend *gsend;     /* arena: bytes of an upload of Google's; NULL: none */
     uint64_t file_at, file_left; /* of a content that is made up */
     bool realtime;               /* a session: `more` is its own */
     int64_t drip_ns;
@@ -392,8 +397,24 @@ bool sim_files_serve(struct sim_call *c);                        /* without uplo
 void sim_file_go(struct sim_call *c);                            /* more of a content that is made up */
 struct sl_str sim_file_content(struct sim *s, struct sl_str id); /* empty: none is kept */
 struct sl_str sim_file_add(struct sim_call *c, const char *name, struct sl_str content); /* gives its id */
+struct sl_str sim_file_make(struct sim_call *c, struct sl_str name, struct sl_str purpose, uint64_t bytes,
+                            const struct sl_buf *content); /* JSON of a new one; content NULL: not kept */
+uint32_t sim_crc_more(const struct sim *s, uint32_t crc,
+                      struct sl_str bytes); /* of what gave crc and bytes behind it */
 void sim_files_prepare(struct sim *s);
 void sim_files_free(struct sim_files *s);
+/* google_files.c: Gemini's files and their resumable uploads */
+bool sim_gsend_begin(struct sim_call *c); /* false: no bytes of an upload */
+void sim_gsend_feed(struct sim_call *c, struct sl_str bytes, bool last);
+void sim_gsend_gone(struct sim_call *c);
+bool sim_gfiles_serve(struct sim_call *c, struct sl_str raw); /* false: another path */
+bool sim_gfile_check(struct sim_call *c, struct sl_str uri);  /* false: it has refused */
+void sim_gfiles_free(struct sim_gfiles *s);
+/* upload_parts.c: OpenAI's uploads in parts */
+bool sim_parts_serve(struct sim_call *c, struct sl_str raw); /* without the parts; false: another path */
+bool sim_parts_is_part(const struct sim_call *c);
+void sim_parts_add(struct sim_call *c, uint64_t bytes, const struct sl_buf *content, bool whole);
+void sim_parts_free(struct sim_parts *s);
 /* stream.c */
 void sim_stream_begin(struct sim_call *c);
 void sim_stream_go(struct sim_call *c);

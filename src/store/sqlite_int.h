@@ -45,6 +45,7 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_PAGE_OLDEST,
     SQ_DELETE_OBJECT,
     SQ_SETTLE_OBJECT,
+    SQ_DISOWN_OBJECT,
     SQ_KEY_ROOM,
     SQ_OLDEST_RESPONSE,
     SQ_PUT_VIDEO,

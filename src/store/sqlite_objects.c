@@ -25,6 +25,8 @@ const char *const sqlite_object_sql[SQ_COUNT] = {
     [SQ_PAGE_NEWEST] = PAGE " AND (?4 = 0 OR object < ?4) ORDER BY object DESC LIMIT ?5",
     [SQ_PAGE_OLDEST] = PAGE " AND object > ?4 ORDER BY object LIMIT ?5",
     [SQ_DELETE_OBJECT] = "DELETE FROM objects WHERE object = ?1",
+    [SQ_DISOWN_OBJECT] = "DELETE FROM objects WHERE kind = ?1 AND id = ?2 AND key_id <> ?3 AND provider = ?5"
+                         " AND credential = ?6",
     [SQ_SETTLE_OBJECT] = "UPDATE objects SET settled = 1 WHERE object = ?1 AND settled = 0",
 };
 
@@ -86,10 +88,24 @@ static enum sl_err give(struct sqlite_store *q, sqlite3_stmt *st, store_object_f
     return e;
 }
 
+static enum sl_err disown(struct sqlite_store *q, const struct store_object *o, struct sl_fail *fail)
+{
+    sqlite3_stmt *st = sqlite_statement(q, SQ_DISOWN_OBJECT, fail);
+    if (st == NULL)
+        return SL_EIO;
+    (void)sqlite3_bind_int64(st, 1, o->kind);
+    sqlite_bind_str(st, 2, o->id);
+    sqlite_bind_id(st, 3, o->key);
+    sqlite_bind_str(st, 5, o->provider);
+    bind_blob(st, 6, sl_str_of(o->credential, sizeof o->credential));
+    return sqlite_run(q, st, "take an object's name in", fail);
+}
+
 enum sl_err sqlite_put_object(struct store *s, const struct store_object *o, struct sl_fail *fail)
 {
     struct sqlite_store *q = sqlite_of(s);
-    sqlite3_stmt *st = sqlite_statement(q, SQ_PUT_OBJECT, fail);
+    enum sl_err e = o->sole ? disown(q, o, fail) : SL_OK;
+    sqlite3_stmt *st = e == SL_OK ? sqlite_statement(q, SQ_PUT_OBJECT, fail) : NULL;
     if (st == NULL)
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, o->kind);

@@ -204,7 +204,11 @@ struct store_video_page { /* newest first, unless ascending */
 enum store_object_kind { /* numbers are stored */
     STORE_OBJECT_FILE = 1,
     STORE_OBJECT_BATCH = 2,
-    STORE_OBJECT_MESSAGE_BATCH = 3
+    STORE_OBJECT_MESSAGE_BATCH = 3,
+    STORE_OBJECT_GEMINI_FILE = 8,   /* id: without "files/" */
+    STORE_OBJECT_GEMINI_UPLOAD = 9, /* id: ours; body: no JSON but the target that the provider wants its bytes at */
+    STORE_OBJECT_UPLOAD = 10,
+    STORE_OBJECT_UPLOAD_PART = 11
 };
 
 struct store_object {
@@ -217,7 +221,8 @@ struct store_object {
     int64_t made_ns;    /* wall */
     struct sl_str body; /* JSON: as the provider described it last */
     bool settled;       /* a batch whose results were charged */
-    int64_t row;        /* of the database */
+    bool sole;   /* put: a name that the client chose, now taken again: rows of others with it at this account go */
+    int64_t row; /* of the database */
 };
 
 struct store_object_page {

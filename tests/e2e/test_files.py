@@ -260,3 +260,58 @@ def test_nothing_is_sent_twice(make):
     answer = fetch(g.address, "POST", "/v1/files", body, [TYPE], g.key)
     assert answer.status == 500 and len(up.requests) == 1
     assert up.requests[0].body == body and up.requests[0].get("content-length") == str(len(body))
+
+
+def test_uploads_in_parts(served):
+    """OpenAI's SDK cuts a file, each part passes, and what becomes of them is a file like any other."""
+    content = os.urandom(2_500_000)
+    with sdk(served) as c, sdk(served, served.foreign) as foreign:
+        done = c.uploads.upload_file_chunked(file=content, filename="a.jsonl", bytes=len(content), mime_type="text/plain",
+                                             purpose="user_data", part_size=1_000_000)
+        assert done.status == "completed" and done.file.filename == "a.jsonl" and done.file.bytes == len(content)
+        assert c.files.content(done.file.id).read() == content
+        assert c.files.list().data[0].id == done.file.id
+        with pytest.raises(openai.NotFoundError):
+            foreign.files.retrieve(done.file.id)
+
+        mine = c.uploads.create(bytes=6, filename="b", mime_type="text/plain", purpose="user_data")
+        theirs = foreign.uploads.create(bytes=3, filename="b", mime_type="text/plain", purpose="user_data")
+        first, second = (c.uploads.parts.create(mine.id, data=d) for d in (b"abc", b"def"))
+        part = foreign.uploads.parts.create(theirs.id, data=b"xyz")
+        assert first.upload_id == mine.id
+        before = served.sim.count()["total"]
+        for call in (lambda i: foreign.uploads.parts.create(i, data=b"x"), foreign.uploads.cancel,
+                     lambda i: foreign.uploads.complete(i, part_ids=["part_x"])):
+            said = []
+            for name in (mine.id, "upload_0000000000000000000000aa"):
+                with pytest.raises(openai.NotFoundError) as e:
+                    call(name)
+                said.append(e.value.body["message"].replace(name, "ID"))
+            assert said[0] == said[1]
+        with pytest.raises(openai.NotFoundError) as e:
+            c.uploads.complete(mine.id, part_ids=[first.id, part.id])
+        assert e.value.param == "part_ids" and served.sim.count()["total"] == before  # nobody was asked
+        assert c.uploads.complete(mine.id, part_ids=[second.id, first.id]).file.bytes == 6
+        with pytest.raises(openai.BadRequestError):
+            c.uploads.complete(mine.id, part_ids=[second.id, first.id])  # the provider's to say
+        assert foreign.uploads.cancel(theirs.id).status == "cancelled"
+        with pytest.raises(openai.BadRequestError) as e:
+            c.uploads.create(bytes=3 << 30, filename="b", mime_type="text/plain", purpose="user_data")
+        assert e.value.param == "bytes"
+
+
+@pytest.mark.parametrize("name", ["no data", "no end", "no ids", "ids", "id"])
+def test_bad_parts(served, name):
+    with sdk(served) as c:
+        made = c.uploads.create(bytes=6, filename="b", mime_type="text/plain", purpose="user_data").id
+    if name.startswith("no "):
+        body = file_head("file" if name == "no data" else "data") + b"x" * 10 + (b"" if name == "no end" else END)
+        path, headers = f"/v1/uploads/{made}/parts", [TYPE]
+    else:
+        body, path, headers = {"part_ids": "part_1" if name == "ids" else [7]}, f"/v1/uploads/{made}/complete", []
+    if name == "no ids":
+        body, path, headers = {}, f"/v1/uploads/{made}/complete", []
+    before = served.sim.count()["total"]
+    answer = fetch(served.address, "POST", path, body, headers, served.key.text)
+    assert answer.status == 400 and answer.error()["param"] == {"no data": "data", "no end": None}.get(name, "part_ids")
+    assert served.sim.count()["total"] == before

@@ -88,7 +88,27 @@ static const struct {
     {HTTP_DELETE, "/v1/files/file-1/content", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_GET, "/v1/files/file-1/contents", OP_NONE, ERRORS_OPENAI},
     {HTTP_GET, "/v1/files/file-1/content/x", OP_NONE, ERRORS_OPENAI},
-    {HTTP_POST, "/v1beta/files", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/files", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_POST, "/upload/v1beta/files", OP_GFILE_START, ERRORS_GEMINI},
+    {HTTP_POST, "/gemini/upload/v1beta/files/", OP_GFILE_START, ERRORS_GEMINI},
+    {HTTP_POST, "/upload/v1/files", OP_GFILE_START, ERRORS_GEMINI},
+    {HTTP_POST, "/upload/files", OP_GFILE_START, ERRORS_GEMINI},
+    {HTTP_PUT, "/upload/v1beta/files", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_POST, "/upload/v1beta/fileSearchStores/x:uploadToFileSearchStore", OP_NONE, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files", OP_GFILE_LIST, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/abc", OP_GFILE_GET, ERRORS_GEMINI},
+    {HTTP_DELETE, "/gemini/v1beta/files/abc", OP_GFILE_DELETE, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/abc:download", OP_GFILE_CONTENT, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/abc:else", OP_NONE, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/abc/content", OP_NONE, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/files/abc", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/batches", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/uploads", OP_UPLOAD_CREATE, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/uploads", OP_WRONG_METHOD, ERRORS_OPENAI},
+    {HTTP_POST, "/uploads/upload_1/parts", OP_UPLOAD_PART, ERRORS_OPENAI},
+    {HTTP_POST, "/openai/v1/uploads/upload_1/complete", OP_UPLOAD_COMPLETE, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/uploads/upload_1/cancel", OP_UPLOAD_CANCEL, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/uploads/upload_1", OP_NONE, ERRORS_OPENAI},
     {HTTP_POST, "/v1/batches", OP_BATCH_CREATE, ERRORS_OPENAI},
     {HTTP_GET, "/v1/batches/batch_1", OP_BATCH_GET, ERRORS_OPENAI},
     {HTTP_POST, "/v1/batches/batch_1/cancel", OP_BATCH_CANCEL, ERRORS_OPENAI},
@@ -183,7 +203,8 @@ static const struct {
 static bool is_of_all(enum operation op)
 {
     return op == OP_FILE_CREATE || op == OP_FILE_LIST || op == OP_BATCH_CREATE || op == OP_BATCH_LIST ||
-           op == OP_MESSAGE_BATCH_CREATE || op == OP_MESSAGE_BATCH_LIST || op == OP_VIDEO_LIST;
+           op == OP_MESSAGE_BATCH_CREATE || op == OP_MESSAGE_BATCH_LIST || op == OP_VIDEO_LIST ||
+           op == OP_GFILE_START || op == OP_GFILE_LIST || op == OP_UPLOAD_CREATE;
 }
 
 static void paths(void **state)
@@ -216,6 +237,22 @@ static void formats_by_header(void **state)
     assert_int_equal(match(HTTP_GET, "/v1/models", "x-api-key").errors,
                      ERRORS_OPENAI); /* never by the key's header alone */
     sl_arena_done(&arena);
+}
+
+static void uploads_of_gemini(void **state)
+{
+    struct http_request r = {
+        .method = HTTP_POST, .path = SL_STR("/upload/v1beta/files"), .query = SL_STR("x=1&upload_id=ab_c&y=2")};
+    (void)state;
+    struct operation_match m = operation_of(&r);
+    assert_int_equal(m.op, OP_GFILE_SEND);
+    assert_true(sl_str_eq(m.model, SL_STR("ab_c")));
+    r.method = HTTP_PUT;
+    assert_int_equal(operation_of(&r).op, OP_GFILE_SEND);
+    r.method = HTTP_GET;
+    assert_int_equal(operation_of(&r).op, OP_WRONG_METHOD);
+    assert_int_equal(operation_granted_as(OP_GFILE_SEND), OP_FILE_CREATE);
+    assert_int_equal(operation_granted_as(OP_UPLOAD_PART), OP_FILE_CREATE);
 }
 
 static void ids_of_models(void **state)
@@ -262,8 +299,10 @@ static void properties(void **state)
         sl_arena_done(&a);
         if (row->relayed)
             assert_true((row->body || row->form || row->stored || row->session) && row->needs_key);
+        enum operation_object granted = operation_row(operation_granted_as((enum operation)op))->object;
+        bool as_file = row->object == OBJECT_GEMINI_FILE || row->object == OBJECT_UPLOAD;
         if (row->object != OBJECT_NONE)
-            assert_true(row->stored && operation_row(operation_granted_as((enum operation)op))->object == row->object);
+            assert_true(row->stored && granted == (as_file ? OBJECT_FILE : row->object));
         if (row->streams)
             assert_true(row->relayed);
         assert_non_null(dialect_of((enum operation)op));
@@ -279,9 +318,8 @@ static void properties(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(paths),
-        cmocka_unit_test(formats_by_header),
-        cmocka_unit_test(ids_of_models),
+        cmocka_unit_test(paths),         cmocka_unit_test(formats_by_header),
+        cmocka_unit_test(ids_of_models), cmocka_unit_test(uploads_of_gemini),
         cmocka_unit_test(properties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,8 @@ static const struct row rows[] = {
     {WORDS_OPENAI, 403, BY_NAME, "unsupported_country_region_territory", PF_FORBIDDEN},
     {WORDS_ANTHROPIC, 400, BY_NAME, "permission_error", PF_FORBIDDEN},
     {WORDS_ANTHROPIC, 400, BY_NAME, "organization_on_hold", PF_FORBIDDEN},
+    {WORDS_GOOGLE, 403, BY_TEXT, "permission to access the file", PF_CLIENT_FAULT},
+    {WORDS_GOOGLE, 400, BY_TEXT, "is not in an active state", PF_CLIENT_FAULT},
     {WORDS_GOOGLE, 400, BY_NAME, "PERMISSION_DENIED", PF_FORBIDDEN},
     {WORDS_GOOGLE, 400, BY_TEXT, "user location is not supported", PF_FORBIDDEN},
     {WORDS_GOOGLE, 400, BY_NAME, "FAILED_PRECONDITION", PF_FORBIDDEN},

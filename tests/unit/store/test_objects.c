@@ -127,11 +127,28 @@ static void pages(void **state)
     response_job_free(j);
 }
 
+/* Names that clients choose are free again some day: who had one before does not get what somebody else made. */
+static void a_name_that_is_taken_again(void **state)
+{
+    struct world *t = *state;
+    struct store_object theirs = object(STORE_OBJECT_GEMINI_FILE, "notes", two, "other", "{}");
+    put(t, object(STORE_OBJECT_GEMINI_FILE, "notes", one, "acme", "{}"));
+    theirs.credential[0] = 'x'; /* at another account it is another file */
+    theirs.sole = true;
+    put(t, theirs);
+    assert_int_equal(found(t, RJ_OBJECT_FIND, STORE_OBJECT_GEMINI_FILE, "notes", one, "acme"), RF_OK);
+    theirs.credential[0] = '1';
+    put(t, theirs);
+    assert_int_equal(found(t, RJ_OBJECT_FIND, STORE_OBJECT_GEMINI_FILE, "notes", one, "acme"), RF_NONE);
+    assert_int_equal(found(t, RJ_OBJECT_FIND, STORE_OBJECT_GEMINI_FILE, "notes", two, "other"), RF_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(only_the_owner_finds_it, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(a_newer_description_takes_its_place, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(a_name_that_is_taken_again, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(pages, world_set_up, world_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
