@@ -404,6 +404,8 @@ static enum step go_on_lines(struct exchange *x)
                                        SL_STR_ARG(h->answer->lines[i].custom_id))};
         return undo(x);
     }
+    if (h->phase == HERE_LINES)
+        sl_die_at("batch_draft");
     h->phase = HERE_LINES;
     if (!read_requests(x))
         return undo(x);
