@@ -536,7 +536,8 @@ bool lanes_view(const void *arg, uint32_t target_index,
 bool lanes_choose(struct exchange *x, struct error_facts *out); /* x->at_candidate may be asked; false: all are down */
 uint32_t lanes_left(const struct exchange *x);                  /* candidates behind the current one that are up */
 void lanes_begin(struct exchange *x, struct try *t);
-void lanes_head(struct exchange *x, struct try *t); /* the answer's head came: what it says of limits */
+void lanes_head(struct exchange *x, struct try *t,
+                const struct http_response *head); /* the answer's head came: what it says of limits */
 /* Which of the provider's credentials a new attempt goes out with: in turn, but none that rests while another does not. */
 unsigned lanes_credential(struct exchange *x, const struct route_candidate *c);
 /* The same target once more with another of its keys: this one was refused or has to wait. Says so in t. */

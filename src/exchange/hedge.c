@@ -1,5 +1,6 @@
-/* Hedging: while a stream of the first target is silent for longer than it nearly always is, a second target is asked, and whoever has
- * output first serves the client. The other one is cancelled; both are attempts with their own rows in the ledger.
+/* Hedging: while a stream of the first target is silent, or its whole answer not here, for longer than nearly always, a second target is
+ * asked, and whoever has output first serves the client: of an answer that is no stream, all of it. The other one is cancelled; both are
+ * attempts with their own rows in the ledger.
  *
  * The exchange knows one live attempt. The second one keeps to itself what it gets, looks only for output (the same watcher as
  * relay_same), and takes the first one's place when it has some, or when the first one fails: what it kept is then given to the same
@@ -67,6 +68,7 @@ static void on_head(void *owner, const struct http_response *head)
     }
     struct sl_str type = http_headers_get(&head->headers, HN_CONTENT_TYPE);
     h->head = head;
+    lanes_head(h->x, h->t, head);
     h->ok = head->status >= 200 && head->status < 300;
     h->is_framed = h->ok && (h->up->errors == ERRORS_ANTHROPIC || h->up->frames) && aws_stream_is(type);
     h->is_stream = h->ok && (h->is_framed || sl_str_starts_nocase(type, SL_STR("text/event-stream")));
@@ -85,9 +87,25 @@ static void watch(struct hedge *h, struct sl_str bytes)
         relay_same_feed(&h->watch, events, &v, &n);
 }
 
-static bool has_output(const struct hedge *h)
+/* All of an answer that is no stream, without an error in it; or so much of it that it would be shown. */
+static bool is_answered(struct hedge *h)
 {
-    return h->is_stream && !h->watch.state.saw_error && (h->watch.state.saw_content || h->watch.state.saw_finish);
+    struct answer_facts f;
+    if (!h->ok || exchange_asks_stream(h->x))
+        return false;
+    if (h->held_off)
+        return true;
+    if (!h->over || h->t->result.outcome != OUT_OK)
+        return false;
+    h->up->answer_decode(sl_chunks_flat(&h->held), &f);
+    return f.valid && !f.error.found;
+}
+
+static bool has_output(struct hedge *h)
+{
+    if (!h->is_stream)
+        return is_answered(h);
+    return !h->watch.state.saw_error && (h->watch.state.saw_content || h->watch.state.saw_finish);
 }
 
 static void on_body(void *owner, struct sl_str bytes)
@@ -126,7 +144,7 @@ static const struct attempt_owner owner_calls = {.on_head = on_head, .on_body = 
 
 bool hedge_may(const struct exchange *x)
 {
-    bool plain = x->op->generates && x->op->repeatable && x->facts.stream && x->facts.n <= 1 &&
+    bool plain = x->op->generates && x->op->repeatable && x->facts.n <= 1 &&
                  (x->match.op != OP_RESPONSES || stored_forbidden(x));
     bool alone = x->spill == NULL && x->rescue == NULL && x->fan == NULL && x->turns == NULL && x->media == NULL &&
                  !x->stored.run && x->stored.provider.n == 0 && x->n_tries == 1 && !x->committed;
@@ -148,7 +166,8 @@ static int next_up(struct exchange *x)
         const struct route_candidate *c = &x->plan.candidates[i];
         const struct snapshot_provider *at = &x->snap->providers[c->provider_index];
         const struct dialect *up = translate_dialect(x, &at->provider, c->model);
-        if (lanes_is_up(x, i) && at->login == NULL && up != NULL && up->stream_watch != NULL)
+        if (lanes_is_up(x, i) && at->login == NULL && up != NULL &&
+            (up->stream_watch != NULL || !exchange_asks_stream(x)))
             return (int)i;
     }
     return -1;
@@ -271,10 +290,24 @@ void hedge_start(struct exchange *x)
 
 /* ---- ending ---- */
 
+/* An answer that came whole and was not needed: it is billed all the same. */
+static void note_whole(struct hedge *h)
+{
+    struct answer_facts f;
+    if (!h->ok || !h->over || h->t->result.outcome != OUT_OK)
+        return;
+    h->up->answer_decode(sl_chunks_flat(&h->held), &f);
+    h->t->counts = f.usage;
+    h->t->output_bytes = f.content_bytes;
+    h->t->output_events = 1;
+}
+
 static void note_usage(struct hedge *h)
 {
-    if (!h->is_stream)
+    if (!h->is_stream) {
+        note_whole(h);
         return;
+    }
     const struct relay_state *s = &h->watch.state;
     h->t->counts = s->usage;
     h->t->report_is_early = s->unreported > 0 && !s->saw_finish;
@@ -320,6 +353,11 @@ static enum outcome judge(struct hedge *h)
         return try_judge(x, h->t, h->head, sl_chunks_flat(&h->held), &h->arena);
     if (h->is_stream && h->watch.state.saw_error)
         return try_judge_error(x, h->t, h->head, &h->watch.state.error);
+    struct answer_facts f = {.valid = false};
+    if (h->ok && !h->is_stream)
+        h->up->answer_decode(sl_chunks_flat(&h->held), &f);
+    if (f.error.found)
+        return try_judge_error(x, h->t, h->head, &f.error);
     return h->is_stream && h->over ? OUT_TRUNCATED : OUT_MALFORMED;
 }
 

@@ -143,16 +143,20 @@ void lanes_begin(struct exchange *x, struct try *t)
         int64_t learned = LEARNED_FACTOR * (int64_t)v.first_q99_us * 1000;
         t->learned_ns = learned > LEARNED_LEAST_NS ? learned : LEARNED_LEAST_NS;
     }
-    if (hedge_may(x) &&
-        (t->hedge_after_ns = hedge_delay_ns(v.first_q50_us, v.first_q95_us, v.first_q99_us, v.samples)) > 0)
+    if (!hedge_may(x))
+        return;
+    t->hedge_after_ns = exchange_asks_stream(x)
+                            ? hedge_delay_ns(v.first_q50_us, v.first_q95_us, v.first_q99_us, v.samples)
+                            : hedge_delay_ns(v.whole_q50_us, v.whole_q95_us, v.whole_q99_us, v.whole_samples);
+    if (t->hedge_after_ns > 0)
         health_hedge_begin(t->lane, sl_loop_now(x->env->loop));
 }
 
-void lanes_head(struct exchange *x, struct try *t)
+void lanes_head(struct exchange *x, struct try *t, const struct http_response *head)
 {
     struct provider_limits said;
     if (t->lane != NULL && t->use.key != NULL &&
-        provider_limits_read(&x->head->headers, sl_loop_wall(x->env->loop), &said))
+        provider_limits_read(&head->headers, sl_loop_wall(x->env->loop), &said))
         health_limits(t->lane, &t->use, &said, sl_loop_now(x->env->loop));
 }
 
@@ -228,11 +232,14 @@ void lanes_end(struct exchange *x, struct try *t)
 {
     if (t->lane == NULL)
         return;
+    bool whole = !exchange_asks_stream(x);
+    int64_t took_us = (t->ended_ns - t->began_ns) / 1000;
     const struct lane_sample s = {
         .outcome = t->outcome,
-        .first_us = t->lost                                          ? (t->ended_ns - t->began_ns) / 1000
+        .first_us = t->lost && !whole                                ? took_us
                     : t->outcome == OUT_OK && t->first_token_ns >= 0 ? t->first_token_ns / 1000
                                                                      : -1,
+        .whole_us = whole && x->snap->set.hedge && x->op->generates && (t->lost || t->outcome == OUT_OK) ? took_us : 0,
         .between_us = between_us(x, t),
         .wait_ns = t->wait_ns,
         .was_probe = t->probe,

@@ -550,7 +550,7 @@ static void on_head(void *owner, const struct http_response *head)
     bool accepted = ws_is_accepted(head, sl_str_of(s->key, WS_KEY_TEXT), tls_sha1);
     x->head = head;
     x->head_ns = sl_loop_now(x->env->loop);
-    lanes_head(x, try_current(x));
+    lanes_head(x, try_current(x), x->head);
     x->answer_ok = x->is_stream = x->out_stream = accepted;
     x->held.max = accepted ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->answer_seen = (struct relay_state){.events = 0};

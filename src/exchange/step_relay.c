@@ -73,7 +73,7 @@ static void on_head(void *owner, const struct http_response *head)
     x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
-    lanes_head(x, try_current(x));
+    lanes_head(x, try_current(x), x->head);
     if (x->is_stream || (x->rescue != NULL && x->answer_ok))
         open_relay(x);
     if (x->answer_ok && !x->is_stream && answer_max(x) > 0 && head->content_length > (int64_t)answer_max(x))

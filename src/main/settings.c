@@ -106,6 +106,13 @@ static void check_aws(struct cfg *c, const struct provider_settings *p)
         cfg_error_at(c, &p->region, "Set it to the AWS region, as in eu-central-1", "signatures are made for a region");
 }
 
+static void check_accounts(struct cfg *c, const struct provider_settings *p)
+{
+    if (p->key_accounts.n > 0 && p->key_accounts.n != p->keys.n)
+        cfg_error_at(c, &p->key_accounts, "Write a name for each key, in their order",
+                     "names %zu accounts, and there are %zu keys", p->key_accounts.n, p->keys.n);
+}
+
 static void resolve_headers(struct cfg *c, struct provider_settings *p)
 {
     for (size_t i = 0; i < p->headers.n; i++) {
@@ -179,6 +186,7 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     check_aws(c, p);
+    check_accounts(c, p);
     check_entra(c, p);
     if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0 && p->aws.access_key_id.n == 0 &&
         !provider_settings_log_in(p)) {

@@ -43,8 +43,20 @@ static void free_snapshot(struct snapshot *s)
     sl_free(f);
 }
 
+static void share_keys(struct snapshot_provider *p, const struct provider_settings *set, struct health_board *board)
+{
+    unsigned accounts[HEALTH_KEYS_MAX];
+    unsigned n = p->provider.n_credentials;
+    if (n != set->key_accounts.n || n > HEALTH_KEYS_MAX)
+        return;
+    for (unsigned i = 0; i < n; i++)
+        for (accounts[i] = 0; !sl_str_eq(set->key_accounts.v[accounts[i]], set->key_accounts.v[i]);)
+            accounts[i]++;
+    health_keys_share(board, p->keys, n, accounts);
+}
+
 /* Which key is which, also behind a reload; nobody can get a key back from it. */
-static void attach_keys(struct snapshot_provider *p, struct health_board *board)
+static void attach_keys(struct snapshot_provider *p, const struct provider_settings *set, struct health_board *board)
 {
     unsigned n = p->provider.n_credentials;
     if (n == 0)
@@ -54,6 +66,7 @@ static void attach_keys(struct snapshot_provider *p, struct health_board *board)
         hashes[i] = sl_hash(sl_hash_process_key(), sl_secret_expose(&p->provider.credentials[i]));
     p->keys = sl_calloc(n, sizeof *p->keys);
     health_keys_set(board, p->provider.name, hashes, n, p->keys);
+    share_keys(p, set, board);
     sl_free(hashes);
 }
 
@@ -71,7 +84,7 @@ void snapshot_attach_lanes(struct snapshot *s, struct health_board *board)
             s->providers[i].probed |= sl_str_eq(r->probe.providers.v[k], s->providers[i].provider.name);
     }
     for (size_t i = 0; i < s->n_providers; i++)
-        attach_keys(&s->providers[i], board);
+        attach_keys(&s->providers[i], &snapshot_settings(s)->providers.v[i], board);
     s->n_lanes = route_policy_targets(s->policy);
     s->lanes = sl_calloc(s->n_lanes, sizeof(struct health_lane *));
     for (uint32_t i = 0; i < s->n_lanes; i++) {

@@ -147,6 +147,12 @@ const struct cfg_section provider_settings_section = {
              "know theirs."},
         {"keys", CFG_LIST_AT(struct provider_settings, keys, CFG_SECRET), .max = 100,
          .text = "API keys; with several, requests are spread over them. The vendors' own kinds need one."},
+        {"key_accounts", CFG_LIST_AT(struct provider_settings, key_accounts, CFG_STRING), .max = 100,
+         .text =
+             "Which of the keys are of one account (organization, project) and so share its limits and its credit: a name for each, in "
+             "the order of `keys`, as in [research, research, sales]. What an answer tells of limits then counts for all keys of "
+             "the account, a 429 lets all of them wait, and spent credit rests them all. Without it each key is taken to "
+             "have limits of its own."},
         {"aws", CFG_SECTION_AT(struct provider_settings, aws, &AWS),
          .text =
              "Kind bedrock: a pair of AWS to sign requests with (Signature Version 4), instead of keys. Needs region."},

@@ -108,8 +108,9 @@ struct provider_settings {
     bool zero_retention;
     enum provider_files files;
     bool only_responses;
-    bool direct;      /* clients may ask for "name/any-model" */
-    bool open_models; /* gets every model name that nothing else answers to */
+    bool direct;                             /* clients may ask for "name/any-model" */
+    CFG_LIST_OF(struct sl_str) key_accounts; /* as many as keys, or none */
+    bool open_models;                        /* gets every model name that nothing else answers to */
 };
 
 extern const struct cfg_section provider_settings_section; /* of one provider */

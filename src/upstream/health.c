@@ -15,7 +15,8 @@
 struct health_key {
     unsigned index; /* in place.keys */
     uint64_t hash;
-    _Atomic unsigned number; /* in the configuration, from 1; 0: not there any more */
+    _Atomic unsigned number;  /* in the configuration, from 1; 0: not there any more */
+    _Atomic unsigned account; /* index of the key that stands for all of its account; its own where nobody says */
     _Atomic int64_t rest_until_ns;
 };
 
@@ -33,10 +34,11 @@ struct place { /* one provider: its account and its servers */
     struct place *next;
 };
 
-struct lane_key { /* one key at one lane */
-    struct headroom room;
+struct lane_key {             /* one key at one lane */
+    struct headroom room;     /* of its account; so the next */
     int64_t blocked_until_ns; /* where there are several keys: else it is the lane that waits */
     unsigned waits;
+    int64_t forbidden_until_ns; /* the model, to this key */
 };
 
 struct health_lane {
@@ -45,6 +47,7 @@ struct health_lane {
     struct lane_key *by_key; /* own; by health_key.index */
     unsigned n_by_key;
     struct hedge_gate hedge;
+    struct sketch *whole;    /* own; NULL: nobody has asked for these times */
     struct health_view seen; /* quantiles as of seen_ns */
     int64_t seen_ns;
     int64_t anyway_ns; /* when it was last tried though it was down */
@@ -77,6 +80,7 @@ void health_board_free(struct health_board *b)
         b->lanes = l->next;
         pthread_mutex_destroy(&l->lock);
         sl_free(l->by_key);
+        sl_free(l->whole);
         sl_free(l->provider);
         sl_free(l->model);
         sl_free(l);
@@ -184,10 +188,25 @@ void health_keys_set(struct health_board *b, struct sl_str provider, const uint6
         numbers[out[i]->index] = i + 1;
         current++;
     }
-    for (unsigned i = 0; i < p->n_keys; i++) /* each at once: others are looking */
+    for (unsigned i = 0; i < p->n_keys; i++) { /* each at once: others are looking */
         p->keys[i]->number = numbers[i];
+        p->keys[i]->account = i;
+    }
     p->n_current = current;
     pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void health_keys_share(struct health_board *b, struct health_key *const *keys, unsigned n, const unsigned *accounts)
+{
+    pthread_mutex_lock(&b->lock);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned first = 0;
+        while (first < i && (accounts[first] != accounts[i] || keys[first] == NULL))
+            first++;
+        if (keys[i] != NULL && keys[first] != NULL)
+            keys[i]->account = keys[first]->index;
+    }
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -212,19 +231,25 @@ static int64_t account_until(const struct place *p, int64_t now_ns)
 }
 
 /* With l->lock held. NULL: nothing is known of it here. */
-static struct lane_key *found_here(const struct health_lane *l, const struct health_key *k)
+static struct lane_key *found_at(const struct health_lane *l, unsigned index)
 {
-    return k != NULL && k->index < l->n_by_key ? &l->by_key[k->index] : NULL;
+    return index < l->n_by_key ? &l->by_key[index] : NULL;
 }
 
-static struct lane_key *made_here(struct health_lane *l, const struct health_key *k)
+/* Of what all keys of its account share. */
+static struct lane_key *found_shared(const struct health_lane *l, const struct health_key *k)
 {
-    if (k->index >= l->n_by_key) {
-        l->by_key = sl_realloc(l->by_key, (k->index + 1) * sizeof *l->by_key);
-        memset(&l->by_key[l->n_by_key], 0, (k->index + 1 - l->n_by_key) * sizeof *l->by_key);
-        l->n_by_key = k->index + 1;
+    return k != NULL ? found_at(l, k->account) : NULL;
+}
+
+static struct lane_key *made_at(struct health_lane *l, unsigned index)
+{
+    if (index >= l->n_by_key) {
+        l->by_key = sl_realloc(l->by_key, (index + 1) * sizeof *l->by_key);
+        memset(&l->by_key[l->n_by_key], 0, (index + 1 - l->n_by_key) * sizeof *l->by_key);
+        l->n_by_key = index + 1;
     }
-    return &l->by_key[k->index];
+    return &l->by_key[index];
 }
 
 struct key_view {
@@ -235,13 +260,15 @@ struct key_view {
 static struct key_view see_key(const struct health_lane *l, const struct health_key *k,
                                const struct headroom_need *need, int64_t now_ns)
 {
-    const struct lane_key *here = found_here(l, k);
+    const struct lane_key *here = k != NULL ? found_at(l, k->index) : NULL, *shared = found_shared(l, k);
     int64_t until = k != NULL ? k->rest_until_ns : 0;
-    if (here != NULL && here->blocked_until_ns > until)
-        until = here->blocked_until_ns;
+    if (here != NULL && here->forbidden_until_ns > until)
+        until = here->forbidden_until_ns;
+    if (shared != NULL && shared->blocked_until_ns > until)
+        until = shared->blocked_until_ns;
     return (struct key_view){
         .until_ns = until > now_ns ? until : 0,
-        .room = here != NULL ? headroom_left(&here->room, need, now_ns) : HEADROOM_WHOLE,
+        .room = shared != NULL ? headroom_left(&shared->room, need, now_ns) : HEADROOM_WHOLE,
     };
 }
 
@@ -317,6 +344,12 @@ static void measure(struct health_lane *l, int64_t now_ns)
     l->seen.first_q50_us = sketch_quantile(f, 500);
     l->seen.first_q95_us = sketch_quantile(f, 950);
     l->seen.first_q99_us = sketch_quantile(f, 990);
+    if (l->whole != NULL) {
+        l->seen.whole_samples = sketch_count(l->whole);
+        l->seen.whole_q50_us = sketch_quantile(l->whole, 500);
+        l->seen.whole_q95_us = sketch_quantile(l->whole, 950);
+        l->seen.whole_q99_us = sketch_quantile(l->whole, 990);
+    }
     l->seen.between_q50_us = sketch_quantile(&l->lane.between, 500);
     l->seen.health_q16 = lane_health(&l->lane, now_ns);
     l->seen.state = lane_is_failing(&l->lane, now_ns) ? HEALTH_DEGRADED : HEALTH_UP;
@@ -382,7 +415,7 @@ bool health_begin(struct health_lane *l, struct health_use *u, int64_t now_ns, s
     pthread_mutex_lock(&l->lock);
     if (out != NULL)
         see_lane(l, NULL, now_ns, out);
-    struct lane_key *here = u != NULL ? found_here(l, u->key) : NULL;
+    struct lane_key *here = u != NULL ? found_shared(l, u->key) : NULL;
     if (here != NULL) /* before the first limits were told there is nothing to count against */
         headroom_send(&here->room, &u->need, &u->mark);
     bool probe = lane_begin(&l->lane, now_ns);
@@ -397,7 +430,7 @@ void health_limits(struct health_lane *l, const struct health_use *u, const stru
     if (l->any_model || u->key == NULL || said->known == 0)
         return;
     pthread_mutex_lock(&l->lock);
-    headroom_take(&made_here(l, u->key)->room, said, &u->mark, now_ns);
+    headroom_take(&made_at(l, u->key->account)->room, said, &u->mark, now_ns);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -486,7 +519,11 @@ static enum health_news take_account(struct place *p, struct health_key *k, cons
 {
     bool rested = k->rest_until_ns > now_ns;
     int64_t until = now_ns + (s->wait_ns > 0 ? s->wait_ns : KEY_RESTS_NS);
+    unsigned n = p->n_keys;
     k->rest_until_ns = until;
+    for (unsigned i = 0; i < n && k != &p->unnamed && s->outcome == OUT_QUOTA_EXHAUSTED; i++)
+        if (p->keys[i]->account == k->account) /* the credit is the account's */
+            p->keys[i]->rest_until_ns = until;
     if (until > p->rests_until_ns)
         p->rests_until_ns = until;
     return account_until(p, now_ns) > 0 ? HEALTH_ACCOUNT_RESTS : rested ? HEALTH_NO_NEWS : HEALTH_KEY_RESTS;
@@ -496,15 +533,23 @@ static enum health_news take_account(struct place *p, struct health_key *k, cons
 static bool take_key(struct health_lane *l, const struct lane_sample *s, const struct health_use *u, int64_t now_ns)
 {
     bool forbidden = s->outcome == OUT_FORBIDDEN && !l->any_model, wait = lane_effect_of(s->outcome) == LANE_WAIT;
-    struct lane_key *here = u != NULL ? found_here(l, u->key) : NULL;
-    if (here != NULL && lane_effect_of(s->outcome) == LANE_GOOD)
-        here->blocked_until_ns = here->waits = 0;
+    struct lane_key *shared = u != NULL ? found_shared(l, u->key) : NULL;
+    if (shared != NULL && lane_effect_of(s->outcome) == LANE_GOOD) {
+        shared->blocked_until_ns = shared->waits = 0;
+        struct lane_key *here = found_at(l, u->key->index);
+        if (here != NULL)
+            here->forbidden_until_ns = 0;
+    }
     if (u == NULL || u->key == NULL || l->place->n_current < 2 || (!wait && !forbidden))
         return false;
-    here = made_here(l, u->key);
-    int64_t ns = wait ? lane_wait_ns(&here->waits, s) : LANE_MISSING_NS;
-    if (now_ns + ns > here->blocked_until_ns)
-        here->blocked_until_ns = now_ns + ns;
+    if (forbidden) {
+        made_at(l, u->key->index)->forbidden_until_ns = now_ns + LANE_MISSING_NS;
+        return true;
+    }
+    shared = made_at(l, u->key->account);
+    int64_t until = now_ns + lane_wait_ns(&shared->waits, s);
+    if (until > shared->blocked_until_ns)
+        shared->blocked_until_ns = until;
     return true;
 }
 
@@ -537,6 +582,14 @@ static enum health_news tell_place(struct health_lane *l, const struct lane_samp
     return news;
 }
 
+/* With l->lock held. */
+static void note_whole(struct health_lane *l, int64_t us, int64_t now_ns)
+{
+    if (l->whole == NULL)
+        l->whole = SL_NEW(struct sketch);
+    sketch_add(l->whole, us, now_ns);
+}
+
 enum health_news health_end(struct health_lane *l, const struct lane_sample *s, const struct health_use *u,
                             int64_t now_ns)
 {
@@ -547,6 +600,8 @@ enum health_news health_end(struct health_lane *l, const struct lane_sample *s, 
     if (take_key(l, s, u, now_ns) || says_nothing(l, effect) || effect == LANE_ACCOUNT)
         sample.outcome = OUT_CANCELLED; /* the lane has nothing to do with it */
     b.opened = lane_end(&l->lane, &sample, now_ns);
+    if (s->whole_us > 0)
+        note_whole(l, s->whole_us, now_ns);
     b.closed = l->lane.state == LANE_CLOSED;
     pthread_mutex_unlock(&l->lock);
     return tell_place(l, s, &b, now_ns);

@@ -28,6 +28,10 @@ struct health_lane *health_lane_of(struct health_board *b, struct sl_str provide
 void health_keys_set(struct health_board *b, struct sl_str provider, const uint64_t *hashes, unsigned n,
                      struct health_key **out);
 
+/* Behind health_keys_set: which of these keys are of one account, by equal numbers. They share what is said of limits and waits, and the
+ * credit. Without it each key is an account of its own. */
+void health_keys_share(struct health_board *b, struct health_key *const *keys, unsigned n, const unsigned *accounts);
+
 enum health_state {
     HEALTH_UP = 0,
     HEALTH_SLOW,     /* slower than it used to be (slow.h) */
@@ -42,6 +46,8 @@ struct health_view {
     uint32_t health_q16;
     uint32_t first_q50_us, first_q95_us, first_q99_us, between_q50_us; /* 0: no samples */
     uint32_t samples;                                                  /* of first_* */
+    uint32_t whole_q50_us, whole_q95_us, whole_q99_us,
+        whole_samples; /* of answers that are no streams (lane_sample.whole_us) */
     uint32_t in_flight;
     uint32_t places; /* so many at a time it answers without queueing (gradient.h) */
     uint32_t

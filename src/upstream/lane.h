@@ -77,7 +77,9 @@ struct lane_sample { /* an attempt that ended */
     enum outcome outcome;
     int64_t first_us;   /* to the first output; -1: none came. Of one that lost to a hedge: it took longer than this */
     int64_t between_us; /* mean time between two pieces; -1: not known */
-    int64_t wait_ns;    /* what the provider asked for; -1: nothing */
+    int64_t
+        whole_us; /* to the whole answer, of one that is not a stream; 0: not looked at. Of one that lost to a hedge: longer */
+    int64_t wait_ns; /* what the provider asked for; -1: nothing */
     bool was_probe;
     uint64_t random;
 };

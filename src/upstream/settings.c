@@ -130,7 +130,7 @@ static const struct cfg_section HEDGE = {
              "Whether a second target is asked when the first one of a stream has been silent for longer than 95 of 100 of its "
              "streams are (at least 300 ms). Who has output first serves; the other one is cancelled, and may bill what it "
              "read: so it is not on unless you say so. Only where the target's slowest hundredth takes three times the usual "
-             "(of 200 streams or more), not for more than one request in twenty, not while hedges seldom win or a quarter of "
+             "(of 200 or more), not for more than one request in twenty, not while hedges seldom win or a quarter of "
              "the requests are late, and not for requests of more than 0.02 USD of input."},
         {"input_tokens", CFG_INT_AT(struct hedge_settings, input_tokens), .preset = "32768", .min = 1,
          .max = 1000000000, .text = "Requests with more input than this, by estimate, are never sent twice."},

@@ -9,11 +9,15 @@ import pytest
 
 from conftest import Makers
 from lib.client import fetch
-from lib.upstream import Answer, stream_answer
+from lib.upstream import Answer, completion, json_answer, stream_answer
 from test_rescue import SCRIPTS, WHOLE
 
 WORDS = ("Once upon", " a time there", " was", " a fox.")
 STREAMS = 420
+
+
+def slow_in(n):
+    return [0.5] if n % 33 == 0 else []
 
 
 class Teller:
@@ -27,8 +31,18 @@ class Teller:
         self.n += 1
         if self.silent:
             return Answer("hang")
-        slow = [0.5] if self.n % 33 == 0 else []
-        return stream_answer(*slow, *SCRIPTS[self.name][0](WORDS, True), end=True)
+        if self.name != "gemini" and not json.loads(seen.body).get("stream"):
+            answer = json_answer(self.whole())
+            answer.steps[:0] = slow_in(self.n)
+            return answer
+        return stream_answer(*slow_in(self.n), *SCRIPTS[self.name][0](WORDS, True), end=True)
+
+
+    def whole(self):
+        if self.name == "chat":
+            return completion(WHOLE)
+        return {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [{"type": "text", "text": WHOLE}],
+                "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 9, "output_tokens": 5}}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +55,7 @@ def g():
     target = {n: f"{n}/{SCRIPTS[kind][2]}" for n, kind in names.items()}
     gateway = makers.gateway({
         "providers": providers, "models": {"a": {"targets": [target["one"], target["two"]]}, "b": {"targets": [target["two"], target["three"]]}},
-        "resilience": {"hedge": True, "breaker": True, "deadline": {"first_token": "20s", "thinking": "20s"}}})
+        "resilience": {"hedge": True, "breaker": True, "slow": "stays", "deadline": {"first_token": "20s", "thinking": "20s", "answer": "20s"}}})
     gateway.tellers = {n: Teller(ups[n], kind) for n, kind in names.items()}
     gateway.target = target
     yield gateway
@@ -82,3 +96,27 @@ def test_the_second_serves(g, model, first, second):
     assert (served["provider"], served["outcome"]) == (second, "ok") and served["start_us"] >= 290_000
     assert served["usage"]["output"] == 5 and lost["usage"]["input"] > 0 and lost["estimated"]
     assert g.metrics().sum("sluice_hedges_won_total") == won + 1
+
+
+def test_whole_answers(g):
+    """The same of an answer that is no stream, from the other format: what counts as usual is how long whole answers take."""
+    body = json.dumps({"model": "a", "messages": [{"role": "user", "content": "a story"}]}).encode()
+
+    def once(_=None):
+        answer = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
+        assert answer.status == 200 and answer.json()["choices"][0]["message"]["content"] == WHOLE, answer.body[-300:]
+        return answer
+    for n in (STREAMS, 100, 100, 100):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(once, range(n)))
+        g.tellers["one"].silent = True
+        began = time.monotonic()
+        answer = once()
+        took = time.monotonic() - began
+        g.tellers["one"].silent = False
+        lost, served = g.record(answer.id)["attempts"]
+        if lost["outcome"] == "cancelled":
+            break
+    assert took < 10 and (lost["provider"], lost["outcome"], lost["why"]) == ("one", "cancelled", "another target was first")
+    assert (served["provider"], served["outcome"]) == ("two", "ok") and served["start_us"] >= 290_000
+    assert served["usage"]["output"] == 5 and lost["usage"]["input"] > 0 and lost["estimated"]

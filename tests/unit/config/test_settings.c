@@ -183,6 +183,9 @@ static void findings(void **state)
          "s.yaml:3:64: warning: limits.priority.low[0]: has no effect: there is no route 'q'\n"
          "s.yaml:3:75: warning: limits.priority.low[1]: has no effect: it stands under high, too. Keep one\n"},
         {SIM "resilience: {probe: models}\n", ""},
+        {"providers: {o: {kind: openai, keys: ['${KEY}', '${KEY}'], key_accounts: [a, a]}}\nmodels: {m: o/x}\n", ""},
+        {"providers: {o: {kind: openai, keys: ['${KEY}', '${KEY}'], key_accounts: [a]}}\nmodels: {m: o/x}\n",
+         "s.yaml:1:59: providers.o.key_accounts: names 1 accounts, and there are 2 keys. Write a name for each key, in their order\n"},
         {SIM "resilience: {probe: {ask: completion, providers: [s]}, concurrency: [s], hedge: true}\n", ""},
         {SIM "resilience: {probe: {ask: models, providers: [t]}, concurrency: [u]}\n",
          "s.yaml:2:47: resilience.probe.providers[0]: there is no provider 't'. Write names of providers\n"

@@ -23,8 +23,9 @@ static const char *const role_only[] = {EV_ROLE};
 static const char *const error_event[] = {
     "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n"};
 
-/* As if 400 streams of the first target had begun: 50 ms usually, 1.5 s for three in a hundred: q95 50 ms, so 300 ms are waited. */
-static void train(struct kit *k)
+/* As if 400 streams of the first target had begun, or as many answers had come: 50 ms usually, 1.5 s for three in a hundred: q95 50 ms, so
+ * 300 ms are waited. */
+static void train_for(struct kit *k, bool whole)
 {
     struct health_lane *l = health_lane_of(k->core.health, SL_STR("one"), SL_STR("up-a"));
     int64_t now = sl_loop_now(&k->core.loop);
@@ -32,13 +33,23 @@ static void train(struct kit *k)
         bool probe = health_begin(l, NULL, now, NULL);
         health_end(l,
                    &(struct lane_sample){.outcome = OUT_OK,
-                                         .first_us = i % 33 == 0 ? 1500000 : 50000,
+                                         .first_us = whole         ? -1
+                                                     : i % 33 == 0 ? 1500000
+                                                                   : 50000,
+                                         .whole_us = !whole        ? 0
+                                                     : i % 33 == 0 ? 1500000
+                                                                   : 50000,
                                          .between_us = -1,
                                          .wait_ns = -1,
                                          .was_probe = probe},
                    NULL, now);
         health_hedge_begin(l, now);
     }
+}
+
+static void train(struct kit *k)
+{
+    train_for(k, false);
 }
 
 static void open_trained(struct kit *k)
@@ -228,7 +239,115 @@ static void test_client_leaves(void **state)
     assert_int_equal(kit_close(&k), 2);
 }
 
-/* Not asked twice: a whole answer, a request that is large, a lane that is not known, no second target. */
+#define LATE(text)                                                                                                     \
+    {                                                                                                                  \
+        {.act = FAKE_WAIT, .ns = 500 * SL_MS}, {.act = FAKE_SEND, .bytes = SL_STR_INIT(text)}, {.act = FAKE_CLOSE},    \
+        {                                                                                                              \
+            .act = FAKE_END                                                                                            \
+        }                                                                                                              \
+    }
+#define WHOLE(answer) "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n" answer
+#define SECOND_ANSWER                                                                                                                    \
+    "{\"id\":\"other\",\"object\":\"chat.completion\",\"model\":\"up-b\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\"," \
+    "\"content\":\"Second\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9}}"
+
+/* An answer that is no stream: the second one's serves when all of it is here, and the first is cancelled. */
+static void test_whole_second_wins(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    kit_open(&k, &options);
+    train_for(&k, true);
+    fake_script(&k.one, hangs);
+    fake_answer(&k.two, 200, NULL, SECOND_ANSWER);
+    ask(&k, &c, CHAT_PAIR, 250 * SL_MS);
+    assert_int_equal(k.two.requests, 0);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(c.status, 200);
+    expect_str(client_header(&c, "x-sluice-target"), "two/up-b");
+    assert_true(client_has(&c, "Second"));
+    assert_int_equal(k.one.left, 1);
+    struct core_entry lost = entry_of(&k, 1), won = entry_of(&k, 2);
+    assert_string_equal(lost.outcome, "cancelled");
+    assert_true((lost.close.flags & ENTRY_ESTIMATED) != 0 && lost.close.usage.input > 0);
+    assert_string_equal(won.outcome, "ok");
+    assert_int_equal(won.close.usage.output, 2);
+    assert_int_equal(core_count(&k.core, TEL_HEDGES), 1);
+    assert_int_equal(core_count(&k.core, TEL_HEDGES_WON), 1);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* The first one's answer comes after all, or the second's is an error, with a status or inside of a 200, or breaks off: nobody sees
+ * anything of it, and both are in the ledger. */
+static void test_whole_first_wins(void **state)
+{
+    (void)state;
+    static const struct fake_step late[] = LATE(WHOLE(ANSWER));
+    static const char *const outcomes[] = {"cancelled", "rate_limited", "overloaded", "truncated"};
+    for (unsigned i = 0; i < 4; i++) {
+        struct kit k;
+        struct client c;
+        kit_open(&k, &options);
+        train_for(&k, true);
+        fake_script(&k.one, late);
+        if (i == 0)
+            fake_script(&k.two, hangs);
+        else if (i == 1)
+            fake_answer(&k.two, 429, "retry-after: 7\r\n",
+                        "{\"error\":{\"message\":\"slow\",\"code\":\"rate_limit_exceeded\"}}");
+        else if (i == 2)
+            fake_answer(&k.two, 200, NULL, "{\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}");
+        else
+            fake_bytes(
+                &k.two,
+                SL_STR("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{\"id\":"),
+                FAKE_CLOSE);
+        ask(&k, &c, CHAT_PAIR, SL_SEC);
+        assert_int_equal(c.status, 200);
+        expect_str(client_header(&c, "x-sluice-target"), "one/up-a");
+        assert_true(client_has(&c, "\"hi\""));
+        assert_int_equal(k.two.requests, 1);
+        struct core_entry second = entry_of(&k, 2);
+        if (strcmp(second.outcome, outcomes[i]) != 0)
+            fail_msg("the second one's outcome: %s, want %s", second.outcome, outcomes[i]);
+        assert_int_equal(core_count(&k.core, TEL_HEDGES_WON), 0);
+        client_done(&c);
+        assert_int_equal(kit_close(&k), 2);
+    }
+}
+
+#define NO_ROOM                                                                                                        \
+    "x-ratelimit-limit-requests: 100\r\nx-ratelimit-remaining-requests: 0\r\nx-ratelimit-reset-requests: 60m\r\n"
+
+/* What the second one's head said of its limits is believed, though it was not needed: the next request does not go there. */
+static void test_limits_of_the_loser(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    static const struct fake_step late[] = LATE(WHOLE(ANSWER));
+    static const struct fake_step head[] = {
+        {.act = FAKE_SEND,
+         .bytes = SL_STR_INIT("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n" NO_ROOM
+                              "\r\n{")},
+        {.act = FAKE_HANG},
+        {.act = FAKE_END}};
+    struct health_view v;
+    kit_open(&k, &options);
+    train_for(&k, true);
+    fake_script(&k.one, late);
+    fake_script(&k.two, head);
+    ask(&k, &c, CHAT_PAIR, SL_SEC);
+    expect_str(client_header(&c, "x-sluice-target"), "one/up-a");
+    health_see(health_lane_of(k.core.health, SL_STR("two"), SL_STR("up-b")), NULL, sl_loop_now(&k.core.loop), &v);
+    assert_int_equal(v.room, 0);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
+/* Not asked twice: an answer whose usual time is not known, a request that is large, a lane that is not known, no second target. */
 static void test_not(void **state)
 {
     (void)state;
@@ -255,10 +374,12 @@ static void test_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_second_wins),   cmocka_unit_test(test_a_role_is_no_output),
-        cmocka_unit_test(test_first_wins),    cmocka_unit_test(test_first_fails),
-        cmocka_unit_test(test_second_fails),  cmocka_unit_test(test_both_fail),
-        cmocka_unit_test(test_client_leaves), cmocka_unit_test(test_not),
+        cmocka_unit_test(test_second_wins),         cmocka_unit_test(test_a_role_is_no_output),
+        cmocka_unit_test(test_first_wins),          cmocka_unit_test(test_first_fails),
+        cmocka_unit_test(test_second_fails),        cmocka_unit_test(test_both_fail),
+        cmocka_unit_test(test_client_leaves),       cmocka_unit_test(test_not),
+        cmocka_unit_test(test_whole_second_wins),   cmocka_unit_test(test_whole_first_wins),
+        cmocka_unit_test(test_limits_of_the_loser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,45 @@ static void test_reload(void **state)
     health_board_free(w.b);
 }
 
+/* Keys of one account share what is said of its limits, its waits and its credit; a refused key and a forbidden model are the key's. */
+static void test_accounts(void **state)
+{
+    (void)state;
+    static const unsigned accounts[] = {7, 7, 9};
+    struct world w;
+    struct health_view v;
+    int64_t until;
+    struct provider_limits full = tokens(10000, 0, -1);
+    open_world(&w, 3);
+    health_keys_share(w.b, w.keys, 3, accounts);
+    struct health_use u = {.key = w.keys[1], .need = need};
+    (void)health_begin(w.m, &u, T0, NULL);
+    health_limits(w.m, &u, &full, T0);
+    for (unsigned from = 0; from < 4; from++) /* neither of the two: what one was told counts for both */
+        assert_int_equal(health_pick_key(w.m, w.keys, 3, from, 3, &need, T0).index, 2);
+    ends(&w, 2, OUT_RATE_LIMITED, 50 * SL_SEC, T0);
+    health_see(w.m, &need, T0, &v);
+    assert_int_equal(v.state, HEALTH_UP);
+    assert_int_equal(v.room, 0);
+    ends(&w, 0, OUT_RATE_LIMITED, 20 * SL_SEC, T0);
+    assert_int_equal(state_of(w.m, T0, &until), HEALTH_BLOCKED);
+    assert_int_equal(until, T0 + 20 * SL_SEC);
+    int64_t later = T0 + 400 * SL_SEC;
+    assert_int_equal(ends(&w, 0, OUT_FORBIDDEN, -1, later), HEALTH_NO_NEWS);
+    assert_true(health_pick_key(w.m, w.keys, 3, 0, 3, &need, later).index != 0);
+    assert_true(health_pick_key(w.m, w.keys, 3, 0, 2, &need, later).is_free); /* the other one of the account */
+    assert_int_equal(ends(&w, 2, OUT_BAD_CREDENTIALS, -1, later), HEALTH_KEY_RESTS);
+    assert_int_equal(state_of(w.other, later, &until), HEALTH_UP);
+    assert_int_equal(ends(&w, 0, OUT_QUOTA_EXHAUSTED, -1, later), HEALTH_ACCOUNT_RESTS);
+    assert_int_equal(state_of(w.other, later, &until), HEALTH_BLOCKED);
+    const uint64_t hashes[] = {11, 22, 33};
+    health_forgive_accounts(w.b);
+    health_keys_set(w.b, SL_STR("p"), hashes, 3, w.keys); /* nobody says it any more: each for itself */
+    ends(&w, 0, OUT_RATE_LIMITED, 20 * SL_SEC, later);
+    assert_true(health_pick_key(w.m, w.keys, 3, 0, 0, &need, later).is_free);
+    health_board_free(w.b);
+}
+
 /* A lane has the room of its best key; requests go to keys that have some. More keys than can be told apart do no harm. */
 static void test_room(void **state)
 {
@@ -208,7 +247,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refills), cmocka_unit_test(test_in_flight), cmocka_unit_test(test_keys_rest),
-        cmocka_unit_test(test_reload),  cmocka_unit_test(test_room),
+        cmocka_unit_test(test_reload),  cmocka_unit_test(test_room),      cmocka_unit_test(test_accounts),
     };
     return cmocka_run_group_tests_name("upstream headroom", tests, NULL, NULL);
 }
