@@ -73,6 +73,7 @@ struct request_facts {
     unsigned modalities; /* enum modality */
     uint32_t messages;   /* how many; 0: none or not known */
     struct request_hints hints;
+    uint64_t starts; /* of the body's strings: json_info */
     size_t body_bytes;
     size_t payload_bytes;            /* of messages, prompt or input plus tools: what tokens are estimated from */
     struct json_member at[RM_COUNT]; /* where the members are in the body */

@@ -43,6 +43,7 @@ struct scan {
     struct level levels[JSON_WATCH_DEPTH + 2]; /* [depth]; [0] is the document */
     int about;                                 /* JSON_REPEATED: which */
     bool escaped;                              /* the string read last has a backslash */
+    uint64_t starts;
     enum json_status status;
     const char *failed_at;
 };
@@ -93,8 +94,11 @@ static enum json_status scan(struct sl_str doc, const struct json_watch *watches
     s.expected = s.depth = 0;
     s.is_object[0] = s.is_object[1] = 0;
     s.about = -1;
+    s.starts = 0;
     s.levels[0] = (struct level){.owner = NOT_WATCHED, .current = NO_WATCH, .last = NO_WATCH};
-    if (scan_document(&s)) {
+    bool whole = scan_document(&s);
+    out_info->starts = s.starts;
+    if (whole) {
         out_info->at = doc.n;
         return JSON_OK;
     }
@@ -423,6 +427,8 @@ static inline const char *scan_string(struct scan *s, const char *p)
 {
     p++;
     s->escaped = false;
+    if (s->end - p >= 4)
+        s->starts |= json_start_bit(p);
 #ifdef __SSE2__
     if (s->end - p >= 16) {
         __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);

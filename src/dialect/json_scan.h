@@ -12,6 +12,7 @@
 #define SLUICE_DIALECT_JSON_SCAN_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/str.h"
@@ -68,7 +69,17 @@ struct json_info {
     int member; /* when it failed: the watched top-level member it was in or about, -1: none of them */
     enum json_kind root;
     uint32_t unwatched; /* members seen in watched objects and at the top that match no watch */
+    uint64_t starts;    /* of keys and strings: json_start_bit of their first four bytes, as they are written */
 };
+
+/* Whether a string of the document may begin with these four bytes: so that who looks for a word need not read a whole body
+ * for it. A bit not set says surely not; one set says little where there are many strings. */
+static inline uint64_t json_start_bit(const char *four)
+{
+    uint32_t word;
+    memcpy(&word, four, sizeof word);
+    return UINT64_C(1) << (word * UINT32_C(0x9e3779b1) >> 26);
+}
 
 /* Scans `doc`. out_members has n elements; those not met have kind JSON_ABSENT. Both outputs are set whatever the result. */
 enum json_status json_scan(struct sl_str doc, const struct json_watch *watches, unsigned n,

@@ -275,7 +275,7 @@ bool objects_named(const struct exchange *x)
 {
     bool format = x->match.errors == ERRORS_OPENAI || x->match.errors == ERRORS_RESPONSES ||
                   x->match.errors == ERRORS_ANTHROPIC;
-    if (x->env->stored_ask == NULL)
+    if (x->env->stored_ask == NULL || (x->facts.starts & json_start_bit("file")) == 0)
         return false;
     if (x->match.op == OP_GENERATE || x->match.op == OP_GENERATE_COUNT)
         return named_may_be(x->body_text, SL_STR("\"fileUri\"")) || named_may_be(x->body_text, SL_STR("\"file_uri\""));

@@ -27,7 +27,9 @@ static bool recalls_input(const struct exchange *x)
         return false;
     const struct json_member *at = x->facts.at;
     return is_said(&at[RM_PREVIOUS_RESPONSE_ID]) || is_said(&at[RM_CONVERSATION]) ||
-           at[RM_BACKGROUND].kind == JSON_TRUE || sl_str_find_str(x->body_text, SL_STR("\"item_reference\"")) >= 0;
+           at[RM_BACKGROUND].kind == JSON_TRUE ||
+           ((x->facts.starts & json_start_bit("item")) != 0 &&
+            sl_str_find_str(x->body_text, SL_STR("\"item_reference\"")) >= 0);
 }
 
 bool stored_recalls(const struct exchange *x)

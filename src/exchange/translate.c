@@ -185,7 +185,7 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
 static bool holds_sealed(const struct exchange *x)
 {
     return (x->dialect->errors == ERRORS_ANTHROPIC || x->dialect->errors == ERRORS_OPENAI) &&
-           carrier_is_in(x->body_text);
+           (x->facts.starts & json_start_bit("slc1")) != 0 && carrier_is_in(x->body_text);
 }
 
 /* Claude on Vertex AI takes neither system messages between turns nor media by address (anthropic.md 13): written anew, they go as

@@ -9,7 +9,7 @@
 
 /* Of a request: bytes of its JSON (messages and tools, or prompt, or input). */
 uint64_t tokens_estimate_input(uint64_t json_bytes, uint32_t messages);
-/* The same, having looked at the text: better where it is not English. Reads at most its first 64 KiB and scales up. */
+/* The same, having looked at the text: better where it is not English. Reads an eighth of a long one and scales up. */
 uint64_t tokens_estimate_text(struct sl_str json);
 /* Of model output, from the bytes of its deltas; at least one token per event that had content. */
 uint64_t tokens_estimate_output(uint64_t json_bytes, uint64_t events);

@@ -103,6 +103,7 @@ bool gemini_request_decode(enum operation op, struct sl_str body, struct sl_aren
     }
     struct json_info info;
     enum json_status status = json_scan(body, watches, GW_COUNT, r.at, &info);
+    f->starts = info.starts;
     if (status != JSON_OK)
         return refuse_scan(&r, status, &info);
     if (info.root != JSON_OBJECT) {

@@ -426,6 +426,25 @@ static void errors_name_the_member(void **state)
 
 /* -- Values --------------------------------------------------------------------------------------------------------- */
 
+static void tells_how_strings_begin(void **state)
+{
+    (void)state;
+    struct json_info info;
+    static const char doc[] =
+        "{\"file_id\":[\"slc1.x\",{\"k\":\"a longer one than sixteen bytes\"}],\"abc\":\"\\u0061bc\"}";
+    assert_int_equal(json_scan(sl_str_c(doc), NULL, 0, NULL, &info), JSON_OK);
+    static const char *const there[] = {"file", "slc1", "k\":\"", "a lo", "abc\"", "\\u00"};
+    uint64_t all = 0;
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
+        assert_true((info.starts & json_start_bit(there[i])) != 0);
+        all |= json_start_bit(there[i]);
+    }
+    assert_true(info.starts == all);
+    assert_true((all & json_start_bit("item")) == 0);
+    assert_int_equal(json_scan(SL_STR("\"\""), NULL, 0, NULL, &info), JSON_OK); /* nothing is read behind the end */
+    assert_true(info.starts == 0);
+}
+
 static void counts(void **state)
 {
     (void)state;
@@ -569,6 +588,7 @@ int main(void)
         cmocka_unit_test(keys_are_compared_unescaped),
         cmocka_unit_test(repeated_members_are_named),
         cmocka_unit_test(errors_name_the_member),
+        cmocka_unit_test(tells_how_strings_begin),
         cmocka_unit_test(counts),
         cmocka_unit_test(texts),
         cmocka_unit_test(elements),

@@ -82,6 +82,39 @@ static void files_do_not_count_by_their_bytes(void **state)
     assert_int_equal(tokens_estimate_text(SL_STR_NONE), 0);
 }
 
+/* Messages' and Gemini's files have no data URL; their frame may have blanks, their letters escapes. */
+static void files_of_every_format(void **state)
+{
+    (void)state;
+    static const char *const heads[] = {
+        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"data\":\"",
+        "{\"contents\": [{\"parts\": [{\"inlineData\": {\"mimeType\": \"image/png\", \"data\": \"",
+        "{\"input\":[{\"type\":\"input_file\",\"file_data\":\"data:application/pdf;base64,",
+    };
+    enum {
+        TEXT = 5000,
+        FILE_BYTES = 50000,
+        FILES = 3
+    };
+    char *p = malloc(FILES * (TEXT + FILE_BYTES + 500));
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        size_t n = 0, head = strlen(heads[i]);
+        for (unsigned f = 0; f < FILES; f++) {
+            memset(p + n, ' ', TEXT + f * 333); /* files begin anywhere between two windows */
+            n += TEXT + f * 333;
+            memcpy(p + n, heads[i], head);
+            n += head;
+            for (size_t k = 0; k < FILE_BYTES; k++)
+                p[n + k] = k % 76 == 74 ? '\\' : k % 76 == 75 ? 'n' : "QUJD/+09"[k % 8];
+            n += FILE_BYTES;
+            p[n++] = '"';
+        }
+        within(tokens_estimate_text(sl_str_of(p, n)), FILES * 1000 + FILES * TEXT / 4,
+               FILES * 1000 + FILES * TEXT / 4 + 600);
+    }
+    free(p);
+}
+
 static void long_texts_are_sampled(void **state)
 {
     (void)state;
@@ -100,6 +133,7 @@ int main(void)
         cmocka_unit_test(outputs),
         cmocka_unit_test(texts_against_a_tokeniser),
         cmocka_unit_test(files_do_not_count_by_their_bytes),
+        cmocka_unit_test(files_of_every_format),
         cmocka_unit_test(long_texts_are_sampled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
