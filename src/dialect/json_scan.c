@@ -341,6 +341,8 @@ static const char *read_key(struct scan *s, const char *p)
     p = scan_string(s, p);
     if (p == NULL)
         return NULL;
+    if (SL_UNLIKELY(s->escaped))
+        s->starts = UINT64_MAX;
     if (s->build != NULL)
         json_build_key(s->build, (size_t)(quote + 1 - s->doc), (size_t)(p - quote) - 2, s->escaped);
     if (s->level != NULL && s->level->owner != NOT_WATCHED &&

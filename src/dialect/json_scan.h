@@ -69,7 +69,8 @@ struct json_info {
     int member; /* when it failed: the watched top-level member it was in or about, -1: none of them */
     enum json_kind root;
     uint32_t unwatched; /* members seen in watched objects and at the top that match no watch */
-    uint64_t starts;    /* of keys and strings: json_start_bit of their first four bytes, as they are written */
+    uint64_t
+        starts; /* of keys and strings: json_start_bit of their first four bytes; all bits when a key has an escape */
 };
 
 /* Whether a string of the document may begin with these four bytes: so that who looks for a word need not read a whole body

@@ -441,6 +441,8 @@ static void tells_how_strings_begin(void **state)
     }
     assert_true(info.starts == all);
     assert_true((all & json_start_bit("item")) == 0);
+    assert_int_equal(json_scan(SL_STR("{\"f\\u0069le_id\":1}"), NULL, 0, NULL, &info), JSON_OK);
+    assert_true((info.starts & json_start_bit("file")) != 0);
     assert_int_equal(json_scan(SL_STR("\"\""), NULL, 0, NULL, &info), JSON_OK); /* nothing is read behind the end */
     assert_true(info.starts == 0);
 }
