@@ -185,6 +185,7 @@ struct stream_memo {
 /* -- The seam ----------------------------------------------------------------------------------------------------- */
 
 struct dialect_codec;
+struct stream_unended;
 
 struct dialect {
     struct sl_str name;        /* "openai" */
@@ -209,6 +210,12 @@ struct dialect {
     const struct dialect_codec *codec; /* codec.h; NULL: this format is not translated */
     /* One event's data (and event name, usually empty). Safe on anything; allocates nothing. memo: of this stream, or NULL. */
     void (*stream_watch)(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
+    /* Of formats that tell of each part when it is whole, and whose last event only says all of it once more: an answer that lacks
+     * just this can be ended here. NULL, all three: no such format. see: each event's data; content: it is a piece of output.
+     * write: the event, in the arena; empty: the answer is not whole. */
+    struct stream_unended *(*unended_new)(struct sl_arena *a);
+    void (*unended_see)(struct stream_unended *s, struct sl_str data, bool content);
+    struct sl_str (*unended_write)(struct stream_unended *s, const struct token_counts *usage);
 };
 
 const struct dialect *dialect_find(struct sl_str name); /* NULL: none of that name */

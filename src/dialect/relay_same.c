@@ -30,6 +30,15 @@ void relay_same_limit(struct relay_same *r, size_t max_event)
     r->held.max = 2 * (max_event > 0 ? max_event : SSE_EVENT_BYTES); /* one event, and what sl_buf rounds up to */
 }
 
+void relay_same_unended(struct relay_same *r, uint64_t prompt, uint64_t (*completion)(uint64_t bytes, uint64_t events))
+{
+    if (r->dialect->unended_new == NULL)
+        return;
+    r->unended = r->dialect->unended_new(r->arena);
+    r->unended_prompt = prompt;
+    r->unended_completion = completion;
+}
+
 void relay_same_done(struct relay_same *r)
 {
     sse_scanner_done(&r->sse);
@@ -164,6 +173,8 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
     }
     if (r->told != NULL)
         told_event(r->told, &e, piece->data);
+    if (r->unended != NULL)
+        r->dialect->unended_see(r->unended, piece->data, e.kind == SK_CONTENT);
     if (e.kind == SK_ERROR && r->hold_errors && r->state.error_event.n == 0)
         r->state.error_event = kept_event(r, piece, raw, "]");
     if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
@@ -267,12 +278,27 @@ static void take_last(struct relay_same *r)
         r->state.terminal = kept_event(r, &piece, piece.raw, "");
 }
 
+/* Nothing is missing but the event that says so. */
+static bool end_here(struct relay_same *r)
+{
+    struct relay_state *s = &r->state;
+    if (r->unended == NULL || s->saw_error || r->rest_is_lost || r->broken)
+        return false;
+    const struct token_counts estimate = {
+        .found = true, .prompt = r->unended_prompt, .completion = r->unended_completion(s->output_bytes, s->events)};
+    s->terminal = r->dialect->unended_write(r->unended, s->usage.found ? &s->usage : &estimate);
+    s->ended_here = s->terminal.n > 0;
+    return s->ended_here;
+}
+
 bool relay_same_end(struct relay_same *r)
 {
     if (!r->over && !r->state.saw_error && sse_rest(&r->sse).n > 0)
         take_last(r);
     r->over = true;
     bool whole = !r->state.saw_error && !r->rest_is_lost && !r->broken && (r->state.saw_done || r->state.saw_finish);
+    if (!whole && end_here(r))
+        return true;
     if (whole && r->array)
         r->state.terminal =
             sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");

@@ -32,6 +32,7 @@ struct relay_state {           /* read by the exchange at any time */
     bool saw_finish;           /* a finish_reason was seen (of at least one choice) */
     bool paused;               /* the provider wants to be asked to go on (pause_turn) */
     struct sl_str turn;        /* raw; in the arena; of a stream that paused and is to go on: what is sent back */
+    bool ended_here;           /* `terminal` was not said by the provider (relay_same_unended) */
     bool saw_error;            /* the provider sent an error event; it was passed on unless RELAY_HOLD_ERRORS */
     struct token_counts usage; /* last report seen */
     uint64_t events;           /* events with data passed on */
@@ -49,15 +50,18 @@ struct relay_same {
     const struct dialect *dialect; /* borrow */
     bool hide_usage;
     bool hold_errors;
-    bool array;               /* the client gets one JSON array */
-    bool in_array;            /* ... which has begun */
-    bool skip_lf;             /* a CR LF was cut behind something that was not passed on */
-    bool rest_is_lost;        /* relay_same_end could make nothing of an event that was cut */
-    bool broken;              /* an event was no JSON */
-    bool over;                /* the terminal event or a limit was met: nothing more goes through */
-    struct sl_arena *arena;   /* borrow */
-    struct stream_memo *memo; /* own (of the arena) */
-    struct told *told;        /* borrow; NULL: nobody wants to know. Set right after init */
+    bool array;                     /* the client gets one JSON array */
+    bool in_array;                  /* ... which has begun */
+    bool skip_lf;                   /* a CR LF was cut behind something that was not passed on */
+    bool rest_is_lost;              /* relay_same_end could make nothing of an event that was cut */
+    bool broken;                    /* an event was no JSON */
+    bool over;                      /* the terminal event or a limit was met: nothing more goes through */
+    struct sl_arena *arena;         /* borrow */
+    struct stream_memo *memo;       /* own (of the arena) */
+    struct told *told;              /* borrow; NULL: nobody wants to know. Set right after init */
+    struct stream_unended *unended; /* own (of the arena); NULL: what lacks its end is truncated */
+    uint64_t unended_prompt;        /* tokens */
+    uint64_t (*unended_completion)(uint64_t bytes, uint64_t events);
     struct sse_scanner sse;
     struct sl_buf held; /* own: bytes of this feed's output that are not in the slice */
     struct iovec *v;    /* output of the running feed; in the arena, reused */
@@ -76,6 +80,10 @@ void relay_same_init(struct relay_same *r, const struct dialect *d, unsigned opt
 void relay_same_done(struct relay_same *r);
 /* The largest event; right after init. 0: the scanner's default. */
 void relay_same_limit(struct relay_same *r, size_t max_event);
+
+/* An answer that lacks only its last event may be ended by relay_same_end, with usage that is estimated: prompt and completion say it
+ * in tokens. Right after init; nothing happens where the format has no such thing. */
+void relay_same_unended(struct relay_same *r, uint64_t prompt, uint64_t (*completion)(uint64_t bytes, uint64_t events));
 
 /* Takes a slice as it came. *out_v, *out_n: what to send now, valid until the next call and as long as the slice is. After
  * RELAY_DONE and RELAY_LIMIT further slices give nothing. */

@@ -11,6 +11,7 @@
 #include "dialect/error_read.h"
 #include "dialect/other/other.h"
 #include "exchange/exchange_int.h"
+#include "tokens/estimate.h"
 
 #define RELAY_IOV 32
 #define FOREIGN_ANSWER_BYTES (64u << 20) /* of an answer that is translated whole, where the settings name no bound */
@@ -27,6 +28,13 @@ static void break_off(struct exchange *x, enum outcome o)
     x->relay_bad = true;
     x->bad_outcome = o;
     exchange_wake(x, EV_STREAM_END);
+}
+
+/* The transport tells an end from a break: HTTP/1 without a length or chunks does not. */
+static bool ends_are_sure(const struct exchange *x)
+{
+    return x->head->version == HTTP_2 || x->head->content_length >= 0 ||
+           http_headers_find(&x->head->headers, HN_TRANSFER_ENCODING) != NULL;
 }
 
 static void open_relay(struct exchange *x)
@@ -52,6 +60,8 @@ static void open_relay(struct exchange *x)
                         (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
     relay_same_limit(&x->relay, other_event_bytes(x));
+    if (!x->op->stored && (ends_are_sure(x) || !x->facts.has_tools))
+        relay_same_unended(&x->relay, x->estimate_input, tokens_estimate_output);
     x->seen = &x->relay.state;
     rescue_listen(x);
 }
@@ -333,20 +343,28 @@ enum outcome relay_verdict(struct exchange *x)
     return x->answer.error.found ? judge_inner(x) : OUT_OK;
 }
 
-/* A connection that breaks behind the last word of Claude's: the stop reason and the whole usage were told in message_delta, only
+/* Also an answer of Responses whose items are all whole and that can have no more of them: without tools nothing follows a message.
+ * A connection that breaks behind the last word of Claude's: the stop reason and the whole usage were told in message_delta, only
  * message_stop is missing (anthropic.md 4.6: complete). Where it closes in good order at that place, it is whole, too. */
 static bool broke_behind_the_end(struct exchange *x, enum outcome o)
 {
-    bool may = (o == OUT_RESET || o == OUT_TRUNCATED) && x->is_stream && !x->relay_bad &&
-               x->up->errors == ERRORS_ANTHROPIC && x->seen->usage.found;
-    return may && stream_is_whole(x); /* which it is not without a stop reason */
+    bool may = (o == OUT_RESET || o == OUT_TRUNCATED) && x->is_stream && !x->relay_bad;
+    if (!may)
+        return false;
+    bool told = (x->up->errors == ERRORS_ANTHROPIC && x->seen->usage.found) ||
+                (x->up->errors == ERRORS_RESPONSES && x->translation == NULL && !x->facts.has_tools);
+    return told && stream_is_whole(x); /* which it is not without a stop reason, or with an item that is not whole */
 }
 
 enum outcome relay_outcome(struct exchange *x, struct try *t)
 {
     enum outcome o = t->result.outcome;
-    if (o == OUT_OK)
-        return relay_verdict(x);
+    if (o == OUT_OK) {
+        o = relay_verdict(x);
+        if (o == OUT_OK && x->is_stream && x->seen->ended_here)
+            t->why = "only its last event was missing";
+        return o;
+    }
     if (!broke_behind_the_end(x, o))
         return o;
     t->why = "the connection broke behind the end";

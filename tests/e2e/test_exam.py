@@ -129,10 +129,6 @@ def test_scenario(world, scenario):
             elif scenario == "content-filter":
                 refused = isinstance(answer, ERRORS) or (answer["text"] == "" and answer["finish"] in ("content_filter", "refusal"))
                 assert refused, (where, answer)
-            elif where == ("missing-end", "responses", "streamed") and "error" in answer:
-                # a gap: all of the text was told, and only `response.completed` lacks; when its client has seen it all before the
-                # provider closes, nobody is asked to go on and the client gets a typed failure
-                assert answer["error"]["code"] == "upstream_truncated", answer
             else:
                 assert not isinstance(answer, Exception) and "text" in answer, (where, repr(answer))
                 assert answer["text"] == world.text and answer["finish"] == "stop", (where, answer)

@@ -30,4 +30,7 @@ const struct dialect openai_responses_dialect = {
     .answer_watch_done = responses_answer_watch_done,
     .codec = &openai_responses_codec,
     .stream_watch = responses_stream_watch,
+    .unended_new = responses_unended_new,
+    .unended_see = responses_unended_see,
+    .unended_write = responses_unended_write,
 };

@@ -26,6 +26,9 @@ void responses_answer_watch_done(const void *watch, struct answer_facts *out);
 /* The terminal events (response.completed, response.incomplete) are SK_DONE and have the usage. */
 void responses_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data,
                             struct stream_event *out);
+struct stream_unended *responses_unended_new(struct sl_arena *a);
+void responses_unended_see(struct stream_unended *s, struct sl_str data, bool content);
+struct sl_str responses_unended_write(struct stream_unended *s, const struct token_counts *usage);
 
 /* -- struct dialect_codec ------------------------------------------------------------------------------------------- */
 

@@ -89,16 +89,21 @@ static bool read_stream(struct sl_str in, struct translation *t, const struct ne
     struct sse_scanner sse;
     struct sse_piece piece;
     void *reader = responses_stream_read_begin(t);
+    struct stream_unended *unended = responses_unended_new(t->a);
+    const struct token_counts usage = {.found = true, .prompt = 1};
     bool good = true;
     sse_scanner_init(&sse, 0);
     while (good && sse_next(&sse, &in, &piece) == SSE_PIECE) {
         struct stream_event seen;
         char *kept = sl_memdup0(piece.data.p, piece.data.n);
         responses_stream_watch(NULL, piece.name, piece.data, &seen);
+        responses_unended_see(unended, piece.data, seen.kind == SK_CONTENT);
         good = !piece.has_data || responses_stream_read(reader, piece.name, sl_str_of(kept, piece.data.n), sink);
         sl_free(kept);
     }
     sse_scanner_done(&sse);
+    struct sl_str end = responses_unended_write(unended, &usage);
+    SL_CHECK(end.n == 0 || sl_str_ends(end, SL_STR("}\n\n")));
     return responses_stream_read_end(reader, sink) && good;
 }
 
