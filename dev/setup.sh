@@ -19,8 +19,9 @@ RUN="gcc make meson ninja-build pkg-config libuv1-dev libnghttp2-dev libllhttp-d
      libssl-dev libsqlite3-dev libyaml-dev zlib1g-dev libbrotli-dev libzstd-dev
      liblua5.4-dev
      python3 python3-venv"
+# python3-swift is an S3 server for one test: modules only, no daemon, no user, nothing in /etc.
 TEST="libcmocka-dev clang llvm pmccabe curl openssl
-      ca-certificates git nghttp2-client"
+      ca-certificates git nghttp2-client python3-swift"
 BENCH="wrk nghttp2-client python3 openssl"
 # The packages that Debian 12 lacks. The first two are asked for; the rest are their libraries.
 NEWER="libllhttp-dev libyyjson-dev"

@@ -566,7 +566,8 @@ static const struct {
     {false, {NULL, 0}, HTTP_GET, OP_VIDEO_LIST, SL_STR_INIT("GET, POST")},
     {true, {NULL, 0}, HTTP_GET, OP_VIDEO_GET, SL_STR_INIT("GET, DELETE")},
     {true, {NULL, 0}, HTTP_DELETE, OP_VIDEO_DELETE, SL_STR_INIT("GET, DELETE")},
-    {true, SL_STR_INIT("content"), HTTP_GET, OP_VIDEO_CONTENT, SL_STR_INIT("GET")},
+    {true, SL_STR_INIT("content"), HTTP_GET, OP_VIDEO_CONTENT, SL_STR_INIT("GET, HEAD")},
+    {true, SL_STR_INIT("content"), HTTP_HEAD, OP_VIDEO_CONTENT, SL_STR_INIT("GET, HEAD")},
     {true, SL_STR_INIT("remix"), HTTP_POST, OP_VIDEO_REMIX, SL_STR_INIT("POST")},
     {true, SL_STR_INIT("cancel"), HTTP_POST, OP_VIDEO_CANCEL, SL_STR_INIT("POST")},
 };

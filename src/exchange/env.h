@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/chunks.h"
 #include "base/id.h"
+#include "keep/place.h"
 #include "ledger/price.h"
 #include "limit/admit.h"
 #include "loop/timer.h"
@@ -97,6 +98,7 @@ struct videos_policy { /* docs/internals/jobs.md */
     double polls_per_second; /* of one provider */
     int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's adapter says */
     int64_t resolve_ns;                          /* how long a create that nobody answered is looked for */
+    struct keep_place place;                     /* where contents are kept; docs/internals/kept-videos.md */
 };
 
 struct files_policy {       /* docs/internals/files.md */

@@ -408,6 +408,7 @@ bool video_unpacks(const struct exchange *x);                               /* t
 struct sl_str video_content_bytes(struct exchange *x, struct sl_str slice); /* ... those of one slice, until the next */
 bool video_content_is_whole(const struct exchange *x);
 void video_headers(struct exchange *x, struct http_headers *to); /* of answers made here */
+void video_refusal_headers(struct exchange *x, struct http_headers *to);
 void video_settled(struct exchange *x, struct try *t);
 void video_end(struct exchange *x); /* SETTLE */
 

@@ -147,7 +147,7 @@ const struct cfg_section videos_settings_section = {
          .max = 10 * 365 * 24 * 60 * SL_MIN,
          .text =
              "How long a video job is remembered, from its creation. The video itself is at the provider, for as long as that "
-             "keeps it."},
+             "keeps it, unless `content` says where copies go."},
         {"keep_prompts", CFG_BOOL_AT(struct videos_settings, keep_prompts), .preset = "true",
          .text =
              "Whether the prompt is kept with the job and shown again. Without it a job whose create got no answer is harder "
@@ -184,6 +184,11 @@ const struct cfg_section videos_settings_section = {
          .refused = host_refused,
          .text =
              "The only hosts that webhooks go to; `.example.com` also means every host below. None: any public host."},
+        {"content", CFG_SECTION_AT(struct videos_settings, content, &keep_settings_section),
+         .text =
+             "Where finished videos are copied to, so that they can be had when the provider has them no more. Without it they are "
+             "passed through from there. Nothing is kept for tenants under `responses.except`, with `responses.store: false`, or of "
+             "providers with `zero_retention`."},
         {"webhook_private", CFG_BOOL_AT(struct videos_settings, webhook_private), .preset = "false",
          .text = "Whether `webhook_hosts` may have private addresses and be spoken to by `http://`. Only together with "
                  "`webhook_hosts`, since clients choose the addresses."},

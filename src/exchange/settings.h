@@ -3,6 +3,7 @@
 #define SLUICE_EXCHANGE_SETTINGS_H
 
 #include "config/schema.h"
+#include "keep/settings.h"
 
 enum unsupported_setting {
     UNSUPPORTED_SAYS = 0,
@@ -60,6 +61,7 @@ struct videos_settings { /* docs/internals/jobs.md */
     struct sl_secret webhook_secret;
     CFG_LIST_OF(struct sl_str) webhook_hosts;
     bool webhook_private;
+    struct keep_settings content;
 };
 
 struct files_settings { /* docs/internals/files.md */

@@ -45,6 +45,8 @@ static void send_refusal(struct exchange *x)
     error_headers(x->a, &x->refusal, &h);
     if (x->op->session && x->refusal.error == GE_UPGRADE)
         http_headers_add(&h, x->a, SL_STR("sec-websocket-version"), SL_STR("13"));
+    if (x->op->video)
+        video_refusal_headers(x, &h);
     exchange_headers(x, &h);
     send_own(x, error_status(x->match.errors, &x->refusal), &h, error_body(x->a, x->match.errors, &x->refusal));
 }

@@ -53,7 +53,6 @@ enum step video_content_begin(struct exchange *x)
     struct exchange_video *v = x->video;
     const struct store_video *row = v->found;
     struct sl_str name = SL_STR_NONE;
-    int64_t wall = sl_loop_wall(x->env->loop);
     (void)url_query_find(x->req->query, SL_STR("variant"), &name);
     if (!video_part_of_name(name, &v->part))
         return exchange_refuse_with(x, &(struct error_facts){.error = GE_MEMBER_VALUE,
@@ -62,9 +61,20 @@ enum step video_content_begin(struct exchange *x)
                                                                                "spritesheet and last_frame.")});
     if (row->state != STORE_VIDEO_COMPLETED)
         return not_there(x, row);
+    enum step s;
+    if (!v->no_copy && video_kept_begin(x, &s))
+        return s;
+    return video_content_pass(x);
+}
+
+enum step video_content_pass(struct exchange *x)
+{
+    const struct store_video *row = x->video->found;
+    int64_t wall = sl_loop_wall(x->env->loop);
     if (row->links_ns > 0 && wall + LINK_SLACK_NS >= row->links_ns && renew(x))
         return STEP_WAIT;
     x->total_due_ns = sl_loop_now(x->env->loop) + DOWNLOAD_NS;
+    x->deadline_kind = DL_NONE; /* the wait's end moves */
     return video_pin(x, row, "has the video");
 }
 

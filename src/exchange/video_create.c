@@ -61,7 +61,7 @@ void video_forget(struct exchange *x)
 
 bool video_waits(const struct exchange *x)
 {
-    return x->video != NULL && x->video->waiting != NULL;
+    return x->video != NULL && (x->video->waiting != NULL || x->video->serving != NULL);
 }
 
 bool video_is_waiting(const struct exchange *x)
@@ -589,6 +589,7 @@ void video_end(struct exchange *x)
     if (v == NULL)
         return;
     video_forget(x);
+    video_kept_end(x);
     if (!v->written || v->row.task.n > 0)
         return;
     struct video_rows *j = put_of(x);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "exchange/video_hook.h"
 #include "exchange/video_int.h"
+#include "exchange/video_keep.h"
 
 #define CALL_NS (30 * SL_SEC)
 #define CALLS_AT_ONCE 8u /* of one provider */
@@ -104,6 +105,7 @@ struct video_desk {
     struct sl_map jobs; /* id -> struct desk_job */
     struct sl_list all, providers, calls;
     struct video_hooks *hooks; /* own */
+    struct video_keep *keep;   /* own */
     unsigned n;
     int64_t began_ns; /* wall */
     bool ending;
@@ -262,6 +264,8 @@ static void write_row(struct desk_job *j, struct video_rows *m)
     struct video_desk *d = j->desk;
     store_video_copy(&m->v, &j->v, &m->a);
     m->synced = m->v.settled;
+    if (m->v.settled && m->kind == VR_PUT)
+        m->has_copy = video_keep_wants(d->env, &m->v, &m->copy);
     j->busy = true;
     if (!ask(d, m)) /* the process ends: the next one begins with the row as it was */
         j->busy = false;
@@ -281,6 +285,8 @@ static void row_written(struct video_desk *d, const struct video_rows *m)
     }
     if (m->v.settled)
         sl_die_at("video_settled");
+    if (m->has_copy && m->found == VF_OK)
+        video_keep_poke(d->keep);
     give_renewals(j);
     if (j->v.settled && m->kind == VR_PUT && m->found == VF_OK && m->v.hook_due_ns > 0)
         video_hooks_add(d->hooks, &m->v);
@@ -1067,6 +1073,8 @@ static void look_now(struct desk_job *j)
 void video_desk_take(struct video_desk *d, const struct store_video *v, bool deleted, bool written)
 {
     struct desk_job *j = find(d, v->id);
+    if (deleted && !d->ending)
+        video_keep_poke(d->keep);
     if (v->settled || d->ending)
         return;
     if (j == NULL) {
@@ -1170,6 +1178,7 @@ struct video_desk *video_desk_new(struct exchange_env *env)
     sl_list_init(&d->calls);
     sl_timer_init(&d->retry, on_retry);
     d->hooks = video_hooks_new(env);
+    d->keep = video_keep_new(env);
     return d;
 }
 
@@ -1177,6 +1186,7 @@ void video_desk_start(struct video_desk *d)
 {
     d->began_ns = sl_loop_wall(d->env->loop);
     ask_live(d);
+    video_keep_start(d->keep);
 }
 
 unsigned video_desk_jobs(const struct video_desk *d)
@@ -1191,6 +1201,7 @@ void video_desk_end(struct video_desk *d)
     d->ending = true;
     sl_timer_cancel(d->env->loop, &d->retry);
     video_hooks_end(d->hooks);
+    video_keep_end(d->keep);
     SL_LIST_EACH(node, &d->calls)
     {
         struct desk_call *c = SL_CONTAINER_OF(node, struct desk_call, node);
@@ -1214,6 +1225,7 @@ void video_desk_free(struct video_desk *d)
     if (d == NULL)
         return;
     video_hooks_free(d->hooks);
+    video_keep_free(d->keep);
     sl_map_done(&d->jobs);
     sl_free(d);
 }

@@ -20,6 +20,21 @@ enum video_wait { /* what the exchange waits for, outside of RECALL */
     VW_LINKS  /* the desk asks for links that work */
 };
 
+/* What is kept of a job's content, part by part. */
+struct video_copied {
+    enum video_part part;
+    uint64_t bytes;
+    struct sl_str sum;  /* SHA-256, in hexadecimal */
+    struct sl_str type; /* media type */
+    struct sl_str etag; /* the store's own; empty: none */
+};
+struct video_copy {
+    struct video_copied v[VIDEO_CONTENT_MAX];
+    unsigned n;
+};
+
+struct kept_serving; /* video_kept.c */
+
 struct exchange_video {
     struct video_request req;
     struct video_notes notes;
@@ -48,6 +63,9 @@ struct exchange_video {
     char *unpacked;             /* arena; of one slice */
     size_t unpacked_cap;
     struct sl_str asked; /* what is kept of the request, without a price; in the exchange's arena */
+    struct kept_serving *serving; /* arena: the bytes come from a copy; NULL: they do not */
+    bool no_copy;                 /* there is none that can be read */
+    uint64_t size;                /* of what was asked for in a range; 0: not known */
 };
 
 /* -- video_price.c: the price list's entry that a job was made under, in the row's request */
@@ -66,6 +84,12 @@ void video_result_read(struct sl_str json, struct sl_arena *a, struct video_job 
 bool video_asked_in_ark(struct sl_str json, struct sl_arena *a); /* by a client of Ark's face */
 /* What of a request is kept: enough for video_adapter.match. */
 void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_request *out);
+void video_copy_write(const struct video_copy *c, struct sl_buf *out);
+void video_copy_read(struct sl_str json, struct sl_arena *a, struct video_copy *out);
+/* "video_abc.video": what a part is called where copies are kept. */
+struct sl_str video_copy_name(struct sl_str id, enum video_part part, struct sl_arena *a);
+/* Nothing is stored for that tenant, or of that provider. */
+bool video_keeps_nothing(const struct snapshot *s, struct sl_str tenant, struct sl_str provider);
 /* What a client sees of a row; views of it and the arena. */
 void video_view_of(const struct store_video *row, int64_t wall_ns, struct sl_arena *a, struct video_view *out);
 bool video_state_is_over(enum store_video_state s);
@@ -112,5 +136,11 @@ enum step video_pin(struct exchange *x, const struct store_video *row, const cha
 enum step video_content_begin(struct exchange *x);                                       /* RECALL: the row was found */
 bool video_content_request(struct exchange *x, const struct route_candidate *c);
 bool video_is_content(const struct exchange *x);
+enum step video_content_pass(struct exchange *x); /* the same, from the provider */
+/* video_kept.c: the bytes from a copy */
+bool video_kept_begin(struct exchange *x,
+                      enum step *out);         /* RECALL: the row was found. False: there is no copy of it */
+enum step video_kept_step(struct exchange *x); /* RECALL, while v->serving */
+void video_kept_end(struct exchange *x);
 
 #endif

@@ -178,6 +178,7 @@ struct video_rows *video_find(struct exchange *x, struct sl_str id)
     j->id = sl_arena_str(&j->a, id);
     j->now_ns = sl_loop_wall(x->env->loop);
     j->synced = j->tell = j->kind == VR_DELETE;
+    j->with_copy = x->match.op == OP_VIDEO_CONTENT;
     return j;
 }
 
@@ -287,6 +288,8 @@ enum step video_recall(struct exchange *x)
         video_forget(x);
     if (gone)
         return exchange_client_gone(x);
+    if (x->video != NULL && x->video->serving != NULL)
+        return video_kept_step(x);
     if (x->timed_out)
         return exchange_refuse(x, GE_TIMEOUT);
     exchange_take(x, EV_STORED | EV_DEADLINE);

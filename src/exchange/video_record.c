@@ -235,6 +235,61 @@ void video_result_read(struct sl_str json, struct sl_arena *a, struct video_job 
     read_contents(&r, out);
 }
 
+/* ---- copies ---- */
+
+void video_copy_write(const struct video_copy *c, struct sl_buf *out)
+{
+    sl_buf_addc(out, '[');
+    for (unsigned i = 0; i < c->n; i++) {
+        sl_buf_adds(out, i > 0 ? SL_STR(",{") : SL_STR("{"));
+        number(out, "part", (int64_t)c->v[i].part, -1);
+        number(out, "bytes", (int64_t)c->v[i].bytes, -1);
+        text(out, "sum", c->v[i].sum);
+        text(out, "type", c->v[i].type);
+        text(out, "etag", c->v[i].etag);
+        sl_buf_addc(out, '}');
+    }
+    sl_buf_addc(out, ']');
+}
+
+void video_copy_read(struct sl_str json, struct sl_arena *a, struct video_copy *out)
+{
+    struct reading r = {.a = a};
+    *out = (struct video_copy){0};
+    if (json.n == 0 || !json_tree_read(&r.t, json, a))
+        return;
+    for (JSON_EACH(&r.t, json_root(&r.t), it)) {
+        struct reading one = r;
+        one.at = it;
+        if (out->n == VIDEO_CONTENT_MAX)
+            break;
+        out->v[out->n++] = (struct video_copied){
+            .part = (enum video_part)(get_count(&one, "part") % (VIDEO_PART_LAST_FRAME + 1)),
+            .bytes = get_count(&one, "bytes"),
+            .sum = get_text(&one, "sum"),
+            .type = get_text(&one, "type"),
+            .etag = get_text(&one, "etag"),
+        };
+    }
+}
+
+struct sl_str video_copy_name(struct sl_str id, enum video_part part, struct sl_arena *a)
+{
+    return sl_arena_printf(a, SL_STR_FMT ".%s", SL_STR_ARG(id), video_part_name(part));
+}
+
+bool video_keeps_nothing(const struct snapshot *s, struct sl_str tenant, struct sl_str provider)
+{
+    const struct stored_policy *set = &s->set.stored;
+    for (size_t i = 0; i < set->n_except; i++)
+        if (sl_str_eq(set->except[i], tenant))
+            return true;
+    for (size_t i = 0; i < s->n_providers; i++)
+        if (sl_str_eq(s->providers[i].provider.name, provider) && s->providers[i].keeps_nothing)
+            return true;
+    return set->off;
+}
+
 /* ---- what a client sees ---- */
 
 bool video_state_is_over(enum store_video_state s)

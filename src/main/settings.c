@@ -474,6 +474,7 @@ static void check_videos(const struct videos_settings *v, struct cfg *c)
     if (v->webhook_private && v->webhook_hosts.n == 0)
         cfg_error_at(c, &v->webhook_private, "Name them under videos.webhook_hosts",
                      "clients choose the addresses: private ones are only for hosts that are named");
+    keep_settings_check(&v->content, c);
 }
 
 static void check_media(const struct media_settings *m, struct cfg *c)

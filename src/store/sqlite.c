@@ -115,6 +115,8 @@ sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement whi
         sql = sqlite_response_sql[which] != NULL ? sqlite_response_sql[which] : sqlite_video_sql[which];
     if (sql == NULL)
         sql = sqlite_object_sql[which] != NULL ? sqlite_object_sql[which] : sqlite_batch_sql[which];
+    if (sql == NULL)
+        sql = sqlite_copy_sql[which];
     if (*st == NULL && sqlite3_prepare_v3(q->db, sql, -1, SQLITE_PREPARE_PERSISTENT, st, NULL) != SQLITE_OK) {
         (void)sqlite_fail(q, "prepare a statement for", fail);
         return NULL;
@@ -541,6 +543,11 @@ static const struct store_ops ops = {
     .delete_video = sqlite_delete_video,
     .video_hook = sqlite_video_hook,
     .sweep_videos = sqlite_sweep_videos,
+    .put_copy = sqlite_put_copy,
+    .change_copy = sqlite_change_copy,
+    .drop_copy = sqlite_drop_copy,
+    .find_copy = sqlite_find_copy,
+    .next_copies = sqlite_next_copies,
     .put_object = sqlite_put_object,
     .find_object = sqlite_find_object,
     .page_objects = sqlite_page_objects,

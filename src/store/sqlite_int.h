@@ -76,6 +76,11 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_RESULTS,
     SQ_DROP_RESULTS,
     SQ_DROP_BATCH,
+    SQ_PUT_COPY,
+    SQ_CHANGE_COPY,
+    SQ_DROP_COPY,
+    SQ_FIND_COPY,
+    SQ_NEXT_COPIES,
     SQ_COUNT
 };
 
@@ -148,6 +153,15 @@ enum sl_err sqlite_extend_responses(struct store *s, int64_t row, int64_t expire
 enum sl_err sqlite_sweep_responses(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n,
                                    struct sl_fail *fail);
 enum sl_err sqlite_lose_responses(struct store *s, uint64_t *out_n, struct sl_fail *fail);
+
+/* sqlite_copies.c */
+extern const char *const sqlite_copy_sql[SQ_COUNT];
+enum sl_err sqlite_put_copy(struct store *s, const struct store_copy *c, struct sl_fail *fail);
+enum sl_err sqlite_change_copy(struct store *s, const struct store_copy *c, enum store_copy_state from,
+                               struct sl_fail *fail);
+enum sl_err sqlite_drop_copy(struct store *s, struct sl_str id, struct sl_fail *fail);
+enum sl_err sqlite_find_copy(struct store *s, struct sl_str id, store_copy_f *f, void *arg, struct sl_fail *fail);
+enum sl_err sqlite_next_copies(struct store *s, uint64_t most, store_copy_f *f, void *arg, struct sl_fail *fail);
 
 /* sqlite_videos.c */
 extern const char *const sqlite_video_sql[SQ_COUNT];

@@ -115,6 +115,15 @@ static const char *const steps[] = {
     " state INTEGER NOT NULL DEFAULT 0, input BLOB, result BLOB, UNIQUE (batch, custom_id));"
     "CREATE INDEX batch_lines_at ON batch_lines(batch, line);"
     "CREATE INDEX batch_lines_waiting ON batch_lines(batch, line) WHERE state = 0;",
+    /* 7: copies of what video jobs made. They outlive their jobs until they are removed. */
+    "CREATE TABLE copies ("
+    " id TEXT PRIMARY KEY NOT NULL, tenant TEXT NOT NULL, state INTEGER NOT NULL, due_ns INTEGER NOT NULL,"
+    " until_ns INTEGER NOT NULL, tries INTEGER NOT NULL, place TEXT NOT NULL, parts BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX copies_due ON copies(due_ns);"
+    "CREATE TRIGGER copy_unseen AFTER UPDATE OF deleted ON videos WHEN new.deleted = 1 BEGIN"
+    " UPDATE copies SET state = 3, due_ns = 0, tries = 0 WHERE id = new.id; END;"
+    "CREATE TRIGGER copy_left AFTER DELETE ON videos BEGIN"
+    " UPDATE copies SET state = 3, due_ns = 0, tries = 0 WHERE id = old.id; END;",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -190,6 +190,24 @@ struct store_video {
     uint32_t hook_tries;
 };
 
+/* What is kept of a video job's content (docs/internals/kept-videos.md). Rows go on without their job: what was stored must be removed. */
+enum store_copy_state { /* numbers are stored */
+    STORE_COPY_WANTED = 1,
+    STORE_COPY_KEPT = 2,
+    STORE_COPY_REMOVE = 3, /* the job was deleted or has expired, or the copy's time is over */
+    STORE_COPY_NONE = 4    /* the content cannot be had any more */
+};
+
+struct store_copy {
+    struct sl_str id, tenant; /* of the job */
+    enum store_copy_state state;
+    int64_t due_ns;      /* wall: when something is to be done; kept: when it is to go */
+    int64_t until_ns;    /* when it is to go */
+    uint32_t tries;      /* that failed */
+    struct sl_str place; /* keep_place.name; empty: nothing was written yet */
+    struct sl_str parts; /* JSON: what is there */
+};
+
 struct store_video_page { /* newest first, unless ascending */
     struct sl_str tenant;
     struct sl_str after; /* id; empty: from the start */
@@ -264,6 +282,7 @@ typedef bool store_attempt_f(void *arg, const struct store_attempt *a);
 typedef bool store_key_f(void *arg, const struct store_key *k);
 typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
 typedef bool store_response_f(void *arg, const struct store_response *r);
+typedef bool store_copy_f(void *arg, const struct store_copy *c);
 typedef bool store_video_f(void *arg, const struct store_video *v);
 typedef bool store_object_f(void *arg, const struct store_object *o);
 
@@ -346,6 +365,15 @@ struct store_ops {
                                 store_video_f *f, void *arg, struct sl_fail *fail);
     enum sl_err (*video_hook)(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
     enum sl_err (*sweep_videos)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
+    /* Copies of videos' contents. put: a row that is there stays. change: everything but id, tenant and until, if the state is `from`
+     * (SL_ENOENT: it is not). drop: if it is to be removed. next: those that are due first, due or not, at most `most`. A job that is
+     * deleted or swept has its copy in STORE_COPY_REMOVE. */
+    enum sl_err (*put_copy)(struct store *s, const struct store_copy *c, struct sl_fail *fail);
+    enum sl_err (*change_copy)(struct store *s, const struct store_copy *c, enum store_copy_state from,
+                               struct sl_fail *fail);
+    enum sl_err (*drop_copy)(struct store *s, struct sl_str id, struct sl_fail *fail);
+    enum sl_err (*find_copy)(struct store *s, struct sl_str id, store_copy_f *f, void *arg, struct sl_fail *fail);
+    enum sl_err (*next_copies)(struct store *s, uint64_t most, store_copy_f *f, void *arg, struct sl_fail *fail);
     /* Objects; the owner's time is not looked at. find: owner NULL: anybody's. put: a row that is there gets the new body. find, page (an unknown `after`):
      * SL_ENOENT: none that this owner may see. delete: SL_ENOENT. settle: SL_ENOENT where it is settled already. */
     enum sl_err (*put_object)(struct store *s, const struct store_object *o, struct sl_fail *fail);

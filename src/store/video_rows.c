@@ -44,6 +44,45 @@ static void add_row(struct video_rows *j, const struct store_video *v)
     store_video_copy(&j->rows[j->n_rows++], v, &j->a);
 }
 
+void store_copy_copy(struct store_copy *to, const struct store_copy *from, struct sl_arena *a)
+{
+    *to = *from;
+    to->id = sl_arena_str(a, from->id);
+    to->tenant = sl_arena_str(a, from->tenant);
+    to->place = sl_arena_str(a, from->place);
+    to->parts = sl_arena_str(a, from->parts);
+}
+
+static bool on_copy(void *arg, const struct store_copy *c)
+{
+    struct video_rows *j = arg;
+    if (j->n_copies == j->cap_copies) {
+        j->cap_copies = j->cap_copies > 0 ? 2 * j->cap_copies : ROWS_FIRST;
+        struct store_copy *more = sl_arena_alloc(&j->a, j->cap_copies * sizeof *more);
+        if (j->n_copies > 0)
+            memcpy(more, j->copies, j->n_copies * sizeof *more);
+        j->copies = more;
+    }
+    store_copy_copy(&j->copies[j->n_copies++], c, &j->a);
+    return true;
+}
+
+/* A job without a copy is found all the same. */
+static enum sl_err find(struct video_rows *j, struct store *s, store_video_f *f, struct sl_fail *fail)
+{
+    enum sl_err e = s->ops->find_video(s, j->tenant, j->id, j->now_ns, f, j, fail);
+    if (e != SL_OK || !j->with_copy)
+        return e;
+    e = s->ops->find_copy(s, j->id, on_copy, j, fail);
+    return e == SL_ENOENT ? SL_OK : e;
+}
+
+static enum sl_err put(struct video_rows *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = s->ops->put_video(s, &j->v, j->has_settles ? &j->settles : NULL, fail);
+    return e == SL_OK && j->has_copy ? s->ops->put_copy(s, &j->copy, fail) : e;
+}
+
 static bool on_row(void *arg, const struct store_video *v)
 {
     add_row(arg, v);
@@ -75,7 +114,7 @@ static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fa
 {
     switch (j->kind) {
     case VR_PUT:
-        return s->ops->put_video(s, &j->v, j->has_settles ? &j->settles : NULL, fail);
+        return put(j, s, fail);
     case VR_RENEW:
         return s->ops->renew_video(s, &j->v, fail);
     case VR_HOOK:
@@ -83,7 +122,13 @@ static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fa
     case VR_DELETE:
         return s->ops->delete_video(s, j->tenant, j->id, j->now_ns, on_row, j, fail);
     case VR_FIND:
-        return s->ops->find_video(s, j->tenant, j->id, j->now_ns, on_row, j, fail);
+        return find(j, s, on_row, fail);
+    case VR_COPY:
+        return s->ops->change_copy(s, &j->copy, j->copy_from, fail);
+    case VR_COPY_GONE:
+        return s->ops->drop_copy(s, j->copy.id, fail);
+    case VR_COPIES:
+        return s->ops->next_copies(s, j->page.limit, on_copy, j, fail);
     case VR_TOKEN:
         return s->ops->find_video_token(s, j->token, on_row, j, fail);
     case VR_LIST:

@@ -10,15 +10,18 @@
 #include "store/store.h"
 
 enum video_rows_kind {
-    VR_PUT = 0, /* v, settles */
-    VR_RENEW,   /* v: id, result, links_ns */
-    VR_HOOK,    /* v: id, hook_due_ns, hook_tries */
-    VR_DELETE,  /* id -> rows[0] as it was */
-    VR_FIND,    /* id -> rows[0] */
-    VR_TOKEN,   /* token -> rows[0] */
-    VR_LIST,    /* page -> rows; more */
-    VR_LIVE,    /* all that is not finished -> rows */
-    VR_KNOWN    /* tasks of v.provider -> known */
+    VR_PUT = 0,   /* v, settles */
+    VR_RENEW,     /* v: id, result, links_ns */
+    VR_HOOK,      /* v: id, hook_due_ns, hook_tries */
+    VR_COPY,      /* copy, copy_from: changes the row; VF_NONE: its state is another one */
+    VR_COPY_GONE, /* copy.id: nothing is left of it */
+    VR_DELETE,    /* id -> rows[0] as it was */
+    VR_FIND,      /* id -> rows[0] */
+    VR_TOKEN,     /* token -> rows[0] */
+    VR_LIST,      /* page -> rows; more */
+    VR_LIVE,      /* all that is not finished -> rows */
+    VR_COPIES,    /* page.limit -> copies, by when they are due */
+    VR_KNOWN      /* tasks of v.provider -> known */
 };
 
 enum video_rows_found {
@@ -38,6 +41,10 @@ struct video_rows {
     struct store_video v;
     struct store_attempt settles;
     bool has_settles;
+    struct store_copy copy;
+    enum store_copy_state copy_from;
+    bool has_copy;  /* VR_PUT: a copy is wanted, too */
+    bool with_copy; /* VR_FIND: the copy's row as well -> copies[0] */
     struct store_video_page page;
     const struct sl_str *tasks;
     size_t n_tasks;
@@ -47,6 +54,8 @@ struct video_rows {
     enum video_rows_found found;
     struct store_video *rows;
     size_t n_rows, cap_rows;
+    struct store_copy *copies; /* VR_COPIES, VR_FIND */
+    size_t n_copies, cap_copies;
     bool more;   /* VR_LIST */
     bool *known; /* VR_KNOWN, of n_tasks */
     /* the way back */
@@ -58,6 +67,7 @@ struct video_rows {
 struct video_rows *video_rows_new(enum video_rows_kind kind);
 void video_rows_free(struct video_rows *j);                                                        /* NULL accepted */
 void store_video_copy(struct store_video *to, const struct store_video *from, struct sl_arena *a); /* with its texts */
+void store_copy_copy(struct store_copy *to, const struct store_copy *from, struct sl_arena *a);
 static inline bool video_rows_writes(const struct video_rows *j)
 {
     return j->kind <= VR_DELETE;

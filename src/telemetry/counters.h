@@ -84,6 +84,11 @@ enum tel_kind {
       "Video jobs whose create nobody answered, found at the provider.")                                               \
     X(VIDEOS_UNCLEAR, "sluice_videos_unclear_total", COUNTER, ONE,                                                     \
       "Video jobs of which nobody knows whether they were created.")                                                   \
+    X(VIDEO_COPIES, "sluice_video_copies_total", COUNTER, ONE, "Contents of video jobs that were copied to be kept.")  \
+    X(VIDEO_COPIES_FAILED, "sluice_video_copies_failed_total", COUNTER, ONE,                                           \
+      "Tries to copy or to remove the content of a video job that failed; they are repeated.")                         \
+    X(VIDEO_COPIES_SERVED, "sluice_video_copies_served_total", COUNTER, ONE,                                           \
+      "Downloads that were answered from a copy.")                                                                     \
     X(RESPONSES_NOT_STORED, "sluice_responses_not_stored_total", COUNTER, ONE,                                         \
       "Responses that were to be stored and were not: too large, or the database failed.")                             \
     X(UPSTREAM_BYTES_OUT, "sluice_upstream_sent_bytes_total", COUNTER, ONE, "Bytes sent to providers.")                \

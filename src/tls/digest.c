@@ -9,6 +9,7 @@
 #define BLOCK 64u /* of SHA-256 */
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof((struct tls_hmac *)0)->inner.bytes, "the state fits");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof((struct tls_sha256_run *)0)->state.bytes, "the state fits");
 _Static_assert(SHA256_DIGEST_LENGTH == TLS_SHA256_BYTES, "one length");
 
 void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES])
@@ -18,6 +19,29 @@ void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES])
     SHA256_Update(&c, p, n);
     SHA256_Final(out, &c);
     OPENSSL_cleanse(&c, sizeof c);
+}
+
+void tls_sha256_begin(struct tls_sha256_run *r)
+{
+    SHA256_CTX c;
+    SHA256_Init(&c);
+    memcpy(r->state.bytes, &c, sizeof c);
+}
+
+void tls_sha256_add(struct tls_sha256_run *r, const void *p, size_t n)
+{
+    SHA256_CTX c;
+    memcpy(&c, r->state.bytes, sizeof c);
+    if (n > 0)
+        SHA256_Update(&c, p, n);
+    memcpy(r->state.bytes, &c, sizeof c);
+}
+
+void tls_sha256_end(struct tls_sha256_run *r, uint8_t out[TLS_SHA256_BYTES])
+{
+    SHA256_CTX c;
+    memcpy(&c, r->state.bytes, sizeof c);
+    SHA256_Final(out, &c);
 }
 
 void tls_sha1(const void *p, size_t n, uint8_t out[TLS_SHA1_BYTES])

@@ -15,6 +15,17 @@ void tls_sha256(const void *p, size_t n, uint8_t out[TLS_SHA256_BYTES]);
 void tls_sha256_pieces(const struct iovec *v, int n,
                        uint8_t out[TLS_SHA256_BYTES]); /* of n pieces, one behind the other */
 
+/* The same of what comes in pieces over time. */
+struct tls_sha256_run {
+    union {
+        uint64_t align;
+        unsigned char bytes[128]; /* OpenSSL's state; digest.c asserts that it fits */
+    } state;
+};
+void tls_sha256_begin(struct tls_sha256_run *r);
+void tls_sha256_add(struct tls_sha256_run *r, const void *p, size_t n);
+void tls_sha256_end(struct tls_sha256_run *r, uint8_t out[TLS_SHA256_BYTES]);
+
 #define TLS_SHA1_BYTES 20u
 /* RFC 6455 section 4.2.2 wants it; it protects nothing there. */
 void tls_sha1(const void *p, size_t n, uint8_t out[TLS_SHA1_BYTES]);

@@ -143,6 +143,7 @@ enum video_part { /* of a result */
     VIDEO_PART_SPRITESHEET,
     VIDEO_PART_LAST_FRAME
 };
+const char *video_part_name(enum video_part p);
 bool video_part_of_name(struct sl_str name, enum video_part *out); /* "video", "thumbnail", ...; empty: video */
 
 #define VIDEO_CONTENT_MAX 4u

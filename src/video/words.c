@@ -52,6 +52,11 @@ bool video_reason_of_name(struct sl_str name, enum video_reason *out)
     return false;
 }
 
+const char *video_part_name(enum video_part p)
+{
+    return part_names[p];
+}
+
 bool video_part_of_name(struct sl_str name, enum video_part *out)
 {
     if (name.n == 0)

@@ -38,6 +38,10 @@ class Videos:
         self.size = 1_000_000
         self.finish_after = 2   # polls
         self.links = False      # content redirects to another origin
+        self.gone = False       # it has no content any more; a number: answers that instead of it
+        self.parts = ("video", "thumbnail")
+        self.stall = None       # an event: what is downloaded waits for it in the middle
+        self.sums = None        # function(bytes) -> headers: what is said of a download
         self.hang = threading.Event()
         handler = type("Handler", (Handler,), {"videos": self})
         self.server = Server(("127.0.0.1", 0), handler)
@@ -148,9 +152,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def bytes_of(self, job, path):
         v = self.videos
+        part = re.search(r"variant=(\w+)", self.path)
+        if v.gone or (part[1] if part else "video") not in v.parts:
+            return self.error(503 if v.gone == 503 else 404, "not_found", "no content any more")
         if v.links and self.server is v.server:
             self.send_response(302)
-            self.send_header("location", v.other_url.replace("/v1", "") + path + "?signature=secret")
+            self.send_header("location", v.other_url.replace("/v1", "") + path + "?signature=secret" + self.path[len(path):].replace("?", "&"))
             self.send_header("content-length", "0")
             self.end_headers()
             return
@@ -169,8 +176,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("content-length", str(end - start))
         if status == 206:
             self.send_header("content-range", f"bytes {start}-{end - 1}/{v.size}")
+        for name, value in v.sums(content(0, v.size)) if v.sums else ():
+            self.send_header(name, value)
         self.end_headers()
+        middle = (start + end) // 2
         while start < end:
+            if v.stall is not None and start >= middle:
+                v.stall.wait(120)
             n = min(len(PIECE), end - start)
             self.wfile.write(content(start, start + n))
             start += n
