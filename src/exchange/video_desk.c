@@ -710,13 +710,20 @@ static void polled_list(struct desk_call *c, const struct video_answer *ans)
 
 /* ---- a create that nobody answered ---- */
 
-static void adopt(struct desk_job *j, struct sl_str task)
+static void adopt(struct desk_job *j, struct sl_str task, const struct video_job *found)
 {
+    struct sl_buf b;
     SL_LOG(SL_LOG_INFO, "video.adopted", SL_LS("id", j->v.id), SL_LS("provider", j->v.provider));
     tel_add(j->desk->env->tel, TEL_VIDEOS_ADOPTED, 1);
     j->v.task = sl_arena_str(&j->a, task);
     j->v.state = STORE_VIDEO_QUEUED;
     j->wait_ns = 0;
+    if (found != NULL && found->aux.n > 0) { /* what is needed to ask for it */
+        sl_buf_init(&b, VIDEO_ANSWER_BYTES);
+        video_result_write(found, &b);
+        j->v.result = sl_arena_str(&j->a, sl_buf_str(&b));
+        sl_buf_done(&b);
+    }
     write_row(j, video_rows_new(VR_PUT));
 }
 
@@ -758,7 +765,7 @@ static void known_answered(struct video_desk *d, const struct video_rows *m)
     }
     bool last = j->looks >= RESOLVE_LOOKS;
     if (free_ones == 1 && last)
-        adopt(j, m->tasks[at]);
+        adopt(j, m->tasks[at], NULL);
     else if (last && m->found == VF_OK && free_ones == 0)
         was_not_taken(j);
     else if (last && m->found == VF_OK)
@@ -801,7 +808,7 @@ static void resolved(struct desk_call *c, const struct video_answer *ans)
     for (unsigned i = 0; i < list.n; i++) {
         enum video_match match = c->call.adapter->match(&c->call, j->v.sent_ns / SL_SEC, &list.v[i]);
         if (match == VIDEO_MATCH_YES) {
-            adopt(j, list.v[i].task_id);
+            adopt(j, list.v[i].task_id, &list.v[i]);
             return;
         }
         may[i] = match == VIDEO_MATCH_MAYBE;

@@ -56,6 +56,14 @@ static void notes_of(struct sl_buf *out, const struct video_notes *notes)
     sl_buf_addc(out, ']');
 }
 
+static bool begins_with_frame(const struct video_request *r)
+{
+    for (unsigned i = 0; i < r->n_media; i++)
+        if (r->media[i].role == VIDEO_FIRST_FRAME)
+            return true;
+    return false;
+}
+
 void video_asked_write(const struct video_request *r, const struct video_notes *notes, bool prompts,
                        struct sl_str remixed_from, struct sl_buf *out)
 {
@@ -74,6 +82,7 @@ void video_asked_write(const struct video_request *r, const struct video_notes *
     number(out, "expires_after", r->expires_after_s, 0);
     text(out, "remixed_from", remixed_from);
     number(out, "ark", r->face == VIDEO_FACE_ARK, 0);
+    number(out, "framed", begins_with_frame(r), 0);
     pairs(out, r);
     notes_of(out, notes);
     sl_buf_addc(out, '}');
@@ -182,6 +191,8 @@ void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_reque
     out->service_tier = get_text(&r, "tier");
     out->user = get_text(&r, "user");
     out->expires_after_s = (uint32_t)get_count(&r, "expires_after");
+    out->n_media = get_number(&r, "framed", 0) == 1; /* which tells where some providers have its task */
+    out->media[0].role = VIDEO_FIRST_FRAME;
 }
 
 bool video_asked_in_ark(struct sl_str json, struct sl_arena *a)

@@ -87,7 +87,10 @@ static const char *follow(const struct video_send *s, struct sl_arena *a, struct
 
 static struct sl_str method_text(enum http_method m)
 {
-    return m == HTTP_POST ? SL_STR("POST") : m == HTTP_DELETE ? SL_STR("DELETE") : SL_STR("GET");
+    return m == HTTP_POST     ? SL_STR("POST")
+           : m == HTTP_PUT    ? SL_STR("PUT")
+           : m == HTTP_DELETE ? SL_STR("DELETE")
+                              : SL_STR("GET");
 }
 
 bool video_send_fill(const struct video_send *s, struct sl_arena *a, struct upstream_origin *origin,

@@ -1,4 +1,4 @@
-/* Credentials as "Authorization: Bearer": the header's value is made once, when the snapshot is. */
+/* Credentials as "Authorization: Bearer" (fal: "Key"): the header's value is made once, when the snapshot is. */
 #include "provider/provider.h"
 
 #include "base/mem.h"
@@ -12,15 +12,15 @@ static void wipe(char *p, size_t n)
 
 void provider_prepare(struct provider *p)
 {
-    static const char scheme[] = "Bearer ";
+    struct sl_str scheme = p->kind != NULL && p->kind->auth == PROVIDER_KEY ? SL_STR("Key ") : SL_STR("Bearer ");
     p->authorization = sl_calloc(p->n_credentials, sizeof *p->authorization);
     for (unsigned i = 0; i < p->n_credentials; i++) {
         struct sl_str key = sl_secret_expose(&p->credentials[i]);
-        size_t n = sizeof scheme - 1 + key.n;
+        size_t n = scheme.n + key.n;
         char *text = sl_malloc(n);
-        memcpy(text, scheme, sizeof scheme - 1);
+        memcpy(text, scheme.p, scheme.n);
         if (key.n > 0)
-            memcpy(text + sizeof scheme - 1, key.p, key.n);
+            memcpy(text + scheme.n, key.p, key.n);
         sl_secret_set(&p->authorization[i], sl_str_of(text, n));
         wipe(text, n);
         sl_free(text);

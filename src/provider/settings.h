@@ -33,7 +33,10 @@
     X(ARK, "ark", "Volcengine's Ark (Doubao, Seed, Seedance)")                                                         \
     X(BYTEPLUS, "byteplus", "BytePlus' ModelArk (Seed, Seedance) in the Asia-Pacific region")                          \
     X(RUNWAY, "runway", "Runway: videos only")                                                                         \
-    X(KLING, "kling", "Kling: videos only, with an API key of the Bearer kind; needs base_url")                        \
+    X(KLING, "kling", "Kling: videos only; a key is an API key, or ACCESS:SECRET; needs base_url")                     \
+    X(FAL, "fal", "fal's queue: videos only; the model is the path of an app")                                         \
+    X(REPLICATE, "replicate", "Replicate: videos only; the model is OWNER/NAME")                                       \
+    X(LUMA, "luma", "Luma's Dream Machine: videos only")                                                               \
     X(MINIMAX, "minimax", "MiniMax (Hailuo): videos only")                                                             \
     X(SIM, "sim", "simulated answers; without base_url from inside this process")
 

@@ -1,6 +1,8 @@
 /* Credentials, as each vendor takes them: openai.md 1.2, anthropic.md 1.3, gemini.md 1.2, bedrock.md 3. Without accepted keys in the
  * settings, any are fine. A key "ID:SECRET" is a pair of AWS. */
+#include "base/base64.h"
 #include "sim/sim_int.h"
+#include "tls/digest.h"
 
 static const struct sim_error no_key = {
     .trouble = TROUBLE_NO_KEY,
@@ -17,6 +19,48 @@ static bool is_accepted(const struct sim_call *c, struct sl_str given)
             return true;
     }
     return c->sim->set.n_keys == 0;
+}
+
+bool sim_key_is_jwt(struct sl_str authorization)
+{
+    ptrdiff_t dot = sl_str_find(authorization, '.');
+    return dot > 0 && sl_str_starts(authorization, SL_STR("Bearer eyJ")) &&
+           sl_str_find(sl_str_from(authorization, (size_t)dot + 1), '.') > 0;
+}
+
+/* HS256 by a pair of the settings, and within its time (Kling: video.md A8). */
+static bool is_signed_by(const struct sim_call *c, struct sl_str token, struct sl_str pair)
+{
+    struct sl_str secret = pair, id = sl_str_cut(&secret, ':'), rest = token;
+    struct tls_hmac h;
+    uint8_t mac[TLS_SHA256_BYTES];
+    char want[SL_BASE64_BYTES(TLS_SHA256_BYTES)], plain[1024];
+    size_t n = 0;
+    (void)sl_str_cut(&rest, '.');
+    struct sl_str claims = sl_str_cut(&rest, '.');
+    if (rest.p == NULL || claims.n > sizeof plain || secret.p == NULL || !sl_base64_decode(claims, plain, &n))
+        return false;
+    tls_hmac_init(&h, secret);
+    tls_hmac(&h, sl_str_head(token, token.n - rest.n - 1), mac);
+    tls_hmac_done(&h);
+    if (!sl_str_eq(rest, sl_str_of(want, sl_base64url_encode(sl_str_of((const char *)mac, sizeof mac), want))))
+        return false;
+    yyjson_doc *doc = yyjson_read(plain, n, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc), *iss = yyjson_obj_get(root, "iss");
+    int64_t now = sl_loop_wall(c->sim->loop) / SL_SEC;
+    bool fine = yyjson_is_str(iss) && sl_str_eq(sl_str_of(yyjson_get_str(iss), yyjson_get_len(iss)), id) &&
+                yyjson_get_sint(yyjson_obj_get(root, "exp")) > now &&
+                yyjson_get_sint(yyjson_obj_get(root, "nbf")) <= now;
+    yyjson_doc_free(doc);
+    return fine;
+}
+
+static bool is_jwt(const struct sim_call *c, struct sl_str token)
+{
+    for (unsigned i = 0; i < c->sim->set.n_keys; i++)
+        if (is_signed_by(c, token, sl_str_c(c->sim->set.keys[i])))
+            return true;
+    return false;
 }
 
 static struct sl_str bearer(const struct sim_call *c)
@@ -69,5 +113,10 @@ const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body)
         given = http_headers_get(&c->r->headers, HN_API_KEY); /* Azure */
     if (given.n == 0 && c->vendor == VENDOR_ANTHROPIC)
         return &no_key;
+    if (sim_key_is_jwt(http_headers_get(&c->r->headers, HN_AUTHORIZATION)))
+        return is_jwt(c, given) ? NULL : &sim_error_key;
+    struct sl_str whole = http_headers_get(&c->r->headers, HN_AUTHORIZATION);
+    if (sl_str_starts(whole, SL_STR("Key "))) /* fal */
+        given = sl_str_from(whole, 4);
     return is_accepted(c, given) ? NULL : &sim_error_key;
 }

@@ -349,6 +349,7 @@ bool sim_path_find(struct sim_call *c);
 struct sl_str sim_unescape(struct sim_call *c, struct sl_str s); /* "%2F" is "/"; in the arena */
 bool sim_token_serve(struct sim_call *c, struct sl_str form);    /* google_token.c; false: another path */
 /* keys.c: what is wrong with the credentials; NULL: nothing */
+bool sim_key_is_jwt(struct sl_str authorization);
 const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body);
 const struct sim_error *sim_aws_key_error(struct sim_call *c, struct sl_str body); /* sigv4.c */
 extern const struct sim_format sim_anthropic, sim_claude_frames, sim_gemini, sim_converse, sim_bedrock_count,

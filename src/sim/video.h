@@ -25,7 +25,10 @@ enum video_vendor {
     VIDEO_KLING,
     VIDEO_XAI,
     VIDEO_MINIMAX,
-    VIDEO_DASHSCOPE
+    VIDEO_DASHSCOPE,
+    VIDEO_FAL,
+    VIDEO_REPLICATE,
+    VIDEO_LUMA
 };
 
 enum video_fate {

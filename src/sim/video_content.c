@@ -52,9 +52,9 @@ static uint64_t signature_of(const struct sim_call *c, const struct video_job *j
 struct sl_str sim_video_link(struct sim_call *c, const struct video_job *j, const char *part)
 {
     int64_t expires = sim_video_ended_s(c->sim, j) + j->k.link_s;
-    return sl_arena_printf(c->s->arena, "%s://" SL_STR_FMT "/video-store/%u-%s/%s?expires=%lld&signature=%016llx",
-                           c->s->tls ? "https" : "http", SL_STR_ARG(c->r->authority), (unsigned)j->vendor, j->id, part,
-                           (long long)expires, (unsigned long long)signature_of(c, j, sl_str_c(part), expires));
+    return sl_arena_printf(c->s->arena, "%s://" SL_STR_FMT "/video-store/%c-%s/%s?expires=%lld&signature=%016llx",
+                           c->s->tls ? "https" : "http", SL_STR_ARG(c->r->authority), 'a' + (char)j->vendor, j->id,
+                           part, (long long)expires, (unsigned long long)signature_of(c, j, sl_str_c(part), expires));
 }
 
 static void no_access(struct sim_call *c, int status, const char *code)
@@ -78,7 +78,7 @@ static struct video_job *linked(struct sim *s, struct sl_str id)
     struct sl_str vendor = sl_str_cut(&id, '-');
     struct video_store *v = sim_video_store_of(s);
     for (size_t i = 0; i < v->n; i++)
-        if (sl_str_eq(sl_str_c(v->v[i]->id), id) && (unsigned)v->v[i]->vendor == (unsigned)(vendor.p[0] - '0'))
+        if (sl_str_eq(sl_str_c(v->v[i]->id), id) && (int)v->v[i]->vendor == vendor.p[0] - 'a')
             return v->v[i];
     return NULL;
 }

@@ -10,6 +10,9 @@ static const struct video_adapter *const adapters[] = {&video_ark,
                                                        &video_rows[2].adapter,
                                                        &video_rows[3].adapter,
                                                        &video_rows[4].adapter,
+                                                       &video_rows[5].adapter,
+                                                       &video_rows[6].adapter,
+                                                       &video_rows[7].adapter,
                                                        NULL};
 
 static const struct {
@@ -28,6 +31,9 @@ static const struct {
     {SL_STR_INIT("xai"), SL_STR_INIT("grok-imagine"), &video_rows[2].adapter},
     {SL_STR_INIT("minimax"), SL_STR_INIT(""), &video_rows[3].adapter},
     {SL_STR_INIT("qwen"), SL_STR_INIT("wan"), &video_rows[4].adapter},
+    {SL_STR_INIT("fal"), SL_STR_INIT(""), &video_rows[5].adapter},
+    {SL_STR_INIT("replicate"), SL_STR_INIT(""), &video_rows[6].adapter},
+    {SL_STR_INIT("luma"), SL_STR_INIT(""), &video_rows[7].adapter},
     {SL_STR_INIT("sim"), SL_STR_INIT("seedance"), &video_ark},
     {SL_STR_INIT("sim"), SL_STR_INIT(""), &video_openai},
 };

@@ -1,4 +1,5 @@
-/* See table.h: one adapter for all rows. None of these servers has a list: an unclear create stays unclear. */
+/* See table.h: one adapter for all rows. None of these servers has a list that tells enough; only Kling can be asked for the task of a
+ * token: elsewhere an unclear create stays unclear. */
 #include "video/table.h"
 
 #include "base/check.h"
@@ -31,6 +32,8 @@ static bool settle_media(const struct video_call *c, const struct table_row *row
         if (m->file_id.n > 0 || sl_str_starts_nocase(m->url, SL_STR("gs://")) ||
             sl_str_starts_nocase(m->url, SL_STR("asset://")))
             return video_no(c->a, no, VIDEO_BAD_VALUE, m->param, "Media are given by an https URL or a data URL here.");
+        if (row->url_media && m->url.n == 0)
+            return video_no(c->a, no, VIDEO_BAD_VALUE, m->param, "This provider takes pictures by their URL only.");
         if (frame ? m->kind != VIDEO_MEDIA_IMAGE : !row->references)
             return video_no(c->a, no, VIDEO_UNSUPPORTED, m->param,
                             "This provider takes a first frame%s, and no references.",
@@ -181,6 +184,9 @@ static bool settle_wish(const struct video_call *c, struct video_notes *notes, s
 {
     const struct table_row *row = row_of(c);
     *w = (struct table_wish){.s = 0};
+    bool in_path = sl_str_find_str(row->text_path, SL_STR("{model}")) >= 0;
+    if (in_path && (c->model.n > 256 || c->model.p[0] == '/' || sl_str_find_str(c->model, SL_STR("..")) >= 0))
+        return video_no(c->a, no, VIDEO_BAD_VALUE, SL_STR("model"), "This is no name of a model of this provider.");
     return settle_media(c, row, w, no) && settle_seconds(c, row, notes, w, no) && settle_size(c, row, notes, w, no) &&
            check_wishes(c, row, notes, no);
 }
@@ -242,6 +248,8 @@ static struct sl_str text_of(const struct video_call *c, const struct table_wish
         return r->prompt;
     case TW_NEGATIVE:
         return r->negative_prompt;
+    case TW_SECONDS_UNIT:
+        return w->s > 0 ? sl_arena_printf(c->a, "%ds", (int)w->s) : SL_STR_NONE;
     case TW_SECONDS_TEXT:
         return w->s > 0 ? sl_arena_printf(c->a, "%d", (int)w->s) : SL_STR_NONE;
     case TW_RATIO:
@@ -280,8 +288,13 @@ static bool is_there(const struct video_call *c, const struct table_wish *w, enu
     case TW_FIRST:
     case TW_FIRST_BARE:
         return w->first != NULL;
+    case TW_LAST:
     case TW_LAST_BARE:
         return w->last != NULL;
+    case TW_KEYFRAMES:
+        return w->first != NULL || w->last != NULL;
+    case TW_CALLBACK_WHEN:
+        return c->callback.n > 0;
     case TW_CONTENT:
     case TW_WATERMARK: /* always said: it changes looks */
         return true;
@@ -302,6 +315,18 @@ static void write_bare(struct json_writer *w, const struct video_media *m, struc
         jw_inside(w, video_media_base64(m, a));
 }
 
+static void write_keyframe(struct json_writer *w, struct sl_str name, const struct video_media *m, struct sl_arena *a)
+{
+    if (m == NULL)
+        return;
+    jw_key(w, name);
+    jw_open(w, '{');
+    jw_member_plain(w, SL_STR("type"), SL_STR("image"));
+    jw_key(w, SL_STR("url"));
+    video_media_write_url(w, m, a);
+    jw_close(w, '}');
+}
+
 static void write_value(struct json_writer *w, const struct video_call *c, const struct table_wish *wish,
                         enum table_write what)
 {
@@ -315,8 +340,20 @@ static void write_value(struct json_writer *w, const struct video_call *c, const
     case TW_FIRST_BARE:
         write_bare(w, wish->first, c->a);
         break;
+    case TW_LAST:
+        video_media_write_url(w, wish->last, c->a);
+        break;
     case TW_LAST_BARE:
         write_bare(w, wish->last, c->a);
+        break;
+    case TW_KEYFRAMES:
+        jw_open(w, '{');
+        write_keyframe(w, SL_STR("frame0"), wish->first, c->a);
+        write_keyframe(w, SL_STR("frame1"), wish->last, c->a);
+        jw_close(w, '}');
+        break;
+    case TW_CALLBACK_WHEN:
+        jw_raw(w, SL_STR("[\"completed\"]"));
         break;
     case TW_CONTENT:
         write_content(w, c);
@@ -383,13 +420,30 @@ static struct sl_str create_path(const struct table_row *row, const struct video
     return image ? row->image_path : row->text_path;
 }
 
+/* The model's name where the path has a place for it, the callback where the query has. */
+static struct sl_str whole_path(const struct video_call *c, const struct table_row *row)
+{
+    static const struct sl_str place = SL_STR_INIT("{model}");
+    struct sl_str path = create_path(row, c->req);
+    ptrdiff_t at = sl_str_find_str(path, place);
+    if (at >= 0) {
+        struct sl_str model = url_escape(c->model, SL_STR("/"), c->a);
+        path = sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT SL_STR_FMT, SL_STR_ARG(sl_str_head(path, (size_t)at)),
+                               SL_STR_ARG(model), SL_STR_ARG(sl_str_from(path, (size_t)at + place.n)));
+    }
+    if (c->callback.n == 0 || row->callback_query.n == 0)
+        return path;
+    return sl_arena_printf(c->a, SL_STR_FMT "?" SL_STR_FMT "=" SL_STR_FMT, SL_STR_ARG(path),
+                           SL_STR_ARG(row->callback_query), SL_STR_ARG(url_escape(c->callback, SL_STR(""), c->a)));
+}
+
 bool video_table_create_write(const struct video_call *c, struct video_http *out, struct sl_buf *body,
                               struct video_refusal *no)
 {
     struct table_wish w;
     if (!settle_wish(c, NULL, &w, no))
         return false;
-    http_of(row_of(c), HTTP_POST, create_path(row_of(c), c->req), out);
+    http_of(row_of(c), HTTP_POST, whole_path(c, row_of(c)), out);
     video_http_json(out);
     write_body(c, row_of(c), &w, body);
     return true;
@@ -409,6 +463,30 @@ static bool is_refused(const struct json_tree *t, const struct table_row *row, s
     return true;
 }
 
+static struct sl_str text_at(const struct json_tree *t, struct sl_str path, struct sl_arena *a)
+{
+    return path.n > 0 ? video_text_of(t, video_at(t, json_root(t), path), a) : SL_STR_NONE;
+}
+
+/* The links that a create gave, as facts: they are not to be built. */
+static struct sl_str links_of(const struct video_call *c, const struct table_row *row, const struct json_tree *t)
+{
+    const struct {
+        struct sl_str name, path;
+    } links[] = {{SL_STR("status"), row->status_link},
+                 {SL_STR("result"), row->result_link},
+                 {SL_STR("cancel"), row->cancel_link}};
+    struct sl_str aux = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
+    for (size_t i = 0; i < VIDEO_COUNT(links); i++) {
+        struct sl_str url = text_at(t, links[i].path, c->a);
+        bool http = sl_str_starts(url, SL_STR("https://")) || sl_str_starts(url, SL_STR("http://"));
+        if (http && url.n < 1024 && url_target_is_clean(url) && sl_str_find(url, ' ') < 0)
+            aux = sl_arena_printf(c->a, SL_STR_FMT " " SL_STR_FMT "=" SL_STR_FMT, SL_STR_ARG(aux),
+                                  SL_STR_ARG(links[i].name), SL_STR_ARG(url));
+    }
+    return aux;
+}
+
 enum video_created video_table_create_read(const struct video_call *c, const struct video_answer *answer,
                                            struct video_job *out, struct video_trouble *why)
 {
@@ -423,6 +501,10 @@ enum video_created video_table_create_read(const struct video_call *c, const str
     if (id.n == 0 || id.n > 256)
         return VIDEO_UNCLEAR;
     out->task_id = id;
+    if (row->status_link.n > 0) {
+        out->aux = links_of(c, row, &t);
+        return VIDEO_CREATED;
+    }
     out->aux = row->poll_path.n > 0 || c->req == NULL ? video_facts_of(c, SL_STR_NONE, SL_STR_NONE)
                                                       : video_facts_of(c, SL_STR("path"), create_path(row, c->req));
     return VIDEO_CREATED;
@@ -440,15 +522,40 @@ static struct sl_str task_path(const struct video_call *c)
     return sl_arena_printf(c->a, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(ours ? path : row->text_path), SL_STR_ARG(id));
 }
 
+static bool wants_result(const struct video_call *c)
+{
+    return sl_str_eq(video_fact(c->aux, SL_STR("stage")), SL_STR("result"));
+}
+
 void video_table_poll_write(const struct video_call *c, struct video_http *out, struct sl_buf *body)
 {
+    struct sl_str link = video_fact(c->aux, wants_result(c) ? SL_STR("result") : SL_STR("status"));
     (void)body;
+    if (link.n > 0) {
+        http_of(row_of(c), HTTP_GET, SL_STR_NONE, out);
+        out->url = link;
+        return;
+    }
     http_of(row_of(c), HTTP_GET, task_path(c), out);
 }
 
 void video_table_delete_write(const struct video_call *c, struct video_http *out)
 {
     http_of(row_of(c), HTTP_DELETE, task_path(c), out);
+}
+
+void video_table_cancel_write(const struct video_call *c, struct video_http *out)
+{
+    const struct table_row *row = row_of(c);
+    struct sl_str link = video_fact(c->aux, SL_STR("cancel"));
+    if (link.n > 0) {
+        http_of(row, HTTP_PUT, SL_STR_NONE, out);
+        out->url = link;
+        return;
+    }
+    struct sl_str path = task_path(c);
+    http_of(row, HTTP_POST,
+            sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(row->cancel_tail)), out);
 }
 
 static void read_status(const struct table_row *row, struct sl_str word, struct video_job *j)
@@ -461,11 +568,6 @@ static void read_status(const struct table_row *row, struct sl_str word, struct 
         j->status = row->words[i].status;
         j->reason = row->words[i].reason;
     }
-}
-
-static struct sl_str text_at(const struct json_tree *t, struct sl_str path, struct sl_arena *a)
-{
-    return path.n > 0 ? video_text_of(t, video_at(t, json_root(t), path), a) : SL_STR_NONE;
 }
 
 static void read_progress(const struct json_tree *t, const struct table_row *row, struct sl_arena *a,
@@ -514,7 +616,39 @@ static void read_task(const struct video_call *c, const struct json_tree *t, str
     read_costs(t, row, a, j);
     if (j->status == VIDEO_COMPLETED)
         video_job_add(j, VIDEO_PART_VIDEO, text_at(t, row->url, a), SL_STR_NONE);
+    if (j->n_content == 0 && j->status == VIDEO_COMPLETED)
+        video_job_add(j, VIDEO_PART_VIDEO, text_at(t, row->other_url, a), SL_STR_NONE);
     j->usage.videos = j->status == VIDEO_COMPLETED;
+}
+
+/* "completed" says only that something came of it: what, the result's own address says, with an error's status where it failed. */
+static enum video_polled read_result(const struct video_call *c, const struct video_answer *answer,
+                                     struct video_job *out, struct video_trouble *why)
+{
+    struct json_tree t;
+    int s = answer->status;
+    bool ours = s == 401 || s == 403 || s == 404 || s == 408 || s == 410 ||
+                s == 429; /* of the asking, not of the job */
+    bool json = answer->whole && json_tree_read(&t, answer->body, c->a);
+    const struct json_node *detail = json ? json_got(&t, json_root(&t), SL_STR("detail")) : NULL;
+    out->upstream_status = SL_STR("completed");
+    if (s == 200 && json) {
+        out->status = VIDEO_COMPLETED;
+        out->ms = (int64_t)video_fact_u64(c->aux, SL_STR("ms"));
+        out->usage.videos = 1;
+        video_job_add(out, VIDEO_PART_VIDEO, text_at(&t, row_of(c)->url, c->a),
+                      text_at(&t, SL_STR("video.content_type"), c->a));
+        return VIDEO_POLL_OK;
+    }
+    if (ours || s < 400 || detail == NULL)
+        return s == 200 ? VIDEO_POLL_AGAIN : video_poll_failed(answer, c->a, why);
+    bool list = json_kind_of(detail) == JSON_ARRAY;
+    out->status = VIDEO_FAILED;
+    out->error_message = list ? text_at(&t, SL_STR("detail[0].msg"), c->a) : video_text_of(&t, detail, c->a);
+    out->error_code = list ? text_at(&t, SL_STR("detail[0].type"), c->a) : SL_STR_NONE;
+    bool policy = s < 500 && (video_is_policy(out->error_code) || video_is_policy(out->error_message));
+    out->reason = policy ? VIDEO_REASON_POLICY : VIDEO_REASON_PROVIDER;
+    return VIDEO_POLL_OK;
 }
 
 enum video_polled video_table_poll_read(const struct video_call *c, const struct video_answer *answer,
@@ -528,6 +662,8 @@ enum video_polled video_table_poll_read(const struct video_call *c, const struct
     out->aux = c->aux;
     out->task_id = c->task_id;
     out->status = VIDEO_IN_PROGRESS;
+    if (wants_result(c))
+        return read_result(c, answer, out, why);
     bool pending = row->pending_202 && answer->status == 202;
     if (answer->status != 200 && !pending)
         return video_poll_failed(answer, c->a, why);
@@ -540,7 +676,58 @@ enum video_polled video_table_poll_read(const struct video_call *c, const struct
     if (json_kind_of(video_at(&t, json_root(&t), row->status)) != JSON_STRING)
         return pending ? VIDEO_POLL_OK : VIDEO_POLL_AGAIN;
     read_task(c, &t, out);
+    if (row->result_link.n > 0 && out->status == VIDEO_COMPLETED) {
+        *again = true;
+        out->aux = sl_arena_printf(c->a, SL_STR_FMT " stage=result", SL_STR_ARG(c->aux));
+    }
     return VIDEO_POLL_OK;
+}
+
+/* ---- a create that nobody answered ---- */
+
+bool video_table_find_write(const struct video_call *c, const struct video_list_ask *ask, struct video_http *out)
+{
+    const struct table_row *row = row_of(c);
+    (void)ask;
+    if (c->req == NULL || c->token.n == 0)
+        return false;
+    struct sl_str path = create_path(row, c->req);
+    http_of(row, HTTP_GET, sl_arena_printf(c->a, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(c->token)),
+            out);
+    return true;
+}
+
+enum video_polled video_table_find_read(const struct video_call *c, const struct video_answer *answer,
+                                        struct video_list *out, struct video_trouble *why)
+{
+    const struct table_row *row = row_of(c);
+    struct json_tree t;
+    struct video_job *j = SL_ARENA_NEW(c->a, struct video_job);
+    *out = (struct video_list){.v = j};
+    *why = (struct video_trouble){.status = answer->status};
+    if (answer->status == 404)
+        return VIDEO_POLL_OK; /* there is none */
+    if (answer->status != 200)
+        return video_poll_failed(answer, c->a, why);
+    if (!answer->whole || !json_tree_read(&t, answer->body, c->a))
+        return VIDEO_POLL_AGAIN;
+    if (is_refused(&t, row, c->a, why))
+        return VIDEO_POLL_AGAIN;
+    video_job_init(j);
+    j->task_id = text_at(&t, row->id, c->a);
+    if (j->task_id.n == 0 || !sl_str_eq(text_at(&t, row->token, c->a), c->token))
+        return VIDEO_POLL_OK;
+    j->aux = video_facts_of(c, SL_STR("path"), create_path(row, c->req));
+    out->n = 1;
+    return VIDEO_POLL_OK;
+}
+
+enum video_match video_table_find_match(const struct video_call *c, int64_t sent_s, const struct video_job *listed)
+{
+    (void)c;
+    (void)sent_s;
+    (void)listed;
+    return VIDEO_MATCH_YES; /* its token was compared */
 }
 
 bool video_table_content_write(const struct video_call *c, const struct video_job *job, enum video_part part,

@@ -18,15 +18,19 @@ enum table_write {
     TW_MODE,                  /* "std"; "pro" above 720p */
     TW_FIRST,                 /* URL or data URL */
     TW_FIRST_BARE,            /* URL or base64 */
+    TW_LAST,                  /* URL or data URL */
     TW_LAST_BARE,
-    TW_CONTENT, /* items as Ark has them */
-    TW_SOURCE,  /* the URL of what is edited or extended */
+    TW_KEYFRAMES,    /* {"frame0": first, "frame1": last}, each {"type": "image", "url"} */
+    TW_SECONDS_UNIT, /* "5s" */
+    TW_CONTENT,      /* items as Ark has them */
+    TW_SOURCE,       /* the URL of what is edited or extended */
     TW_SEED,
     TW_AUDIO,
     TW_AUDIO_ON, /* "on", "off" */
     TW_WATERMARK,
     TW_USER,
     TW_CALLBACK,
+    TW_CALLBACK_WHEN, /* ["completed"], where there is a callback */
     TW_TOKEN
 };
 
@@ -43,8 +47,9 @@ struct table_word { /* what a word means here, where it means something else els
 
 struct table_row {
     struct video_adapter adapter;                                /* c->adapter is this */
-    struct sl_str text_path, image_path, edit_path, extend_path; /* create; empty: there is none */
-    struct sl_str poll_path;                                     /* before the id; empty: the path of the create */
+    struct sl_str text_path, image_path, edit_path, extend_path; /* create; empty: there is none. "{model}": its name */
+    struct sl_str callback_query; /* ours goes into the create's query under this name; empty: into a member */
+    struct sl_str poll_path;      /* before the id; empty: the path of the create */
     bool rooted;
     struct video_header header; /* name empty: none */
     const struct table_member *members;
@@ -63,6 +68,11 @@ struct table_row {
     unsigned progress_of; /* of how many: 1, 100 */
     const struct table_word *words;
     unsigned n_words;
+    struct sl_str other_url;                             /* where the result's link may be instead */
+    struct sl_str status_link, result_link, cancel_link; /* of a create's answer: asked as they are (fal) */
+    struct sl_str cancel_tail;                           /* behind the path of the task; empty: see cancel_link */
+    struct sl_str token; /* of a task asked for by the token that its create had; empty: it cannot be */
+    bool url_media;      /* pictures by URL only */
     bool pending_202;    /* not finished: 202, and perhaps nothing in it */
     bool policy_charged; /* refused results cost what finished ones do */
 };
@@ -74,6 +84,11 @@ enum video_created video_table_create_read(const struct video_call *c, const str
                                            struct video_job *out, struct video_trouble *why);
 void video_table_poll_write(const struct video_call *c, struct video_http *out, struct sl_buf *body);
 void video_table_delete_write(const struct video_call *c, struct video_http *out);
+void video_table_cancel_write(const struct video_call *c, struct video_http *out);
+bool video_table_find_write(const struct video_call *c, const struct video_list_ask *ask, struct video_http *out);
+enum video_polled video_table_find_read(const struct video_call *c, const struct video_answer *answer,
+                                        struct video_list *out, struct video_trouble *why);
+enum video_match video_table_find_match(const struct video_call *c, int64_t sent_s, const struct video_job *listed);
 enum video_polled video_table_poll_read(const struct video_call *c, const struct video_answer *answer,
                                         struct video_job *out, struct video_trouble *why, bool *again);
 bool video_table_content_write(const struct video_call *c, const struct video_job *job, enum video_part part,
@@ -87,7 +102,7 @@ void video_table_settle(const struct video_call *c, const struct video_job *job,
     .create_read = video_table_create_read, .poll_write = video_table_poll_write, .poll_read = video_table_poll_read,  \
     .content_write = video_table_content_write, .reserve = video_table_reserve, .settle = video_table_settle
 
-extern const struct table_row video_rows[];
-#define VIDEO_ROWS 5u
+#define VIDEO_ROWS 8u
+extern const struct table_row video_rows[VIDEO_ROWS];
 
 #endif

@@ -9,26 +9,34 @@ import openai
 import pytest
 
 from conftest import Makers
+from lib import ledger
 from lib.client import fetch
 from lib.wait import wait_for
 from test_vertex import account
 
 KEY = "sim-key-of-the-gateway"
+PAIR = "kling-access:kling-secret"
+# kind -> (path of its base URL, model, seconds that it takes, ... and that it refuses, what it names then)
+VENDORS = {"runway": ("/v1", "gen4.5", "6", "99", "2 to 15"), "kling": ("", "kling-v3", "5", "11", "5,10"),
+           "xai": ("/v1", "grok-imagine-video", "6", "99", "1 to 15"), "minimax": ("", "MiniMax-H3", "6", "99", "4 to 15"),
+           "qwen": ("/compatible-mode/v1", "wan3-t2v", "6", "99", "2 to 15"), "fal": ("", "fal-ai/kling-video/v2/master", "6", "99", "1 to 60"),
+           "replicate": ("/v1", "bytedance/seedance-1-pro", "6", "99", "1 to 60"), "luma": ("/dream-machine/v1", "ray-2", "5", "10", "5,9"),
+           "gemini": ("/v1beta", "veo-3.1-generate-preview", "6", "12", "4,6,8")}
 FAST = {"poll_first": "20ms", "poll_interval": "20ms", "poll_max": "50ms", "polls_per_second": 500}
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     makers = Makers()
-    sim = makers.sim()
+    sim = makers.sim("--key", KEY, "--key", PAIR)
     file = tmp_path_factory.mktemp("vertex") / "account.json"
     file.write_text(json.dumps(account(sim.url + "/token")))
     file.chmod(0o600)
     g = makers.gateway({
         "providers": {"vertex": {"kind": "vertex", "base_url": sim.url + "/v1", "region": "europe-west4", "credentials": f"file:{file}"},
-                      "gemini": {"kind": "gemini", "base_url": sim.url + "/v1beta", "keys": [KEY]}},
-        "models": {"vveo": "vertex/veo-3.1-generate-preview", "veo": "gemini/veo-3.1-generate-preview"},
-        "videos": FAST})
+                      **{kind: {"kind": kind, "base_url": sim.url + v[0], "keys": [PAIR if kind == "kling" else KEY]} for kind, v in VENDORS.items()}},
+        "models": {"vveo": "vertex/veo-3.1-generate-preview", **{kind: f"{kind}/{v[1]}" for kind, v in VENDORS.items()}},
+        "videos": dict(FAST, resolve_for="1s")})
     g.sim = sim
     yield g
     makers.end()
@@ -69,7 +77,7 @@ def test_vertex_has_the_video_in_its_answer(served, client):
     assert got.status == 200 and got.get("content-type") == "video/mp4" and got.get("accept-ranges") == "none"
     model, _, _ = task.partition("/operations/")
     op = fetch(served.sim.address, "POST", f"/v1/{model}:fetchPredictOperation", json.dumps({"operationName": task}).encode(),
-               [("authorization", "Bearer ya29.simulated"), ("content-type", "application/json")])
+               [("authorization", "Bearer " + KEY), ("content-type", "application/json")])
     said = base64.b64decode(op.json()["response"]["videos"][0]["bytesBase64Encoded"])
     assert len(said) == 9_000_001 and hashlib.sha256(got.body).digest() == hashlib.sha256(said).digest()
     part = content(served, done.id, range="bytes=5-9")  # nobody knows how long it is before its end: the whole comes
@@ -96,3 +104,53 @@ def test_the_price_is_the_one_of_the_day_it_was_made(make, tmp_path):
         new = client.videos.create(model="m", prompt="[[video takes=100]] x", seconds="4").id
         assert settled(g, new)[1] == 4 * 10**12 and settled(g, old)[1] == 10**12
     assert rows(g, f"SELECT price_version FROM videos WHERE id = '{old}'")[0] == version
+
+
+@pytest.mark.parametrize("kind", list(VENDORS))
+def test_a_vendor(served, client, kind):
+    """Made, polled, fetched without the key, charged by what was reported; failed and refused by its own words; never over its limits."""
+    _, model, seconds, too_long, named = VENDORS[kind]
+    before = told(served.sim)
+    made = [client.videos.create(model=kind, prompt=f"[[video takes=60 {fate}]] a boat", seconds=seconds).id
+            for fate in ("", "fate=fail", "fate=policy")]
+    done = [client.videos.poll(id, poll_interval_ms=20) for id in made]
+    assert [d.status for d in done] == ["completed", "failed", "failed"], done
+    assert done[0].seconds == seconds and done[0].model == kind and done[0].progress == 100
+    assert [d.error.code for d in done[1:]] == ["provider_error", "content_policy_violation"], done
+    got = content(served, made[0])
+    assert got.status == 200 and len(got.body) == 100_000
+    assert content(served, made[0], range="bytes=10-19").body == got.body[10:20]
+    assert content(served, made[1]).json()["error"]["code"] == "video_failed"
+    costs = [settled(served, id)[1] for id in made]
+    assert costs[1] == 0 and (costs[2] == 0 or kind == "runway")  # which charges what it refuses
+    spent = sum(r.units["video_ms_out"] for r in ledger.attempts(served.state) if r.provider == kind and r.outcome == "ok")
+    assert spent == 1000 * int(seconds)
+    with pytest.raises(openai.BadRequestError, match=named) as refused:
+        client.videos.create(model=kind, prompt="x", seconds=too_long)
+    assert refused.value.param == "seconds"
+    after = told(served.sim)
+    assert after["creates"] == before["creates"] + 3 and after["leaked"] == 0
+    assert after["billed"]["seconds"] - before["billed"]["seconds"] == int(seconds)
+
+
+@pytest.mark.parametrize("kind", ["fal", "replicate"])
+def test_a_cancelled_job(served, client, kind):
+    id = client.videos.create(model=kind, prompt="[[video takes=60000]] x").id
+    answer = fetch(served.address, "POST", f"/v1/videos/{id}/cancel", headers=[("authorization", "Bearer " + served.key.text)])
+    assert answer.status == 200 and answer.json()["error"]["code"] == "cancelled"
+    assert settled(served, id)[1] in (0, None, -1)
+    assert [j["status"] for j in told(served.sim)["jobs"] if j["vendor"] == kind][-1] == "cancelled"
+
+
+@pytest.mark.parametrize("image", [False, True], ids=["text", "image"])
+def test_kling_is_asked_for_a_task_by_our_token(served, client, image):
+    """A create that nobody answered is found by the token that it had, and not made again; the key pair itself is never sent."""
+    before = told(served.sim)["creates"]
+    more = {"extra_body": {"input_reference": "https://pictures.example/a.png"}} if image else {}
+    with pytest.raises(openai.APIStatusError) as unclear:
+        client.videos.create(model="kling", prompt="[[video takes=60 create=late]] x", **more)
+    assert unclear.value.status_code == 502 and unclear.value.response.headers["x-should-retry"] == "false"
+    id = unclear.value.message.split("'")[-2]
+    wait_for(lambda: client.videos.retrieve(id).status == "completed" or None, "that it is found", seconds=20)
+    assert told(served.sim)["creates"] == before + 1
+    assert content(served, id).status == 200

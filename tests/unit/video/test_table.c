@@ -33,6 +33,20 @@ static void written(void **state)
          "/api/v1/services/aigc/video-generation/video-synthesis", "x-dashscope-async",
          "{\"model\":\"wan3-i2v\",\"input\":{\"prompt\":\"A\",\"img_url\":\"https://x.example/a.png\"},\"parameters\":{"
          "\"resolution\":\"1080P\",\"watermark\":false}}"},
+        {"fal", "fal-ai/kling-video/v2/master",
+         "\"seconds\":\"5\",\"aspect_ratio\":\"9:16\",\"seed\":3,\"audio\":true," IMAGE,
+         "/fal-ai/kling-video/v2/master", NULL,
+         "{\"prompt\":\"A\",\"image_url\":\"data:image/png;base64,iVBORw0KGgo=\",\"duration\":\"5\",\"aspect_ratio\":\"9:16\","
+         "\"seed\":3,\"generate_audio\":true}"},
+        {"replicate", "bytedance/seedance-1-pro",
+         "\"seconds\":\"5\",\"size\":\"1920x1080\",\"negative_prompt\":\"text\"",
+         "/models/bytedance/seedance-1-pro/predictions", NULL,
+         "{\"input\":{\"prompt\":\"A\",\"negative_prompt\":\"text\",\"duration\":5,\"aspect_ratio\":\"16:9\",\"resolution\":\"1080p\"}}"},
+        {"luma", "ray-2",
+         "\"seconds\":\"8\",\"resolution\":\"540p\",\"input_reference\":\"https://x.example/a.png\",\"last_frame\":\"https://x.example/b.png\"",
+         "/generations/video", NULL,
+         "{\"model\":\"ray-2\",\"prompt\":\"A\",\"resolution\":\"540p\",\"duration\":\"9s\",\"keyframes\":{\"frame0\":{\"type\":"
+         "\"image\",\"url\":\"https://x.example/a.png\"},\"frame1\":{\"type\":\"image\",\"url\":\"https://x.example/b.png\"}}}"},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -64,6 +78,12 @@ static void refused(void **state)
         {"kling", "kling-v3", "\"references\":[{\"url\":\"https://x.example/b.png\"}]", "references[0]",
          "no references"},
         {"qwen", "wan3-t2v", "\"n\":2", "n", "1"},
+        {"fal", "fal-ai/x", "\"aspect_ratio\":\"7:3\"", "aspect_ratio", "16:9,9:16"},
+        {"fal", "../keys", "\"seed\":1", "model", "no name"},
+        {"replicate", "o/m", "\"seconds\":\"61\"", "seconds", "1 to 60"},
+        {"luma", "ray-2", "\"seconds\":\"10\"", "seconds", "5,9"},
+        {"luma", "ray-2", "\"resolution\":\"480p\"", "resolution", "540p,720p,1080p,4k"},
+        {"luma", "ray-2", IMAGE, "input_reference", "URL only"},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -128,6 +148,27 @@ static void polled(void **state)
          VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
         {"qwen", "wan", 200, "{\"output\":{\"task_status\":\"SUCCEEDED\",\"video_url\":\"https://x.example/v\"}}",
          VIDEO_COMPLETED, 0, 0},
+        {"fal", "fal-ai/x", 202, "{\"status\":\"IN_QUEUE\",\"queue_position\":2}", VIDEO_QUEUED, 0, 0},
+        {"fal", "fal-ai/x", 202, "{\"status\":\"IN_PROGRESS\"}", VIDEO_IN_PROGRESS, 0, 0},
+        {"fal", "fal-ai/x", 500, "{\"detail\":\"oops\"}", 0, 0, 1},
+        {"replicate", "o/m", 200, "{\"status\":\"starting\",\"output\":null}", VIDEO_QUEUED, 0, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"processing\"}", VIDEO_IN_PROGRESS, 0, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"succeeded\",\"output\":\"https://x.example/v.mp4\"}", VIDEO_COMPLETED,
+         0, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"succeeded\",\"output\":[\"https://x.example/v.mp4\"]}",
+         VIDEO_COMPLETED, 0, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"failed\",\"error\":\"NSFW content detected\"}", VIDEO_FAILED,
+         VIDEO_REASON_POLICY, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"failed\",\"error\":\"CUDA out of memory\"}", VIDEO_FAILED,
+         VIDEO_REASON_PROVIDER, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"canceled\"}", VIDEO_FAILED, VIDEO_REASON_CANCELLED, 0},
+        {"replicate", "o/m", 200, "{\"status\":\"aborted\"}", VIDEO_FAILED, VIDEO_REASON_CANCELLED, 0},
+        {"luma", "ray-2", 200, "{\"state\":\"queued\"}", VIDEO_QUEUED, 0, 0},
+        {"luma", "ray-2", 200, "{\"state\":\"dreaming\"}", VIDEO_IN_PROGRESS, 0, 0},
+        {"luma", "ray-2", 200, "{\"state\":\"completed\",\"assets\":{\"video\":\"https://x.example/v\"}}",
+         VIDEO_COMPLETED, 0, 0},
+        {"luma", "ray-2", 200, "{\"state\":\"failed\",\"failure_reason\":\"blocked by moderation\"}", VIDEO_FAILED,
+         VIDEO_REASON_POLICY, 0},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -167,6 +208,10 @@ static void created(void **state)
         {"qwen", "wan", 200, "{\"output\":{\"task_id\":\"t\",\"task_status\":\"PENDING\"}}", VIDEO_CREATED,
          "/api/v1/tasks/t"},
         {"qwen", "wan", 200, "{\"output\":{}}", VIDEO_UNCLEAR, NULL},
+        {"replicate", "o/m", 201, "{\"id\":\"r\",\"status\":\"starting\"}", VIDEO_CREATED, "/predictions/r"},
+        {"replicate", "o/m", 422, "{\"detail\":\"prompt is required\"}", VIDEO_NOT_CREATED, NULL},
+        {"luma", "ray-2", 201, "{\"id\":\"l\",\"state\":\"queued\"}", VIDEO_CREATED, "/generations/l"},
+        {"fal", "fal-ai/x", 200, "{\"status\":\"IN_QUEUE\"}", VIDEO_UNCLEAR, NULL},
         {"runway", "g", 502, "<html>", VIDEO_UNCLEAR, NULL},
         {"runway", "g", 429, "{\"error\":\"slow down\"}", VIDEO_NOT_CREATED, NULL},
     };
@@ -182,6 +227,100 @@ static void created(void **state)
             b.call.adapter->poll_write(&b.call, &b.http, &b.body);
             is_text(b.http.path, rows[i].poll);
         }
+        bench_end(&b);
+    }
+}
+
+/* fal: the links of its own, asked one after the other; what came of it says only the second. */
+static void in_two_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        enum video_polled said;
+        enum video_status is;
+        enum video_reason reason;
+    } rows[] = {
+        {200, "{\"video\":{\"url\":\"https://x.example/v.mp4\",\"content_type\":\"video/mp4\"}}", VIDEO_POLL_OK,
+         VIDEO_COMPLETED, 0},
+        {422, "{\"detail\":[{\"msg\":\"flagged\",\"type\":\"content_policy_violation\"}]}", VIDEO_POLL_OK, VIDEO_FAILED,
+         VIDEO_REASON_POLICY},
+        {422, "{\"detail\":\"bad image\"}", VIDEO_POLL_OK, VIDEO_FAILED, VIDEO_REASON_PROVIDER},
+        {500, "{\"detail\":\"Internal Server Error\"}", VIDEO_POLL_OK, VIDEO_FAILED, VIDEO_REASON_PROVIDER},
+        {502, "<html>", VIDEO_POLL_AGAIN, 0, 0},
+        {429, "{\"detail\":\"slow down\"}", VIDEO_POLL_AGAIN, 0, 0},
+        {404, "{\"detail\":\"not found\"}", VIDEO_POLL_GONE, 0, 0},
+        {401, "{\"detail\":\"no\"}", VIDEO_POLL_DENIED, 0, 0},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        bool again;
+        struct video_answer done = bench_answer(200, "{\"status\":\"COMPLETED\"}");
+        bench_begin(&b, "fal", "fal-ai/x");
+        assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"5\"}"));
+        assert_int_equal(
+            bench_created(
+                &b, 200,
+                "{\"request_id\":\"r\",\"status_url\":\"https://q.example/x/requests/r/status\",\"response_url\":"
+                "\"https://q.example/x/requests/r\",\"cancel_url\":\"https://q.example/x/requests/r/cancel\"}"),
+            VIDEO_CREATED);
+        b.call.task_id = b.job.task_id;
+        b.call.aux = b.job.aux;
+        b.call.adapter->poll_write(&b.call, &b.http, &b.body);
+        is_text(b.http.url, "https://q.example/x/requests/r/status");
+        assert_false(b.http.keyless);
+        assert_int_equal(b.call.adapter->poll_read(&b.call, &done, &b.job, &b.why, &again), VIDEO_POLL_OK);
+        assert_true(again);
+        b.call.aux = b.job.aux;
+        b.call.adapter->poll_write(&b.call, &b.http, &b.body);
+        is_text(b.http.url, "https://q.example/x/requests/r");
+        assert_int_equal(bench_polled(&b, rows[i].status, rows[i].body), rows[i].said);
+        if (rows[i].said == VIDEO_POLL_OK) {
+            assert_int_equal(b.job.status, rows[i].is);
+            assert_int_equal(b.job.reason, rows[i].reason);
+            assert_int_equal(b.job.ms, rows[i].is == VIDEO_COMPLETED ? 5000 : 0);
+        }
+        b.call.adapter->cancel_write(&b.call, &b.http);
+        assert_int_equal(b.http.method, HTTP_PUT);
+        is_text(b.http.url, "https://q.example/x/requests/r/cancel");
+        bench_end(&b);
+    }
+}
+
+/* Kling can be asked for the task of our token. */
+static void found_by_token(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *body;
+        enum video_polled said;
+        unsigned n;
+    } rows[] = {
+        {200, "{\"code\":0,\"data\":{\"task_id\":\"7\",\"task_info\":{\"external_task_id\":\"t0k3n0t0k3n0t0k3n0\"}}}",
+         VIDEO_POLL_OK, 1},
+        {200, "{\"code\":0,\"data\":{\"task_id\":\"7\",\"task_info\":{\"external_task_id\":\"another\"}}}",
+         VIDEO_POLL_OK, 0},
+        {200, "{\"code\":0,\"data\":{}}", VIDEO_POLL_OK, 0},
+        {404, "{\"code\":1203,\"message\":\"not found\"}", VIDEO_POLL_OK, 0},
+        {429, "{\"code\":1302,\"message\":\"slow\"}", VIDEO_POLL_AGAIN, 0},
+        {200, "<html>", VIDEO_POLL_AGAIN, 0},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        struct video_list list;
+        struct video_list_ask ask = {.page = 1};
+        bench_begin(&b, "kling", "kling-v3");
+        assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\"," IMAGE "}"));
+        assert_true(b.call.adapter->list_write(&b.call, &ask, &b.http));
+        is_text(b.http.path, "/v1/videos/image2video/t0k3n0t0k3n0t0k3n0");
+        struct video_answer answer = bench_answer(rows[i].status, rows[i].body);
+        assert_int_equal(b.call.adapter->list_read(&b.call, &answer, &list, &b.why), rows[i].said);
+        if (rows[i].said == VIDEO_POLL_OK)
+            assert_int_equal(list.n, rows[i].n);
+        if (rows[i].n == 1)
+            assert_int_equal(b.call.adapter->match(&b.call, 0, &list.v[0]), VIDEO_MATCH_YES);
         bench_end(&b);
     }
 }
@@ -222,7 +361,7 @@ static void names(void **state)
         assert_true(a->check != NULL && a->settle != NULL && a->poll_ns > 0 && a->deadline_s > 0);
         assert_true((a->list_write != NULL) == (a->resolve != VIDEO_RESOLVE_NONE));
     }
-    assert_int_equal(i, 9);
+    assert_int_equal(i, 12);
     assert_null(video_adapter_by_name(SL_STR("none")));
     assert_null(video_adapter_find(SL_STR("gemini"), SL_STR("gemini-3-pro")));
     assert_null(video_adapter_find(SL_STR("anthropic"), SL_STR("x")));
@@ -231,8 +370,9 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written), cmocka_unit_test(refused), cmocka_unit_test(polled),
-        cmocka_unit_test(created), cmocka_unit_test(settled), cmocka_unit_test(names),
+        cmocka_unit_test(written),      cmocka_unit_test(refused),        cmocka_unit_test(polled),
+        cmocka_unit_test(created),      cmocka_unit_test(settled),        cmocka_unit_test(names),
+        cmocka_unit_test(in_two_steps), cmocka_unit_test(found_by_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
