@@ -97,6 +97,8 @@ enum error_retry {
     X(SESSION_KEY, 401, "invalid_request_error", "invalid_api_key", RETRY_NO, "The API key is not valid any more.")    \
     X(SESSION_LONG, 408, "invalid_request_error", "session_expired", RETRY_YES,                                        \
       "This session has lasted as long as a session may. Open a new one.")                                             \
+    X(SESSION_ELSEWHERE, 400, "invalid_request_error", "websocket_connection_limit_reached", RETRY_YES,                \
+      "This connection leads to another provider than that model needs. Open a new one.")                              \
     X(INTERNAL, 500, "server_error", "internal_error", RETRY_NO, "The gateway failed.")                                \
     X(UP_RATE_LIMITED, 429, "rate_limit_error", "upstream_rate_limited", RETRY_YES,                                    \
       "The provider limits the rate of requests. Try again later.")                                                    \

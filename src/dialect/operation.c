@@ -247,6 +247,13 @@ static const struct operation_row rows[OP_COUNT] = {
                      .repeatable = true,
                      .streams = true,
                      .session = true},
+    [OP_RESPONSES_SOCKET] = {.name = SL_STR_INIT("responses_websocket"),
+                             .upstream_path = SL_STR_INIT("/responses"),
+                             .needs_key = true,
+                             .relayed = true,
+                             .repeatable = true,
+                             .streams = true,
+                             .session = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -714,6 +721,12 @@ static enum models_shape shape_of(const struct http_request *r, const struct ope
                                          : MODELS_OPENAI;
 }
 
+static bool asks_for_websocket(const struct http_request *r)
+{
+    const struct http_header *h = http_headers_find(&r->headers, HN_UPGRADE);
+    return h != NULL && sl_str_eq_nocase(h->value, SL_STR("websocket"));
+}
+
 struct operation_match operation_of(const struct http_request *r)
 {
     struct segments s = split(r->path);
@@ -746,6 +759,8 @@ struct operation_match operation_of(const struct http_request *r)
             m.errors = row->errors;
         m.op = row->method == HTTP_OTHER || row->method == r->method ? row->op : OP_WRONG_METHOD;
         m.allow = m.op == OP_WRONG_METHOD ? row->allow : SL_STR_NONE;
+        if (row->op == OP_RESPONSES && r->method == HTTP_GET && asks_for_websocket(r))
+            m.op = OP_RESPONSES_SOCKET;
         if (row->tail == TAIL_RESPONSE)
             take_response(r, &s, at, &m);
         m.surface = row->surface;
@@ -778,6 +793,8 @@ enum operation operation_granted_as(enum operation op)
         return OP_EMBEDDINGS;
     if (row->video)
         return OP_VIDEO;
+    if (op == OP_RESPONSES_SOCKET)
+        return OP_RESPONSES;
     return row->object != OBJECT_NONE ? objects[row->object] : row->stored ? OP_RESPONSES : op;
 }
 

@@ -39,12 +39,13 @@ enum operation {
     OP_RESPONSE_CANCEL,
     OP_RESPONSE_ITEMS, /* its input_items */
     OP_MODERATIONS,
-    OP_RERANK,        /* Cohere's and Jina's */
-    OP_IMAGES,        /* images/generations */
-    OP_SPEECH,        /* audio/speech */
-    OP_EMBED_CONTENT, /* Gemini's embedContent */
-    OP_EMBED_BATCH,   /* its batchEmbedContents; the last two are granted as OP_EMBEDDINGS is */
-    OP_VIDEO_REMIX,   /* of video jobs; all these are granted as OP_VIDEO is */
+    OP_RERANK,           /* Cohere's and Jina's */
+    OP_IMAGES,           /* images/generations */
+    OP_SPEECH,           /* audio/speech */
+    OP_EMBED_CONTENT,    /* Gemini's embedContent */
+    OP_EMBED_BATCH,      /* its batchEmbedContents; the last two are granted as OP_EMBEDDINGS is */
+    OP_RESPONSES_SOCKET, /* Responses over a WebSocket: a session; granted as OP_RESPONSES is */
+    OP_VIDEO_REMIX,      /* of video jobs; all these are granted as OP_VIDEO is */
     OP_VIDEO_GET,
     OP_VIDEO_LIST,
     OP_VIDEO_DELETE,

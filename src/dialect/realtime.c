@@ -247,8 +247,10 @@ void realtime_look_client(struct sl_str message, struct realtime_event *out)
     out->id = text_of(message, &at[1]);
 }
 
-struct sl_str realtime_error(struct sl_arena *a, struct sl_str id, const struct error_facts *f, struct sl_str cause)
+struct sl_str realtime_error(struct sl_arena *a, struct sl_str id, const struct error_facts *f,
+                             const struct realtime_event *about)
 {
+    struct sl_str cause = about != NULL ? about->id : SL_STR_NONE;
     const struct gateway_error_row *row = gateway_error_row(f->error);
     struct sl_str type = json_quote(a, row->type), code = json_quote(a, f->code.n > 0 ? f->code : row->code);
     struct sl_str message = json_quote(a, f->message.n > 0 ? f->message : row->message);

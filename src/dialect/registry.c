@@ -38,6 +38,7 @@ const struct dialect *dialect_of(enum operation op)
 {
     static const struct sl_str names[OP_COUNT] = {
         [OP_RESPONSES] = SL_STR_INIT("openai-responses"),
+        [OP_RESPONSES_SOCKET] = SL_STR_INIT("openai-responses"),
         [OP_RESPONSES_COUNT] = SL_STR_INIT("openai-responses"),
         [OP_RESPONSE_GET] = SL_STR_INIT("openai-responses"),
         [OP_RESPONSE_DELETE] = SL_STR_INIT("openai-responses"),

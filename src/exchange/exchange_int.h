@@ -681,6 +681,14 @@ bool session_request(struct exchange *x, const struct route_candidate *c);
 void session_ask(struct exchange *x, struct try *t, struct attempt_request *r, struct http_headers *h);
 void session_on_bytes(struct exchange *x, struct sl_str bytes); /* of the client */
 void session_release(struct exchange *x);                       /* with the attempt; harmless without a session */
+void session_done(struct exchange *x);                          /* at the end; harmless without one */
+/* session_open.c: where the client has its 101 before a provider is known */
+enum step session_read(struct exchange *x); /* READ_BODY: its first message */
+bool session_is_upgraded(const struct exchange *x);
+void session_refuse(struct exchange *x);                    /* RESPOND: x->refusal, or what is held, as an event */
+bool session_gives_up(struct exchange *x);                  /* TRY: the client gets the provider's own error */
+bool session_open_first(struct exchange *x, struct try *t); /* the open record of the first response */
+void session_try_over(struct exchange *x, struct try *t);   /* ... its close record, where the try gave nothing */
 extern const struct attempt_owner session_attempt_owner;
 struct access_session;                                         /* telemetry/access.h */
 const struct access_session *session_told(struct exchange *x); /* NULL: there was none */
@@ -696,7 +704,9 @@ static inline enum exchange_state exchange_shown_in(const struct exchange *x)
 struct session_turn;
 struct realtime_event;
 /* The client asks for a response: its open record. False: *out says why it may not. */
-bool session_turn_ask(struct exchange *x, const struct realtime_event *e, struct error_facts *out);
+struct session_wish;
+bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const struct session_wish *w,
+                      struct error_facts *out);
 void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t bytes); /* a message of the provider */
 void session_turns_cut(struct exchange *x, enum outcome o);                              /* whatever has not ended */
 unsigned session_turns_live(const struct exchange *x);

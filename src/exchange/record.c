@@ -284,6 +284,7 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_EMBED_BATCH:
         return TEL_OP_EMBEDDINGS;
     case OP_RESPONSES:
+    case OP_RESPONSES_SOCKET:
     case OP_RESPONSE_GET:
     case OP_RESPONSE_DELETE:
     case OP_RESPONSE_CANCEL:

@@ -185,7 +185,7 @@ void exchange_drain(struct exchange_env *env)
     SL_LIST_EACH(node, &env->live)
     {
         struct exchange *x = SL_CONTAINER_OF(node, struct exchange, node);
-        if (x->state == XS_SESSION)
+        if (x->state == XS_SESSION || session_is_upgraded(x))
             exchange_wake(x, EV_ROOM); /* looks at everything */
     }
 }

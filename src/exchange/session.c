@@ -14,7 +14,7 @@
 
 /* ---- IDENTIFY ---- */
 
-static bool query_text(struct exchange *x, const char *name, struct sl_str *out)
+bool session_query_text(struct exchange *x, const char *name, struct sl_str *out)
 {
     struct sl_str raw;
     size_t n = 0;
@@ -36,7 +36,7 @@ static bool handshake_is_good(const struct exchange *x, struct error_facts *out)
     case WS_ASK_NOT:
         *out = (struct error_facts){
             .error = GE_UPGRADE,
-            .message = SL_STR("The Realtime API is spoken over a WebSocket: ask for the upgrade over HTTP/1.1.")};
+            .message = SL_STR("This is spoken over a WebSocket: ask for the upgrade over HTTP/1.1.")};
         return false;
     case WS_ASK_VERSION:
         *out = (struct error_facts){.error = GE_UPGRADE,
@@ -49,35 +49,51 @@ static bool handshake_is_good(const struct exchange *x, struct error_facts *out)
     return false;
 }
 
-bool session_identify(struct exchange *x, struct error_facts *out)
+/* The Realtime API has the model in the query. */
+static bool query_is_good(struct exchange *x, struct error_facts *out)
 {
     struct sl_str call;
-    if (!handshake_is_good(x, out))
-        return false;
     if (url_query_find(x->req->query, SL_STR("call_id"), &call)) {
         *out = (struct error_facts){.error = GE_MEMBER_VALUE,
                                     .param = SL_STR("call_id"),
                                     .message = SL_STR("Calls go past this gateway: it cannot join one.")};
         return false;
     }
-    if (!query_text(x, "model", &x->facts.model) && !query_text(x, "deployment", &x->facts.model)) {
+    if (!session_query_text(x, "model", &x->facts.model) && !session_query_text(x, "deployment", &x->facts.model)) {
         *out = (struct error_facts){.error = GE_MEMBER_MISSING,
                                     .param = SL_STR("model"),
                                     .message = SL_STR("The query must name a model: ?model=NAME.")};
         return false;
     }
-    if (x->facts.model.n == 0) {
+    if (x->facts.model.n == 0)
         *out = (struct error_facts){.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
+    return x->facts.model.n > 0;
+}
+
+bool session_identify(struct exchange *x, struct error_facts *out)
+{
+    const struct session_words *words = session_words_of(x->match.op);
+    if (!handshake_is_good(x, out))
+        return false;
+    if (words->opens && !session_is_of_use(x)) {
+        out->error = GE_UPGRADE;
         return false;
     }
+    if (!words->opens && !query_is_good(x, out))
+        return false;
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, out))
         return false;
     x->facts.op = x->match.op;
     x->facts.stream = true;
     x->facts.n = 1;
     x->session = SL_ARENA_NEW(x->a, struct exchange_session);
+    x->session->words = words;
+    sl_chunks_init(&x->session->early, SIZE_MAX / 4, x->env->chunks);
+    sl_buf_init(&x->session->rewritten, x->snap->set.realtime.message_bytes + MODEL_NAME_MAX);
     int64_t most = x->snap->set.realtime.session_ns;
     x->total_due_ns = x->began_ns + most + SESSION_GRACE_NS; /* connecting has deadlines of its own */
+    if (words->opens)
+        session_upgrade(x, NULL);
     return true;
 }
 
@@ -87,6 +103,8 @@ bool session_request(struct exchange *x, const struct route_candidate *c)
 {
     const struct provider *p = &x->snap->providers[c->provider_index].provider;
     x->pieces = (struct body_pieces){.n = 0};
+    if (session_opens(x))
+        return session_first_request(x, c);
     x->up = translate_dialect(x, p, c->model);
     if (x->up == x->dialect)
         return true;
@@ -111,6 +129,8 @@ static struct sl_str path_of(const struct exchange *x, const struct provider *p,
                              struct sl_arena *a)
 {
     struct sl_str intent, name = url_segment(model, a);
+    if (session_opens(x))
+        return sl_arena_printf(a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(p->base_path), SL_STR_ARG(x->op->upstream_path));
     bool transcribes = url_query_find(x->req->query, SL_STR("intent"), &intent) &&
                        sl_str_eq(intent, SL_STR("transcription"));
     if (p->api_version.n > 0)
@@ -151,24 +171,34 @@ void session_release(struct exchange *x)
         return;
     if (s->reads_provider)
         ws_reader_done(&s->from_provider);
+    s->reads_provider = false;
+}
+
+void session_done(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    if (s == NULL)
+        return;
     if (s->reads_client) {
         ws_reader_done(&s->from_client);
         tel_gauge_add(x->env->tel, TEL_SESSIONS, -1);
     }
+    s->reads_client = false;
+    sl_chunks_done(&s->early);
+    sl_buf_done(&s->rewritten);
     epoch_unref(s->looked);
     s->looked = NULL;
-    s->reads_provider = s->reads_client = false;
 }
 
 const struct access_session *session_told(struct exchange *x)
 {
-    return x->session != NULL && x->committed ? &x->session->told : NULL;
+    return x->session != NULL && x->session->upgraded ? &x->session->told : NULL;
 }
 
 size_t session_held(const struct exchange *x)
 {
     const struct exchange_session *s = x->session;
-    return s != NULL ? (s->reads_client ? s->from_client.message.cap : 0) +
+    return s != NULL ? s->early.n + s->rewritten.cap + (s->reads_client ? s->from_client.message.cap : 0) +
                            (s->reads_provider ? s->from_provider.message.cap : 0)
                      : 0;
 }
@@ -183,11 +213,11 @@ static void client_is_full(struct exchange *x)
     attempt_read(x->attempt, false);
 }
 
-static void to_client(struct exchange *x, enum ws_opcode opcode, struct sl_str payload)
+void session_to_client(struct exchange *x, enum ws_opcode opcode, struct sl_str payload)
 {
     unsigned char head[WS_HEAD_MAX];
     struct iovec v[2] = {{head, ws_put_head(head, opcode, payload.n, NULL)}, {(void *)(uintptr_t)payload.p, payload.n}};
-    if (!x->committed) { /* TRY */
+    if (x->state == XS_TRY) {
         SL_CHECK(sl_chunks_add(&x->held, v[0].iov_base, v[0].iov_len) == SL_OK);
         SL_CHECK(sl_chunks_add(&x->held, v[1].iov_base, v[1].iov_len) == SL_OK);
         if (x->held.n >= x->snap->set.hold_bytes)
@@ -210,7 +240,7 @@ static const unsigned char *next_mask(struct exchange_session *s)
 }
 
 /* payload: memory of ours, masked in place. */
-static void to_provider(struct exchange *x, enum ws_opcode opcode, void *payload, size_t n)
+void session_to_provider(struct exchange *x, enum ws_opcode opcode, void *payload, size_t n)
 {
     struct exchange_session *s = x->session;
     unsigned char head[WS_HEAD_MAX];
@@ -220,7 +250,7 @@ static void to_provider(struct exchange *x, enum ws_opcode opcode, void *payload
     struct iovec v[2] = {{head, ws_put_head(head, opcode, n, mask)}, {payload, n}};
     ws_mask(payload, n, mask, 0);
     attempt_send(x->attempt, v, n > 0 ? 2 : 1);
-    if (attempt_room(x->attempt) > 0 || s->provider_full)
+    if (attempt_room(x->attempt) > 0 || s->provider_full || x->state != XS_SESSION)
         return;
     s->provider_full = true;
     s->full_since_ns = sl_loop_now(x->env->loop);
@@ -232,24 +262,24 @@ static void control_to_provider(struct exchange *x, enum ws_opcode opcode, struc
     char copy[WS_CONTROL_MAX];
     if (payload.n > 0)
         memcpy(copy, payload.p, payload.n);
-    to_provider(x, opcode, copy, payload.n);
+    session_to_provider(x, opcode, copy, payload.n);
 }
 
 /* An error event of ours. */
-static void tell_error(struct exchange *x, const struct error_facts *f, struct sl_str cause)
+void session_tell_error(struct exchange *x, const struct error_facts *f, const struct realtime_event *about)
 {
     struct sl_arena a;
     struct sl_id id = sl_id_make(sl_loop_wall(x->env->loop), &x->env->loop->rand);
     char text[SL_ID_TEXT];
     sl_arena_init(&a, x->env->arenas);
     sl_id_text(id, text);
-    to_client(x, WS_TEXT, realtime_error(&a, sl_str_c(text), f, cause));
+    session_to_client(x, WS_TEXT, x->session->words->error(&a, sl_str_c(text), f, about));
     sl_arena_done(&a);
 }
 
 /* ---- the end ---- */
 
-static void close_client(struct exchange *x, uint16_t code, struct sl_str reason)
+void session_close_client(struct exchange *x, uint16_t code, struct sl_str reason)
 {
     struct exchange_session *s = x->session;
     unsigned char payload[WS_CONTROL_MAX];
@@ -257,7 +287,7 @@ static void close_client(struct exchange *x, uint16_t code, struct sl_str reason
         return;
     s->told_client = true;
     s->told.closed = code;
-    to_client(x, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
+    session_to_client(x, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
 }
 
 static void close_provider(struct exchange *x, uint16_t code, struct sl_str reason)
@@ -267,7 +297,7 @@ static void close_provider(struct exchange *x, uint16_t code, struct sl_str reas
     if (s->told_provider)
         return;
     s->told_provider = true;
-    to_provider(x, WS_CLOSE, payload, ws_put_close(payload, code, reason));
+    session_to_provider(x, WS_CLOSE, payload, ws_put_close(payload, code, reason));
 }
 
 /* What was decided happens now. */
@@ -281,8 +311,8 @@ static void end_now(struct exchange *x)
     s->end_due_ns = sl_loop_now(x->env->loop) + SESSION_CLOSE_NS;
     exchange_ends(x, e->by, e->why);
     if (e->error != GE_NONE && !s->told_client)
-        tell_error(x, &(struct error_facts){.error = e->error}, SL_STR_NONE);
-    close_client(x, e->code, e->reason);
+        session_tell_error(x, &(struct error_facts){.error = e->error}, NULL);
+    session_close_client(x, e->code, e->reason);
     close_provider(x, e->code_up, e->code_up == e->code ? e->reason : SL_STR_NONE);
     exchange_wake(x, EV_STREAM_END);
 }
@@ -307,21 +337,36 @@ static void end_behind_responses(struct exchange *x, const struct session_end *e
         end_now(x);
 }
 
+/* It never goes to the provider. */
+static void drop_held(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    if (!s->holds)
+        return;
+    x->env->journal_sync_forget(x->env->owner, x);
+    x->sync_wait = s->holds = false;
+    session_turn_never(x, s->held_turn);
+}
+
 /* The client has left. A response that is being made is stopped, and its end waited for: what it has cost is in there. */
 static void leave(struct exchange *x, const struct session_end *e)
 {
     struct exchange_session *s = x->session;
     if (s->ended || s->leaving)
         return;
+    drop_held(x);
     s->end = *e;
-    if (session_turns_live(x) == 0 || x->over) {
+    struct sl_str cancel = s->words->cancel;
+    char stop[64];
+    if (session_turns_live(x) == 0 || x->over || cancel.n == 0) {
         end_now(x);
         return;
     }
     s->leaving = true;
     s->end_due_ns = sl_loop_now(x->env->loop) + SESSION_LEAVE_NS;
-    char stop[] = "{\"type\":\"response.cancel\"}";
-    to_provider(x, WS_TEXT, stop, sizeof stop - 1);
+    SL_CHECK(cancel.n <= sizeof stop);
+    memcpy(stop, cancel.p, cancel.n);
+    session_to_provider(x, WS_TEXT, stop, cancel.n);
     exchange_ends(x, e->by, e->why);
 }
 
@@ -349,7 +394,7 @@ static void provider_broke(struct exchange *x, enum outcome o, struct sl_str rea
 }
 
 /* Whether whom it belongs to may still go on; looked at when keys have changed. */
-static void check_key(struct exchange *x)
+bool session_key_is_good(struct exchange *x)
 {
     struct exchange_session *s = x->session;
     char scratch[KEY_TEXT_MAX];
@@ -357,7 +402,7 @@ static void check_key(struct exchange *x)
     struct sl_str text;
     bool over = x->key->expires_ns > 0 && sl_loop_wall(x->env->loop) >= x->key->expires_ns;
     if (s->looked == x->env->epoch && !over)
-        return;
+        return true;
     epoch_unref(s->looked);
     s->looked = x->env->epoch;
     s->looked->refs++;
@@ -366,7 +411,12 @@ static void check_key(struct exchange *x)
         key_digest_prepared(x->env->pepper, text, digest);
         good = auth_check(s->looked->keys, digest, sl_loop_wall(x->env->loop)).verdict == AUTH_OK;
     }
-    if (!good)
+    return good;
+}
+
+static void check_key(struct exchange *x)
+{
+    if (!session_key_is_good(x))
         end_behind_responses(x, &(struct session_end){.code = WS_CODE_POLICY,
                                                       .code_up = WS_CODE_NORMAL,
                                                       .reason = SL_STR("the API key is not valid any more"),
@@ -378,11 +428,61 @@ static void check_key(struct exchange *x)
 
 /* ---- the client's side ---- */
 
+/* It is the provider's now. */
+static void ask_provider(struct exchange *x, const struct session_wish *w)
+{
+    session_to_provider(x, WS_TEXT, (void *)(uintptr_t)w->text.p, w->text.n);
+}
+
+/* ledger.open: synced: the message stays here until its open record is on the disk. False: that is not asked for. */
+static bool hold(struct exchange *x, const struct session_wish *w)
+{
+    struct exchange_session *s = x->session;
+    struct session_turn *t = session_turn_newest(x);
+    if (!x->snap->set.open_synced || !t->is_open || x->env->journal_sync == NULL || x->sync_wait)
+        return false;
+    x->sync_wait = x->env->journal_sync(x->env->owner, x, &t->opened_at);
+    if (!x->sync_wait)
+        return false;
+    s->holds = true;
+    s->held = *w;
+    s->held_turn = t;
+    http_stream_read(x->stream, false);
+    return true;
+}
+
+static void client_asks(struct exchange *x, struct sl_str message, const struct realtime_event *look)
+{
+    struct exchange_session *s = x->session;
+    const struct try *t = try_current(x);
+    struct session_wish w = {.text = message, .model = x->facts.model, .candidate = t->candidate, .price = t->price};
+    struct error_facts f = {.error = GE_NONE};
+    check_key(x);
+    if (s->ended)
+        return;
+    bool asked = (!session_opens(x) || session_wishes(x, message, &w, &f)) && session_turn_ask(x, look, &w, &f);
+    if (asked) {
+        if (!hold(x, &w))
+            ask_provider(x, &w);
+        return;
+    }
+    tel_refuse(x->env->tel, TEL_WHY_RATE);
+    session_tell_error(x, &f, look);
+    if (f.error == GE_SESSION_ELSEWHERE)
+        end_behind_responses(x, &(struct session_end){.code = WS_CODE_GOING_AWAY,
+                                                      .code_up = WS_CODE_NORMAL,
+                                                      .reason = SL_STR("that model needs another connection"),
+                                                      .by = ACCESS_CLIENT,
+                                                      .why = SL_STR("model_elsewhere"),
+                                                      .outcome = OUT_OK});
+    if (f.error == GE_SESSION_COST)
+        exchange_wake(x, EV_STREAM_END);
+}
+
 static void client_message(struct exchange *x, const struct ws_event *e)
 {
     struct exchange_session *s = x->session;
     struct realtime_event look;
-    struct error_facts f;
     s->message_ns = sl_loop_now(x->env->loop);
     s->told.messages_in++;
     tel_add(x->env->tel, TEL_SESSION_MESSAGES, 1);
@@ -390,21 +490,13 @@ static void client_message(struct exchange *x, const struct ws_event *e)
         client_broke_protocol(x, WS_CODE_UNSUPPORTED, SL_STR("only text messages are taken"));
         return;
     }
-    realtime_look_client(e->payload, &look);
-    if (look.kind == RT_CREATE)
-        check_key(x);
-    if (s->ended)
-        return;
+    s->words->look_client(e->payload, &look);
     if (look.kind == RT_TEXT || look.kind == RT_AUDIO)
         *(look.kind == RT_TEXT ? &s->text_bytes : &s->audio_bytes) += look.delta;
-    if (look.kind == RT_CREATE && !session_turn_ask(x, &look, &f)) {
-        tel_refuse(x->env->tel, TEL_WHY_RATE);
-        tell_error(x, &f, look.id);
-        if (f.error == GE_SESSION_COST)
-            exchange_wake(x, EV_STREAM_END);
-        return;
-    }
-    to_provider(x, e->opcode, (void *)(uintptr_t)e->payload.p, e->payload.n); /* the reader's own memory */
+    if (look.kind == RT_CREATE)
+        client_asks(x, e->payload, &look);
+    else
+        session_to_provider(x, e->opcode, (void *)(uintptr_t)e->payload.p, e->payload.n); /* the reader's own memory */
 }
 
 static void client_event(struct exchange *x, enum ws_result r, const struct ws_event *e)
@@ -416,10 +508,10 @@ static void client_event(struct exchange *x, enum ws_result r, const struct ws_e
         if (!s->ended)
             client_message(x, e);
     } else if (e->opcode == WS_PING) {
-        to_client(x, WS_PONG, e->payload);
+        session_to_client(x, WS_PONG, e->payload);
     } else if (e->opcode == WS_CLOSE) {
         s->client_closed = true;
-        close_client(x, e->code, e->reason);
+        session_close_client(x, e->code, e->reason);
         leave(x, &(struct session_end){.code = e->code,
                                        .code_up = e->code,
                                        .reason = sl_arena_str(x->a, e->reason),
@@ -430,15 +522,13 @@ static void client_event(struct exchange *x, enum ws_result r, const struct ws_e
     }
 }
 
-void session_on_bytes(struct exchange *x, struct sl_str bytes)
+/* As far as it may be looked at now. */
+static void read_client(struct exchange *x, struct sl_str *bytes)
 {
     struct exchange_session *s = x->session;
     struct ws_event e;
     enum ws_result r;
-    if (x->state != XS_SESSION || !s->reads_client || s->client_closed)
-        return;
-    s->client_ns = sl_loop_now(x->env->loop);
-    while (!s->client_closed && (r = ws_read(&s->from_client, &bytes, &e)) != WS_MORE)
+    while (!s->client_closed && !s->holds && (r = ws_read(&s->from_client, bytes, &e)) != WS_MORE)
         client_event(x, r, &e);
     pressure_note(x);
     if (s->from_client.message.n > SESSION_SMALL && !s->ended && pressure_refuses(x, 0))
@@ -451,13 +541,43 @@ void session_on_bytes(struct exchange *x, struct sl_str bytes)
                                           .outcome = OUT_OK});
 }
 
+/* What came while nobody looked. */
+static void read_early(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    struct sl_str in = sl_chunks_flat(&s->early);
+    size_t had = in.n;
+    if (had == 0)
+        return;
+    read_client(x, &in);
+    sl_chunks_drop(&s->early, s->client_closed ? had : had - in.n);
+}
+
+void session_on_bytes(struct exchange *x, struct sl_str bytes)
+{
+    struct exchange_session *s = x->session;
+    if (!s->reads_client || s->client_closed)
+        return;
+    s->client_ns = sl_loop_now(x->env->loop);
+    bool now = x->state == XS_SESSION && s->early.n == 0;
+    if (now)
+        read_client(x, &bytes);
+    if (bytes.n == 0 || s->client_closed)
+        return;
+    enum sl_err err = sl_chunks_add(&s->early, bytes.p, bytes.n);
+    SL_CHECK(err == SL_OK); /* no bound: reading was stopped, or stops with the first message */
+    if (x->state == XS_READ_BODY)
+        exchange_wake(x, EV_BODY);
+}
+
 /* ---- the provider's side ---- */
 
 /* The first message is an error: a refusal, as long as the client has seen nothing. */
 static void first_is_error(struct exchange *x, struct sl_str message)
 {
     struct realtime_event look;
-    realtime_look_server(sl_arena_str(&x->attempt_arena, message), &look);
+    x->session->words->look_server(sl_arena_str(&x->attempt_arena, message), &look);
+    x->session->refusal = sl_arena_str(x->a, message);
     x->answer_seen.error = look.error;
     x->answer_seen.saw_error = true;
     x->relay_bad = true;
@@ -469,8 +589,8 @@ static void provider_message(struct exchange *x, const struct ws_event *e)
 {
     struct exchange_session *s = x->session;
     struct realtime_event look;
-    realtime_look_server(e->payload, &look);
-    if (look.kind == RT_ERROR && !x->committed && x->events_relayed == 0) {
+    s->words->look_server(e->payload, &look);
+    if (look.kind == RT_ERROR && !x->committed && x->events_relayed == 0 && !session_shows_error(x, &look)) {
         first_is_error(x, e->payload);
         return;
     }
@@ -482,7 +602,7 @@ static void provider_message(struct exchange *x, const struct ws_event *e)
         x->first_token_ns = s->message_ns - x->began_ns;
     session_turn_see(x, &look, e->payload.n);
     if (!s->told_client)
-        to_client(x, e->opcode, e->payload);
+        session_to_client(x, e->opcode, e->payload);
     if (!x->committed)
         exchange_wake(x, EV_HELD);
     else if (look.kind == RT_DONE)
@@ -567,6 +687,7 @@ static void on_head(void *owner, const struct http_response *head)
         s->reads_provider = true;
         s->provider_ns = x->head_ns;
         ws_reader_init(&s->from_provider, WS_FROM_SERVER, x->snap->set.realtime.message_bytes);
+        session_send_first(x);
     }
     exchange_wake(x, EV_HEAD);
 }
@@ -587,7 +708,8 @@ static void on_room(void *owner)
         return;
     s->provider_full = false;
     s->client_ns = sl_loop_now(x->env->loop);
-    http_stream_read(x->stream, true);
+    if (!s->holds)
+        http_stream_read(x->stream, true);
 }
 
 const struct attempt_owner session_attempt_owner = {
@@ -605,13 +727,14 @@ static void drop_ws_headers(struct http_headers *h)
     h->n = n;
 }
 
-static void begin(struct exchange *x)
+void session_upgrade(struct exchange *x, const struct http_headers *from)
 {
     struct exchange_session *s = x->session;
     struct http_response r = {.status = 101, .content_length = HTTP_LENGTH_NONE};
     const struct http_header *key = http_headers_find_name(&x->req->headers, SL_STR("sec-websocket-key"));
     char accept[WS_ACCEPT_TEXT];
-    provider_response_headers(&x->head->headers, x->a, &r.headers);
+    if (from != NULL)
+        provider_response_headers(from, x->a, &r.headers);
     drop_ws_headers(&r.headers);
     ws_accept_of(key->value, tls_sha1, accept);
     http_headers_add(&r.headers, x->a, SL_STR("sec-websocket-accept"),
@@ -621,15 +744,25 @@ static void begin(struct exchange *x)
     exchange_headers(x, &r.headers);
     if (!http_stream_upgrade(x->stream, &r))
         http_stream_reset(x->stream); /* cannot be: IDENTIFY has looked at the request */
-    x->committed = true;
     x->status_sent = 101;
-    s->began_ns = s->message_ns = s->client_ns = sl_loop_now(x->env->loop);
-    s->allowance_ns = s->began_ns - SL_MIN;
+    s->upgraded = s->reads_client = true;
+    s->client_ns = sl_loop_now(x->env->loop);
     s->looked = x->epoch;
     s->looked->refs++;
-    s->reads_client = true;
     ws_reader_init(&s->from_client, WS_FROM_CLIENT, x->snap->set.realtime.message_bytes);
     tel_gauge_add(x->env->tel, TEL_SESSIONS, 1);
+}
+
+static void begin(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    if (!s->upgraded)
+        session_upgrade(x, &x->head->headers);
+    x->committed = true;
+    s->began_ns = s->message_ns = s->client_ns = sl_loop_now(x->env->loop);
+    s->allowance_ns = s->began_ns - SL_MIN;
+    if (session_opens(x))
+        session_turn_allowed(x); /* the first was asked for */
     while (x->held.n > 0) {
         struct iovec v[16];
         size_t part = 0;
@@ -639,7 +772,9 @@ static void begin(struct exchange *x)
         http_stream_send_body(x->stream, v, n, false);
         sl_chunks_drop(&x->held, part);
     }
-    http_stream_read(x->stream, true);
+    read_early(x);
+    if (!s->holds)
+        http_stream_read(x->stream, true);
     if (x->client_full)
         exchange_wake(x, EV_ROOM);
 }
@@ -711,13 +846,14 @@ static void check_life(struct exchange *x)
         s->pinged_provider_ns = now;
         control_to_provider(x, WS_PING, SL_STR_NONE);
     }
-    if (!s->provider_full && now >= s->client_ns + SESSION_PINGS_MISSED * ping) {
+    bool read = !s->provider_full && !s->holds;
+    if (read && now >= s->client_ns + SESSION_PINGS_MISSED * ping) {
         x->gone_why = HTTP_GONE_STALLED;
         s->client_closed = true;
         client_left(x);
-    } else if (!s->provider_full && now >= s->client_ns + ping && now >= s->pinged_client_ns + ping) {
+    } else if (read && now >= s->client_ns + ping && now >= s->pinged_client_ns + ping) {
         s->pinged_client_ns = now;
-        to_client(x, WS_PING, SL_STR_NONE);
+        session_to_client(x, WS_PING, SL_STR_NONE);
     }
 }
 
@@ -759,6 +895,7 @@ static enum step finish(struct exchange *x)
         attempt_cancel(x->attempt, false, &t->result);
         x->over = true;
     }
+    drop_held(x);
     t->outcome = s->end.outcome;
     if (t->outcome == OUT_OK)
         t->result.detail = ""; /* that we ended it is what both sides wanted */
@@ -771,6 +908,24 @@ static enum step finish(struct exchange *x)
     x->final_text = SL_STR_NONE;
     exchange_goto(x, XS_SETTLE);
     return STEP_GO;
+}
+
+/* The open record that was waited for is on the disk, or cannot get there. */
+static void release_held(struct exchange *x)
+{
+    struct exchange_session *s = x->session;
+    s->holds = x->sync_wait = false;
+    if (!s->ended && x->sync_failed) {
+        session_turn_never(x, s->held_turn);
+        session_tell_error(x, &(struct error_facts){.error = GE_LEDGER_UNAVAILABLE}, NULL);
+    } else if (!s->ended) {
+        ask_provider(x, &s->held);
+    }
+    x->sync_failed = false;
+    s->client_ns = sl_loop_now(x->env->loop);
+    read_early(x);
+    if (!s->holds && !s->provider_full)
+        http_stream_read(x->stream, true);
 }
 
 static void look_around(struct exchange *x)
@@ -792,6 +947,8 @@ enum step step_session(struct exchange *x)
     struct exchange_session *s = x->session;
     if (!x->committed)
         begin(x);
+    if (exchange_take(x, EV_SYNCED) && s->holds)
+        release_held(x);
     if (exchange_take(x, EV_GONE))
         client_left(x);
     if (exchange_take(x, EV_ROOM) && x->client_full && !x->over && !relay_is_full(x)) {

@@ -1,5 +1,5 @@
 /* Inside exchange/ only: a session over a WebSocket (docs/internals/realtime.md). session.c moves messages and knows when it ends,
- * session_turn.c keeps account of the responses in it. */
+ * session_turn.c keeps account of the responses in it, session_open.c is about sessions whose messages say which model is asked. */
 #ifndef SLUICE_EXCHANGE_SESSION_H
 #define SLUICE_EXCHANGE_SESSION_H
 
@@ -27,13 +27,35 @@ struct session_turn {
     struct sl_id id;
     int64_t wall_ns, began_ns, first_ns; /* first_ns: of its output; -1: none */
     struct reservation reservation;
-    const struct price *price; /* borrow (of the catalogue) */
+    const struct route_candidate *candidate; /* borrow (of the session's arena) */
+    const struct price *price;               /* borrow (of the catalogue) */
+    struct sl_str model;                     /* as asked; borrow (of the exchange's arena) */
+    uint64_t estimate_input, max_output;     /* tokens; estimate_input: of this message alone */
     struct journal_place opened_at;
     bool is_open;               /* an open record without its close */
     struct session_id response; /* the provider's name of it; none yet: it was asked for */
     struct session_id cause;    /* event_id of what asked for it */
+    struct session_id lane;     /* Responses: stream_id */
     uint64_t text_bytes, pieces, audio_bytes, bytes_in;
 };
+
+/* What a message of the client asks for. */
+struct session_wish {
+    struct sl_str text;  /* as the provider gets it: memory of ours, which is masked in place */
+    struct sl_str model; /* as asked; borrow (of the session's arena) */
+    const struct route_candidate *candidate;
+    const struct price *price;
+    uint64_t estimate_input, max_output; /* tokens; 0: not known */
+};
+
+/* A model that was asked for on this connection, and where it is here. */
+struct session_model {
+    struct session_model *next;
+    struct sl_str asked;
+    const struct route_candidate *candidate; /* NULL: not here */
+    const struct price *price;
+};
+#define SESSION_MODELS_MAX 16u
 
 struct session_end { /* why it ends */
     uint16_t code;   /* for the client; 0: nothing was decided */
@@ -46,6 +68,17 @@ struct session_end { /* why it ends */
 };
 
 struct exchange_session {
+    const struct session_words *words; /* static */
+    bool upgraded;                     /* the client has its 101 */
+    bool holds; /* a message waits for its open record; nothing more of the client is read meanwhile */
+    struct session_wish held;
+    struct session_turn *held_turn;
+    struct sl_chunks early;  /* own: bytes of the client that nobody has looked at */
+    struct sl_buf rewritten; /* own: a message that goes to the provider changed */
+    struct session_model *models;
+    unsigned n_models;
+    struct sl_str
+        refusal; /* arena of the exchange: the provider's error event, where the client is to see it; empty: none */
     struct ws_reader from_client, from_provider;
     bool reads_client, reads_provider; /* that reader was begun */
     char key[WS_KEY_TEXT];             /* of the live attempt */
@@ -82,5 +115,31 @@ struct exchange_session {
     int64_t allowance_ns;
     struct session_id transcriber; /* model */
 };
+
+/* session.c, for session_open.c */
+/* A name in the query, in the arena; *out empty: it cannot be one. False: it is not there. */
+bool session_query_text(struct exchange *x, const char *name, struct sl_str *out);
+void session_upgrade(struct exchange *x, const struct http_headers *from); /* 101; from: the provider's, or NULL */
+void session_to_client(struct exchange *x, enum ws_opcode opcode, struct sl_str payload);
+void session_to_provider(struct exchange *x, enum ws_opcode opcode, void *payload, size_t n);
+void session_tell_error(struct exchange *x, const struct error_facts *f, const struct realtime_event *about);
+void session_close_client(struct exchange *x, uint16_t code, struct sl_str reason);
+bool session_key_is_good(struct exchange *x);
+
+/* session_turn.c */
+struct session_turn *session_turn_newest(const struct exchange *x);
+bool session_turn_allowed(struct exchange *x); /* takes one of those that may be asked for in a minute */
+void session_turn_never(struct exchange *x, struct session_turn *t); /* it was not asked for after all */
+
+/* session_open.c */
+bool session_opens(const struct exchange *x); /* the first message says which model is asked */
+/* IDENTIFY: false: no model that the key may use can be reached so; the client is to do it otherwise at once. */
+bool session_is_of_use(struct exchange *x);
+bool session_first_request(struct exchange *x, const struct route_candidate *c); /* as session_request */
+void session_send_first(struct exchange *x); /* the provider has accepted the upgrade */
+/* The provider's first word is an error that the client is to see: the session goes on with it. */
+bool session_shows_error(struct exchange *x, const struct realtime_event *look);
+/* A later message: where its model is, and what the provider gets. False: *f says why it gets nothing. */
+bool session_wishes(struct exchange *x, struct sl_str message, struct session_wish *out, struct error_facts *f);
 
 #endif

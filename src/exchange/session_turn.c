@@ -21,7 +21,7 @@ static bool id_is(const struct session_id *id, struct sl_str text)
 
 /* ---- turns ---- */
 
-static struct session_turn *turn_take(struct exchange *x)
+static struct session_turn *turn_take(struct exchange *x, const struct session_wish *w)
 {
     struct exchange_session *s = x->session;
     struct session_turn *t = s->free_turns;
@@ -33,7 +33,11 @@ static struct session_turn *turn_take(struct exchange *x)
         .wall_ns = sl_loop_wall(x->env->loop),
         .began_ns = sl_loop_now(x->env->loop),
         .first_ns = -1,
-        .price = try_current(x)->price,
+        .candidate = w->candidate,
+        .price = w->price,
+        .model = w->model,
+        .estimate_input = w->estimate_input,
+        .max_output = w->max_output,
     };
     t->id = sl_id_make(t->wall_ns, &x->env->loop->rand);
     struct session_turn **at = &s->turns;
@@ -41,6 +45,21 @@ static struct session_turn *turn_take(struct exchange *x)
         at = &(*at)->next;
     *at = t;
     s->n_turns++;
+    return t;
+}
+
+/* What the session began with. */
+static struct session_wish first_wish(struct exchange *x)
+{
+    const struct try *t = try_current(x);
+    return (struct session_wish){.model = x->facts.model, .candidate = t->candidate, .price = t->price};
+}
+
+struct session_turn *session_turn_newest(const struct exchange *x)
+{
+    struct session_turn *t = x->session->turns;
+    while (t != NULL && t->next != NULL)
+        t = t->next;
     return t;
 }
 
@@ -62,9 +81,9 @@ unsigned session_turns_live(const struct exchange *x)
 }
 
 /* The conversation as far as it is known: reported, and what the client has said since. */
-static void context_of(const struct exchange_session *s, struct usage *u)
+static void context_of(const struct exchange_session *s, const struct session_turn *t, struct usage *u)
 {
-    u->input = s->context + (s->text_bytes > 0 ? tokens_estimate_input(s->text_bytes, 1) : 0);
+    u->input = s->context + t->estimate_input + (s->text_bytes > 0 ? tokens_estimate_input(s->text_bytes, 1) : 0);
     u->audio_in = s->audio_bytes / REALTIME_AUDIO_BYTES_PER_TOKEN;
 }
 
@@ -75,11 +94,11 @@ static bool append_open(struct exchange *x, struct session_turn *t, struct sl_st
 {
     unsigned char bytes[ENTRY_OPEN_MAX];
     struct exchange_session *s = x->session;
-    const struct route_candidate *c = try_current(x)->candidate;
     struct usage read = {.flags = USAGE_ESTIMATED};
-    context_of(s, &read);
+    context_of(s, t, &read);
     uint64_t input = usage_input_total(&read);
-    t->reservation = reserve_estimate(&(struct reserve_facts){.price = t->price, .input_tokens = input});
+    t->reservation = reserve_estimate(
+        &(struct reserve_facts){.price = t->price, .input_tokens = input, .max_output = t->max_output});
     const struct entry_open e = {
         .attempt = t->id,
         .exchange = x->id,
@@ -91,8 +110,8 @@ static bool append_open(struct exchange *x, struct session_turn *t, struct sl_st
         .worker = (uint16_t)x->env->worker,
         .number = ++s->number,
         .tenant = x->key->tenant,
-        .model = x->facts.model,
-        .provider = c->provider,
+        .model = t->model,
+        .provider = t->candidate->provider,
         .target = target,
         .operation = x->op->name,
         .price_version = price_catalog_version(x->epoch->prices)->text,
@@ -102,7 +121,7 @@ static bool append_open(struct exchange *x, struct session_turn *t, struct sl_st
                  SL_OK;
     tel_add(x->env->tel, t->is_open ? TEL_JOURNAL_RECORDS : TEL_JOURNAL_REFUSED, 1);
     if (!t->is_open && !x->snap->set.full_refuses)
-        SL_LOG(SL_LOG_ERROR, "ledger.unrecorded", SL_LS("provider", c->provider), SL_LS("model", target));
+        SL_LOG(SL_LOG_ERROR, "ledger.unrecorded", SL_LS("provider", t->candidate->provider), SL_LS("model", target));
     return t->is_open || !x->snap->set.full_refuses;
 }
 
@@ -137,7 +156,7 @@ static void append_close(struct exchange *x, struct session_turn *t, const struc
 
 static void count(struct exchange *x, const struct session_turn *t, const struct settlement *settled, enum outcome o)
 {
-    const struct route_candidate *c = try_current(x)->candidate;
+    const struct route_candidate *c = t->candidate;
     int64_t now = sl_loop_now(x->env->loop);
     tel_attempt_over(tel_target_get(x->env->tel, c->provider, c->model),
                      &(struct tel_attempt){
@@ -193,7 +212,7 @@ static struct usage usage_of(const struct realtime_event *e)
 static struct usage usage_seen(const struct exchange *x, const struct session_turn *t)
 {
     struct usage u = {.flags = USAGE_ESTIMATED};
-    context_of(x->session, &u);
+    context_of(x->session, t, &u);
     u.output = t->text_bytes > 0 ? tokens_estimate_output(t->text_bytes, t->pieces) : 0;
     u.audio_out = (t->audio_bytes + REALTIME_AUDIO_BYTES_PER_TOKEN - 1) / REALTIME_AUDIO_BYTES_PER_TOKEN;
     return u;
@@ -227,6 +246,23 @@ static void close_refused(struct exchange *x, struct session_turn *t)
     turn_close(x, t, &none, OUT_CLIENT_FAULT);
 }
 
+/* An error in the middle of it. */
+static void close_broken(struct exchange *x, struct session_turn *t)
+{
+    struct settlement settled = {.usage = usage_seen(x, t), .billed = t->text_bytes > 0};
+    settled.usage.flags |= USAGE_PARTIAL;
+    if (settled.billed)
+        settled.cost = price_of(t->price, &settled.usage, NULL);
+    count_response(x);
+    turn_close(x, t, &settled, OUT_STREAM_ERROR);
+}
+
+void session_turn_never(struct exchange *x, struct session_turn *t)
+{
+    const struct settlement none = {.billed = false};
+    turn_close(x, t, &none, OUT_CANCELLED);
+}
+
 void session_turns_cut(struct exchange *x, enum outcome o)
 {
     while (x->session->turns != NULL) {
@@ -242,7 +278,7 @@ void session_turns_cut(struct exchange *x, enum outcome o)
 /* ---- asking ---- */
 
 /* A minute's worth may be asked for at once; it comes back evenly. */
-static bool allowed(struct exchange *x)
+bool session_turn_allowed(struct exchange *x)
 {
     struct exchange_session *s = x->session;
     uint64_t most = x->snap->set.realtime.responses_per_minute;
@@ -261,7 +297,8 @@ static bool allowed(struct exchange *x)
     return true;
 }
 
-bool session_turn_ask(struct exchange *x, const struct realtime_event *e, struct error_facts *out)
+bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const struct session_wish *w,
+                      struct error_facts *out)
 {
     struct exchange_session *s = x->session;
     int64_t most = x->snap->set.realtime.cost_p;
@@ -270,13 +307,14 @@ bool session_turn_ask(struct exchange *x, const struct realtime_event *e, struct
         out->error = GE_SESSION_ENDS;
     else if (most > 0 && s->cost_p >= most)
         out->error = GE_SESSION_COST;
-    else if (s->n_turns >= SESSION_TURNS_MAX || !allowed(x))
+    else if (s->n_turns >= SESSION_TURNS_MAX || !session_turn_allowed(x))
         out->error = GE_RATE_LIMITED;
     if (out->error != GE_NONE)
         return false;
-    struct session_turn *t = turn_take(x);
+    struct session_turn *t = turn_take(x, w);
     id_set(&t->cause, e->id);
-    if (append_open(x, t, try_current(x)->candidate->model))
+    id_set(&t->lane, e->lane);
+    if (append_open(x, t, t->candidate->model))
         return true;
     turn_drop(x, t);
     out->error = GE_LEDGER_UNAVAILABLE;
@@ -293,24 +331,40 @@ static struct session_turn *turn_named(const struct exchange *x, struct sl_str r
     return NULL;
 }
 
-/* The oldest that was asked for and has no name yet; with a cause: only the one that it names, or that has none. */
-static struct session_turn *turn_unnamed(const struct exchange *x, struct sl_str cause)
+static bool same_lane(const struct session_turn *t, const struct realtime_event *e)
+{
+    return e->lane.n > 0 ? id_is(&t->lane, e->lane) : t->lane.n == 0;
+}
+
+/* The oldest of its lane that was asked for and has no name yet; with a cause: only the one that it names. */
+static struct session_turn *turn_unnamed(const struct exchange *x, const struct realtime_event *e)
 {
     for (struct session_turn *t = x->session->turns; t != NULL; t = t->next)
-        if (t->response.n == 0 && (cause.n == 0 || id_is(&t->cause, cause)))
+        if (t->response.n == 0 && same_lane(t, e) && (e->cause.n == 0 || id_is(&t->cause, e->cause)))
+            return t;
+    return NULL;
+}
+
+/* The one that is being made in that lane: its pieces do not name it. */
+static struct session_turn *turn_of_lane(const struct exchange *x, const struct realtime_event *e)
+{
+    for (struct session_turn *t = x->session->turns; t != NULL; t = t->next)
+        if (t->response.n > 0 && same_lane(t, e))
             return t;
     return NULL;
 }
 
 /* A response that has begun: the one that was asked for, or one that the provider made by itself. */
-static struct session_turn *turn_begun(struct exchange *x, struct sl_str response)
+static struct session_turn *turn_begun(struct exchange *x, const struct realtime_event *e)
 {
-    struct session_turn *t = turn_unnamed(x, SL_STR_NONE);
+    struct session_turn *t = turn_unnamed(x, e);
     if (t == NULL) {
-        t = turn_take(x);
-        append_open(x, t, try_current(x)->candidate->model); /* too late to refuse it; said in the log */
+        const struct session_wish w = first_wish(x);
+        t = turn_take(x, &w);
+        append_open(x, t, t->candidate->model); /* too late to refuse it; said in the log */
+        id_set(&t->lane, e->lane);
     }
-    id_set(&t->response, response);
+    id_set(&t->response, e->response);
     return t;
 }
 
@@ -321,9 +375,10 @@ static void transcribed(struct exchange *x, const struct realtime_event *e)
     struct sl_str model = sl_str_of(s->transcriber.text, s->transcriber.n);
     if (!e->usage.found)
         return; /* this provider charges nothing for it, or does not say */
-    struct session_turn *t = turn_take(x);
-    t->price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
-    append_open(x, t, model.n > 0 ? model : try_current(x)->candidate->model);
+    struct session_wish w = first_wish(x);
+    w.price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
+    struct session_turn *t = turn_take(x, &w);
+    append_open(x, t, model.n > 0 ? model : t->candidate->model);
     struct settlement settled = {.usage = usage_of(e), .billed = true};
     settled.usage.audio_ms_in = e->usage_ms;
     settled.cost = price_of(t->price, &settled.usage, NULL);
@@ -332,13 +387,15 @@ static void transcribed(struct exchange *x, const struct realtime_event *e)
 
 void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t bytes)
 {
-    struct session_turn *t = e->response.n > 0 ? turn_named(x, e->response) : NULL;
+    struct session_turn *t = e->response.n > 0                         ? turn_named(x, e->response)
+                             : session_opens(x) && e->kind != RT_ERROR ? turn_of_lane(x, e)
+                                                                       : NULL;
     if (t != NULL)
         t->bytes_in += bytes;
     switch (e->kind) {
     case RT_CREATED:
         if (t == NULL && e->response.n > 0)
-            turn_begun(x, e->response);
+            turn_begun(x, e);
         break;
     case RT_TEXT:
     case RT_AUDIO:
@@ -350,7 +407,7 @@ void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t
         *(e->kind == RT_TEXT ? &t->text_bytes : &t->audio_bytes) += e->delta;
         break;
     case RT_DONE:
-        close_reported(x, t != NULL ? t : turn_begun(x, e->response), e);
+        close_reported(x, t != NULL ? t : turn_begun(x, e), e);
         break;
     case RT_TRANSCRIBED:
         transcribed(x, e);
@@ -360,11 +417,56 @@ void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t
             id_set(&x->session->transcriber, e->model);
         break;
     case RT_ERROR:
-        if ((t = turn_unnamed(x, e->cause)) != NULL && (e->cause.n > 0 || t->cause.n == 0))
+        if ((t = turn_unnamed(x, e)) != NULL && (session_opens(x) || e->cause.n > 0 || t->cause.n == 0))
             close_refused(x, t);
+        else if (session_opens(x) && (t = turn_of_lane(x, e)) != NULL)
+            close_broken(x, t);
         break;
     case RT_CREATE:
     case RT_OTHER:
         break;
+    }
+}
+
+/* ---- the first of a session whose messages say the model: it is asked of one target after the other ---- */
+
+bool session_open_first(struct exchange *x, struct try *t)
+{
+    struct exchange_session *s = x->session;
+    struct realtime_event look;
+    if (!session_opens(x))
+        return true;
+    s->words->look_client(x->body_text, &look);
+    const struct session_wish w = {.model = x->facts.model,
+                                   .candidate = t->candidate,
+                                   .price = t->price,
+                                   .estimate_input = x->estimate_input,
+                                   .max_output = x->facts.max_output};
+    struct session_turn *turn = turn_take(x, &w);
+    id_set(&turn->cause, look.id);
+    id_set(&turn->lane, look.lane);
+    if (!append_open(x, turn, t->candidate->model)) {
+        turn_drop(x, turn);
+        return false;
+    }
+    t->opened_at = turn->opened_at;
+    return true;
+}
+
+void session_try_over(struct exchange *x, struct try *t)
+{
+    struct exchange_session *s = x->session;
+    if (s == NULL || x->committed || s->turns == NULL)
+        return;
+    if (x->answer_ok && t->fault == PF_NONE && !x->relay_bad) { /* asked, and nobody knows how far it came */
+        session_turns_cut(x, t->outcome);
+        t->settled = (struct settlement){
+            .usage = s->usage, .cost = {.cost_p = s->cost_p, .flags = s->cost_flags}, .billed = true};
+        s->usage = (struct usage){.flags = 0};
+        s->cost_p = 0;
+    }
+    while (s->turns != NULL) {
+        const struct settlement none = {.billed = false};
+        turn_close(x, s->turns, &none, t->outcome);
     }
 }

@@ -191,6 +191,10 @@ enum step step_identify(struct exchange *x)
             return exchange_refuse_with(x, &f);
         }
     }
+    if (session_is_upgraded(x)) {
+        exchange_goto(x, XS_READ_BODY);
+        return STEP_GO;
+    }
     if ((x->op->stored && !x->op->body) || x->op->session) {
         exchange_goto(x, XS_ADMIT);
         return STEP_GO;

@@ -107,6 +107,8 @@ static enum step understand(struct exchange *x)
 
 enum step step_read_body(struct exchange *x)
 {
+    if (x->session != NULL)
+        return session_read(x);
     if (exchange_take(x, EV_GONE))
         return exchange_client_gone(x);
     if (exchange_take(x, EV_DEADLINE)) {

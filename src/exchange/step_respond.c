@@ -78,7 +78,9 @@ enum step step_respond(struct exchange *x)
 {
     if (exchange_take(x, EV_GONE))
         return exchange_client_gone(x);
-    if (x->pass_error)
+    if (session_is_upgraded(x))
+        session_refuse(x);
+    else if (x->pass_error)
         send_provider_error(x);
     else if (x->refusal.error != GE_NONE)
         send_refusal(x);

@@ -88,6 +88,7 @@ enum step step_settle(struct exchange *x)
     finish_client(x);
     exchange_record(x);
     try_drop(x);
+    session_done(x);
     rescue_drop(x);
     x->settled = true;
     exchange_goto(x, XS_DONE);

@@ -196,7 +196,7 @@ static enum step begin_try(struct exchange *x)
         return exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
     }
     x->current = t;
-    if (x->snap->set.open_synced && t->is_open && x->env->journal_sync != NULL) {
+    if (x->snap->set.open_synced && (t->is_open || session_turns_live(x) > 0) && x->env->journal_sync != NULL) {
         x->sync_wait = x->env->journal_sync(x->env->owner, x, &t->opened_at);
         if (x->sync_wait)
             return STEP_WAIT;
@@ -406,6 +406,10 @@ static enum step give_up(struct exchange *x, struct try *t)
         return STEP_GO;
     }
     exchange_ends(x, ACCESS_PROVIDER, row->name);
+    if (session_gives_up(x)) {
+        exchange_goto(x, XS_RESPOND);
+        return STEP_GO;
+    }
     bool same = x->translation == NULL && !other_is_foreign(x) && !provider_own_errors(&t->at->provider, x->up->name);
     if (judged && same && !x->answer_ok && !x->error_cut && provider_fault_shows_body(t->fault) &&
         is_own_form(sl_chunks_flat(&x->held))) {

@@ -7,7 +7,9 @@
 
 bool try_append_open(struct exchange *x, struct try *t)
 {
-    if (x->op->counts || x->op->stored || x->op->session) /* costs nothing, or by itself: session_turn.c */
+    if (x->op->session)
+        return session_open_first(x, t);
+    if (x->op->counts || x->op->stored) /* costs nothing */
         return true;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {
@@ -162,7 +164,9 @@ void try_close(struct exchange *x, struct try *t)
     t->closed = true;
     t->ended_ns = sl_loop_now(x->env->loop);
     settle(x, t);
-    if (t->is_open)
+    if (x->op->session)
+        session_try_over(x, t);
+    else if (t->is_open)
         append_close(x, t);
     count(x, t);
     lanes_end(x, t);

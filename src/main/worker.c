@@ -33,6 +33,8 @@ struct worker_message {
 struct worker_sync {
     struct keeper_sync request;
     struct sl_list node;
+    struct worker *worker;
+    int64_t asked_ns;
 };
 
 /* ---- access records ---- */
@@ -65,6 +67,8 @@ static void on_synced(struct keeper_sync *r, void *receiver)
     struct worker_sync *s = SL_CONTAINER_OF(r, struct worker_sync, request);
     (void)receiver;
     struct exchange *x = r->owner;
+    struct worker *w = s->worker;
+    tel_observe(w->tel, TEL_H_JOURNAL_SYNC, sl_loop_now(&w->loop) - s->asked_ns);
     sl_list_remove(&s->node);
     if (x != NULL)
         exchange_synced(x, r->result == SL_OK);
@@ -80,6 +84,8 @@ static bool ask_sync(void *owner, struct exchange *x, const struct journal_place
     s->request.reply_to = w->mailbox;
     s->request.done = on_synced;
     s->request.owner = x;
+    s->worker = w;
+    s->asked_ns = sl_loop_now(&w->loop);
     sl_list_init(&s->node);
     if (!keeper_sync(w->gateway->keeper, &s->request)) {
         sl_free(s);

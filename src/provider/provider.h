@@ -48,6 +48,7 @@ struct provider_kind {
     bool vendor_headers; /* openai-organization and openai-project are understood */
     bool stream_usage;   /* understands stream_options.include_usage */
     bool client_agent;   /* may see the client's user-agent and x-stainless-*: the client's SDK is this vendor's own */
+    bool responses_socket; /* has Responses over a WebSocket (openai.md 7.8), on its v1 paths */
 };
 const struct provider_kind *provider_kind_find(struct sl_str name); /* NULL: none */
 const struct provider_kind *provider_kind_at(unsigned i);           /* NULL behind the last */
@@ -87,6 +88,8 @@ struct provider {
 /* The dialect to speak with it for a client of that dialect: the client's own where it is understood. model: plain, the
  * provider's name. */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model);
+/* Whether Responses over a WebSocket can be asked of it. */
+bool provider_has_socket(const struct provider *p);
 /* Whether its errors are in no client's form where it speaks that dialect: never passed on as they are. */
 bool provider_own_errors(const struct provider *p, struct sl_str dialect);
 

@@ -12,6 +12,7 @@ static const struct provider_kind kinds[] = {
      .env_key = SL_STR_INIT("OPENAI_API_KEY"),
      .auth = PROVIDER_BEARER,
      .vendor_headers = true,
+     .responses_socket = true,
      .stream_usage = true,
      .client_agent = true},
     {.name = SL_STR_INIT("azure"),
@@ -22,6 +23,7 @@ static const struct provider_kind kinds[] = {
      .prices = SL_STR_INIT("azure"),
      .env_key = SL_STR_INIT("AZURE_OPENAI_API_KEY"),
      .auth = PROVIDER_API_KEY,
+     .responses_socket = true,
      .stream_usage = true,
      .client_agent = true},
     {.name = SL_STR_INIT("openai-compatible"),
@@ -89,6 +91,11 @@ static struct sl_str vertex_dialect(struct sl_str model)
                   begins(model, SL_STR("publishers/google/")) || begins(model, SL_STR("projects/")) ||
                   begins(model, SL_STR("endpoints/")) || sl_str_find(model, '/') < 0;
     return google ? SL_STR("gemini") : SL_STR("openai");
+}
+
+bool provider_has_socket(const struct provider *p)
+{
+    return p->kind->responses_socket && p->api_version.n == 0;
 }
 
 bool provider_own_errors(const struct provider *p, struct sl_str dialect)

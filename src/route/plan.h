@@ -83,6 +83,9 @@ void route_policy_target(const struct route_policy *p, uint32_t i, uint32_t *out
 /* The index of a model at a provider: its own, or the provider's catch-all. */
 uint32_t route_policy_target_of(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 
+/* Whether names that no model of the configuration has may lead to that provider. */
+bool route_policy_takes_any(const struct route_policy *p, uint32_t provider_index);
+
 /* Of "provider/model"; ROUTE_TARGET_NONE: no such provider. */
 uint32_t route_policy_target_named(const struct route_policy *p, struct sl_str name);
 

@@ -99,6 +99,12 @@ bool route_policy_has_rules(const struct route_policy *p)
     return p->has_rules;
 }
 
+bool route_policy_takes_any(const struct route_policy *p, uint32_t provider_index)
+{
+    return provider_index < p->n_providers &&
+           (p->providers[provider_index].direct || p->providers[provider_index].open_models);
+}
+
 uint32_t route_policy_target_named(const struct route_policy *p, struct sl_str name)
 {
     struct route_target t;

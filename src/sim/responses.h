@@ -16,6 +16,7 @@ struct responses_kept { /* for previous_response_id, and to be asked for */
     uint32_t tokens;                    /* of the conversation so far */
     struct sl_str calls[SIM_TOOLS_MAX]; /* ids of calls that wait for results: views of body */
     unsigned n_calls;
+    uint64_t socket; /* known on this connection only; 0: stored */
     bool background;
     bool runs; /* as far as one knows who asks for the first time: openai.md 7.7 */
 };
@@ -34,8 +35,8 @@ struct responses_more {
 };
 
 bool responses_read(struct sim_ask *a, yyjson_val *root);
-/* NULL: not kept. */
-struct responses_kept *responses_find(struct sim *s, struct sl_str id);
+/* NULL: not kept. socket: of the connection that asks; 0: none. */
+struct responses_kept *responses_find(struct sim *s, struct sl_str id, uint64_t socket);
 struct responses_kept *responses_find_item(struct sim *s, struct sl_str id); /* that has this item in its output */
 void responses_keep(struct sim_call *c, struct sl_str body);
 /* GET, DELETE and POST below /v1/responses/ID; false: none of them */

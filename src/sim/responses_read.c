@@ -615,11 +615,13 @@ static bool check_known(struct reader *r, yyjson_val *root)
                                         "access_programs",
                                         "client_metadata", /* of Codex */
                                         NULL};
+    static const char *const of_messages[] = {"type", "stream_id", "generate", NULL};
     size_t i, max;
     yyjson_val *key, *v;
     yyjson_obj_foreach(sim_members(root), i, max, key, v)
     {
-        if (!sim_is_one_of(sim_str(key), known))
+        bool fits = sim_is_one_of(sim_str(key), known) || (r->c->is_turn && sim_is_one_of(sim_str(key), of_messages));
+        if (!fits)
             return sim_openai_no(r->c, "unknown_parameter", sl_arena_str(r->c->s->arena, sim_str(key)).p,
                                  "Unknown parameter: '" SL_STR_FMT "'.", SL_STR_ARG(sl_str_head(sim_str(key), 200)));
     }
@@ -767,7 +769,8 @@ static bool read_stream(struct reader *r, yyjson_val *root)
     yyjson_val *stream = yyjson_obj_get(root, "stream"), *options = yyjson_obj_get(root, "stream_options");
     if (sim_is_there(stream) && !yyjson_is_bool(stream))
         return sim_openai_no(r->c, "invalid_type", "stream", "Invalid type for 'stream': expected a boolean.");
-    r->c->stream = yyjson_get_bool(stream);
+    r->c->stream = yyjson_get_bool(stream) || r->c->is_turn;
+    r->c->silent = r->c->is_turn && yyjson_is_false(yyjson_obj_get(root, "generate"));
     if (sim_is_there(options) && !r->c->stream)
         return sim_openai_no(r->c, "invalid_value", "stream_options",
                              "The 'stream_options' parameter is only allowed when 'stream' is enabled.");
@@ -788,7 +791,7 @@ static bool read_previous(struct reader *r, yyjson_val *root)
     if (sim_is_there(yyjson_obj_get(root, "conversation")))
         return sim_openai_no(r->c, "mutually_exclusive_parameters", "previous_response_id",
                              "Mutually exclusive parameters: 'previous_response_id' and 'conversation'.");
-    const struct responses_kept *kept = responses_find(r->c->sim, sim_str(previous));
+    const struct responses_kept *kept = responses_find(r->c->sim, sim_str(previous), sim_socket_number(r->c));
     if (kept == NULL)
         return sim_openai_no(r->c, "previous_response_not_found", "previous_response_id",
                              "Previous response with id '" SL_STR_FMT "' not found.",
@@ -797,6 +800,7 @@ static bool read_previous(struct reader *r, yyjson_val *root)
     r->a->closed += kept->tokens;
     r->a->order = sl_arena_str(r->c->s->arena, sl_buf_str(&kept->order));
     r->a->last = r->a->order;
+    r->a->script = sim_script_is(r->a->order);
     r->a->rounds = kept->rounds;
     if (kept->n_calls > 0) {
         r->a->in_model = true;

@@ -23,10 +23,11 @@ void responses_store_free(struct responses_store *s)
     sl_free(s);
 }
 
-struct responses_kept *responses_find(struct sim *s, struct sl_str id)
+struct responses_kept *responses_find(struct sim *s, struct sl_str id, uint64_t socket)
 {
     for (size_t i = 0; s->responses != NULL && id.n > 0 && i < RESPONSES_KEPT; i++) {
-        if (sl_str_eq(sl_str_c(s->responses->kept[i].id), id))
+        const struct responses_kept *k = &s->responses->kept[i];
+        if (sl_str_eq(sl_str_c(k->id), id) && (k->socket == 0 || k->socket == socket))
             return &s->responses->kept[i];
     }
     return NULL;
@@ -46,7 +47,7 @@ struct responses_kept *responses_find_item(struct sim *s, struct sl_str id)
 void responses_keep(struct sim_call *c, struct sl_str body)
 {
     const struct responses_more *m = c->more;
-    if (!m->store || body.n > RESPONSES_BYTES || m->items.n > RESPONSES_BYTES)
+    if ((!m->store && !c->is_turn) || body.n > RESPONSES_BYTES || m->items.n > RESPONSES_BYTES)
         return;
     if (c->sim->responses == NULL)
         c->sim->responses = SL_NEW(struct responses_store);
@@ -59,6 +60,7 @@ void responses_keep(struct sim_call *c, struct sl_str body)
     sl_buf_adds(&k->body, body);
     sl_buf_adds(&k->items, m->items);
     sl_buf_adds(&k->order, m->order);
+    k->socket = m->store ? 0 : sim_socket_number(c);
     k->background = m->background;
     k->runs = m->background && !c->stream;
     k->rounds = m->rounds;
@@ -165,7 +167,7 @@ bool responses_serve(struct sim_call *c)
     if (!sl_str_starts(path, SL_STR("/responses/")))
         return false;
     struct sl_str rest = sl_str_from(path, 11), id = sl_str_cut(&rest, '/');
-    struct responses_kept *k = responses_find(c->sim, id);
+    struct responses_kept *k = responses_find(c->sim, id, 0);
     enum http_method method = c->r->method;
     bool bare = rest.p == NULL;
     if (bare ? method != HTTP_GET && method != HTTP_DELETE

@@ -104,14 +104,20 @@ void sim_finish(struct sim_call *c, bool complete)
         return;
     c->released = true;
     c->complete = complete && !c->gone;
-    if (c->realtime)
-        sim_realtime_end(c); /* each of its responses has its own record */
+    if (c->socket != NULL && !c->is_turn)
+        sim_socket_end(c); /* each of its responses has its own record */
+    else if (c->realtime)
+        sim_realtime_end(c);
     else if (!c->control)
         sim_account_add(c);
     sl_timer_cancel(s->loop, &c->timer);
     sl_chunks_done(&c->body);
     sl_list_remove(&c->node);
     s->n_calls--;
+    if (c->is_turn) {
+        sim_socket_turn_over(c);
+        return;
+    }
     http_stream_release(c->s); /* c itself is in the stream's arena */
 }
 
@@ -125,6 +131,8 @@ void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length
     SL_CHECK(!c->head_sent);
     c->head_sent = true;
     c->status = status;
+    if (c->is_turn)
+        return;
     http_headers_add_id(&h, a, HN_CONTENT_TYPE, type);
     sim_vendor_headers(c, status, &h);
     http_headers_add(&h, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
@@ -137,6 +145,10 @@ void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length
 void sim_send(struct sim_call *c, struct sl_str bytes, bool last)
 {
     struct iovec v = {.iov_base = (void *)(uintptr_t)bytes.p, .iov_len = bytes.n};
+    if (c->is_turn) {
+        sim_socket_send(c, bytes, last);
+        return;
+    }
     c->sent += bytes.n;
     http_stream_send_body(c->s, &v, bytes.n > 0 ? 1 : 0, last);
 }
@@ -310,7 +322,7 @@ static void go_on(struct sim_call *c)
         sim_answer_begin(c);
 }
 
-static void serve_post(struct sim_call *c, struct sl_str raw)
+void sim_serve_post(struct sim_call *c, struct sl_str raw)
 {
     struct sim_ask a;
     yyjson_doc *doc = read_json(c->sim, raw);
@@ -318,6 +330,10 @@ static void serve_post(struct sim_call *c, struct sl_str raw)
     c->n = c->prompts = 1;
     sim_ask_begin(&a, c, raw);
     bool good = c->format->read(&a, root) && (c->kind == SIM_EMBEDDINGS || sim_ask_settle(&a));
+    if (good && c->silent) {
+        c->n_parts = c->n_tools = 0;
+        c->tokens = c->reasoning = c->text_pieces = c->think_pieces = c->pieces = 0;
+    }
     if (good) {
         sim_faults_choose(c);
         good = c->kind != SIM_EMBEDDINGS || sim_embeddings_read(c, root);
@@ -382,14 +398,23 @@ static void route(struct sim_call *c, struct sl_str raw)
     else if (found && c->too_large)
         sim_refuse(c, &sim_error_too_large);
     else if (found)
-        serve_post(c, raw);
+        sim_serve_post(c, raw);
     else if (sim_form_serve(c, raw) || sim_files_serve(c) || sim_parts_serve(c, raw) || sim_batches_serve(c, raw))
         return;
-    else if (!sim_realtime_serve(c) && !responses_serve(c))
+    else if (!sim_realtime_serve(c) && !sim_socket_serve(c) && !responses_serve(c))
         route_get(c);
 }
 
 /* ---- the app ---- */
+
+void sim_call_begin(struct sim_call *c)
+{
+    sl_list_init(&c->node);
+    sl_timer_init(&c->timer, on_timer);
+    sl_chunks_init(&c->body, SIM_BODY_MAX, NULL);
+    sl_list_add_tail(&c->sim->calls, &c->node);
+    c->sim->n_calls++;
+}
 
 static void *on_request(void *app, struct http_stream *s, const struct http_request *r)
 {
@@ -400,11 +425,7 @@ static void *on_request(void *app, struct http_stream *s, const struct http_requ
     c->r = r;
     c->began_ns = sl_loop_now(sim->loop);
     c->control = sl_str_starts(r->path, SL_STR("/sim/"));
-    sl_list_init(&c->node);
-    sl_timer_init(&c->timer, on_timer);
-    sl_chunks_init(&c->body, SIM_BODY_MAX, NULL);
-    sl_list_add_tail(&sim->calls, &c->node);
-    sim->n_calls++;
+    sim_call_begin(c);
     if (sim->out.cap > OUT_KEEP) {
         sl_buf_done(&sim->out);
         sl_buf_init(&sim->out, SIM_ANSWER_MAX);
@@ -431,6 +452,10 @@ static void on_body(void *x, struct sl_str bytes, bool last)
         sim_upload_feed(c, bytes, last);
         return;
     }
+    if (c->socket != NULL) {
+        sim_socket_bytes(c, bytes);
+        return;
+    }
     if (c->realtime) {
         sim_realtime_bytes(c, bytes);
         return;
@@ -451,6 +476,10 @@ static void on_body(void *x, struct sl_str bytes, bool last)
 static void on_room(void *x)
 {
     struct sim_call *c = x;
+    if (!c->released && c->socket != NULL)
+        c = sim_socket_turn(c);
+    if (c == NULL)
+        return;
     bool waits = sl_timer_is_armed(&c->timer);
     if (!c->released && c->file_left > 0)
         sim_file_go(c);

@@ -196,8 +196,9 @@ struct sim {
     uint64_t n_requests, n_cancelled, n_flap;
     struct sim_rule rules[SIM_RULES_MAX];
     unsigned n_rules;
-    uint64_t *prefixes;                             /* own: SIM_PREFIXES hashes */
-    char *parse;                                    /* own: SIM_PARSE_BYTES */
+    uint64_t *prefixes; /* own: SIM_PREFIXES hashes */
+    char *parse;        /* own: SIM_PARSE_BYTES */
+    uint64_t n_sockets;
     struct responses_store *responses;              /* own; NULL: none yet */
     struct sim_batches *batches;                    /* own; NULL: none yet */
     struct sim_files *files;                        /* own; NULL: none yet */
@@ -338,6 +339,9 @@ struct sim_call { /* lives in the stream's arena */
     struct sim_gsend *gsend;     /* arena: bytes of an upload of Google's; NULL: none */
     uint64_t file_at, file_left; /* of a content that is made up */
     bool realtime;               /* a session: `more` is its own */
+    struct sim_socket *socket;   /* Responses over a WebSocket; NULL: not so */
+    bool silent;                 /* generate: false: it only reads */
+    bool is_turn;                /* a response in it, not the connection itself */
     int64_t drip_ns;
 };
 
@@ -379,6 +383,18 @@ struct sl_str sim_piece(const struct sim_tool *t, uint32_t k); /* of a tool's ar
 uint32_t sim_tool_pieces(const struct sim_tool *t);            /* with one for its name */
 uint32_t sim_tool_tokens(const struct sim_tool *t);
 uint64_t sim_completion_tokens(const struct sim_call *c);
+/* sim.c, for responses_socket.c */
+void sim_call_begin(struct sim_call *c); /* its lists and timer */
+void sim_serve_post(struct sim_call *c, struct sl_str raw);
+/* responses_socket.c */
+bool sim_socket_serve(struct sim_call *c); /* false: another path, or no upgrade */
+void sim_socket_bytes(struct sim_call *c, struct sl_str bytes);
+void sim_socket_end(struct sim_call *c);
+void sim_socket_send(struct sim_call *turn, struct sl_str bytes, bool last);
+void sim_socket_turn_over(struct sim_call *turn);
+void sim_socket_go_on(struct sim_call *c);
+struct sim_call *sim_socket_turn(const struct sim_call *c); /* that is being served; NULL: none */
+uint64_t sim_socket_number(const struct sim_call *turn);    /* of its connection; 0: none */
 /* embed.c */
 bool sim_embeddings_read(struct sim_call *c, yyjson_val *root); /* makes c->ready; answers itself when it is wrong */
 void sim_embeddings_send(struct sim_call *c);

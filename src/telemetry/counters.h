@@ -212,7 +212,8 @@ enum tel_reason {
       "Name resolution, connect and TLS for a new connection to a provider.")                                          \
     X(UPSTREAM_FIRST_BYTE, "sluice_upstream_first_byte_seconds", 100000, 500000000000,                                 \
       "From the start of an attempt to the first byte of the provider's answer.")                                      \
-    X(JOURNAL_SYNC, "sluice_journal_sync_seconds", 10000, 50000000000, "Flushing the journal to disk.")
+    X(JOURNAL_SYNC, "sluice_journal_sync_seconds", 10000, 50000000000,                                                 \
+      "Waiting for a flush of the journal, where the ledger is synced.")
 
 enum tel_histogram {
 #define X(id, ...) TEL_H_##id,

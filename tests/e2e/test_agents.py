@@ -172,15 +172,39 @@ def test_claude_counts_its_context(tmp_path):
     assert not run.sent and not any(r.get("usage") or r.get("cost_usd") for r in run.records)
 
 
+def own_provider(text):
+    if text.startswith("codex "):
+        return "export CODEX_API_KEY=$SLUICE_KEY\n" + text
+    return 'openai_base_url = "http://127.0.0.1:8080/v1"\n' + re.sub(r"^model_provider = .*\n|^\[model_providers.*", "", text,
+                                                                     flags=re.MULTILINE | re.DOTALL)
+
+
+BY_SOCKET = [call("exec_command", cmd="sed -i s/old/new/ greeting.txt"), "all done"]
+
+
+def test_codex_by_websocket(tmp_path):
+    """All of it by one connection: what it warms up with, and each turn with what is new only."""
+    run = run_now("codex", "responses", lambda d: BY_SOCKET, tmp_path, change=own_provider)
+    assert run.done.returncode == 0 and run.files["greeting.txt"] == "hello new world\n", str(run)
+    assert told(run)[0].startswith("[simulated] all done"), str(run)
+    assert [(x.method, x.status) for x in run.exchanges if "responses" in x.target] == [("GET", 101)], str(run)
+    record, = [r for r in run.records if r["operation"] == "responses_websocket"]
+    served = run.served["served"]
+    assert record["session"]["responses"] == len(served) == 3 and record["ended"]["why"] in ("ok", "client_gone")
+    assert record["usage"]["output"] + record["usage"].get("reasoning", 0) == sum(s["completion"] for s in served)
+
+
+def test_codex_falls_back_where_its_model_has_no_websocket(tmp_path):
+    """Other models of the key have one; it says with the handshake which model it will ask."""
+    also = {"providers": {"openai": {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "keys": ["k"], "direct": True}}}
+    run = run_now("codex", "anthropic", lambda d: BY_SOCKET, tmp_path, change=own_provider, also=also)
+    assert run.done.returncode == 0 and run.files["greeting.txt"] == "hello new world\n", str(run)
+    assert [(x.method, x.status) for x in run.exchanges] == [("GET", 426), ("POST", 200), ("POST", 200)], str(run)
+
+
 def test_codex_by_its_own_provider(tmp_path):
     """It asks for a WebSocket first, and after a 426 at once by POST."""
-    def change(text):
-        if text.startswith("codex "):
-            return "export CODEX_API_KEY=$SLUICE_KEY\n" + text
-        return 'openai_base_url = "http://127.0.0.1:8080/v1"\n' + re.sub(r"^model_provider = .*\n|^\[model_providers.*", "", text,
-                                                                         flags=re.MULTILINE | re.DOTALL)
-    turns = [call("exec_command", cmd="sed -i s/old/new/ greeting.txt"), "all done"]
-    run = run_now("codex", "anthropic", lambda d: turns, tmp_path, change=change)
+    run = run_now("codex", "anthropic", lambda d: BY_SOCKET, tmp_path, change=own_provider)
     assert run.done.returncode == 0 and run.files["greeting.txt"] == "hello new world\n", str(run)
     assert [(x.method, x.status) for x in run.exchanges] == [("GET", 426), ("POST", 200), ("POST", 200)], str(run)
     assert told(run)[0].startswith("[simulated] all done"), str(run)

@@ -295,13 +295,6 @@ def test_what_is_not_offered_says_why(g):
     assert answer.status == 404 and "WebRTC" in answer.json()["error"]["message"]
 
 
-def test_responses_by_websocket_fall_back_at_once(g):
-    """clients.md 2.2: on 426, and on nothing else, Codex uses POST without trying again."""
-    answer = handshake(g, "/v1/responses", {"openai-beta": "responses_websockets=2026-02-06",
-                                            "sec-websocket-extensions": "permessage-deflate; client_max_window_bits"})
-    assert answer.status == 426 and answer.get("x-should-retry") == "false", answer
-
-
 def test_failover_before_the_upgrade(make):
     """A refusal, an upgrade that is none, and one whose first message is an error: the next target, and the client sees nothing of it."""
     sim = make.sim()

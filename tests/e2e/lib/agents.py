@@ -83,7 +83,7 @@ class Run:
     """One task done by one agent; all that can be asked about it afterwards."""
 
     def __init__(self, agent, upstream, turns, directory, model="my-model", models=(), change=lambda text: text, env=None,
-                 rules=(), sim=()):
+                 rules=(), sim=(), also=None):
         self.agent, self.upstream, self.home, self.work = agent, upstream, directory / "home", directory / "work"
         self.work.mkdir(parents=True)
         (self.work / "greeting.txt").write_text("hello old world\n")
@@ -96,9 +96,9 @@ class Run:
             for rule in rules:  # faults (docs/reference/simulator.md)
                 assert fetch(sim.address, "POST", "/sim/rules", json.dumps(rule).encode()).status < 300
             up_tap = Tap(sim.address)
-            gateway = proc.Gateway({
+            gateway = proc.Gateway(proc.merge({
                 "providers": {"up": {"kind": kind, "base_url": up_tap.url + path, "keys": ["key-of-the-gateway"], "direct": True}},
-                "models": {m: {"targets": ["up/" + up_model]} for m in (model, *models)}})
+                "models": {m: {"targets": ["up/" + up_model]} for m in (model, *models)}}, also or {}))
             tap = Tap(gateway.address)
             self.key = gateway.key.text
             self._run(guide(agent), turns, directory, lambda text: change(text).replace("my-model", model).replace(

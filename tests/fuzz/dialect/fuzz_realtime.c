@@ -1,4 +1,4 @@
-/* Messages of the Realtime API: whatever they are, what is read of them are views of them; and an error that names a client's event
+/* Messages of the Realtime API and of Responses over a WebSocket: whatever they are, what is read of them are views of them; and an error that names a client's event
  * is one that reads back. */
 #include "dialect/realtime.h"
 
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     within(e.id, message);
     SL_CHECK(e.delta <= size);
     if (e.id.n > 0) {
-        realtime_look_server(realtime_error(&a, SL_STR("1"), &(struct error_facts){.error = GE_SESSION_ENDS}, e.id),
+        realtime_look_server(realtime_error(&a, SL_STR("1"), &(struct error_facts){.error = GE_SESSION_ENDS}, &e),
                              &back);
         SL_CHECK(back.kind == RT_ERROR && sl_str_eq(back.cause, e.id));
     }
@@ -32,6 +32,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     within(e.model, message);
     within(e.error.message, message);
     SL_CHECK(e.delta <= size && (!e.usage.bad || e.usage.found));
+    responses_look_client(message, &e);
+    within(e.lane, message);
+    within(e.model, message);
+    if (e.lane.n > 0) {
+        responses_look_server(responses_error(&a, SL_STR("1"), &(struct error_facts){.error = GE_SESSION_ENDS}, &e),
+                              &back);
+        SL_CHECK(back.kind == RT_ERROR && sl_str_eq(back.lane, e.lane));
+    }
+    responses_look_server(message, &e);
+    within(e.response, message);
+    within(e.lane, message);
+    within(e.error.message, message);
+    SL_CHECK(e.delta <= size);
+    struct sl_str error = responses_error_of(&a, 400, message);
+    if (error.n > 0) {
+        responses_look_server(error, &back);
+        SL_CHECK(back.kind == RT_ERROR);
+    }
     sl_arena_done(&a);
     return 0;
 }

@@ -131,23 +131,101 @@ static void errors(void **state)
     (void)state;
     sl_arena_init(&a, NULL);
     const struct error_facts f = {.error = GE_RATE_LIMITED, .message = SL_STR("\"slow\" down")};
-    struct sl_str text = realtime_error(&a, SL_STR("1"), &f, SL_STR("mine"));
+    struct sl_str text = realtime_error(&a, SL_STR("1"), &f, &(struct realtime_event){.id = SL_STR("mine")});
     struct realtime_event e;
     realtime_look_server(text, &e);
     assert_true(e.kind == RT_ERROR && is(e.cause, "mine") && is(e.id, "event_1"));
     assert_true(is(e.error.code, "rate_limit_exceeded") && is(e.error.message, "\\\"slow\\\" down"));
-    realtime_look_server(realtime_error(&a, SL_STR("1"), &f, SL_STR_NONE), &e);
+    realtime_look_server(realtime_error(&a, SL_STR("1"), &f, NULL), &e);
     assert_true(e.kind == RT_ERROR && e.cause.n == 0);
+    sl_arena_done(&a);
+}
+
+/* -- Responses over a WebSocket --------------------------------------------------------------------------------------- */
+
+static void responses_kinds(void **state)
+{
+    static const struct {
+        const char *text;
+        enum realtime_kind kind;
+        const char *response, *lane, *status;
+        size_t delta;
+    } rows[] = {
+        {"{\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"usage\":null}}",
+         RT_CREATED, "resp_1", "", "", 0},
+        {"{\"stream_id\":\"a\",\"delta\":\"four\",\"type\":\"response.output_text.delta\"}", RT_TEXT, "", "a", "", 4},
+        {"{\"type\":\"response.function_call_arguments.delta\",\"delta\":\"{\\\"\"}", RT_TEXT, "", "", "", 3},
+        {"{\"type\":\"response.output_item.added\",\"item\":{\"id\":\"x\"}}", RT_OTHER, "", "", "", 0},
+        {"{\"type\":\"response.failed\",\"response\":{\"id\":\"r\",\"error\":{\"code\":\"c\"}}}", RT_DONE, "r", "",
+         "failed", 0},
+        {"{\"type\":\"response.incomplete\",\"response\":{\"id\":\"r\"}}", RT_DONE, "r", "", "incomplete", 0},
+        {"{\"type\":\"response.steer.accepted\",\"steer\":{\"id\":\"s\"}}", RT_OTHER, "", "", "", 0},
+        {"{\"type\":\"error\",\"status\":400,\"error\":{\"code\":\"c\"},\"stream_id\":\"b\"}", RT_ERROR, "", "b", "",
+         0},
+        {"{\"type\":\"response\\u002ecompleted\",\"response\":{\"id\":\"r\"}}", RT_DONE, "r", "", "completed", 0},
+        {"[1]", RT_OTHER, "", "", "", 0},
+        {"{\"type\":\"response.created\"", RT_OTHER, "", "", "", 0},
+        {"", RT_OTHER, "", "", "", 0},
+    };
+    struct realtime_event e;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        responses_look_server(sl_str_c(rows[i].text), &e);
+        if (e.kind != rows[i].kind || !is(e.response, rows[i].response) || !is(e.lane, rows[i].lane) ||
+            !is(e.status, rows[i].status) || e.delta != rows[i].delta)
+            fail_msg("%s: kind %d, %zu", rows[i].text, e.kind, e.delta);
+    }
+    responses_look_server(
+        SL_STR("{\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"usage\":{\"input_tokens\":9,"
+               "\"input_tokens_details\":{\"cached_tokens\":4},\"output_tokens\":7,\"output_tokens_details\":{"
+               "\"reasoning_tokens\":2},\"total_tokens\":16}}}"),
+        &e);
+    assert_true(e.usage.found && !e.usage.bad && e.usage.prompt == 9 && e.usage.cached == 4 &&
+                e.usage.completion == 7 && e.usage.reasoning == 2);
+    responses_look_client(SL_STR("{\"model\":\"m\",\"stream_id\":\"l\",\"type\":\"response.create\"}"), &e);
+    assert_true(e.kind == RT_CREATE && is(e.lane, "l") && is(e.model, "m"));
+    responses_look_client(SL_STR("{\"type\":\"response.processed\"}"), &e);
+    assert_int_equal(e.kind, RT_OTHER);
+}
+
+static void responses_errors(void **state)
+{
+    static const struct {
+        enum gateway_error error;
+        const char *code;
+        const char *status;
+    } rows[] = {
+        {GE_RATE_LIMITED, "rate_limit_exceeded", "\"status\":429,"},
+        {GE_UPGRADE, "upgrade_not_served", "\"status\":426,"},
+        {GE_SESSION_LONG, "websocket_connection_limit_reached", "\"status\":400,"},
+        {GE_SESSION_ELSEWHERE, "websocket_connection_limit_reached", "\"status\":400,"},
+    };
+    struct realtime_event e, about = {.lane = SL_STR("a\\\"b")};
+    struct sl_arena a;
+    (void)state;
+    sl_arena_init(&a, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct error_facts f = {.error = rows[i].error, .param = SL_STR("model"), .message = SL_STR("\"no\"")};
+        struct sl_str text = responses_error(&a, SL_STR("1"), &f, i > 0 ? NULL : &about);
+        responses_look_server(text, &e);
+        assert_true(e.kind == RT_ERROR && is(e.error.code, rows[i].code) && is(e.error.message, "\\\"no\\\"") &&
+                    is(e.error.param, "model") && sl_str_find_str(text, sl_str_c(rows[i].status)) >= 0);
+        assert_true(i > 0 ? e.lane.n == 0 : sl_str_eq(e.lane, about.lane));
+    }
+    struct sl_str text = responses_error_of(&a, 429, SL_STR(" {\"x\":1,\"error\":{\"code\":\"slow\"}}"));
+    responses_look_server(text, &e);
+    assert_true(e.kind == RT_ERROR && is(e.error.code, "slow"));
+    assert_int_equal(responses_error_of(&a, 500, SL_STR("<html>")).n, 0);
+    assert_int_equal(responses_error_of(&a, 500, SL_STR("{\"error\":\"text\"}")).n, 0);
+    assert_true(session_words_of(OP_RESPONSES_SOCKET)->opens && !session_words_of(OP_REALTIME)->opens);
     sl_arena_done(&a);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),
-        cmocka_unit_test(usage),
-        cmocka_unit_test(transcriptions),
-        cmocka_unit_test(errors),
+        cmocka_unit_test(kinds),  cmocka_unit_test(usage),           cmocka_unit_test(transcriptions),
+        cmocka_unit_test(errors), cmocka_unit_test(responses_kinds), cmocka_unit_test(responses_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
