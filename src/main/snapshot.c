@@ -569,7 +569,8 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
             e = fill_login(f, &s->providers.v[i], p, fail);
     }
     if (e == SL_OK) /* no sessions are kept: these are servers of anybody (media, links to videos) */
-        e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2}, &f->s.media_tls, NULL, fail);
+        e = tls_context_new_client(&(struct tls_client_options){.min_version = TLS_1_2, .later = true}, &f->s.media_tls,
+                                   NULL, fail);
     if (e == SL_OK)
         keep_place_fill(&s->videos.content, f->s.media_tls, &f->arena, &f->s.set.videos.place);
     if (e == SL_OK)

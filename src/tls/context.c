@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* TLS 1.2: forward secrecy and AEAD, nothing else (RFC 9325 4.2). TLS 1.3 has only such. */
@@ -334,11 +336,47 @@ SSL_SESSION *tls_context_session(struct tls_context *c, const char *host)
     return s;
 }
 
+/* The system's authorities are some hundred certificates, about a MiB: read once for all contexts, and anew when their file is
+ * another one than it was. */
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
+static X509_STORE *system_store;
+static struct stat system_was;
+
+static const char *system_file(void)
+{
+    const char *own = secure_getenv(X509_get_default_cert_file_env());
+    return own != NULL ? own : X509_get_default_cert_file();
+}
+
+static enum sl_err trust_system(struct tls_context *c)
+{
+    struct stat is = {0};
+    (void)stat(system_file(), &is); /* none: a directory of them may be there */
+    pthread_mutex_lock(&system_lock);
+    bool same = system_store != NULL && is.st_ino == system_was.st_ino && is.st_dev == system_was.st_dev &&
+                is.st_size == system_was.st_size && is.st_mtim.tv_sec == system_was.st_mtim.tv_sec &&
+                is.st_mtim.tv_nsec == system_was.st_mtim.tv_nsec;
+    if (!same) {
+        X509_STORE *read = X509_STORE_new();
+        bool good = read != NULL && X509_STORE_set_default_paths(read) == 1;
+        X509_STORE_free(good ? system_store : read);
+        if (good) {
+            system_store = read;
+            system_was = is;
+        }
+        same = good;
+    }
+    if (same)
+        SSL_CTX_set1_cert_store(c->ssl, system_store);
+    pthread_mutex_unlock(&system_lock);
+    return same ? SL_OK : SL_EIO;
+}
+
 static enum sl_err load_trust(struct tls_context *c, const struct tls_client_options *o, struct tls_trouble *t)
 {
     char ca[TLS_PATH_BYTES];
     if (o->ca_file.n == 0)
-        return SSL_CTX_set_default_verify_paths(c->ssl) == 1 ? SL_OK : SL_EIO;
+        return trust_system(c);
     enum sl_err e = tls_path_of(o->ca_file, TLS_FILE_CA, ca, t);
     if (e != SL_OK)
         return e;
@@ -352,6 +390,30 @@ static struct sl_str client_file(const struct tls_client_options *o, enum tls_fi
     return file == TLS_FILE_CERT ? o->cert_file : file == TLS_FILE_KEY ? o->key_file : o->ca_file;
 }
 
+static struct tls_context *make_later(enum tls_version min)
+{
+    struct tls_context *c = SL_NEW(struct tls_context);
+    atomic_init(&c->refs, 1);
+    pthread_mutex_init(&c->lock, NULL);
+    c->expires_s = INT64_MAX;
+    c->verify = c->later = true;
+    c->min_version = min;
+    return c;
+}
+
+struct tls_context *tls_context_now(struct tls_context *c)
+{
+    if (!c->later)
+        return c;
+    pthread_mutex_lock(&c->lock);
+    if (c->made == NULL && tls_context_new_client(&(struct tls_client_options){.min_version = c->min_version}, &c->made,
+                                                  NULL, NULL) != SL_OK)
+        c->made = NULL;
+    struct tls_context *made = c->made;
+    pthread_mutex_unlock(&c->lock);
+    return made;
+}
+
 enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tls_context **out,
                                    struct tls_trouble *trouble, struct sl_fail *fail)
 {
@@ -361,6 +423,11 @@ enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tl
         *trouble = t;
     if ((o->cert_file.n == 0) != (o->key_file.n == 0))
         return sl_fail_set(fail, SL_EINVAL, "", "a client certificate and its key are given together or not at all");
+    if (o->later) {
+        SL_CHECK(o->ca_file.n == 0 && o->cert_file.n == 0 && !o->resume && !o->danger_accept_any_certificate);
+        *out = make_later(o->min_version);
+        return SL_OK;
+    }
     struct tls_context *c = tls_context_make(TLS_client_method(), o->min_version, fail);
     if (c == NULL)
         return SL_EIO;
@@ -401,6 +468,7 @@ void tls_context_unref(struct tls_context *c)
     SSL_CTX_free(c->ssl);
     tls_tickets_unref(c->tickets);
     SSL_SESSION_free(c->session);
+    tls_context_unref(c->made);
     pthread_mutex_destroy(&c->lock);
     sl_free(c);
 }

@@ -42,6 +42,9 @@ struct tls_client_options { /* all views are borrowed for the call */
     enum tls_version min_version;
     struct sl_str cert_file, key_file; /* client certificate; both or none */
     bool resume; /* keep the newest session and offer it on the next connection to the same host */
+    /* Made with its first connection, for what most gateways never need: until then nothing is read or held, and a trouble is
+     * that connection's. Without files of its own. */
+    bool later;
     /* The peer may be anybody. For tests against servers of one's own, set per provider and never by default; whoever
      * sets it must say so in the log at every start. */
     bool danger_accept_any_certificate;

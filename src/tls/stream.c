@@ -300,6 +300,9 @@ enum sl_err tls_stream_start_client(struct tls_stream *s, struct tls_context *ct
         host.n--;
     if (host.n == 0 || host.n > TLS_HOST_MAX || memchr(host.p, 0, host.n) != NULL)
         return SL_EINVAL;
+    ctx = tls_context_now(ctx);
+    if (ctx == NULL)
+        return SL_EIO;
     struct tls_session *t = session_new(ctx);
     t->host = sl_memdup0(host.p, host.n);
     if (expect_host(t) != SL_OK || offer_protocols(t->ssl, alpn) != SL_OK) {

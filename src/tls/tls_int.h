@@ -23,7 +23,15 @@ struct tls_context {
     pthread_mutex_t lock;
     SSL_SESSION *session; /* own or NULL */
     char session_host[TLS_HOST_MAX + 1];
+    /* One that is made with its first connection has no `ssl`: what it will be, and then is. */
+    bool later;
+    enum tls_version min_version;
+    struct tls_context *made; /* own or NULL; under the lock */
 };
+
+/* The context to connect with: c, or what it becomes with its first connection; NULL: it could not be made. The caller's
+ * reference to c keeps it. */
+struct tls_context *tls_context_now(struct tls_context *c);
 
 /* context.c, for check.c: a context without a certificate, the key into it. */
 struct tls_context *tls_context_make(const SSL_METHOD *method, enum tls_version min, struct sl_fail *fail);

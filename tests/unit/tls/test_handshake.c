@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct outcome {
     bool shaken;
@@ -151,6 +152,37 @@ static void test_any_certificate_only_when_said(void **state)
     assert_true(try(any, s, "b.test", "").shaken);
     tls_context_unref(any);
     tls_context_unref(c);
+    tls_context_unref(s);
+}
+
+static struct tls_context *system_client(bool later)
+{
+    struct tls_context *c = NULL;
+    assert_int_equal(tls_context_new_client(&(struct tls_client_options){.later = later}, &c, NULL, NULL), SL_OK);
+    return c;
+}
+
+/* Whoever the file of the system's authorities names is trusted, from the next context on: also by one that is made with its first
+ * connection, when that is. */
+static void test_system_authorities(void **state)
+{
+    struct tls_context *s = kit_server("server", NULL);
+    (void)state;
+    assert_int_equal(setenv("SSL_CERT_FILE", kit_path("other-ca.pem").p, 1), 0);
+    struct tls_context *now = system_client(false), *later = system_client(true), *never = system_client(true);
+    assert_string_equal(try(now, s, "a.test", "").client, "unknown authority");
+    assert_int_equal(setenv("SSL_CERT_FILE", kit_path("ca.pem").p, 1), 0);
+    assert_string_equal(try(now, s, "a.test", "").client, "unknown authority");
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(try(later, s, "a.test", "").shaken);
+    assert_string_equal(try(later, s, "b.test", "").client, "wrong host");
+    struct tls_context *again = system_client(false);
+    assert_true(try(again, s, "a.test", "").shaken);
+    assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+    tls_context_unref(again);
+    tls_context_unref(never);
+    tls_context_unref(later);
+    tls_context_unref(now);
     tls_context_unref(s);
 }
 
@@ -438,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_impossible_names),
         cmocka_unit_test(test_bad_certificates),
         cmocka_unit_test(test_any_certificate_only_when_said),
+        cmocka_unit_test(test_system_authorities),
         cmocka_unit_test(test_versions),
         cmocka_unit_test(test_client_certificates),
         cmocka_unit_test(test_alpn),
