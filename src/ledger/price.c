@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/heap.h"
 #include "base/mem.h"
 #include "ledger/money.h"
 #include "ledger/price_int.h"
@@ -257,6 +258,7 @@ struct price_catalog *price_catalog_embedded(void)
     struct price_catalog *c = NULL;
     struct sl_fail f = {0};
     enum sl_err e = price_catalog_load(price_embedded_text(), SL_STR("(embedded)"), &c, &f);
+    sl_pages_forget(price_embedded, price_embedded_n);
     SL_CHECK(e == SL_OK); /* tests/unit/ledger loads it in every build */
     return c;
 }

@@ -405,6 +405,7 @@ static int serve(const struct serve_options *o)
         SL_LOG(SL_LOG_INFO, "serve.ready", SL_LI("workers", g->n_workers),
                SL_LS("revision", g->snapshot->revision_text),
                SL_LI("start_us", (sl_clock_wall_ns() - g->start_wall_ns) / 1000));
+        sl_heap_trim();
         if (o->dev)
             print_banner(g, &at);
         else if (count_keys(g) == 0)
