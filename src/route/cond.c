@@ -209,39 +209,60 @@ static bool tests_exclude(const struct cond_node *a, const struct cond_node *b)
         return a->low > b->high || b->low > a->high;
     if (a->fact >= COND_TOOLS && a->fact <= COND_ZERO_RETENTION)
         return a->low != b->low;
+    if (a->fact == COND_DAYS)
+        return a->zone_min == b->zone_min && (a->low & b->low) == 0;
     if (has_words(a) && a->fact != COND_TAGS && a->fact != COND_KEY_TAGS && is_plain(a) && is_plain(b))
         return !words_meet(a, b);
     return false;
 }
 
-/* The conjunction at the top: tests that must all hold. Gives how many of at most `max` there are. */
-static uint32_t top_tests(const struct route_cond *c, const struct cond_node **out, uint32_t max)
+#define TOP_MAX 64u
+
+struct top { /* what must hold together, however deep it stands within `all` */
+    const struct cond_node *tests[TOP_MAX], *nots[TOP_MAX]; /* nots: single tests that must not */
+    uint32_t n, n_nots;
+    bool more; /* there is something else in it */
+};
+
+/* Of a `not`: the only test in it; NULL: it has several. */
+static const struct cond_node *only_test(const struct route_cond *c, uint32_t i)
 {
-    uint32_t n = 0;
-    if (c->n == 0)
-        return 0;
-    if (c->v[0].kind == COND_TEST) {
-        out[n++] = &c->v[0];
-        return n;
-    }
-    if (c->v[0].kind != COND_ALL)
-        return 0;
-    for (uint32_t i = 1; i < c->v[0].next && n < max; i = c->v[i].next)
-        if (c->v[i].kind == COND_TEST)
-            out[n++] = &c->v[i];
-    return n;
+    uint32_t end = c->v[i].next;
+    for (i++; i < end && c->v[i].kind == COND_ALL;)
+        i++;
+    return i < end && c->v[i].kind == COND_TEST && i + 1 == end ? &c->v[i] : NULL;
 }
 
-#define TOP_MAX 64u
+static void top_of(const struct route_cond *c, struct top *out)
+{
+    out->n = out->n_nots = 0;
+    out->more = false;
+    for (uint32_t i = 0; i < c->n;) {
+        const struct cond_node *at = &c->v[i];
+        const struct cond_node *denied = at->kind == COND_NOT ? only_test(c, i) : NULL;
+        if (at->kind == COND_TEST && out->n < TOP_MAX)
+            out->tests[out->n++] = at;
+        else if (denied != NULL && out->n_nots < TOP_MAX)
+            out->nots[out->n_nots++] = denied;
+        out->more |= at->kind == COND_ANY || at->kind == COND_NOT || out->n == TOP_MAX;
+        i = at->kind == COND_ALL || at->kind == COND_TEST ? i + 1 : at->next;
+    }
+}
+
+static bool test_covers(const struct cond_node *wide, const struct cond_node *narrow);
 
 bool cond_is_empty(const struct route_cond *c)
 {
-    const struct cond_node *t[TOP_MAX];
-    uint32_t n = top_tests(c, t, TOP_MAX);
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t k = i + 1; k < n; k++)
-            if (tests_exclude(t[i], t[k]))
+    struct top t;
+    top_of(c, &t);
+    for (uint32_t i = 0; i < t.n; i++) {
+        for (uint32_t k = i + 1; k < t.n; k++)
+            if (tests_exclude(t.tests[i], t.tests[k]))
                 return true;
+        for (uint32_t k = 0; k < t.n_nots; k++)
+            if (test_covers(t.nots[k], t.tests[i]))
+                return true;
+    }
     return false;
 }
 
@@ -270,17 +291,15 @@ static bool test_covers(const struct cond_node *wide, const struct cond_node *na
 
 bool cond_covers(const struct route_cond *wide, const struct route_cond *narrow)
 {
-    const struct cond_node *w[TOP_MAX], *t[TOP_MAX];
-    if (wide->n == 0)
-        return true;
-    uint32_t n_wide = top_tests(wide, w, TOP_MAX), n = top_tests(narrow, t, TOP_MAX);
-    uint32_t top = wide->v[0].kind == COND_ALL ? wide->n - 1 : wide->n;
-    if (n_wide != top) /* something in it is no single test */
+    struct top w, t;
+    top_of(wide, &w);
+    top_of(narrow, &t);
+    if (w.more) /* something in it is no single test */
         return false;
-    for (uint32_t i = 0; i < n_wide; i++) {
+    for (uint32_t i = 0; i < w.n; i++) {
         bool covered = false;
-        for (uint32_t k = 0; k < n && !covered; k++)
-            covered = test_covers(w[i], t[k]);
+        for (uint32_t k = 0; k < t.n && !covered; k++)
+            covered = test_covers(w.tests[i], t.tests[k]);
         if (!covered)
             return false;
     }

@@ -502,6 +502,7 @@ static void conversations_stay_and_overload_moves_them(void **state)
 
 /* -- What check says ----------------------------------------------------------------------------------------------------- */
 
+#define NEVER "s.yaml:2:21: routes.r.rules[0].when: the conditions contradict each other: the rule can never hold\n"
 #define HEAD "providers: {o: {kind: openai, keys: ['${K}']}}\n"
 
 static void findings(void **state)
@@ -530,8 +531,21 @@ static void findings(void **state)
         {"routes: {r: [{when: {input_tokens: many}, use: o/a}, {use: o/a}]}\n",
          "s.yaml:2:36: routes.r.rules[0].when: not a comparison. Write \"> 50000\", \"<= 8k\", \"1000..5000\", or a "
          "number\n"},
-        {"routes: {r: [{when: {all: [{input_tokens: '> 9'}], input_tokens: '< 5'}, use: o/a}, {use: o/a}]}\n", ""},
+        {"routes: {r: [{when: {all: [{input_tokens: '> 9'}], input_tokens: '< 5'}, use: o/a}, {use: o/a}]}\n", NEVER},
+        {"routes: {r: [{when: {all: [{all: [{input_tokens: '> 9'}]}, {input_tokens: '< 5'}]}, use: o/a}, {use: o/a}]}\n",
+         NEVER},
         {"routes: {r: [{when: {input_tokens: '> 9', stream: true, all: [{stream: false}]}, use: o/a}, {use: o/a}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {task: code, all: [{task: [chat, qa]}]}, use: o/a}, {use: o/a}]}\n", NEVER},
+        {"routes: {r: [{when: {task: code, not: {task: [code, chat]}}, use: o/a}, {use: o/a}]}\n", NEVER},
+        {"routes: {r: [{when: {days: mon-fri, all: [{days: [sat, sun]}]}, use: o/a}, {use: o/a}]}\n", NEVER},
+        {"routes: {r: [{when: {task: [code, chat], not: {task: code}}, use: o/a}, {use: o/a}]}\n", ""},
+        {"routes: {r: [{when: {tags.a: b, all: [{tags.a: c}]}, use: o/a}, {use: o/a}]}\n", ""}, /* one may have both */
+        {"routes: {r: [{when: {days: mon-fri, any: [{days: sat}, {task: code}]}, use: o/a}, {use: o/a}]}\n", ""},
+        {"routes: {r: [{when: {all: [{task: code}, {tools: true}]}, use: o/a}, {when: {tools: true, task: code, stream: true}, use: o/b}, "
+         "{use: o/c}]}\n",
+         "s.yaml:2:70: warning: routes.r.rules[1]: never reached: rule 1 above takes all that it would. Move it up, or remove it\n"},
+        {"routes: {r: [{when: {task: code, not: {tools: true}}, use: o/a}, {when: {task: code}, use: o/b}, {use: o/c}]}\n",
          ""},
         {"routes: {r: [{when: {tools: maybe}, use: o/a}, {use: o/a}]}\n",
          "s.yaml:2:29: routes.r.rules[0].when: expected true or false\n"},
