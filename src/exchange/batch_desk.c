@@ -58,8 +58,12 @@ struct desk_batch {
 struct batch_desk {
     struct exchange_env *env;
     struct sl_list batches;
-    unsigned running;   /* lines, of all */
-    bool asking, poked; /* what is live */
+    unsigned running;           /* lines, of all */
+    bool asking, poked;         /* what is live */
+    struct batch_rows *intents; /* own: of batches that providers may have; NULL: none is looked for */
+    size_t at_intent;
+    struct batch_call *list; /* own: what a provider has */
+    struct sl_timer look;    /* for more of them */
     bool ending;
     struct sl_timer retry, sweep;
 };
@@ -831,6 +835,139 @@ void batch_desk_poke(struct batch_desk *d)
         batch_rows_free(j);
 }
 
+/* ---- batches that providers may have ---- */
+
+#define LOOK_NS (60 * SL_SEC)
+#define GIVE_UP_NS (24 * 3600 * SL_SEC)
+#define LISTS_AT_ONCE 4u /* objects of one message */
+
+static void look_next(struct batch_desk *d);
+
+static void on_resolved(struct batch_rows *j, void *receiver)
+{
+    struct batch_desk *d = j->asker;
+    (void)receiver;
+    batch_rows_free(j);
+    look_next(d);
+}
+
+static void look_done(struct batch_desk *d)
+{
+    batch_rows_free(d->intents);
+    d->intents = NULL;
+    sl_timer_arm(d->env->loop, &d->look, sl_loop_now(d->env->loop) + LOOK_NS);
+}
+
+/* j has what was found for it. */
+static void resolve(struct batch_desk *d, const struct store_object *intent, struct batch_rows *j, const char *event)
+{
+    j->id = sl_arena_str(&j->a, intent->id);
+    j->asker = d;
+    j->done = on_resolved;
+    j->synced = true;
+    SL_LOG(SL_LOG_WARN, event, SL_LS("provider", intent->provider), SL_LS("intent", intent->id),
+           SL_LS("file", intent->body), SL_LI("found", (int64_t)j->n_objects));
+    if (d->env->batches_ask(d->env->owner, j))
+        return;
+    batch_rows_free(j);
+    look_done(d);
+}
+
+/* Whatever was made of that file is its owner's: nobody else can name it. */
+static void take_listed(const struct store_object *intent, struct sl_str body, struct batch_rows *j)
+{
+    struct sl_str id;
+    size_t at = 0;
+    while (j->n_objects < LISTS_AT_ONCE) {
+        struct sl_str object = batch_listed(body, &at, intent->body, &id, &j->a);
+        if (object.n == 0)
+            return;
+        struct store_object o = *intent;
+        o.kind = STORE_OBJECT_BATCH;
+        o.id = id;
+        o.body = object;
+        batch_rows_add_object(j, &o);
+    }
+}
+
+static void on_listed(void *arg, struct batch_call *c)
+{
+    struct batch_desk *d = arg;
+    struct batch_answer r;
+    int64_t wait_ns;
+    const struct store_object *intent = &d->intents->objects[d->at_intent++];
+    bool ok = batch_call_answer(c, &r, &wait_ns) && r.status == 200;
+    if (ok && !d->ending) {
+        struct batch_rows *j = batch_rows_new(BR_RESOLVED);
+        take_listed(intent, r.body, j);
+        resolve(d, intent, j, "batches.resolved");
+    }
+    batch_call_free(c);
+    d->list = NULL;
+    if (!ok)
+        look_next(d); /* again at the next look */
+}
+
+static void look_next(struct batch_desk *d)
+{
+    if (d->ending || d->intents == NULL)
+        return;
+    if (d->at_intent == d->intents->n_objects) {
+        look_done(d);
+        return;
+    }
+    const struct store_object *intent = &d->intents->objects[d->at_intent];
+    const struct batch_call_ask ask = {.key = intent->key,
+                                       .path = SL_STR("/v1/batches"),
+                                       .lists = true,
+                                       .provider = intent->provider,
+                                       .credential = intent->credential};
+    if (intent->body.n == 0 || sl_loop_wall(d->env->loop) - intent->made_ns > GIVE_UP_NS) {
+        d->at_intent++; /* nothing in such a list could be told to be it */
+        resolve(d, intent, batch_rows_new(BR_RESOLVED), "batches.unclear");
+        return;
+    }
+    d->list = batch_call_start(d->env, &ask, on_listed, d);
+}
+
+static void on_intents(struct batch_rows *j, void *receiver)
+{
+    struct batch_desk *d = j->asker;
+    (void)receiver;
+    if (d->ending) {
+        batch_rows_free(j);
+        return;
+    }
+    d->intents = j;
+    d->at_intent = 0;
+    look_next(d);
+}
+
+/* Those that a living exchange may still wait for are not looked at. */
+static void look(struct batch_desk *d, int64_t age_ns)
+{
+    struct batch_rows *j = batch_rows_new(BR_INTENTS);
+    j->now_ns = sl_loop_wall(d->env->loop) - age_ns;
+    j->asker = d;
+    j->done = on_intents;
+    if (d->env->batches_ask(d->env->owner, j))
+        return;
+    batch_rows_free(j);
+    sl_timer_arm(d->env->loop, &d->look, sl_loop_now(d->env->loop) + LOOK_NS);
+}
+
+static void on_look(struct sl_timer *t)
+{
+    struct batch_desk *d = SL_CONTAINER_OF(t, struct batch_desk, look);
+    look(d, d->env->epoch->snapshot->deadlines.total_due_ns + LOOK_NS);
+}
+
+void batch_desk_start(struct batch_desk *d)
+{
+    batch_desk_poke(d);
+    look(d, 0);
+}
+
 static void on_retry(struct sl_timer *t)
 {
     batch_desk_poke(SL_CONTAINER_OF(t, struct batch_desk, retry));
@@ -862,6 +999,7 @@ struct batch_desk *batch_desk_new(struct exchange_env *env)
     sl_list_init(&d->batches);
     sl_timer_init(&d->retry, on_retry);
     sl_timer_init(&d->sweep, on_sweep);
+    sl_timer_init(&d->look, on_look);
     sl_timer_arm(env->loop, &d->sweep, sl_loop_now(env->loop) + FIRST_SWEEP_NS);
     return d;
 }
@@ -873,6 +1011,7 @@ void batch_desk_end(struct batch_desk *d)
     d->ending = true;
     sl_timer_cancel(d->env->loop, &d->retry);
     sl_timer_cancel(d->env->loop, &d->sweep);
+    sl_timer_cancel(d->env->loop, &d->look);
     SL_LIST_EACH(node, &d->batches)
     sl_timer_cancel(d->env->loop, &SL_CONTAINER_OF(node, struct desk_batch, node)->timer);
 }
@@ -883,5 +1022,7 @@ void batch_desk_free(struct batch_desk *d)
         return;
     while (!sl_list_is_empty(&d->batches))
         batch_free(SL_CONTAINER_OF(d->batches.next, struct desk_batch, node));
+    batch_call_free(d->list);
+    batch_rows_free(d->intents);
     sl_free(d);
 }

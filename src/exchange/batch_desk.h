@@ -8,7 +8,8 @@
 struct batch_desk;
 
 struct batch_desk *batch_desk_new(struct exchange_env *env); /* on the worker's thread, or before it runs */
-/* Looks at what there is: at the start, and when somebody made or cancelled a batch. */
+void batch_desk_start(struct batch_desk *d); /* what another process left, and what providers may have made for it */
+/* Looks at what there is: when somebody made or cancelled a batch. */
 void batch_desk_poke(struct batch_desk *d);
 void batch_desk_end(struct batch_desk *d);  /* begins nothing any more; before exchange_end_all; NULL accepted */
 void batch_desk_free(struct batch_desk *d); /* when no exchange lives and no answer of the keeper's can come */

@@ -22,6 +22,10 @@ struct batch_asked { /* POST /v1/batches; views of the body */
 /* False: *out says what is wrong. */
 bool batch_asked_read(struct sl_str body, struct sl_arena *a, struct batch_asked *out_asked, struct error_facts *out);
 
+/* The next one behind *at of a provider's list that was made of that file; empty: none. */
+struct sl_str batch_listed(struct sl_str list, size_t *at, struct sl_str file, struct sl_str *out_id,
+                           struct sl_arena *a);
+
 /* The batch as its owner sees it. */
 void batch_object_write(const struct store_batch *b, struct sl_buf *to);
 void batch_file_write(struct sl_str id, struct sl_str filename, struct sl_str purpose, uint64_t bytes, int64_t made_ns,
@@ -68,6 +72,9 @@ struct batch_call_ask { /* views, until the call is over */
     struct sl_id key;
     struct sl_str path, body, betas;
     bool anthropic;
+    bool lists; /* GET: what that provider has, under that credential */
+    struct sl_str provider;
+    const unsigned char *credential;
 };
 typedef void batch_call_over_f(void *arg, struct batch_call *c);
 /* `over` is called once, from the loop, when the exchange is over; then batch_call_free. */

@@ -40,16 +40,17 @@ static struct usage usage_of(const struct token_counts *c)
     });
 }
 
-/* The row's own time, and what cannot be another's. */
-static struct sl_id attempt_id(const struct store_object *row, struct sl_str model)
+/* The row's own time, and what cannot be another's: `id` is the output file's where there is one, so that a batch that is charged by its
+ * lines and one that is charged by its object are the same. */
+static struct sl_id attempt_id(const struct store_object *row, struct sl_str id, struct sl_str model)
 {
     static const struct sl_hash_key key = {UINT64_C(0x6261746368657331), UINT64_C(0x6c65646765720001)};
     struct sl_rand r;
-    sl_rand_seed(&r, sl_hash(key, row->id) ^ (sl_hash(key, model) * 3) ^ sl_hash(key, row->provider));
+    sl_rand_seed(&r, sl_hash(key, id) ^ (sl_hash(key, model) * 3) ^ sl_hash(key, row->provider));
     return sl_id_make(row->made_ns, &r);
 }
 
-static bool append(struct exchange *x, const struct try *t, const struct batch_use *u)
+static bool append(struct exchange *x, const struct try *t, struct sl_str id, const struct batch_use *u)
 {
     const struct store_object *row = x->object.row;
     unsigned char bytes[ENTRY_OPEN_MAX > ENTRY_CLOSE_MAX ? ENTRY_OPEN_MAX : ENTRY_CLOSE_MAX];
@@ -59,7 +60,7 @@ static bool append(struct exchange *x, const struct try *t, const struct batch_u
     struct cost cost = price_of(price, &u->sum, &(struct price_terms){.service = PRICE_BATCH});
     int64_t now = sl_loop_wall(x->env->loop);
     const struct entry_open open = {
-        .attempt = attempt_id(row, u->model),
+        .attempt = attempt_id(row, id, u->model),
         .exchange = x->id,
         .key = row->key,
         .wall_ns = row->made_ns,
@@ -113,7 +114,8 @@ bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_st
     if (!f.valid || !f.usage.found || f.usage.bad)
         return false;
     const struct batch_use u = {.model = json_plain(f.model, x->a), .sum = usage_of(&f.usage)};
-    return append(x, t, &u);
+    struct sl_str output = objects_member(body, "output_file_id");
+    return append(x, t, output.n > 0 ? output : x->object.row->id, &u);
 }
 
 /* ---- results that pass ---- */
@@ -137,16 +139,26 @@ static struct batch_use *use_of(struct exchange *x, struct batch_lines *l, struc
     return &l->uses[l->n++];
 }
 
+/* Lines of Responses have their own names for what was used. */
+static void read_answer(const struct exchange *x, struct sl_str body, struct answer_facts *out)
+{
+    x->dialect->answer_decode(body, out);
+    if ((!out->valid || !out->usage.found) && x->match.op == OP_FILE_CONTENT)
+        dialect_find(SL_STR("openai-responses"))->answer_decode(body, out);
+}
+
 static void take_line(struct exchange *x, struct batch_lines *l)
 {
-    static const struct json_watch watches[] = {{SL_STR_INIT("result"), -1}, {SL_STR_INIT("message"), 0}};
+    static const struct json_watch results[] = {{SL_STR_INIT("result"), -1}, {SL_STR_INIT("message"), 0}},
+                                   output[] = {{SL_STR_INIT("response"), -1}, {SL_STR_INIT("body"), 0}};
     struct json_member at[2];
     struct json_info info;
     struct answer_facts f;
     struct sl_str line = sl_buf_str(&l->line);
+    const struct json_watch *watches = x->match.op == OP_FILE_CONTENT ? output : results;
     bool message = json_scan(line, watches, 2, at, &info) == JSON_OK && at[1].kind == JSON_OBJECT;
     if (message) {
-        x->dialect->answer_decode(json_raw(line, &at[1]), &f);
+        read_answer(x, json_raw(line, &at[1]), &f);
         struct batch_use *u = f.valid && f.usage.found && !f.usage.bad ? use_of(x, l, f.model) : NULL;
         struct usage more = usage_of(&f.usage);
         if (u != NULL)
@@ -165,10 +177,17 @@ void batches_begin(struct exchange *x)
     l->bad = false;
 }
 
+/* What add_results in objects.c made: a file that the gateway says is a batch's. */
+static bool is_output(const struct exchange *x)
+{
+    return x->match.op == OP_FILE_CONTENT &&
+           sl_str_find_str(x->object.row->body, SL_STR("\"purpose\":\"batch_output\"")) >= 0;
+}
+
 void batches_on_body(struct exchange *x, struct sl_str bytes)
 {
     struct batch_lines *l = x->object.lines;
-    if (x->match.op != OP_MESSAGE_BATCH_RESULTS || x->object.row == NULL || x->object.row->settled)
+    if (x->object.row == NULL || x->object.row->settled || !(x->match.op == OP_MESSAGE_BATCH_RESULTS || is_output(x)))
         return;
     if (l == NULL) {
         l = x->object.lines = SL_ARENA_NEW(x->a, struct batch_lines);
@@ -199,6 +218,6 @@ bool batches_settle_results(struct exchange *x, const struct try *t)
         return false;
     }
     for (unsigned i = 0; i < l->n && ok; i++)
-        ok = append(x, t, &l->uses[i]);
+        ok = append(x, t, x->object.row->id, &l->uses[i]);
     return ok && l->n > 0;
 }

@@ -119,6 +119,11 @@ static void write_request(struct batch_call *c, const struct batch_call_ask *ask
         .content_length = (int64_t)ask->body.n,
         .has_body = true,
     };
+    if (ask->lists) {
+        c->req.method = HTTP_GET;
+        c->req.method_text = SL_STR("GET");
+        c->req.has_body = false;
+    }
     http_headers_add_id(h, a, HN_CONTENT_TYPE, SL_STR("application/json"));
     http_headers_add(h, a, SL_STR("user-agent"), SL_STR("sluice-batch"));
     if (!ask->anthropic)
@@ -132,7 +137,11 @@ struct batch_call *batch_call_start(struct exchange_env *env, const struct batch
                                     void *arg)
 {
     struct batch_call *c = SL_NEW(struct batch_call);
-    const struct exchange_inside inside = {.key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop))};
+    const struct exchange_inside inside = {
+        .key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop)),
+        .provider = ask->provider,
+        .credential = ask->credential,
+    };
     c->loop = env->loop;
     c->over = over;
     c->arg = arg;

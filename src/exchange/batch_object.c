@@ -56,6 +56,25 @@ bool batch_asked_read(struct sl_str body, struct sl_arena *a, struct batch_asked
     return true;
 }
 
+struct sl_str batch_listed(struct sl_str list, size_t *at, struct sl_str file, struct sl_str *out_id,
+                           struct sl_arena *a)
+{
+    struct json_tree t;
+    size_t n = 0;
+    if (!json_tree_read(&t, list, a))
+        return SL_STR_NONE;
+    const struct json_node *data = json_get(&t, json_root(&t), SL_STR("data"));
+    for (JSON_EACH(&t, data, it)) {
+        if (n++ < *at)
+            continue;
+        *at = n;
+        *out_id = json_plain_of(&t, json_get(&t, it, SL_STR("id")), a);
+        if (out_id->n > 0 && json_text_is(&t, json_get(&t, it, SL_STR("input_file_id")), file))
+            return json_raw_of(&t, it);
+    }
+    return SL_STR_NONE;
+}
+
 /* ---- lines ---- */
 
 static bool bad(struct batch_wrong *out, const char *code, const char *param, const char *message)

@@ -257,6 +257,8 @@ typedef bool batches_ask_f(void *owner, struct batch_rows *j);
 /* Who asks inside of the gateway: a line of a batch. */
 struct exchange_inside {
     const struct auth_key *key; /* borrow (of env->epoch->keys); NULL: it is no more */
+    struct sl_str provider;     /* borrow (until the exchange is over): who is asked; empty: whoever routing finds */
+    const unsigned char *credential;
 };
 
 struct exchange_env {

@@ -105,9 +105,10 @@ struct exchange_object {
     bool judged_refs;               /* files that the body names were looked for, and nothing stands against them */
     bool pinned;                    /* ... and lie at stored.provider */
     struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */
-    struct batch_here *here;        /* arena: it is held here; NULL: it is not, or nobody knows yet. batch_here.c */
-    struct sl_str link;             /* OP_GFILE_START: what the client is to ask instead of the provider's link */
-    struct sl_str *parts;           /* arena: OP_UPLOAD_COMPLETE: the parts that it names */
+    struct sl_str intent;    /* of a batch that is made at a provider: id of its row; empty: none. batch_intent.c */
+    struct batch_here *here; /* arena: it is held here; NULL: it is not, or nobody knows yet. batch_here.c */
+    struct sl_str link;      /* OP_GFILE_START: what the client is to ask instead of the provider's link */
+    struct sl_str *parts;    /* arena: OP_UPLOAD_COMPLETE: the parts that it names */
     size_t n_parts;
 };
 
@@ -438,6 +439,13 @@ void bodies_send(struct exchange *x);    /* an attempt was started */
 void bodies_on_room(struct exchange *x); /* attempt_owner.on_room */
 bool bodies_failed(const struct exchange *x);
 void bodies_drop(struct exchange *x); /* nobody looks at body_text any more; harmless without a file */
+
+/* batch_intent.c: a batch that is being made at a provider has a row before it is sent (docs/internals/files.md) */
+bool intent_is_due(const struct exchange *x); /* ... and has none yet */
+/* o: of its input file; NULL: it has none. The answer comes to objects_recall: an RJ_OBJECT_PUT. */
+struct response_job *intent_job(struct exchange *x, const struct store_object *o, struct sl_str provider);
+struct response_job *intent_end(struct exchange *x,
+                                const struct try *t); /* SETTLE, without an answer of 2xx; NULL: it stays */
 
 /* batch_here.c: files that are held here, batches that run here (docs/internals/batches.md) */
 bool here_may(const struct exchange *x);  /* ... this one */

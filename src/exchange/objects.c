@@ -6,6 +6,7 @@
  *
  * The ids are the provider's; whoever does not own one gets what an unknown one gets. */
 #include "base/hash.h"
+#include "base/die.h"
 #include "base/log.h"
 #include "dialect/json_peek.h"
 #include "dialect/json_tree.h"
@@ -109,6 +110,12 @@ static enum step go(struct exchange *x, uint32_t index, const char *why)
     return STEP_GO;
 }
 
+static enum step go_new(struct exchange *x, uint32_t index, const char *why)
+{
+    return intent_is_due(x) ? objects_ask(x, intent_job(x, NULL, x->snap->providers[index].provider.name))
+                            : go(x, index, why);
+}
+
 /* For something new: the one that the client names, or the settings name, or the first that can. */
 static enum step go_anywhere(struct exchange *x)
 {
@@ -123,7 +130,7 @@ static enum step go_anywhere(struct exchange *x)
         if (!speaks(x, p) || x->snap->providers[i].no_files || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
             continue;
         if (sl_str_eq(p->name, named.n > 0 ? named : set))
-            return go(x, i, named.n > 0 ? "named by x-sluice-provider" : "files.provider");
+            return go_new(x, i, named.n > 0 ? "named by x-sluice-provider" : "files.provider");
         first = first == UINT32_MAX ? i : first;
     }
     if (here_may(x) && sl_str_eq(named, SL_STR("gateway")))
@@ -137,7 +144,7 @@ static enum step go_anywhere(struct exchange *x)
         return here_begin(x);
     if (first == UINT32_MAX)
         return objects_refuse(x, GE_UNSUPPORTED, NULL, SL_STR("No provider that you may use has this operation."));
-    return go(x, first, "the first that can");
+    return go_new(x, first, "the first that can");
 }
 
 /* To the one that has it, with the same credential. */
@@ -154,6 +161,8 @@ static enum step go_back(struct exchange *x, const struct store_object *o)
         x->object.row = o;
         x->stored.provider = o->provider;
         x->stored.credential = o->credential;
+        if (intent_is_due(x))
+            return objects_ask(x, intent_job(x, o, o->provider));
         return go(x, i, x->match.op == OP_BATCH_CREATE ? "has the input file" : "has it");
     }
     return objects_refuse_unknown(x, x->object.id); /* it is configured no more */
@@ -361,6 +370,15 @@ enum step objects_understand(struct exchange *x)
     return STEP_GO;
 }
 
+/* The provider's own list: the desk looks for a batch that it may have. */
+static enum step go_there(struct exchange *x)
+{
+    for (uint32_t i = 0; i < x->snap->n_providers; i++)
+        if (sl_str_eq(x->snap->providers[i].provider.name, x->stored.provider))
+            return go(x, i, "asked what it has");
+    return objects_refuse_unknown(x, SL_STR_NONE);
+}
+
 static enum step begin(struct exchange *x)
 {
     struct sl_str id;
@@ -376,8 +394,11 @@ static enum step begin(struct exchange *x)
         return gfiles_list(x);
     case OP_BATCH_CREATE:
         return objects_find(x, STORE_OBJECT_FILE, x->object.id);
-    case OP_FILE_LIST:
     case OP_BATCH_LIST:
+        if (x->inside)
+            return go_there(x);
+        return ask_list(x);
+    case OP_FILE_LIST:
     case OP_MESSAGE_BATCH_LIST:
         return ask_list(x);
     default:
@@ -400,6 +421,8 @@ enum step objects_recall(struct exchange *x)
         enum step s = upload_parts_found(x, j, &go);
         return go ? go_back(x, x->object.row) : s;
     }
+    if (j->kind == RJ_OBJECT_PUT && j->found == RF_OK)
+        return x->object.row != NULL ? go_back(x, x->object.row) : go_anywhere(x);
     if (j->found == RF_NONE)
         return objects_refuse_unknown(x, x->object.id);
     return j->found == RF_OK ? go_back(x, &j->o) : exchange_refuse(x, GE_STORE_UNAVAILABLE);
@@ -427,6 +450,8 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
     const char *verb = verbs[x->match.op];
     batches_begin(x);
     bool by_id = x->match.model.n > 0;
+    if (x->match.op == OP_BATCH_LIST)
+        verb = "?limit=100";
     struct sl_str path = sl_arena_printf(a, "%s%s" SL_STR_FMT "%s", roots[x->op->object], by_id ? "/" : "",
                                          SL_STR_ARG(by_id ? x->object.id : SL_STR_NONE), verb != NULL ? verb : "");
     if (x->op->object == OBJECT_GEMINI_FILE)
@@ -503,7 +528,10 @@ static void add_results(struct exchange *x, const struct try *t, struct response
             "{\"id\":\"" SL_STR_FMT "\",\"object\":\"file\",\"purpose\":\"batch_output\",\"filename\":\"" SL_STR_FMT
             ".jsonl\",\"bytes\":0,\"created_at\":%lld,\"status\":\"processed\"}",
             SL_STR_ARG(id), SL_STR_ARG(id), (long long)(sl_loop_wall(x->env->loop) / SL_SEC));
-        objects_fill(x, t, j, STORE_OBJECT_FILE, id, file, &j->objects[j->n_objects++]);
+        struct store_object *o = &j->objects[j->n_objects++];
+        objects_fill(x, t, j, STORE_OBJECT_FILE, id, file, o);
+        o->settled = j->o.settled || (x->object.row != NULL && x->object.row->settled);
+        o->made_ns = x->object.row != NULL ? x->object.row->made_ns : o->made_ns; /* of what it is charged as */
     }
 }
 
@@ -530,12 +558,12 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
     enum operation op = x->match.op;
     if (t->outcome != OUT_OK)
         return NULL;
-    if (op == OP_MESSAGE_BATCH_RESULTS && batches_settle_results(x, t)) {
+    if ((op == OP_MESSAGE_BATCH_RESULTS || op == OP_FILE_CONTENT) && batches_settle_results(x, t)) {
         struct response_job *j = objects_new_job(x, RJ_OBJECT_SETTLE);
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
-    if (x->final_kind != FINAL_ANSWER || x->op->any_answer)
+    if (x->final_kind != FINAL_ANSWER || x->op->any_answer || op == OP_BATCH_LIST)
         return NULL;
     if (x->op->object == OBJECT_GEMINI_FILE)
         return gfiles_job(x, t);
@@ -557,6 +585,9 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
     }
     struct response_job *j = objects_new_job(x, RJ_OBJECT_PUT);
     objects_fill(x, t, j, kinds[x->op->object], id, body, &j->o);
+    j->intent = sl_arena_str(&j->a, x->object.intent);
+    if (x->object.intent.n > 0)
+        sl_die_at("batch_taken");
     if (x->op->object == OBJECT_BATCH) {
         j->o.settled = batches_settle_object(x, t, body, objects_member(body, "status"));
         add_results(x, t, j, body);

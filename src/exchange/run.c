@@ -139,7 +139,11 @@ static void *exchange_open(void *app, struct http_stream *s, const struct http_r
     x->first_token_ns = -1;
     x->id = sl_id_make(x->wall_ns, &env->loop->rand);
     x->inside = env->inside != NULL;
-    x->key = x->inside ? env->inside->key : NULL;
+    if (x->inside) {
+        x->key = env->inside->key;
+        x->stored.provider = env->inside->provider;
+        x->stored.credential = env->inside->credential;
+    }
     sl_task_init(&x->task, on_task);
     sl_timer_init(&x->deadline, on_deadline);
     sl_list_init(&x->node);

@@ -297,6 +297,8 @@ static struct response_job *drop_job(struct exchange *x, const struct try *t)
 static struct response_job *answer_job(struct exchange *x)
 {
     const struct try *t = try_current(x);
+    if (x->object.intent.n > 0 && (t == NULL || !x->answer_ok))
+        return intent_end(x, t);
     if (t == NULL || !x->answer_ok)
         return NULL;
     if (x->op->object != OBJECT_NONE)

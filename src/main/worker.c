@@ -464,7 +464,7 @@ static void *thread_main(void *arg)
     if (w->prober != NULL)
         prober_start(w->prober);
     if (w->batches != NULL)
-        batch_desk_poke(w->batches);
+        batch_desk_start(w->batches);
     sl_loop_run(&w->loop);
     finish(w);
     return NULL;

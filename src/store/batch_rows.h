@@ -23,9 +23,11 @@ enum batch_rows_kind { /* those that write come first */
     BR_DONE,           /* b, objects, lines (line, state, result): counted where it had none; others are left out */
     BR_CANCEL,         /* b.id, b.cancel_ns, objects: found NONE where it has ended */
     BR_BATCH_GONE,     /* b.id, object: the batch, its lines, the object */
+    BR_RESOLVED,       /* objects: put; id: of an intent, which goes */
     BR_SWEEP,          /* now_ns: what ended before that goes; pieces and drafts without an owner, too, with `all` */
     BR_FIND,           /* b.id, b.key, b.tenant -> batches[0]; the owner is not asked for: the object's row was */
     BR_LIVE,           /* -> batches that have not ended */
+    BR_INTENTS,        /* now_ns -> objects: intents of before that, at most 4 */
     BR_READ,           /* id, at -> bytes; found NONE: behind the end, and count 0: there is no such file any more */
     BR_NEXT,           /* b.id, after, limit -> lines without a result, with their inputs; `limit` 0: without */
     BR_RESULTS /* b.id, state (0: any), after -> lines (line only), bytes: one result a line, about BATCH_PIECE of them */

@@ -181,7 +181,14 @@ static enum sl_err object_put(struct response_job *j, struct store *s, struct sl
     enum sl_err e = s->ops->put_object(s, &j->o, fail);
     for (size_t i = 0; i < j->n_objects && e == SL_OK; i++)
         e = s->ops->put_object(s, &j->objects[i], fail);
-    return e;
+    if (e != SL_OK || j->intent.n == 0)
+        return e;
+    struct store_object put = j->o;
+    e = s->ops->find_object(s, &j->owner, STORE_OBJECT_INTENT, j->intent, on_object, j, fail);
+    if (e == SL_OK)
+        e = s->ops->delete_object(s, j->o.row, fail);
+    j->o = put;
+    return e == SL_ENOENT ? SL_OK : e;
 }
 
 static enum sl_err object_find(struct response_job *j, struct store *s, struct sl_fail *fail)

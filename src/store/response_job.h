@@ -66,6 +66,7 @@ struct response_job {
     struct store_object_page page;
     struct store_object *objects; /* the page's, in its order; RJ_OBJECT_PUT: more to put, beside o */
     size_t n_objects, cap_objects;
+    struct sl_str intent; /* RJ_OBJECT_PUT: the row of that kind that goes with it; empty: none */
     /* the way back */
     struct sl_mailbox *reply_to;
     void (*done)(struct response_job *j, void *receiver);

@@ -37,6 +37,9 @@ const char *const sqlite_batch_sql[SQ_COUNT] = {
     [SQ_RESULTS] = "SELECT line, result FROM batch_lines WHERE " OF_BATCH " AND line > ?2 AND state > 0"
                    " AND (?3 = 0 OR state = ?3) ORDER BY line",
     [SQ_DROP_RESULTS] = "UPDATE batch_lines SET result = NULL WHERE " OF_BATCH " AND state = ?2",
+    [SQ_INTENTS] = "SELECT id, key_id, tenant, provider, credential, made_ns, body FROM objects"
+                   " WHERE kind = 12 AND made_ns < ?1 ORDER BY object LIMIT 4",
+    [SQ_DROP_INTENT] = "DELETE FROM objects WHERE kind = 12 AND id = ?1",
     [SQ_DROP_BATCH] = "DELETE FROM batches WHERE id = ?1",
 };
 
@@ -244,6 +247,37 @@ static enum sl_err drop_batch(struct sqlite_store *q, struct sl_str id, struct s
     return e == SL_OK ? run_on(q, SQ_DROP_BATCH, id, fail) : e;
 }
 
+/* ---- what is being made at providers ---- */
+
+static enum sl_err read_intents(struct sqlite_store *q, struct batch_rows *j, struct sl_fail *fail)
+{
+    sqlite3_stmt *st = sqlite_statement(q, SQ_INTENTS, fail);
+    int rc;
+    enum sl_err e = SL_OK;
+    if (st == NULL)
+        return SL_EIO;
+    (void)sqlite3_bind_int64(st, 1, j->now_ns);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_object o = {
+            .kind = STORE_OBJECT_INTENT,
+            .id = sqlite_text(st, 0),
+            .key = sqlite_id_of(st, 1),
+            .tenant = sqlite_text(st, 2),
+            .provider = sqlite_text(st, 3),
+            .made_ns = sqlite3_column_int64(st, 5),
+            .body = copy_blob(st, 6, &j->a),
+        };
+        struct sl_str credential = copy_blob(st, 4, &j->a);
+        if (credential.n == sizeof o.credential)
+            memcpy(o.credential, credential.p, credential.n);
+        batch_rows_add_object(j, &o);
+    }
+    if (rc != SQLITE_DONE)
+        e = sqlite_fail(q, "read what is being made from", fail);
+    sqlite3_reset(st);
+    return e == SL_OK && j->n_objects == 0 ? SL_ENOENT : e;
+}
+
 /* ---- lines ---- */
 
 static enum sl_err put_lines(struct sqlite_store *q, struct batch_rows *j, struct sl_fail *fail)
@@ -386,6 +420,9 @@ static enum sl_err write(struct store *s, struct batch_rows *j, struct sl_fail *
         return end_lines(s, j, fail);
     case BR_CANCEL:
         return cancel(s, j, fail);
+    case BR_RESOLVED:
+        e = put_objects(s, j, fail);
+        return e == SL_OK ? run_on(q, SQ_DROP_INTENT, j->id, fail) : e;
     case BR_BATCH_GONE:
         e = j->n_objects > 0 ? drop_object(q, &j->objects[0], fail) : SL_OK;
         return e == SL_OK ? drop_batch(q, j->b.id, fail) : e;
@@ -402,6 +439,8 @@ enum sl_err sqlite_run_batches(struct store *s, struct batch_rows *j, struct sl_
         return read_batches(q, j, true, fail);
     case BR_LIVE:
         return read_batches(q, j, false, fail);
+    case BR_INTENTS:
+        return read_intents(q, j, fail);
     case BR_READ:
         return read_piece(q, j, fail);
     case BR_NEXT:

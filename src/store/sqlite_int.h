@@ -76,6 +76,8 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_RESULTS,
     SQ_DROP_RESULTS,
     SQ_DROP_BATCH,
+    SQ_INTENTS,
+    SQ_DROP_INTENT,
     SQ_PUT_COPY,
     SQ_CHANGE_COPY,
     SQ_DROP_COPY,

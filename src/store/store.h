@@ -226,7 +226,9 @@ enum store_object_kind { /* numbers are stored */
     STORE_OBJECT_GEMINI_FILE = 8,   /* id: without "files/" */
     STORE_OBJECT_GEMINI_UPLOAD = 9, /* id: ours; body: no JSON but the target that the provider wants its bytes at */
     STORE_OBJECT_UPLOAD = 10,
-    STORE_OBJECT_UPLOAD_PART = 11
+    STORE_OBJECT_UPLOAD_PART = 11,
+    STORE_OBJECT_INTENT =
+        12 /* a batch that is being made at a provider. id: ours; body: id of its input file, or nothing */
 };
 
 struct store_object {
