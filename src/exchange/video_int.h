@@ -62,7 +62,7 @@ struct exchange_video {
     struct video_unpack unpack; /* of an answer that has the bytes in JSON */
     char *unpacked;             /* arena; of one slice */
     size_t unpacked_cap;
-    struct sl_str asked; /* what is kept of the request, without a price; in the exchange's arena */
+    struct sl_str asked;          /* what is kept of the request, without a price; in the exchange's arena */
     struct kept_serving *serving; /* arena: the bytes come from a copy; NULL: they do not */
     bool no_copy;                 /* there is none that can be read */
     uint64_t size;                /* of what was asked for in a range; 0: not known */

@@ -201,13 +201,49 @@ static void prices_that_are_none(void **state)
     assert_true(sl_str_eq(video_price_add(SL_STR("{}"), NULL, &arena), SL_STR("{}")));
 }
 
+static void what_was_copied_is_read_back(void **state)
+{
+    (void)state;
+    struct video_copy back, c = {.v = {{.part = VIDEO_PART_VIDEO,
+                                        .bytes = UINT64_C(1) << 40,
+                                        .sum = SL_STR_INIT("00ff"),
+                                        .type = SL_STR_INIT("video/mp4; codecs=\"avc1\""),
+                                        .etag = SL_STR_INIT("\"abc-2\"")},
+                                       {.part = VIDEO_PART_THUMBNAIL, .bytes = 1}},
+                                 .n = 2};
+    static const char *const broken[] = {"", "{", "[{}", "{}", "[1,null]", "null"};
+    struct sl_buf b;
+    sl_buf_init(&b, 1 << 20);
+    video_copy_write(&c, &b);
+    video_copy_read(sl_buf_str(&b), &arena, &back);
+    sl_buf_done(&b);
+    assert_int_equal(back.n, 2);
+    assert_int_equal(back.v[0].bytes, UINT64_C(1) << 40);
+    IS(back.v[0].sum, "00ff");
+    IS(back.v[0].type, "video/mp4; codecs=\"avc1\"");
+    IS(back.v[0].etag, "\"abc-2\"");
+    assert_int_equal(back.v[1].part, VIDEO_PART_THUMBNAIL);
+    assert_int_equal(back.v[1].etag.n, 0);
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) { /* no bytes: nothing that could be served */
+        video_copy_read(sl_str_c(broken[i]), &arena, &back);
+        for (unsigned k = 0; k < back.n; k++)
+            assert_int_equal(back.v[k].bytes, 0);
+    }
+    IS(video_copy_name(SL_STR("video_a"), VIDEO_PART_LAST_FRAME, &arena), "video_a.last_frame");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_known_signature),          T(secrets_of_any_kind),          T(what_was_asked_is_read_back),
-        T(what_was_made_is_read_back), T(states_are_what_pollers_know), T(prices_are_kept),
+        T(what_was_copied_is_read_back),
+        T(a_known_signature),
+        T(secrets_of_any_kind),
+        T(what_was_asked_is_read_back),
+        T(what_was_made_is_read_back),
+        T(states_are_what_pollers_know),
+        T(prices_are_kept),
         T(prices_that_are_none),
     };
     return cmocka_run_group_tests_name("video", tests, NULL, NULL);

@@ -263,11 +263,133 @@ static void links_are_renewed_and_nothing_else(void **state)
     video_rows_free(j);
 }
 
+/* ---- copies ---- */
+
+static struct store_copy copy_of(const char *id, enum store_copy_state state, int64_t due_ns)
+{
+    return (struct store_copy){.id = sl_str_c(id),
+                               .tenant = SL_STR("acme"),
+                               .state = state,
+                               .due_ns = due_ns,
+                               .until_ns = NOW + 50 * SL_SEC,
+                               .place = SL_STR("directory:/v"),
+                               .parts = SL_STR("[]")};
+}
+
+static enum video_rows_found settle_with_copy(struct world *t, const char *id, int64_t due_ns)
+{
+    struct store_video v = video(id, "acme");
+    struct video_rows *j = video_rows_new(VR_PUT);
+    v.state = STORE_VIDEO_COMPLETED;
+    v.settled = true;
+    j->v = v;
+    j->copy = copy_of(id, STORE_COPY_WANTED, due_ns);
+    j->has_copy = true;
+    enum video_rows_found found = run(t, j)->found;
+    video_rows_free(j);
+    return found;
+}
+
+static enum video_rows_found change(struct world *t, const struct store_copy *c, enum store_copy_state from)
+{
+    struct video_rows *j = video_rows_new(VR_COPY);
+    j->copy = *c;
+    j->copy_from = from;
+    enum video_rows_found found = run(t, j)->found;
+    video_rows_free(j);
+    return found;
+}
+
+/* State of the copy with that id; 0: there is none. */
+static unsigned state_of(struct world *t, const char *id)
+{
+    unsigned state = 0;
+    struct video_rows *j = video_rows_new(VR_COPIES);
+    j->page.limit = 100;
+    run(t, j);
+    for (size_t i = 0; i < j->n_copies; i++)
+        if (sl_str_eq(j->copies[i].id, sl_str_c(id)))
+            state = j->copies[i].state;
+    video_rows_free(j);
+    return state;
+}
+
+static void forget_copy(struct world *t, const char *id)
+{
+    struct video_rows *j = video_rows_new(VR_COPY_GONE);
+    j->copy.id = sl_str_c(id);
+    assert_int_equal(run(t, j)->found, VF_OK);
+    video_rows_free(j);
+}
+
+static void copies_by_when_they_are_due(void **state)
+{
+    struct world *t = *state;
+    assert_int_equal(settle_with_copy(t, "video_a", NOW + 3), VF_OK);
+    assert_int_equal(settle_with_copy(t, "video_b", NOW + 1), VF_OK);
+    assert_int_equal(settle_with_copy(t, "video_c", NOW + 2), VF_OK);
+    assert_int_equal(settle_with_copy(t, "video_b", NOW + 9), VF_NONE); /* settled already: nothing changes */
+    struct video_rows *j = video_rows_new(VR_COPIES);
+    j->page.limit = 2;
+    run(t, j);
+    assert_int_equal(j->n_copies, 2);
+    assert_true(sl_str_eq(j->copies[0].id, SL_STR("video_b")));
+    assert_int_equal(j->copies[0].due_ns, NOW + 1);
+    assert_true(sl_str_eq(j->copies[1].id, SL_STR("video_c")));
+    assert_true(sl_str_eq(j->copies[1].place, SL_STR("directory:/v")));
+    video_rows_free(j);
+}
+
+static void a_copy_changes_from_the_state_that_was_seen(void **state)
+{
+    struct world *t = *state;
+    assert_int_equal(settle_with_copy(t, "video_a", 0), VF_OK);
+    struct store_copy c = copy_of("video_a", STORE_COPY_KEPT, NOW);
+    c.parts = SL_STR("[{\"part\":0}]");
+    assert_int_equal(change(t, &c, STORE_COPY_REMOVE), VF_NONE);
+    assert_int_equal(change(t, &c, STORE_COPY_WANTED), VF_OK);
+    struct video_rows *j = video_rows_new(VR_FIND);
+    j->tenant = SL_STR("acme");
+    j->id = SL_STR("video_a");
+    j->now_ns = NOW;
+    j->with_copy = true;
+    run(t, j);
+    assert_int_equal(j->n_copies, 1);
+    assert_int_equal(j->copies[0].state, STORE_COPY_KEPT);
+    assert_true(sl_str_eq(j->copies[0].parts, c.parts));
+    video_rows_free(j);
+    forget_copy(t, "video_a"); /* only what is to be removed is forgotten */
+    assert_int_equal(state_of(t, "video_a"), STORE_COPY_KEPT);
+}
+
+/* What is stored must be removed before it is forgotten, however its job ended. */
+static void a_copy_outlives_its_job(void **state)
+{
+    struct world *t = *state;
+    struct sl_fail fail;
+    uint64_t n = 0;
+    assert_int_equal(settle_with_copy(t, "video_a", NOW), VF_OK);
+    assert_int_equal(settle_with_copy(t, "video_b", NOW), VF_OK);
+    video_rows_free(ask(t, VR_DELETE, "acme", "video_a", NOW));
+    assert_int_equal(state_of(t, "video_a"), STORE_COPY_REMOVE);
+    struct store_copy kept = copy_of("video_a", STORE_COPY_KEPT, NOW);
+    assert_int_equal(change(t, &kept, STORE_COPY_WANTED), VF_NONE); /* whoever copied it learns that */
+    world_begin(t, true);
+    assert_int_equal(t->s->ops->sweep_videos(t->s, NOW + 61 * SL_SEC, 100, &n, &fail), SL_OK);
+    world_end(t, true, true, &fail);
+    assert_int_equal(state_of(t, "video_b"), STORE_COPY_REMOVE);
+    forget_copy(t, "video_a");
+    assert_int_equal(state_of(t, "video_a"), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        T(copies_by_when_they_are_due),
+        T(a_copy_changes_from_the_state_that_was_seen),
+        T(a_copy_outlives_its_job),
         T(a_row_is_its_tenants),
         T(pages_follow_each_other),
         T(a_job_is_paid_for_once),

@@ -36,6 +36,29 @@ static void test_sha256(void **state)
     }
 }
 
+/* In pieces of any length the same as at once; the state may be copied. */
+static void test_in_pieces(void **state)
+{
+    static char bytes[1000];
+    uint8_t want[TLS_SHA256_BYTES], got[TLS_SHA256_BYTES];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 31);
+    tls_sha256(bytes, sizeof bytes, want);
+    for (size_t piece = 1; piece <= sizeof bytes; piece += 37) {
+        struct tls_sha256_run r, copy;
+        tls_sha256_begin(&r);
+        for (size_t at = 0; at < sizeof bytes; at += piece)
+            tls_sha256_add(&r, bytes + at, piece < sizeof bytes - at ? piece : sizeof bytes - at);
+        copy = r;
+        tls_sha256_add(&copy, "more", 4);
+        tls_sha256_end(&r, got);
+        assert_memory_equal(got, want, sizeof want);
+        tls_sha256_end(&copy, got);
+        assert_memory_not_equal(got, want, sizeof want);
+    }
+}
+
 static void test_hmac(void **state)
 {
     char k1[20], k3[20], d3[50], k6[131];
@@ -117,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_in_pieces),
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_empty_key_and_message),
         cmocka_unit_test(test_one_key_many_threads),
