@@ -20,6 +20,7 @@
 #include "upstream/attempt.h"
 #include "upstream/health.h"
 
+struct drilled;
 struct exchange_spill;
 struct exchange_video;
 
@@ -205,6 +206,7 @@ struct exchange {
     struct hedge *taken;              /* arena: the current attempt was one; NULL: no */
     bool hedged;                      /* one was thought of: never twice */
     bool drilled;                     /* a drill took an attempt of it */
+    struct drilled *drill;            /* arena: it breaks the live attempt when its answer has begun; NULL: none does */
     unsigned hedge_failed;            /* the candidate that failed as one; 0: none */
     struct attempt *attempt;          /* own or NULL */
     struct sl_arena attempt_arena;    /* of the live attempt */
@@ -324,6 +326,10 @@ enum outcome try_judge_error(struct exchange *x, struct try *t, const struct htt
 enum outcome try_judge_inner(struct exchange *x, const struct answer_error *e);
 /* drilled.c: a drill on live traffic (upstream/live_drill.h). */
 bool drilled(struct exchange *x, struct try *t); /* it takes this attempt: it has failed, and nothing is sent */
+/* Behind the first output, of the live attempt. Bytes of the provider: give: what is done with them. False: nothing is to be done. */
+bool drilled_body(struct exchange *x, struct sl_str bytes, void (*give)(struct exchange *x, struct sl_str bytes));
+bool drilled_end(struct exchange *x);  /* the provider is done: true: nobody is to hear of it */
+void drilled_drop(struct exchange *x); /* the attempt is dropped; harmless without a drill */
 void drilled_over(struct exchange *x);
 
 void try_drop(struct exchange *x); /* releases the attempt, its head and its arena; harmless without one */

@@ -233,9 +233,8 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
     }
 }
 
-static void on_body(void *owner, struct sl_str bytes)
+static void take_body(struct exchange *x, struct sl_str bytes)
 {
-    struct exchange *x = owner;
     if (!x->answer_ok) {
         if (sl_chunks_add(&x->held, bytes.p, bytes.n) != SL_OK)
             x->error_cut = true; /* enough was kept to judge it */
@@ -249,9 +248,18 @@ static void on_body(void *owner, struct sl_str bytes)
         on_plain_body(x, bytes);
 }
 
+static void on_body(void *owner, struct sl_str bytes)
+{
+    struct exchange *x = owner;
+    if (x->drill == NULL || !drilled_body(x, bytes, take_body))
+        take_body(x, bytes);
+}
+
 static void on_over(void *owner, const struct attempt_result *r)
 {
     struct exchange *x = owner;
+    if (x->drill != NULL && drilled_end(x))
+        return;
     try_current(x)->result = *r;
     x->over = true;
     exchange_wake(x, EV_OVER);

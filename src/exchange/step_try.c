@@ -229,6 +229,7 @@ void try_drop(struct exchange *x)
         exchange_take(x, EV_HEAD | EV_HELD | EV_STREAM_END | EV_OVER); /* its news is none of the next one's */
         tel_gauge_add(x->env->tel, TEL_ATTEMPTS_LIVE, -1);
     }
+    drilled_drop(x);
     hedge_release(x);
     x->soft_due_ns = SL_NEVER;
     sl_arena_done(&x->attempt_arena); /* also of a try that ended while its open record went to the disk */

@@ -6,11 +6,23 @@
 static const struct {
     const char *name;
     enum outcome outcome;
+    enum live_drill_behind behind;
 } faults[] = {
-    {"429", OUT_RATE_LIMITED},       {"500", OUT_SERVER_ERROR},    {"503", OUT_OVERLOADED},
-    {"refuse", OUT_CONNECT_REFUSED}, {"reset", OUT_RESET},         {"timeout", OUT_FIRST_BYTE_TIMEOUT},
-    {"dns", OUT_RESOLVE_FAILED},     {"tls", OUT_TLS_FAILED},      {"401", OUT_BAD_CREDENTIALS},
-    {"credit", OUT_QUOTA_EXHAUSTED}, {"malformed", OUT_MALFORMED},
+    {"429", OUT_RATE_LIMITED},
+    {"500", OUT_SERVER_ERROR},
+    {"503", OUT_OVERLOADED},
+    {"refuse", OUT_CONNECT_REFUSED},
+    {"reset", OUT_RESET},
+    {"timeout", OUT_FIRST_BYTE_TIMEOUT},
+    {"dns", OUT_RESOLVE_FAILED},
+    {"tls", OUT_TLS_FAILED},
+    {"401", OUT_BAD_CREDENTIALS},
+    {"credit", OUT_QUOTA_EXHAUSTED},
+    {"malformed", OUT_MALFORMED},
+    {"stream-cut", OUT_RESET, LIVE_DRILL_CUT},
+    {"stream-stalls", OUT_BETWEEN_TIMEOUT, LIVE_DRILL_STALL},
+    {"malformed-chunk", OUT_MALFORMED, LIVE_DRILL_GARBAGE},
+    {"missing-end", OUT_TRUNCATED, LIVE_DRILL_NO_END},
 };
 
 const char *const live_drill_ends[] = {"runs", "time", "failures", "stopped"};
@@ -44,14 +56,14 @@ static void look_at_time(struct live_drill *d, int64_t now_ns)
         end(d, LIVE_DRILL_TIME);
 }
 
-static const char *unusable(const struct live_drill_order *o, enum outcome *out)
+static const char *unusable(const struct live_drill_order *o, unsigned *out)
 {
     unsigned i = 0;
     while (i < sizeof faults / sizeof faults[0] && !sl_str_eq(sl_str_c(faults[i].name), o->fault))
         i++;
     if (i == sizeof faults / sizeof faults[0])
         return "there is no such fault";
-    *out = faults[i].outcome;
+    *out = i;
     if (o->target.n == 0 || o->target.n >= LIVE_DRILL_NAME)
         return "a target is provider/model, or a provider";
     if (o->percent < 1 || o->percent > 100)
@@ -62,8 +74,8 @@ static const char *unusable(const struct live_drill_order *o, enum outcome *out)
 enum sl_err live_drill_begin(struct live_drill *d, const struct live_drill_order *o, int64_t now_ns,
                              const char **out_why)
 {
-    enum outcome outcome = OUT_OK;
-    *out_why = unusable(o, &outcome);
+    unsigned fault = 0;
+    *out_why = unusable(o, &fault);
     if (*out_why != NULL)
         return SL_EINVAL;
     pthread_mutex_lock(&d->lock);
@@ -73,7 +85,8 @@ enum sl_err live_drill_begin(struct live_drill *d, const struct live_drill_order
         d->told = (struct live_drill_told){.was = true};
         memcpy(d->told.target, o->target.p, o->target.n);
         memcpy(d->told.fault, o->fault.p, o->fault.n);
-        d->outcome = outcome;
+        d->outcome = faults[fault].outcome;
+        d->behind = faults[fault].behind;
         d->percent = o->percent;
         d->allowed = o->failures;
         d->due_ns = now_ns + o->for_ns;
@@ -107,7 +120,7 @@ static bool is_target(const struct live_drill *d, struct sl_str provider, struct
 }
 
 bool live_drill_takes(struct live_drill *d, struct sl_str provider, struct sl_str model, int64_t now_ns,
-                      uint64_t random, enum outcome *out)
+                      uint64_t random, enum outcome *out, enum live_drill_behind *out_behind)
 {
     bool takes = false;
     if (!atomic_load_explicit(&d->on, memory_order_relaxed))
@@ -117,11 +130,22 @@ bool live_drill_takes(struct live_drill *d, struct sl_str provider, struct sl_st
     if (atomic_load(&d->on) && is_target(d, provider, model)) {
         d->told.attempts++;
         takes = random % 100 < d->percent;
-        d->told.faults += takes;
+        d->told.faults += takes && d->behind == LIVE_DRILL_NOT;
         *out = d->outcome;
+        *out_behind = d->behind;
     }
     pthread_mutex_unlock(&d->lock);
     return takes;
+}
+
+bool live_drill_hits(struct live_drill *d, int64_t now_ns)
+{
+    pthread_mutex_lock(&d->lock);
+    look_at_time(d, now_ns);
+    bool on = atomic_load(&d->on);
+    d->told.faults += on;
+    pthread_mutex_unlock(&d->lock);
+    return on;
 }
 
 void live_drill_seen(struct live_drill *d)

@@ -1,6 +1,7 @@
 /* A declared fault on real traffic: `sluice drill --live` on a staging gateway. One at a time in a process; begun and asked about by
  * the admin thread, asked by every worker before an attempt is sent. It ends by itself: when its time is over, or when clients have
- * seen more failures than were allowed. An attempt that it takes is never sent. Any thread. */
+ * seen more failures than were allowed. An attempt that it takes is never sent, or, for faults behind the first output, sent and then
+ * broken on this side. Any thread. */
 #ifndef SLUICE_UPSTREAM_LIVE_DRILL_H
 #define SLUICE_UPSTREAM_LIVE_DRILL_H
 
@@ -19,6 +20,15 @@ struct live_drill_order {
     uint32_t percent; /* of the attempts at it, 1 to 100 */
     int64_t for_ns;
     uint32_t failures; /* that clients may see; one more ends it */
+};
+
+/* What happens behind the first output of an answer. */
+enum live_drill_behind {
+    LIVE_DRILL_NOT = 0, /* nothing: it fails before its first byte */
+    LIVE_DRILL_CUT,     /* the connection breaks */
+    LIVE_DRILL_STALL,   /* nothing more comes */
+    LIVE_DRILL_GARBAGE, /* bytes that are none of the format's */
+    LIVE_DRILL_NO_END   /* the connection ends in good order, the answer does not */
 };
 
 enum live_drill_end {
@@ -42,6 +52,7 @@ struct live_drill {
     pthread_mutex_t lock; /* of the rest */
     struct live_drill_told told;
     enum outcome outcome;
+    enum live_drill_behind behind;
     uint32_t percent, allowed;
     int64_t due_ns; /* monotonic */
 };
@@ -52,9 +63,11 @@ enum sl_err live_drill_begin(struct live_drill *d, const struct live_drill_order
                              const char **out_why);
 void live_drill_stop(struct live_drill *d);
 void live_drill_tell(struct live_drill *d, int64_t now_ns, struct live_drill_told *out);
-/* Whether this attempt is to fail, and how. random: evenly distributed. */
+/* Whether this attempt is to fail, and how. random: evenly distributed. *out_behind: only when its answer has begun: it counts as a
+ * fault with live_drill_hits. */
 bool live_drill_takes(struct live_drill *d, struct sl_str provider, struct sl_str model, int64_t now_ns,
-                      uint64_t random, enum outcome *out);
+                      uint64_t random, enum outcome *out, enum live_drill_behind *out_behind);
+bool live_drill_hits(struct live_drill *d, int64_t now_ns); /* false: the drill is over, the attempt is left alone */
 /* A request that it took an attempt of has failed for its client. */
 void live_drill_seen(struct live_drill *d);
 

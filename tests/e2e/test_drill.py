@@ -8,6 +8,7 @@ import pytest
 
 from lib.client import fetch
 from lib.proc import PATIENCE, address_of, clean_environment, run_sluice, scratch
+from lib.wait import LONG
 
 SCENARIOS = ["rate-limit", "rate-limit-stays", "error-once", "overload", "reset", "silence", "slow-first-token", "stream-cut",
              "stream-stalls", "malformed", "missing-end", "context-overflow", "content-filter", "prefill-refused", "flapping",
@@ -190,6 +191,47 @@ def test_live_bounds(staging):
     for wrong in ({"fault": "x"}, {"percent": 0}, {"percent": 101}, {"for_ms": 4000000}, {"for_ms": 0}, {"target": ""}, {"max_failures": -1}):
         assert order(g, **wrong)[0] in (400, 403), wrong
     assert ask_live(g, "lone").status == 200
+
+
+BEHIND = {"stream-cut": "reset", "stream-stalls": ("stalled", "between_bytes_timeout"), "malformed-chunk": "malformed", "missing-end": "truncated"}
+
+
+def test_live_behind_the_first_byte(make):
+    """The provider is asked and answers; what breaks is on this side. Another target goes on; with nobody left the client is told."""
+    sims = [make.sim("--seed", "7") for _ in range(2)]
+    kind = {"kind": "openai-compatible", "keys": ["k"]}
+    wait = f"{1000 * PATIENCE:.0f}ms"
+    g = make.gateway({"providers": {n: {**kind, "base_url": s.url + "/v1"} for n, s in zip(("one", "two"), sims)},
+                      "models": {"both": {"targets": ["one/a", "two/a"]}, "lone": {"targets": ["one/a"]}},
+                      "resilience": {"breaker": False, "retry": {"attempts": 3}, "deadline": {"between_tokens": wait, "between_bytes": wait}},
+                      "drill": {"live": True}})
+
+    def ask(model, stream):
+        body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": "tell me"}]}
+        answer = fetch(g.address, "POST", "/v1/chat/completions", json.dumps(body).encode(), key=g.key, timeout=LONG)
+        if not stream or answer.status != 200:
+            return answer, answer.json().get("choices", [{"message": {"content": None}}])[0]["message"]["content"], answer.status == 200
+        events = [line[6:] for line in answer.body.decode().split("\n") if line.startswith("data: ")]
+        values = [json.loads(e) for e in events if e != "[DONE]"]
+        text = "".join(c["delta"].get("content") or "" for v in values for c in v.get("choices", []))
+        return answer, text, events[-1] == "[DONE]" and not any("error" in v for v in values)
+
+    want = ask("both", True)[1]
+    assert want and ask("lone", False)[1] == want
+    for fault, outcome in BEHIND.items():
+        assert order(g, fault=fault, max_failures=1)[0] == 200, fault
+        for stream in (True, False):
+            answer, text, whole = ask("both", stream)
+            first = g.record(answer.id)["attempts"][0]
+            assert first["sent"] and first["detail"] == "a drill" and first["outcome"] in (outcome if isinstance(outcome, tuple) else (outcome,)), (fault, stream, first)
+            assert text == want and whole, (fault, stream, text)
+        seen = []
+        for stream in (True, False):
+            seen.append(ask("lone", stream)[2])
+        assert seen == [False, False], (fault, seen)  # the second one was one too many
+        ended = g.wait_event("drill.ended", where=lambda e: e["fault"] == fault)  # noqa: B023
+        assert (ended["fault"], ended["why"], ended["failures"]) == (fault, "failures", 2) and ended["faults"] >= 4, ended
+        assert ask("lone", True)[1:] == (want, True)
 
 
 def test_live_is_off(staging):

@@ -16,8 +16,9 @@ static const struct live_drill_order good = {
 static bool takes(struct live_drill *d, const char *provider, const char *model, int64_t now, uint64_t random)
 {
     enum outcome o = OUT_OK;
-    bool t = live_drill_takes(d, sl_str_c(provider), sl_str_c(model), now, random, &o);
-    assert_true(!t || o == OUT_OVERLOADED);
+    enum live_drill_behind behind = LIVE_DRILL_NOT;
+    bool t = live_drill_takes(d, sl_str_c(provider), sl_str_c(model), now, random, &o, &behind);
+    assert_true(!t || (o == OUT_OVERLOADED && behind == LIVE_DRILL_NOT));
     return t;
 }
 
@@ -47,6 +48,42 @@ static void whom_it_takes(void **state)
     live_drill_tell(&d, 1, &told);
     assert_int_equal(told.attempts, 1000);
     assert_int_equal(told.faults, 300);
+}
+
+/* Behind the first output: a fault only when it has met one. */
+static void behind(void **state)
+{
+    static const struct {
+        const char *name;
+        enum outcome outcome;
+        enum live_drill_behind behind;
+    } rows[] = {{"stream-cut", OUT_RESET, LIVE_DRILL_CUT},
+                {"stream-stalls", OUT_BETWEEN_TIMEOUT, LIVE_DRILL_STALL},
+                {"malformed-chunk", OUT_MALFORMED, LIVE_DRILL_GARBAGE},
+                {"missing-end", OUT_TRUNCATED, LIVE_DRILL_NO_END}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct live_drill d;
+        struct live_drill_told told;
+        struct live_drill_order o = good;
+        const char *why;
+        enum outcome outcome = OUT_OK;
+        enum live_drill_behind how = LIVE_DRILL_NOT;
+        o.fault = sl_str_c(rows[i].name);
+        live_drill_init(&d);
+        assert_int_equal(live_drill_begin(&d, &o, 0, &why), SL_OK);
+        assert_true(live_drill_takes(&d, SL_STR("one"), SL_STR("a"), 1, 0, &outcome, &how));
+        assert_int_equal(outcome, rows[i].outcome);
+        assert_int_equal(how, rows[i].behind);
+        live_drill_tell(&d, 1, &told);
+        assert_int_equal(told.faults, 0);
+        assert_true(live_drill_hits(&d, 2));
+        assert_false(live_drill_hits(&d, SL_SEC)); /* its time is over */
+        live_drill_tell(&d, SL_SEC, &told);
+        assert_int_equal(told.attempts, 1);
+        assert_int_equal(told.faults, 1);
+        assert_int_equal(told.end, LIVE_DRILL_TIME);
+    }
 }
 
 static void how_it_ends(void **state)
@@ -104,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whom_it_takes),
+        cmocka_unit_test(behind),
         cmocka_unit_test(how_it_ends),
         cmocka_unit_test(what_is_refused),
     };
