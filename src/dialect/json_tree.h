@@ -56,6 +56,26 @@ const struct json_node *json_get(const struct json_tree *t, const struct json_no
 /* The same, but null counts as absent. */
 const struct json_node *json_got(const struct json_tree *t, const struct json_node *of, struct sl_str name);
 
+/* Which names the members of an object may have, a bit for a name: most of what a format could say is not there, and one pass over
+ * the members tells so. */
+static inline uint64_t json_name_bit(struct sl_str plain)
+{
+    return UINT64_C(1) << ((7u * plain.n + (plain.n > 0 ? (unsigned char)*plain.p : 0u)) & 63);
+}
+static inline uint64_t json_names_of(const struct json_tree *t, const struct json_node *of)
+{
+    uint64_t names = 0;
+    for (JSON_EACH(t, of, it))
+        names |= it->key_escaped ? UINT64_MAX : json_name_bit(sl_str_of(t->doc.p + it->key_at, it->key_n));
+    return names;
+}
+/* json_got, with what json_names_of gave for `of`. */
+static inline const struct json_node *json_got_of(const struct json_tree *t, const struct json_node *of, uint64_t names,
+                                                  struct sl_str name)
+{
+    return (names & json_name_bit(name)) != 0 ? json_got(t, of, name) : NULL;
+}
+
 static inline enum json_kind json_kind_of(const struct json_node *v)
 {
     return v != NULL ? (enum json_kind)v->kind : JSON_ABSENT;

@@ -262,7 +262,7 @@ def load_stream(port, request, conns, seconds):
     done = subprocess.run([compile_c("load"), "stream", "127.0.0.1", str(port), str(conns), str(seconds), str(request)],
                           capture_output=True, text=True, preexec_fn=pinned(OTHERS), check=True)
     found = json.loads(done.stdout)
-    if found["errors"] or not found["answers"]:
+    if found["errors"] or not found["events"]:
         raise SystemExit(f"bench: the stream load met errors at port {port}: {done.stdout}{done.stderr}")
     if found["events"] < 300 * found["answers"]:
         raise SystemExit(f"bench: what came from port {port} are no streams of 300 events: {done.stdout}")

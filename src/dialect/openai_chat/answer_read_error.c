@@ -55,20 +55,22 @@ static void read_value(struct chat_reader *r, const struct json_node *root, cons
 bool chat_error_of(struct chat_reader *r, const struct json_node *root, struct neutral_error *out)
 {
     const struct json_tree *t = &r->tree;
-    const struct json_node *error = json_got(t, root, SL_STR("error"));
-    const struct json_node *groq = json_got(t, json_got(t, root, SL_STR("x_groq")), SL_STR("error"));
-    const struct json_node *detail = json_got(t, root, SL_STR("detail"));
+    uint64_t names = json_names_of(t, root);
+    const struct json_node *error = json_got_of(t, root, names, SL_STR("error"));
+    const struct json_node *groq = json_got(t, json_got_of(t, root, names, SL_STR("x_groq")), SL_STR("error"));
+    const struct json_node *detail = json_got_of(t, root, names, SL_STR("detail"));
     if (json_kind_of(error) == JSON_FALSE)
         error = NULL;
     if (error != NULL || groq != NULL) {
         read_value(r, root, error != NULL ? error : groq, out);
         return true;
     }
-    bool named = json_text_is(t, json_get(t, root, SL_STR("object")), SL_STR("error")) ||
-                 json_text_is(t, json_get(t, root, SL_STR("type")), SL_STR("error"));
-    bool bare = json_got(t, root, SL_STR("choices")) == NULL && json_got(t, root, SL_STR("usage")) == NULL &&
-                json_got(t, root, SL_STR("delta")) == NULL;
-    if (named || (bare && json_kind_of(json_got(t, root, SL_STR("message"))) == JSON_STRING)) {
+    bool named = json_text_is(t, json_got_of(t, root, names, SL_STR("object")), SL_STR("error")) ||
+                 json_text_is(t, json_got_of(t, root, names, SL_STR("type")), SL_STR("error"));
+    bool bare = json_got_of(t, root, names, SL_STR("choices")) == NULL &&
+                json_got_of(t, root, names, SL_STR("usage")) == NULL &&
+                json_got_of(t, root, names, SL_STR("delta")) == NULL;
+    if (named || (bare && json_kind_of(json_got_of(t, root, names, SL_STR("message"))) == JSON_STRING)) {
         read_object(r, root, out);
         return true;
     }

@@ -84,12 +84,16 @@ static struct chat_choice *choice_at(struct chat_reader *r, uint64_t at)
 void chat_start(struct chat_reader *r, const struct json_node *root)
 {
     struct neutral_event e = {.kind = NE_START};
-    e.id = chat_member(r, root, SL_STR("id"));
-    e.model = chat_member(r, root, SL_STR("model"));
+    if (r->started && root == NULL)
+        return;
     e.tier = chat_member(r, root, SL_STR("service_tier"));
     if (e.tier.n > 0 && !sl_str_eq(e.tier, r->tier))
         r->tier = chat_keep(r, e.tier);
-    if (r->started || (root != NULL && e.id.n == 0 && e.model.n == 0))
+    if (r->started)
+        return;
+    e.id = chat_member(r, root, SL_STR("id"));
+    e.model = chat_member(r, root, SL_STR("model"));
+    if (root != NULL && e.id.n == 0 && e.model.n == 0)
         return;
     r->started = true;
     neutral_put(r->to, &e);
@@ -177,11 +181,12 @@ static bool take_choice(struct chat_reader *r, const struct json_node *choice, u
     return !r->too_much;
 }
 
-static void keep_citations(struct chat_reader *r, const struct json_node *root)
+static void keep_citations(struct chat_reader *r, const struct json_node *root, uint64_t names)
 {
-    const struct json_node *v = json_got(&r->tree, root, SL_STR("search_results")); /* Perplexity: with titles */
+    const struct json_tree *t = &r->tree;
+    const struct json_node *v = json_got_of(t, root, names, SL_STR("search_results")); /* Perplexity: with titles */
     if (json_kind_of(v) != JSON_ARRAY)
-        v = json_got(&r->tree, root, SL_STR("citations")); /* Perplexity, xAI: addresses */
+        v = json_got_of(t, root, names, SL_STR("citations")); /* Perplexity, xAI: addresses */
     struct sl_str raw = json_raw_of(&r->tree, v);
     if (json_kind_of(v) == JSON_ARRAY && v->children > 0 && !sl_str_eq(raw, r->citations))
         r->citations = chat_keep(r, raw);
@@ -190,8 +195,9 @@ static void keep_citations(struct chat_reader *r, const struct json_node *root)
 bool chat_take_object(struct chat_reader *r, const struct json_node *root)
 {
     struct neutral_error error;
+    const uint64_t names = json_names_of(&r->tree, root);
     const struct json_node *choices = json_got(&r->tree, root, SL_STR("choices"));
-    const struct json_node *groq = json_got(&r->tree, root, SL_STR("x_groq"));
+    const struct json_node *groq = json_got_of(&r->tree, root, names, SL_STR("x_groq"));
     if (chat_error_of(r, root, &error)) {
         chat_fail(r, &error);
         return true;
@@ -204,8 +210,8 @@ bool chat_take_object(struct chat_reader *r, const struct json_node *root)
         if (!take_choice(r, it, position++) || r->failed)
             return r->failed;
     take_usage(r, json_get(&r->tree, groq, SL_STR("usage")));
-    take_usage(r, json_get(&r->tree, root, SL_STR("usage")));
-    keep_citations(r, root);
+    take_usage(r, json_got_of(&r->tree, root, names, SL_STR("usage")));
+    keep_citations(r, root, names);
     return true;
 }
 
