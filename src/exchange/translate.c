@@ -110,8 +110,10 @@ static bool write_foreign(struct exchange *x, struct translation *t, struct body
         struct iovec *v = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
         *v = (struct iovec){.iov_base = body.p, .iov_len = body.n};
         *out = (struct body_pieces){.v = v, .n = 1, .bytes = body.n};
-        if (sl_buf_is_on_heap(&body))
+        if (sl_buf_is_on_heap(&body)) {
             sl_arena_on_drop(&x->attempt_arena, sl_free, body.p);
+            x->attempt_arena.used += body.cap; /* it goes with the arena, and counts as what that holds (pressure.c) */
+        }
         return true;
     }
     if (body.over) {
