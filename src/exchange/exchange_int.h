@@ -597,6 +597,7 @@ bool other_wants_more(const struct exchange *x);    /* of several calls */
 unsigned other_answered(const struct exchange *x);  /* calls of this candidate that were answered */
 void other_reserve(struct exchange *x, struct try *t);
 void other_note_usage(struct exchange *x, struct try *t);
+struct sl_str other_answer_type(const struct exchange *x); /* of a pair's */
 
 /* fan.c: several answers from a target that gives one */
 void fan_prepare(struct exchange *x); /* x->neutral says what this candidate is to be asked */

@@ -18,6 +18,7 @@ struct exchange_other {
     struct other_translation *live; /* of the attempt; NULL: the client's own format */
     struct sl_str path;             /* of the attempt; empty: as the operation says */
     bool root;                      /* it counts from the server's root */
+    struct sl_str verb;             /* instead of a path: of a method of the model */
     struct other_usage usage;       /* of the attempt's answer */
     bool used;                      /* ... is set */
     unsigned candidate;             /* whose calls `bodies` are the answers of */
@@ -144,6 +145,7 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
             SL_STR("The provider has no place for this, and nothing may be left out (on_unsupported: reject)."));
     o->live = t;
     o->path = pair->path_of != NULL ? pair->path_of(t) : pair->path;
+    o->verb = pair->verb;
     o->root = pair->root;
     return true;
 }
@@ -203,6 +205,7 @@ bool other_request(struct exchange *x, const struct route_candidate *c, const st
     o->live = NULL;
     o->path = other_root_path(x->match.op, &to, is_v2(x));
     o->root = o->path.n > 0;
+    o->verb = SL_STR_NONE;
     o->used = false;
     x->up = dialect_find(to.dialect);
     switch (other_way_to(x->match.op, &to, &o->look, is_v2(x), &pair)) {
@@ -223,11 +226,21 @@ bool other_is_foreign(const struct exchange *x)
     return x->other != NULL && x->other->live != NULL;
 }
 
+struct sl_str other_answer_type(const struct exchange *x)
+{
+    const struct exchange_other *o = x->other;
+    if (o->live->pair->sound)
+        return other_sound_type(&o->look);
+    return x->facts.stream ? SL_STR("text/event-stream; charset=utf-8") : SL_STR("application/json");
+}
+
 /* The base URL names a version, behind which Cohere's own paths do not stand. */
 struct sl_str other_path(const struct exchange *x, const struct provider *p, struct sl_str model, struct sl_arena *a)
 {
     static const struct sl_str tails[] = {SL_STR_INIT("/compatibility/v1"), SL_STR_INIT("/v1"), SL_STR_INIT("/v2")};
     const struct exchange_other *o = x->other;
+    if (o != NULL && o->verb.n > 0)
+        return provider_method_path(p, model, o->verb, a);
     if (o == NULL || o->path.n == 0)
         return SL_STR_NONE;
     if (!o->root)
@@ -262,7 +275,8 @@ enum outcome other_verdict(struct exchange *x)
     struct sl_buf out;
     struct answer_error e;
     struct answer_facts f = {.valid = false};
-    x->up->answer_decode(body, &f);
+    if (x->up->answer_decode != NULL) /* Converse has none: its errors have a status */
+        x->up->answer_decode(body, &f);
     if (f.error.found) {
         x->answer.error = f.error;
         e = f.error;

@@ -439,8 +439,7 @@ void relay_send_head(struct exchange *x, int64_t content_length)
 {
     struct http_response r = {.status = x->head->status, .content_length = content_length};
     if (other_is_foreign(x))
-        http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,
-                            x->facts.stream ? SL_STR("text/event-stream; charset=utf-8") : SL_STR("application/json"));
+        http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE, other_answer_type(x));
     else if (x->translation !=
              NULL) /* what the provider says of its own format and limits means nothing to this client */
         http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE,

@@ -64,10 +64,10 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .foreign = x->translation != NULL || other_is_foreign(x),
     };
     provider_request_headers(&t->at->provider, &call, a, &h);
-    struct sl_str path = provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts,
-                                             exchange_asks_stream(x), a);
+    struct sl_str path = other_path(x, &t->at->provider, t->candidate->model, a);
     if (path.n == 0)
-        path = other_path(x, &t->at->provider, t->candidate->model, a);
+        path = provider_model_path(&t->at->provider, x->up->name, t->candidate->model, x->op->counts,
+                                   exchange_asks_stream(x), a);
     if (path.n == 0)
         path = provider_path(&t->at->provider,
                              dialect_upstream_path(x->up, x->match.op, t->candidate->model, exchange_asks_stream(x), a),

@@ -75,6 +75,18 @@ struct sl_str provider_model_path(const struct provider *p, struct sl_str dialec
                            SL_STR_ARG(url_escape(model, SL_STR_NONE, a)), stream ? "-with-response-stream" : "");
 }
 
+struct sl_str provider_method_path(const struct provider *p, struct sl_str model, struct sl_str verb,
+                                   struct sl_arena *a)
+{
+    if (sl_str_eq(p->kind->platform, SL_STR("vertex"))) {
+        struct sl_str base = vertex_base(p, a), id = url_escape(bare_id(model), SL_STR("@"), a);
+        return sl_arena_printf(a, SL_STR_FMT "/publishers/google/models/" SL_STR_FMT SL_STR_FMT, SL_STR_ARG(base),
+                               SL_STR_ARG(id), SL_STR_ARG(verb));
+    }
+    return sl_arena_printf(a, SL_STR_FMT "/model/" SL_STR_FMT SL_STR_FMT, SL_STR_ARG(p->base_path),
+                           SL_STR_ARG(url_escape(model, SL_STR_NONE, a)), SL_STR_ARG(verb));
+}
+
 /* -- Regions --------------------------------------------------------------------------------------------------------- */
 
 bool provider_region_is(struct sl_str name)

@@ -143,6 +143,11 @@ void provider_response_headers(const struct http_headers *from, struct sl_arena 
 struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
                             struct sl_arena *a);
 
+/* A method of a model there: base_path + "/projects/P/locations/L/publishers/google/models/ID" + verb (Vertex AI),
+ * "/model/ID" + verb (Bedrock). In the arena. */
+struct sl_str provider_method_path(const struct provider *p, struct sl_str model, struct sl_str verb,
+                                   struct sl_arena *a);
+
 /* The path to ask on platforms that have the model in it, whatever the dialect says: base_path + "/model/ID/invoke" (Bedrock,
  * bedrock.md section 4), "/projects/P/locations/L/publishers/google/models/ID:generateContent" (Vertex AI, gemini.md 20.1). Other
  * kinds: empty, provider_path has it. counts: a count of tokens. In the arena. */

@@ -452,6 +452,38 @@ static bool gemini_image(struct ask *a)
 
 /* ---- speech ---- */
 
+/* Gemini's speech models: 100 samples a character (gemini.md 15.3). */
+static bool gemini_speech(struct ask *a)
+{
+    yyjson_val *parts = yyjson_obj_get(yyjson_arr_get_first(member(a, "contents")), "parts"),
+               *config = member(a, "generationConfig"),
+               *voice = yyjson_obj_get(yyjson_obj_get(yyjson_obj_get(config, "speechConfig"), "voiceConfig"),
+                                       "prebuiltVoiceConfig");
+    struct sl_str text = text_of(yyjson_obj_get(yyjson_arr_get_first(parts), "text"));
+    if (!yyjson_equals_str(yyjson_arr_get_first(yyjson_obj_get(config, "responseModalities")), "AUDIO"))
+        return google_no(a, "The requested combination of response modalities (TEXT) is not supported by the model.");
+    if (text.n == 0 || text_of(yyjson_obj_get(voice, "voiceName")).n == 0)
+        return google_no(a, "contents and a voice are needed.");
+    size_t n = text.n * 200;
+    char *samples = sl_arena_alloc(a->c->s->arena, n), *room;
+    for (size_t i = 0; i < n; i++)
+        samples[i] = text.p[i / 200];
+    a->c->prompt = tokens_of(text);
+    a->c->tokens = (uint32_t)text.n;
+    a->c->usage_sent = true;
+    sl_buf_adds(a->b,
+                SL_STR("{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"inlineData\":{\"mimeType\":"
+                       "\"audio/L16;codec=pcm;rate=24000\",\"data\":\""));
+    room = sl_buf_room(a->b, SL_BASE64_BYTES(n));
+    if (room != NULL)
+        sl_buf_wrote(a->b, sl_base64_encode(sl_str_of(samples, n), room));
+    sl_buf_addf(a->b,
+                "\"}}]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
+                "\"candidatesTokenCount\":%u,\"totalTokenCount\":%u}}",
+                a->c->prompt, a->c->tokens, a->c->prompt + a->c->tokens);
+    return true;
+}
+
 static bool speech(struct ask *a)
 {
     struct sl_str text = text_of(member(a, "input"));
@@ -533,9 +565,49 @@ static bool gemini_one(struct ask *a)
         return google_no(a, "* EmbedContentRequest.content: content is empty");
     a->c->prompt = tokens_of(text);
     sl_buf_adds(a->b, SL_STR("{\"embedding\":{\"values\":"));
-    add_numbers(a, text, dimensions_of(yyjson_obj_get(a->root, "outputDimensionality"), 8));
+    yyjson_val *config = yyjson_obj_get(a->root, "embedContentConfig"); /* Vertex */
+    add_numbers(a, text, dimensions_of(yyjson_obj_get(config != NULL ? config : a->root, "outputDimensionality"), 8));
     sl_buf_addc(a->b, '}');
     add_gemini_usage(a);
+    return true;
+}
+
+/* Vertex: gemini.md 11.3. */
+static bool vertex_embed(struct ask *a)
+{
+    yyjson_val *list = member(a, "instances"),
+               *dimensions = yyjson_obj_get(member(a, "parameters"), "outputDimensionality"), *v;
+    bool alone = sl_str_find_str(a->c->model, SL_STR("gemini-embedding")) >= 0;
+    size_t i, max;
+    if (yyjson_arr_size(list) == 0 || yyjson_arr_size(list) > (alone ? 1 : 250))
+        return google_no(a, "The number of instances is out of bound.");
+    a->c->usage_sent = true;
+    sl_buf_adds(a->b, SL_STR("{\"predictions\":["));
+    yyjson_arr_foreach(list, i, max, v)
+    {
+        struct sl_str text = text_of(yyjson_obj_get(v, "content"));
+        if (text.n == 0)
+            return google_no(a, "The text content is empty.");
+        a->c->prompt += tokens_of(text);
+        sl_buf_adds(a->b, i > 0 ? SL_STR(",{\"embeddings\":{\"values\":") : SL_STR("{\"embeddings\":{\"values\":"));
+        add_numbers(a, text, dimensions_of(dimensions, 8));
+        sl_buf_addf(a->b, ",\"statistics\":{\"token_count\":%u,\"truncated\":false}}}", tokens_of(text));
+    }
+    sl_buf_adds(a->b, SL_STR("]}"));
+    return true;
+}
+
+/* Bedrock: bedrock.md 4.3. */
+static bool titan_embed(struct ask *a)
+{
+    struct sl_str text = text_of(member(a, "inputText"));
+    if (text.n == 0)
+        return google_no(a, "Malformed input request: #: required key [inputText] not found");
+    a->c->prompt = tokens_of(text);
+    a->c->usage_sent = true;
+    sl_buf_adds(a->b, SL_STR("{\"embedding\":"));
+    add_numbers(a, text, dimensions_of(member(a, "dimensions"), 8));
+    sl_buf_addf(a->b, ",\"inputTextTokenCount\":%u}", a->c->prompt);
     return true;
 }
 
@@ -635,6 +707,10 @@ static const struct served paths[] = {
     {SL_STR_INIT(":embedContent"), gemini_one, true, {NULL, 0}},
     {SL_STR_INIT(":batchEmbedContents"), gemini_batch, true, {NULL, 0}},
     {SL_STR_INIT(":predict"), imagen, true, SL_STR_INIT("imagen")},
+    {SL_STR_INIT(":predict"), vertex_embed, true, SL_STR_INIT("embedding")},
+    {SL_STR_INIT("/invoke"), titan_embed, true, SL_STR_INIT("titan-embed")},
+    {SL_STR_INIT("/invoke"), cohere_embed, true, SL_STR_INIT("cohere.embed")},
+    {SL_STR_INIT(":generateContent"), gemini_speech, true, SL_STR_INIT("-tts")},
     {SL_STR_INIT(":generateContent"), gemini_image, true, SL_STR_INIT("-image")},
 };
 

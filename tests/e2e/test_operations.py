@@ -3,11 +3,13 @@ account, and raw bytes in front of a script."""
 
 import base64
 import contextlib
+import io
 import json
 import pathlib
 import shutil
 import struct
 import subprocess
+import wave
 
 import openai
 import pytest
@@ -19,15 +21,19 @@ from lib.corpus import CORPUS, all_records, text_of
 from lib.proc import clean_environment
 from lib.upstream import body_answer, json_answer
 from lib.wait import wait_for
+from test_vertex import account
 
 KEY = ["sim-key-of-the-gateway"]
 NODE = pathlib.Path(__file__).parent / "node"
 
 
 @pytest.fixture(scope="module")
-def served():
+def served(tmp_path_factory):
     makers = Makers()
     sim = makers.sim()
+    file = tmp_path_factory.mktemp("vertex") / "account.json"
+    file.write_text(json.dumps(account(sim.url + "/token")))
+    file.chmod(0o600)
     g = makers.gateway({
         "providers": {
             "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": KEY},
@@ -35,6 +41,8 @@ def served():
             "jina": {"kind": "openai-compatible", "base_url": sim.url + "/v1", "keys": KEY},
             "google": {"kind": "gemini", "base_url": sim.url + "/v1beta", "keys": KEY},
             "ark": {"kind": "ark", "base_url": sim.url + "/api/v3", "keys": KEY},
+            "vertex": {"kind": "vertex", "base_url": sim.url + "/v1", "region": "europe-west4", "credentials": f"file:{file}"},
+            "bedrock": {"kind": "bedrock", "base_url": sim.url, "region": "eu-west-1", "keys": KEY},
         },
         "models": {
             "safe": "openai/omni-moderation-latest", "omni-moderation-latest": "openai/omni-moderation-latest",
@@ -42,6 +50,9 @@ def served():
             "rank": "cohere/rerank-v3.5", "jrank": "jina/jina-reranker-v2", "embed": "openai/text-embedding-3-small",
             "gembed": "google/gemini-embedding-001", "gembed2": "google/gemini-embedding-2", "cembed": "cohere/embed-v4.0",
             "vembed": "ark/doubao-embedding-vision-250615", "imagen": "google/imagen-4.0-generate-001",
+            "vold": "vertex/text-embedding-005", "vone": "vertex/gemini-embedding-001", "vtwo": "vertex/gemini-embedding-2",
+            "titan": "bedrock/amazon.titan-embed-text-v2:0", "bcohere": "bedrock/cohere.embed-v4:0",
+            "vimagen": "vertex/imagen-4.0-generate-001", "gsay": "google/gemini-3.1-flash-tts-preview", "vsay": "vertex/gemini-3.1-flash-tts-preview",
             "banana": "google/gemini-2.5-flash-image", "dream": "ark/doubao-seedream-4-0-250828",
         },
     })
@@ -137,6 +148,23 @@ def test_speech(served, client):
     assert row.units["characters"] == 1500 and row.cost_p == 1500 * 15_000_000
 
 
+@pytest.mark.parametrize("model", ["gsay", "vsay"])
+def test_speech_by_gemini(served, client, model):
+    """Samples inside of JSON, as they are or behind a head; nothing is encoded, and what would have to be is refused."""
+    raw = client.audio.speech.with_raw_response.create(model=model, input="hello", voice="Kore", response_format="pcm", speed=1.5)
+    assert raw.headers["content-type"] == "audio/pcm" and raw.content == b"".join(bytes([c]) * 200 for c in b"hello")
+    assert raw.headers["x-sluice-dropped"] == "speed"
+    sound = client.audio.speech.create(model=model, input="hello", voice="Kore", response_format="wav", instructions="Say it loud")
+    with wave.open(io.BytesIO(sound.read())) as w:
+        assert (w.getnchannels(), w.getsampwidth(), w.getframerate(), w.getnframes()) == (1, 2, 24000, 100 * len("Say it loud:\n\nhello"))
+    for more in ({}, {"response_format": "mp3"}, {"response_format": "wav", "stream_format": "sse"}):
+        with pytest.raises(openai.BadRequestError, match="wav or pcm|must be audio"):
+            client.audio.speech.create(model=model, input="hello", voice="Kore", **more)
+    agree(served)
+    rows = [r for r in ledger.attempts(served.state) if r.model == model and r.status == 200]
+    assert [r.tokens["audio_out"] for r in rows] == [5, 19]
+
+
 def test_rerank(served):
     ask = {"query": "which is the longest", "documents": ["aa", "a", "aaa"], "top_n": 2}
     answer = post(served, "/v2/rerank", {"model": "rank", **ask})
@@ -160,7 +188,8 @@ def test_embeddings_pass(served, client):
 
 
 @pytest.mark.parametrize("model,n,calls,dims", [("gembed2", 230, 3, 16), ("gembed", 3, 1, 16), ("cembed", 200, 3, 256),
-                                                ("vembed", 5, 5, 1024)])
+                                                ("vembed", 5, 5, 1024), ("vold", 230, 3, 16), ("vone", 3, 3, 16), ("vtwo", 3, 3, 16),
+                                                ("titan", 3, 3, 256), ("bcohere", 200, 3, 256)])
 def test_embeddings_translated(served, client, model, n, calls, dims):
     """Order kept over several calls, usage summed, both encodings the same vectors."""
     texts = [f"text number {i} é" for i in range(n)]
@@ -185,7 +214,8 @@ def test_embeddings_refused(served):
     for model, more, word in (("gembed", {"input": [[1, 2]]}, b"not tokens"), ("gembed", {"dimensions": 0}, b"dimensions"),
                               ("gembed", {"encoding_format": "int8"}, b"float or base64"),
                               ("gembed", {"input": ["x"] * 10_000}, b"At most 1400 inputs"),
-                              ("vembed", {"input": ["x"] * 20}, b"At most 14 inputs"), ("vembed", {"dimensions": 7}, b"1024 or 2048")):
+                              ("vembed", {"input": ["x"] * 20}, b"At most 14 inputs"), ("vembed", {"dimensions": 7}, b"1024 or 2048"),
+                              ("titan", {"dimensions": 7}, b"256, 512 or 1024"), ("titan", {"input": ["x"] * 20}, b"At most 14 inputs")):
         answer = post(served, "/v1/embeddings", {"model": model, "input": "x", **more})
         assert answer.status == 400 and word in answer.body and answer.json()["error"]["type"] == "invalid_request_error", answer.body
     dropped = post(served, "/v1/embeddings", {"model": "gembed", "input": "x", "user": "u"})
@@ -212,7 +242,8 @@ def test_rerank_translated(served):
 
 
 @pytest.mark.parametrize("model,target,cost", [("imagen", "imagen-4.0-generate-001", 40_000_000_000), ("banana", "gemini-2.5-flash-image", None),
-                                               ("dream", "doubao-seedream-4-0-250828", None)])
+                                               ("dream", "doubao-seedream-4-0-250828", None),
+                                               ("vimagen", "imagen-4.0-generate-001", 40_000_000_000)])
 def test_images_translated(served, client, model, target, cost):
     answer = client.images.with_raw_response.generate(model=model, prompt="a red circle", n=2, size="1024x1024", quality="high")
     image = answer.parse()
@@ -227,7 +258,7 @@ def test_images_translated(served, client, model, target, cost):
     with pytest.raises(openai.BadRequestError, match="size"):
         client.images.generate(model=model, prompt="x", size="100x333")
     agree(served)
-    rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200]
+    rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200 and r.model == model]
     assert sum(r.units["images_out"] for r in rows) == 3 + 2 * (model == "banana")
     if cost:
         assert sum(r.cost_p for r in rows) == 3 * cost

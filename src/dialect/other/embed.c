@@ -4,15 +4,9 @@
 
 #define GEMINI_BATCH 100u
 #define COHERE_BATCH 96u
-#define KNOWN "model input dimensions encoding_format input_type task fallback models route"
+#define KNOWN EMBED_KNOWN
 
-struct embed_wish {
-    const struct json_node *input; /* a text, or a list of texts */
-    uint64_t dimensions;           /* 0: not said */
-    bool base64;
-};
-
-static bool read_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r)
+bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r)
 {
     const struct json_tree *tree = &t->look->tree;
     const struct json_node *format = other_member(t, SL_STR("encoding_format")),
@@ -29,8 +23,7 @@ static bool read_wish(struct other_translation *t, struct embed_wish *out, struc
     return true;
 }
 
-/* The texts of this call, one after the other: NULL behind the last. i counts from 0. */
-static const struct json_node *next_text(const struct other_translation *t, const struct embed_wish *w,
+const struct json_node *other_embed_text(const struct other_translation *t, const struct embed_wish *w,
                                          const struct json_node *before, uint32_t i)
 {
     const struct json_tree *tree = &t->look->tree;
@@ -46,15 +39,16 @@ static const struct json_node *next_text(const struct other_translation *t, cons
     return first;
 }
 
-static struct sl_str said_type(const struct other_translation *t)
+struct sl_str other_embed_type(const struct other_translation *t)
 {
     return json_inside_of(&t->look->tree, other_member(t, SL_STR("input_type")));
 }
 
 /* -- Requests -------------------------------------------------------------------------------------------------------------- */
 
-static const char *gemini_task(struct sl_str type)
+const char *other_embed_task(const struct other_translation *t)
 {
+    struct sl_str type = other_embed_type(t);
     static const struct {
         struct sl_str type;
         const char *task;
@@ -72,15 +66,15 @@ static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    const char *task = gemini_task(said_type(t));
+    const char *task = other_embed_task(t);
     const struct json_node *text = NULL;
-    if (!read_wish(t, &wish, r))
+    if (!other_embed_wish(t, &wish, r))
         return false;
     other_note_rest(t, KNOWN);
     jw_open(&w, '{');
     jw_key(&w, SL_STR("requests"));
     jw_open(&w, '[');
-    for (uint32_t i = 0; (text = next_text(t, &wish, text, i)) != NULL; i++) {
+    for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++) {
         jw_open(&w, '{');
         jw_member_inside(&w, SL_STR("model"), other_google_model(t));
         jw_key(&w, SL_STR("content"));
@@ -102,9 +96,9 @@ static bool write_cohere(struct other_translation *t, struct sl_buf *out, struct
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    struct sl_str type = said_type(t);
+    struct sl_str type = other_embed_type(t);
     const struct json_node *text = NULL;
-    if (!read_wish(t, &wish, r))
+    if (!other_embed_wish(t, &wish, r))
         return false;
     other_note_rest(t, KNOWN);
     jw_open(&w, '{');
@@ -115,7 +109,7 @@ static bool write_cohere(struct other_translation *t, struct sl_buf *out, struct
         jw_member_u64(&w, SL_STR("output_dimension"), wish.dimensions);
     jw_key(&w, SL_STR("texts"));
     jw_open(&w, '[');
-    for (uint32_t i = 0; (text = next_text(t, &wish, text, i)) != NULL; i++)
+    for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++)
         jw_raw(&w, json_raw_of(&t->look->tree, text));
     jw_close(&w, ']');
     jw_close(&w, '}');
@@ -126,7 +120,7 @@ static bool write_ark(struct other_translation *t, struct sl_buf *out, struct re
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    if (!read_wish(t, &wish, r))
+    if (!other_embed_wish(t, &wish, r))
         return false;
     if (wish.dimensions != 0 && wish.dimensions != 1024 && wish.dimensions != 2048)
         return other_refuse(r, GE_MEMBER_VALUE, "dimensions", "'dimensions' must be 1024 or 2048 for this model.");
@@ -135,7 +129,7 @@ static bool write_ark(struct other_translation *t, struct sl_buf *out, struct re
     jw_member_plain(&w, SL_STR("model"), t->up_model);
     jw_key(&w, SL_STR("input"));
     jw_raw(&w, SL_STR("[{\"type\":\"text\",\"text\":"));
-    sl_buf_adds(out, json_raw_of(&t->look->tree, next_text(t, &wish, NULL, 0)));
+    sl_buf_adds(out, json_raw_of(&t->look->tree, other_embed_text(t, &wish, NULL, 0)));
     sl_buf_adds(out, SL_STR("}]"));
     jw_member_plain(&w, SL_STR("encoding_format"), SL_STR("float"));
     if (wish.dimensions > 0)
@@ -162,12 +156,19 @@ static void use_in(struct sl_str body, struct sl_arena *a, struct other_usage *o
     bool found = count_of(&tree, json_got(&tree, root, SL_STR("usageMetadata")), SL_STR("promptTokenCount"), &n) ||
                  count_of(&tree, billed, SL_STR("input_tokens"), &n) ||
                  count_of(&tree, json_got(&tree, root, SL_STR("usage")), SL_STR("prompt_tokens"), &n);
+    uint64_t one = 0, all = 0;
+    for (JSON_EACH(&tree, json_got(&tree, root, SL_STR("predictions")), it)) { /* Vertex says it of each */
+        const struct json_node *of = json_got(&tree, json_got(&tree, it, SL_STR("embeddings")), SL_STR("statistics"));
+        found = count_of(&tree, of, SL_STR("token_count"), &one);
+        all += one;
+    }
+    found = found || count_of(&tree, root, SL_STR("inputTextTokenCount"), &n); /* Titan */
     out->found = out->counts.found = found;
-    out->counts.prompt = out->counts.total = n;
+    out->counts.prompt = out->counts.total = n + all;
 }
 
 /* Trees of answers are large and read one after the other: none stays. */
-static void use(struct other_translation *t, struct sl_str body, struct other_usage *out)
+void other_embed_usage(struct other_translation *t, struct sl_str body, struct other_usage *out)
 {
     struct sl_arena a;
     (void)t;
@@ -180,8 +181,13 @@ static void use(struct other_translation *t, struct sl_str body, struct other_us
 static const struct json_node *first_vector(const struct json_tree *t, bool *out_alone)
 {
     const struct json_node *root = json_root(t), *all = json_got(t, root, SL_STR("embeddings")),
-                           *data = json_got(t, root, SL_STR("data"));
-    *out_alone = all == NULL;
+                           *data = json_got(t, root, SL_STR("data")), *one = json_got(t, root, SL_STR("embedding")),
+                           *predictions = json_got(t, root, SL_STR("predictions"));
+    *out_alone = all == NULL && predictions == NULL;
+    if (predictions != NULL)
+        return json_child(predictions);
+    if (all == NULL && one != NULL)
+        return one;
     if (all == NULL)
         return json_got(t, data, SL_STR("embedding"));
     return json_child(json_kind_of(all) == JSON_OBJECT ? json_got(t, all, SL_STR("float")) : all);
@@ -197,7 +203,8 @@ static uint32_t add_vectors(struct sl_arena *a, struct json_writer *w, struct sl
         return 0;
     for (const struct json_node *v = first_vector(&tree, &alone); v != NULL;
          v = alone ? NULL : json_sibling(&tree, v), n++) {
-        const struct json_node *values = json_got(&tree, v, SL_STR("values"));
+        const struct json_node *inner = json_got(&tree, v, SL_STR("embeddings"));
+        const struct json_node *values = json_got(&tree, inner != NULL ? inner : v, SL_STR("values"));
         jw_open(w, '{');
         jw_member_plain(w, SL_STR("object"), SL_STR("embedding"));
         jw_member_u64(w, SL_STR("index"), index + n);
@@ -209,7 +216,7 @@ static uint32_t add_vectors(struct sl_arena *a, struct json_writer *w, struct sl
     return n;
 }
 
-static bool answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out)
+bool other_embed_answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out)
 {
     struct json_writer w = json_writer_on(out);
     struct embed_wish wish;
@@ -217,7 +224,7 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
     uint32_t index = 0;
     uint64_t tokens = 0;
     bool all_said = true;
-    if (!read_wish(t, &wish, &none))
+    if (!other_embed_wish(t, &wish, &none))
         return false;
     jw_open(&w, '{');
     jw_member_plain(&w, SL_STR("object"), SL_STR("list"));
@@ -233,7 +240,7 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
         if (!whole)
             return false;
         index += want;
-        use(t, bodies[i], &u);
+        other_embed_usage(t, bodies[i], &u);
         tokens += u.counts.prompt;
         all_said = all_said && u.found;
     }
@@ -256,13 +263,19 @@ static struct sl_str gemini_path(const struct other_translation *t)
     return other_google_path(t, ":batchEmbedContents");
 }
 
-const struct other_pair other_embed_gemini = {
-    .most = GEMINI_BATCH, .path_of = gemini_path, .write = write_gemini, .usage = use, .answer = answer};
+const struct other_pair other_embed_gemini = {.most = GEMINI_BATCH,
+                                              .path_of = gemini_path,
+                                              .write = write_gemini,
+                                              .usage = other_embed_usage,
+                                              .answer = other_embed_answer};
 const struct other_pair other_embed_cohere = {.most = COHERE_BATCH,
                                               .root = true,
                                               .path = SL_STR_INIT("/v2/embed"),
                                               .write = write_cohere,
-                                              .usage = use,
-                                              .answer = answer};
-const struct other_pair other_embed_ark = {
-    .most = 1, .path = SL_STR_INIT("/embeddings/multimodal"), .write = write_ark, .usage = use, .answer = answer};
+                                              .usage = other_embed_usage,
+                                              .answer = other_embed_answer};
+const struct other_pair other_embed_ark = {.most = 1,
+                                           .path = SL_STR_INIT("/embeddings/multimodal"),
+                                           .write = write_ark,
+                                           .usage = other_embed_usage,
+                                           .answer = other_embed_answer};

@@ -344,6 +344,8 @@ static struct sl_str gemini_path(const struct other_translation *t)
 
 const struct other_pair other_images_imagen = {
     .most = IMAGEN_MOST, .path_of = imagen_path, .write = write_imagen, .usage = use, .answer = answer};
+const struct other_pair other_images_vertex = {
+    .most = IMAGEN_MOST, .verb = SL_STR_INIT(":predict"), .write = write_imagen, .usage = use, .answer = answer};
 const struct other_pair other_images_gemini = {
     .most = 1, .path_of = gemini_path, .write = write_gemini, .usage = use, .answer = answer};
 const struct other_pair other_images_seedream = {

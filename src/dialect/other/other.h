@@ -61,6 +61,8 @@ struct other_pair {
     uint32_t most;      /* inputs in one call; more are asked for one call after the other. 0: any number */
     bool root;          /* its path counts from the server's root, not from the base URL's path */
     struct sl_str path; /* static; or path_of makes it */
+    struct sl_str verb; /* instead of a path: of a method of the model (provider_method_path): ":predict", "/invoke" */
+    bool sound;         /* its answer is sound: the format that the client asked for (other_sound_type) */
     struct sl_str (*path_of)(const struct other_translation *t);
     bool (*write)(struct other_translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
     /* The usage of one call's answer. */
@@ -68,6 +70,8 @@ struct other_pair {
     /* The answers of all calls, in order, as one in the client's format. False: one breaks its format. */
     bool (*answer)(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out);
 };
+/* The content-type of a pair's sound, by what the client asked for. */
+struct sl_str other_sound_type(const struct other_look *l);
 
 enum other_way {
     OTHER_NONE = 0, /* the provider does not have this operation */

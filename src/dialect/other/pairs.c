@@ -7,7 +7,15 @@ enum other_match {
     MATCH_ARK,
     MATCH_ARK_VISION, /* its embedding models that take pictures: one vector a call */
     MATCH_GEMINI,     /* the Gemini API; Vertex AI has other methods for the same */
-    MATCH_IMAGEN
+    MATCH_IMAGEN,
+    MATCH_GEMINI_SPEECH,
+    MATCH_VERTEX, /* Google's own models there */
+    MATCH_VERTEX_ONE,
+    MATCH_VERTEX_TWO,
+    MATCH_VERTEX_IMAGEN,
+    MATCH_VERTEX_SPEECH,
+    MATCH_TITAN, /* on Bedrock */
+    MATCH_BEDROCK_COHERE
 };
 
 struct row {
@@ -22,6 +30,11 @@ static const struct row rows[] = {
     {OP_EMBEDDINGS, MATCH_COHERE, -1, OTHER_PAIR, &other_embed_cohere},
     {OP_EMBEDDINGS, MATCH_ARK_VISION, -1, OTHER_PAIR, &other_embed_ark},
     {OP_EMBEDDINGS, MATCH_GEMINI, -1, OTHER_PAIR, &other_embed_gemini},
+    {OP_EMBEDDINGS, MATCH_VERTEX_ONE, -1, OTHER_PAIR, &other_embed_vertex_one},
+    {OP_EMBEDDINGS, MATCH_VERTEX_TWO, -1, OTHER_PAIR, &other_embed_vertex_two},
+    {OP_EMBEDDINGS, MATCH_VERTEX, -1, OTHER_PAIR, &other_embed_vertex},
+    {OP_EMBEDDINGS, MATCH_TITAN, -1, OTHER_PAIR, &other_embed_titan},
+    {OP_EMBEDDINGS, MATCH_BEDROCK_COHERE, -1, OTHER_PAIR, &other_embed_bedrock_cohere},
     {OP_EMBEDDINGS, MATCH_OPENAI, -1, OTHER_SAME, NULL},
     {OP_EMBED_CONTENT, MATCH_GEMINI, -1, OTHER_SAME, NULL},
     {OP_EMBED_BATCH, MATCH_GEMINI, -1, OTHER_SAME, NULL},
@@ -34,6 +47,9 @@ static const struct row rows[] = {
     {OP_IMAGES, MATCH_IMAGEN, -1, OTHER_PAIR, &other_images_imagen},
     {OP_IMAGES, MATCH_GEMINI, -1, OTHER_PAIR, &other_images_gemini},
     {OP_IMAGES, MATCH_OPENAI, -1, OTHER_SAME, NULL},
+    {OP_IMAGES, MATCH_VERTEX_IMAGEN, -1, OTHER_PAIR, &other_images_vertex},
+    {OP_SPEECH, MATCH_GEMINI_SPEECH, -1, OTHER_PAIR, &other_speech_gemini},
+    {OP_SPEECH, MATCH_VERTEX_SPEECH, -1, OTHER_PAIR, &other_speech_vertex},
     {OP_SPEECH, MATCH_OPENAI, -1, OTHER_SAME, NULL},
 };
 
@@ -41,6 +57,8 @@ static bool fits(enum other_match m, const struct other_provider *p)
 {
     bool openai = sl_str_eq(p->dialect, SL_STR("openai")), ark = openai && sl_str_eq(p->platform, SL_STR("ark"));
     bool gemini = sl_str_eq(p->dialect, SL_STR("gemini")) && p->platform.n == 0;
+    bool vertex = sl_str_eq(p->dialect, SL_STR("gemini")) && sl_str_eq(p->platform, SL_STR("vertex"));
+    bool bedrock = sl_str_eq(p->platform, SL_STR("bedrock")), speaks = sl_str_find_str(p->model, SL_STR("tts")) >= 0;
     switch (m) {
     case MATCH_OPENAI:
         return openai && !sl_str_eq(p->platform, SL_STR("vertex"));
@@ -54,6 +72,22 @@ static bool fits(enum other_match m, const struct other_provider *p)
         return gemini;
     case MATCH_IMAGEN:
         return gemini && sl_str_starts(p->model, SL_STR("imagen"));
+    case MATCH_GEMINI_SPEECH:
+        return gemini && speaks;
+    case MATCH_VERTEX:
+        return vertex && sl_str_find_str(p->model, SL_STR("embedding")) >= 0;
+    case MATCH_VERTEX_ONE:
+        return vertex && sl_str_find_str(p->model, SL_STR("gemini-embedding-001")) >= 0;
+    case MATCH_VERTEX_TWO:
+        return vertex && sl_str_find_str(p->model, SL_STR("gemini-embedding")) >= 0;
+    case MATCH_VERTEX_IMAGEN:
+        return vertex && sl_str_find_str(p->model, SL_STR("imagen")) >= 0;
+    case MATCH_VERTEX_SPEECH:
+        return vertex && speaks;
+    case MATCH_TITAN:
+        return bedrock && sl_str_find_str(p->model, SL_STR("titan-embed-text")) >= 0;
+    case MATCH_BEDROCK_COHERE:
+        return bedrock && sl_str_find_str(p->model, SL_STR("cohere.embed")) >= 0;
     }
     return false;
 }

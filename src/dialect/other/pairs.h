@@ -14,12 +14,32 @@ const struct json_node *other_member(const struct other_translation *t, struct s
 struct sl_str other_google_model(const struct other_translation *t);
 struct sl_str other_google_path(const struct other_translation *t, const char *verb);
 
+/* embed.c: what a request for vectors asks for, and what its pairs share. */
+struct embed_wish {
+    const struct json_node *input; /* a text, or a list of texts */
+    uint64_t dimensions;           /* 0: not said */
+    bool base64;
+};
+#define EMBED_KNOWN "model input dimensions encoding_format input_type task fallback models route"
+bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r);
+/* The texts of this call, one after the other: NULL behind the last. i counts from 0. */
+const struct json_node *other_embed_text(const struct other_translation *t, const struct embed_wish *w,
+                                         const struct json_node *before, uint32_t i);
+const char *other_embed_task(const struct other_translation *t);   /* Google's word for input_type; NULL: none */
+struct sl_str other_embed_type(const struct other_translation *t); /* input_type; inside; empty: not said */
+void other_embed_usage(struct other_translation *t, struct sl_str body, struct other_usage *out);
+bool other_embed_answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out);
+
 /* vectors.c: a vector in the encoding that the client asked for. `v` is a list of numbers, or base64 of float32, little-endian.
  * False: neither. */
 bool other_vector_write(struct json_writer *w, const struct json_tree *t, const struct json_node *v, bool base64);
 
-extern const struct other_pair other_embed_gemini, other_embed_cohere, other_embed_ark;         /* embed.c */
-extern const struct other_pair other_rerank_cohere, other_rerank_jina;                          /* rerank.c */
+extern const struct other_pair other_embed_gemini, other_embed_cohere, other_embed_ark;            /* embed.c */
+extern const struct other_pair other_embed_vertex, other_embed_vertex_one, other_embed_vertex_two; /* embed_cloud.c */
+extern const struct other_pair other_embed_titan, other_embed_bedrock_cohere;
+extern const struct other_pair other_images_vertex;                      /* images.c: Imagen there */
+extern const struct other_pair other_speech_gemini, other_speech_vertex; /* speech.c */
+extern const struct other_pair other_rerank_cohere, other_rerank_jina;   /* rerank.c */
 extern const struct other_pair other_images_imagen, other_images_gemini, other_images_seedream; /* images.c */
 
 #endif
