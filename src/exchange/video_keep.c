@@ -85,6 +85,10 @@ static int64_t wall_of(const struct video_keep *k)
 static void look_in(struct video_keep *k, int64_t wait_ns)
 {
     struct sl_loop *l = k->env->loop;
+    if (k->asking) { /* what comes may be older than what is to be looked at */
+        k->poked = true;
+        return;
+    }
     sl_timer_arm(l, &k->timer, sl_loop_now(l) + (wait_ns > SL_MS ? wait_ns : SL_MS));
 }
 
@@ -726,11 +730,7 @@ static void look(struct video_keep *k)
 static void on_timer(struct sl_timer *timer)
 {
     struct video_keep *k = SL_CONTAINER_OF(timer, struct video_keep, timer);
-    if (k->ending)
-        return;
-    if (k->asking)
-        k->poked = true;
-    else
+    if (!k->ending && !k->asking)
         look(k);
 }
 

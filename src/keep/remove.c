@@ -21,7 +21,7 @@ enum stage {
 };
 
 struct keep_remove {
-    const struct keep_env *env;
+    struct keep_env env; /* a copy: the end of work may come behind that of who started it */
     const struct keep_place *p;
     keep_removed_f *done; /* NULL: freed */
     void *owner;
@@ -123,7 +123,7 @@ static void step(struct keep_remove *r)
         struct sl_str id = sl_str_cut(&r->aborts, '\n');
         r->ask.query = sl_arena_printf(&r->a, "uploadId=" SL_STR_FMT, SL_STR_ARG(id));
     }
-    r->call = s3_call_start(r->env, r->p, &r->ask, on_answer, r);
+    r->call = s3_call_start(&r->env, r->p, &r->ask, on_answer, r);
 }
 
 /* ---- from outside ---- */
@@ -133,7 +133,7 @@ struct keep_remove *keep_remove_start(const struct keep_env *env, const struct k
 {
     struct keep_remove *r = SL_NEW(struct keep_remove);
     SL_CHECK(keep_name_is(name) && p->kind != KEEP_NOWHERE);
-    *r = (struct keep_remove){.env = env, .p = p, .done = done, .owner = owner};
+    *r = (struct keep_remove){.env = *env, .p = p, .done = done, .owner = owner};
     sl_arena_init(&r->a, NULL);
     r->name = sl_arena_str(&r->a, name);
     if (p->kind == KEEP_S3) {

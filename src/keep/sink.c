@@ -38,7 +38,7 @@ enum next {
 };
 
 struct keep_sink {
-    const struct keep_env *env;
+    struct keep_env env; /* a copy: the end of work may come behind that of who started it */
     const struct keep_place *p;
     const struct keep_sink_owner *calls; /* NULL: dropped */
     void *owner;
@@ -59,9 +59,10 @@ struct keep_sink {
     uint64_t taken, written;
     bool last; /* the block in hand is the last */
     /* the directory's */
+    bool of_s3;
     int fd, dir;
-    char *file, *temp;
-    int error; /* of the work; an errno */
+    char *root, *file, *temp; /* in `a`: the place may be gone when work ends */
+    int error;                /* of the work; an errno */
     const char *failed_at;
     /* S3's */
     struct s3_call *call;
@@ -113,7 +114,7 @@ static void clean_up(struct keep_sink *s)
         return;
     }
     s->work = (struct sl_work){.run = run_unlink, .done = unlinked};
-    sl_work_start(s->env->loop, &s->work);
+    sl_work_start(s->env.loop, &s->work);
 }
 
 void keep_sink_drop(struct keep_sink *s)
@@ -167,9 +168,9 @@ static bool trouble(struct keep_sink *s, const char *at)
 
 static bool open_file(struct keep_sink *s)
 {
-    if (mkdir(s->p->directory, ROOT_MODE) != 0 && errno != EEXIST)
+    if (mkdir(s->root, ROOT_MODE) != 0 && errno != EEXIST)
         return trouble(s, "make the directory");
-    s->dir = open(s->p->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    s->dir = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->dir < 0)
         return trouble(s, "open the directory");
     s->fd = openat(s->dir, s->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
@@ -212,7 +213,7 @@ static void run_block(struct sl_work *w)
 {
     struct keep_sink *s = SL_CONTAINER_OF(w, struct keep_sink, work);
     tls_sha256_add(&s->all, s->block, s->n);
-    if (s->p->kind == KEEP_S3) {
+    if (s->of_s3) {
         tls_sha256(s->block, s->n, s->part_sha);
         if (s->last)
             (void)is_as_said(s);
@@ -249,7 +250,7 @@ static void begin_block(struct keep_sink *s)
     }
     s->next = NEXT_HASH;
     s->working = true;
-    sl_work_start(s->env->loop, &s->work);
+    sl_work_start(s->env.loop, &s->work);
 }
 
 static void fill(struct keep_sink *s)
@@ -443,7 +444,7 @@ static void ask(struct keep_sink *s, const char *method, struct sl_str query, st
         .type = s->next == NEXT_PUT || s->next == NEXT_BEGIN ? s->type : SL_STR_NONE,
         .range = s->next == NEXT_CHECK ? SL_STR("bytes=0-0") : SL_STR_NONE,
     };
-    s->call = s3_call_start(s->env, s->p, &s->ask, on_answer, s);
+    s->call = s3_call_start(&s->env, s->p, &s->ask, on_answer, s);
 }
 
 static void complete(struct keep_sink *s)
@@ -514,11 +515,13 @@ struct keep_sink *keep_sink_new(const struct keep_env *env, const struct keep_pl
 {
     struct keep_sink *s = SL_NEW(struct keep_sink);
     SL_CHECK(keep_name_is(name) && p->kind != KEEP_NOWHERE);
-    *s = (struct keep_sink){.env = env, .p = p, .calls = calls, .owner = owner, .fd = -1, .dir = -1};
+    *s = (struct keep_sink){.env = *env, .p = p, .calls = calls, .owner = owner, .fd = -1, .dir = -1};
     sl_arena_init(&s->a, NULL);
     s->name = sl_arena_str(&s->a, name);
     s->type = sl_arena_str(&s->a, type);
     s->file = sl_arena_cstr(&s->a, name);
+    s->of_s3 = p->kind == KEEP_S3;
+    s->root = s->of_s3 ? NULL : sl_arena_cstr(&s->a, sl_str_c(p->directory));
     s->next = NEXT_FILL;
     if (p->kind == KEEP_DIRECTORY)
         s->temp = sl_arena_cstr(&s->a, sl_arena_printf(&s->a, "." SL_STR_FMT ".part", SL_STR_ARG(name)));
@@ -550,7 +553,7 @@ void keep_sink_write(struct keep_sink *s, struct sl_str bytes)
     if (bytes.n > 0)
         SL_CHECK(sl_chunks_add(&s->waiting, bytes.p, bytes.n) == SL_OK);
     if (s->next == NEXT_FILL && s->n == s->cap)
-        sl_task_post(s->env->loop, &s->task);
+        sl_task_post(s->env.loop, &s->task);
 }
 
 size_t keep_sink_room(const struct keep_sink *s)
@@ -569,5 +572,5 @@ void keep_sink_end(struct keep_sink *s, const uint8_t *sha256)
     s->has_sum = sha256 != NULL;
     if (sha256 != NULL)
         memcpy(s->sum, sha256, sizeof s->sum);
-    sl_task_post(s->env->loop, &s->task);
+    sl_task_post(s->env.loop, &s->task);
 }

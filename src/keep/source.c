@@ -16,7 +16,7 @@
 #define STALL_NS (60 * SL_SEC)
 
 struct keep_source {
-    const struct keep_env *env;
+    struct keep_env env;                   /* a copy: the end of work may come behind that of who started it */
     const struct keep_source_owner *calls; /* NULL: closed */
     void *owner;
     struct sl_arena a; /* own */
@@ -95,7 +95,7 @@ static void run_block(struct sl_work *w)
 static void read_block(struct keep_source *s)
 {
     s->working = true;
-    sl_work_start(s->env->loop, &s->work);
+    sl_work_start(s->env.loop, &s->work);
 }
 
 static void deliver(struct keep_source *s)
@@ -113,7 +113,7 @@ static void block_read(struct sl_work *w)
     if (s->calls == NULL)
         free_source(s);
     else
-        sl_task_post(s->env->loop, &s->task);
+        sl_task_post(s->env.loop, &s->task);
 }
 
 static void file_step(struct keep_source *s)
@@ -125,13 +125,13 @@ static void file_step(struct keep_source *s)
     if (!s->ready) {
         s->ready = true;
         s->calls->ready(s->owner);
-        sl_task_post(s->env->loop, &s->task); /* unless it was closed, which cancels it */
+        sl_task_post(s->env.loop, &s->task); /* unless it was closed, which cancels it */
         return;
     }
     if (s->held || s->working)
         return;
     if (s->n > 0) {
-        sl_task_post(s->env->loop, &s->task);
+        sl_task_post(s->env.loop, &s->task);
         deliver(s);
     } else if (s->at == s->end) {
         finish(s, true, "");
@@ -151,7 +151,7 @@ static void on_head(void *owner, const struct http_response *head)
         s->why = head->status == 404   ? "the copy is not there"
                  : head->status == 412 ? "the copy is another one"
                                        : "the store did not give the copy";
-    sl_task_post(s->env->loop, &s->task);
+    sl_task_post(s->env.loop, &s->task);
 }
 
 static void on_body(void *owner, struct sl_str bytes)
@@ -173,7 +173,7 @@ static void on_over(void *owner, const struct attempt_result *r)
     s->came = true;
     if (r->outcome != OUT_OK && s->why[0] == 0)
         s->why = "the store broke off";
-    sl_task_post(s->env->loop, &s->task);
+    sl_task_post(s->env.loop, &s->task);
 }
 
 static const struct attempt_owner attempt_owner = {.on_head = on_head, .on_body = on_body, .on_over = on_over};
@@ -196,10 +196,10 @@ static void open_object(struct keep_source *s, const struct keep_place *p, const
     if (s->end - s->at < s->size)
         s->ask.range = sl_arena_printf(&s->a, "bytes=%llu-%llu", (unsigned long long)piece->first,
                                        (unsigned long long)piece->last);
-    s3_fill(p, &s->ask, sl_loop_wall(s->env->loop) / SL_SEC, &s->a, &s->request);
+    s3_fill(p, &s->ask, sl_loop_wall(s->env.loop) / SL_SEC, &s->a, &s->request);
     s->request.deadlines.first_byte_ns = HEAD_NS;
     s->request.deadlines.between_ns = STALL_NS;
-    s->attempt = attempt_start(s->env->upstream, &s->a, &s->request, &attempt_owner, s);
+    s->attempt = attempt_start(s->env.upstream, &s->a, &s->request, &attempt_owner, s);
 }
 
 /* ---- from outside ---- */
@@ -219,7 +219,7 @@ struct keep_source *keep_source_open(const struct keep_env *env, const struct ke
                                      const struct keep_piece *piece, const struct keep_source_owner *calls, void *owner)
 {
     struct keep_source *s = SL_NEW(struct keep_source);
-    *s = (struct keep_source){.env = env, .calls = calls, .owner = owner, .fd = -1, .why = ""};
+    *s = (struct keep_source){.env = *env, .calls = calls, .owner = owner, .fd = -1, .why = ""};
     SL_CHECK(keep_name_is(piece->name) && piece->first <= piece->last && piece->last < piece->size);
     sl_arena_init(&s->a, NULL);
     sl_task_init(&s->task, on_task);
@@ -243,5 +243,5 @@ void keep_source_read(struct keep_source *s, bool on)
     if (s->attempt != NULL && !s->came)
         attempt_read(s->attempt, on);
     else if (on)
-        sl_task_post(s->env->loop, &s->task);
+        sl_task_post(s->env.loop, &s->task);
 }

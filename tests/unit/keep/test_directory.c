@@ -253,7 +253,12 @@ static void dropped_in_the_middle(void **state)
     keep_sink_drop(sink);
     sink = pour(w, &s, "video_c.video", all, 600000); /* while a block is on its way to the disk */
     keep_sink_drop(sink);
+    const struct keep_place place = w->place;
+    w->place = (struct keep_place){.kind = KEEP_NOWHERE}; /* whoever had begun it has gone, with all that was his */
+    w->env = (struct keep_env){.loop = NULL};
     sl_loop_done(&w->loop); /* waits for what is under way */
+    w->place = place;
+    w->env.loop = &w->loop;
     assert_int_equal(files(w), 0);
     assert_false(s.over);
     struct sl_fail fail;
