@@ -247,6 +247,14 @@ static const struct operation_row rows[OP_COUNT] = {
                      .repeatable = true,
                      .streams = true,
                      .session = true},
+    [OP_REALTIME_SECRET] = {.name = SL_STR_INIT("realtime_client_secrets"),
+                            .needs_key = true,
+                            .relayed = true,
+                            .body = true},
+    [OP_REALTIME_SESSION] = {.name = SL_STR_INIT("realtime_sessions"),
+                             .needs_key = true,
+                             .relayed = true,
+                             .body = true},
     [OP_RESPONSES_SOCKET] = {.name = SL_STR_INIT("responses_websocket"),
                              .upstream_path = SL_STR_INIT("/responses"),
                              .needs_key = true,
@@ -303,8 +311,8 @@ struct path_row {
             ERRORS_OPENAI, SL_STR_INIT(because)                                                                        \
     }
 #define NO_SECRETS                                                                                                     \
-    "Ephemeral keys are the provider's own: whoever has one speaks to the provider past this gateway, its limits and " \
-    "its ledger. Open a WebSocket at /v1/realtime with your key (browsers: subprotocol openai-insecure-api-key.KEY)."
+    "Keys for browsers are made by POST /v1/realtime/client_secrets, for sessions of type realtime. Those of the "     \
+    "provider are not handed out: whoever has one speaks to the provider past this gateway, its limits and its ledger."
 #define NO_CALLS "WebRTC and SIP calls go past this gateway. Open a WebSocket at /v1/realtime instead."
 
 /* The first row that fits is taken. Segments behind an optional vendor prefix and any number of versions. */
@@ -367,8 +375,8 @@ static const struct path_row paths[] = {
      SL_STR_INIT("GET"),
      {NULL, 0},
      ERRORS_OPENAI},
-    NEVER("realtime", "client_secrets", "The Realtime API's client secrets", NO_SECRETS),
-    NEVER("realtime", "sessions", "The Realtime API's sessions", NO_SECRETS),
+    POST("realtime", "client_secrets", OP_REALTIME_SECRET),
+    POST("realtime", "sessions", OP_REALTIME_SESSION),
     NEVER("realtime", "transcription_sessions", "The Realtime API's sessions", NO_SECRETS),
     NEVER("realtime", "calls", "The Realtime API's calls", NO_CALLS),
     LATER("realtime", "", "This part of the Realtime API", ERRORS_OPENAI),
@@ -795,6 +803,8 @@ enum operation operation_granted_as(enum operation op)
         return OP_VIDEO;
     if (op == OP_RESPONSES_SOCKET)
         return OP_RESPONSES;
+    if (op == OP_REALTIME_SECRET || op == OP_REALTIME_SESSION)
+        return OP_REALTIME;
     return row->object != OBJECT_NONE ? objects[row->object] : row->stored ? OP_RESPONSES : op;
 }
 

@@ -44,6 +44,8 @@ enum operation {
     OP_SPEECH,           /* audio/speech */
     OP_EMBED_CONTENT,    /* Gemini's embedContent */
     OP_EMBED_BATCH,      /* its batchEmbedContents; the last two are granted as OP_EMBEDDINGS is */
+    OP_REALTIME_SECRET,  /* POST realtime/client_secrets: a key for a browser; granted as OP_REALTIME is */
+    OP_REALTIME_SESSION, /* POST realtime/sessions: the same, as the beta interface had it */
     OP_RESPONSES_SOCKET, /* Responses over a WebSocket: a session; granted as OP_RESPONSES is */
     OP_VIDEO_REMIX,      /* of video jobs; all these are granted as OP_VIDEO is */
     OP_VIDEO_GET,

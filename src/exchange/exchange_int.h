@@ -121,6 +121,8 @@ enum final_kind {
 };
 
 struct exchange_session;
+struct ephemeral;
+struct key_table;
 
 struct exchange {
     uint32_t magic;
@@ -257,6 +259,7 @@ struct exchange {
     bool credential_wait, token_again; /* token_again: a 401 has had its second chance */
 
     /* SESSION */
+    const struct ephemeral *secret;   /* arena: the key that it was opened with; NULL: a usual one. session_secret.c */
     struct exchange_session *session; /* arena: the operation is one; NULL: it is not. session.c */
 
     /* RELAY */
@@ -708,6 +711,11 @@ extern const struct attempt_owner session_attempt_owner;
 struct access_session;                                         /* telemetry/access.h */
 const struct access_session *session_told(struct exchange *x); /* NULL: there was none */
 size_t session_held(const struct exchange *x); /* bytes of messages that have not come whole; 0 without one */
+
+/* session_secret.c: ephemeral keys */
+enum step secret_understand(struct exchange *x); /* READ_BODY: one is made */
+/* IDENTIFY: GE_NONE: x->key and x->secret are set where the head has one. */
+enum gateway_error secret_authenticate(struct exchange *x);
 
 /* Where the client gets the answer of the live attempt. */
 static inline enum exchange_state exchange_shown_in(const struct exchange *x)

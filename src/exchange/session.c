@@ -59,7 +59,11 @@ static bool query_is_good(struct exchange *x, struct error_facts *out)
                                     .message = SL_STR("Calls go past this gateway: it cannot join one.")};
         return false;
     }
-    if (!session_query_text(x, "model", &x->facts.model) && !session_query_text(x, "deployment", &x->facts.model)) {
+    bool named = session_query_text(x, "model", &x->facts.model) ||
+                 session_query_text(x, "deployment", &x->facts.model);
+    if (x->secret != NULL && !secret_fits_model(x, out))
+        return false;
+    if (!named && x->secret == NULL) {
         *out = (struct error_facts){.error = GE_MEMBER_MISSING,
                                     .param = SL_STR("model"),
                                     .message = SL_STR("The query must name a model: ?model=NAME.")};
@@ -406,6 +410,8 @@ bool session_key_is_good(struct exchange *x)
     epoch_unref(s->looked);
     s->looked = x->env->epoch;
     s->looked->refs++;
+    if (x->secret != NULL)
+        return secret_is_good(x, s->looked->keys);
     bool good = key_find(&x->req->headers, x->req->query, scratch, &text) == KEY_FOUND;
     if (good) {
         key_digest_prepared(x->env->pepper, text, digest);
@@ -772,6 +778,8 @@ static void begin(struct exchange *x)
         http_stream_send_body(x->stream, v, n, false);
         sl_chunks_drop(&x->held, part);
     }
+    if (x->secret != NULL)
+        secret_configure(x);
     read_early(x);
     if (!s->holds)
         http_stream_read(x->stream, true);

@@ -126,6 +126,14 @@ void session_tell_error(struct exchange *x, const struct error_facts *f, const s
 void session_close_client(struct exchange *x, uint16_t code, struct sl_str reason);
 bool session_key_is_good(struct exchange *x);
 
+bool session_plan_of(struct exchange *x, const struct request_facts *facts, struct sl_str message,
+                     struct route_plan *out);
+
+/* session_secret.c; only with x->secret, but for the last */
+bool secret_is_good(const struct exchange *x, const struct key_table *keys);
+bool secret_fits_model(struct exchange *x, struct error_facts *out); /* the model is the key's where none was named */
+void secret_configure(struct exchange *x);                           /* the provider learns what it was made for */
+
 /* session_turn.c */
 struct session_turn *session_turn_newest(const struct exchange *x);
 bool session_turn_allowed(struct exchange *x); /* takes one of those that may be asked for in a minute */

@@ -30,8 +30,8 @@ static bool speaks(const struct exchange *x, const struct route_candidate *c)
 }
 
 /* In the exchange's arena; facts live as long. */
-static bool plan_of(struct exchange *x, const struct request_facts *facts, struct sl_str message,
-                    struct route_plan *out)
+bool session_plan_of(struct exchange *x, const struct request_facts *facts, struct sl_str message,
+                     struct route_plan *out)
 {
     const struct asking_from from = {
         .snap = x->snap,
@@ -90,7 +90,7 @@ bool session_is_of_use(struct exchange *x)
     struct route_plan plan = {.n = 0};
     if (facts.model.n == 0)
         return any_speaks(x);
-    return plan_of(x, &facts, SL_STR("{}"), &plan) && speaks(x, &plan.candidates[0]);
+    return session_plan_of(x, &facts, SL_STR("{}"), &plan) && speaks(x, &plan.candidates[0]);
 }
 
 /* The message with the provider's name for the model, in s->rewritten. */
@@ -302,7 +302,7 @@ static const struct session_model *find(struct exchange *x, struct sl_str messag
     s->n_models++;
     struct request_facts facts = *f;
     facts.model = m->asked;
-    if (!plan_of(x, &facts, message, &plan))
+    if (!session_plan_of(x, &facts, message, &plan))
         return m;
     for (uint32_t i = 0; i < plan.n && m->candidate == NULL; i++)
         if (plan.candidates[i].provider_index == t->candidate->provider_index && speaks(x, &plan.candidates[i]))

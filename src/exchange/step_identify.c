@@ -170,7 +170,9 @@ enum step step_identify(struct exchange *x)
         return STEP_GO;
     }
     if (x->op->needs_key) {
-        enum gateway_error e = authenticate(x);
+        enum gateway_error e = secret_authenticate(x);
+        if (e == GE_NONE && x->secret == NULL)
+            e = authenticate(x);
         if (e != GE_NONE) {
             tel_refuse(x->env->tel, TEL_WHY_KEY);
             return exchange_refuse(x, e);

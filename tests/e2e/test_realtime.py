@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import httpx
 import openai
@@ -288,11 +289,79 @@ def test_refused_before_the_upgrade(g):
 
 
 def test_what_is_not_offered_says_why(g):
-    for path in ("client_secrets", "sessions", "transcription_sessions"):
-        answer = fetch(g.address, "POST", f"/v1/realtime/{path}", b"{}", [("content-type", "application/json")], key=g.key)
-        assert answer.status == 404 and "past this gateway" in answer.json()["error"]["message"]
+    answer = fetch(g.address, "POST", "/v1/realtime/transcription_sessions", b"{}", [("content-type", "application/json")], key=g.key)
+    assert answer.status == 404 and "past this gateway" in answer.json()["error"]["message"]
     answer = fetch(g.address, "POST", "/v1/realtime/calls", b"v=0", [("content-type", "application/sdp")], key=g.key)
     assert answer.status == 404 and "WebRTC" in answer.json()["error"]["message"]
+
+
+# ---- ephemeral keys ----
+
+def mint(g, path="client_secrets", key=None, **body):
+    return fetch(g.address, "POST", f"/v1/realtime/{path}", json.dumps(body).encode(), [("content-type", "application/json")], key=key or g.key)
+
+
+def test_ephemeral_keys(g):
+    """Made here for one model and session, taken for sessions only; nobody sees the provider's."""
+    made = openai.OpenAI(api_key=g.key.text, base_url=g.url + "/v1").realtime.client_secrets.create(
+        session={"type": "realtime", "model": "voice", "output_modalities": ["text"], "instructions": "be \"kind\""})
+    assert made.value.startswith("ek_") and abs(made.expires_at - time.time() - 600) < 60 and made.session.model == "voice"
+    offer = ["realtime", f"openai-insecure-api-key.{made.value}"]
+    for how in ({"key": "", "subprotocols": offer}, {"key": made.value, "model": ""}):  # more than once, and without a model, too
+        with dial(g, **how) as ws:
+            assert until(ws, "session.updated")[0]["type"] == "session.created"
+            assert ask(ws, "ECHO: hello")["status"] == "completed"
+            id = ws.response.headers["x-sluice-id"]
+        row, = settled(g, id, 1)
+        assert row.key == g.key.id and row.model == "voice"
+    assert g.record(id)["key"] == "test" and made.value not in str(g.tail(1000))
+    for status, code, more in ((400, "invalid_value", {"path": "/v1/realtime?model=other"}), (401, "invalid_api_key", {"path": "/v1/models", "plain": True})):
+        head = [("authorization", f"Bearer {made.value}")]
+        answer = fetch(g.address, "GET", more["path"], headers=head) if "plain" in more else handshake(g, more["path"], dict(head), key=False)
+        assert answer.status == status and answer.json()["error"]["code"] == code, answer
+    middle = len(made.value) // 2
+    forged = made.value[:middle] + ("A" if made.value[middle] != "A" else "B") + made.value[middle + 1:]
+    for text in (forged, made.value[:-4], "ek_", "ek_" + "A" * 20000, made.value + "AAAA", "ek_\xff"):
+        answer = handshake(g, headers={"authorization": f"Bearer {text}"}, key=False)
+        assert answer.status in (400, 401, 431), (text[:40], answer)
+    assert mint(g, session={"type": "realtime", "model": "voice"}, key=type(g.key)("", made.value, "")).status == 401  # not by one of them
+
+
+def test_ephemeral_keys_end(make):
+    """With their time, and with the key that they were made with; not with the process."""
+    sim = make.sim()
+    g = make.gateway(config(sim, realtime={"ping": "200ms"}))
+    key = create_key(g.state, "maker")
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", key=key).status == 200, "the key is known")
+    short = mint(g, key=key, expires_after={"anchor": "created_at", "seconds": 10}, session={"type": "realtime", "model": "voice"}).json()
+    beta = mint(g, "sessions", key=key, model="voice", modalities=["text"]).json()
+    long = beta["client_secret"]["value"]
+    assert beta["object"] == "realtime.session" and beta["modalities"] == ["text"]
+    g.kill()
+    g = make.adopt(g.restart())
+    with dial(g, key=short["value"]) as ws:
+        hear(ws)
+        wait_for(lambda: handshake(g, headers={"authorization": f"Bearer {short['value']}"}, key=False).status == 401, "its time is over", every=0.5)
+        assert ask(ws, "hi")["status"] == "completed"  # what has begun goes on
+    with dial(g, key=long) as ws:
+        hear(ws)
+        run_sluice("keys", "revoke", "--state", g.state, key.id, check=True)
+        heard, code = ending(ws)
+        assert code == 1008 and heard[-1]["error"]["code"] == "invalid_api_key"
+    assert handshake(g, headers={"authorization": f"Bearer {long}"}, key=False).status == 401
+
+
+def test_ephemeral_keys_that_are_not_made(g):
+    session = {"type": "realtime", "model": "voice"}
+    for status, param, body in ((400, "session", {}), (400, "session.model", {"session": {"type": "realtime"}}),
+                                (400, "session.type", {"session": {**session, "type": "transcription"}}),
+                                (404, "session.model", {"session": {**session, "model": "nope"}}),
+                                (400, "session", {"session": {**session, "instructions": "x" * 5000}}),
+                                (400, "expires_after.seconds", {"session": session, "expires_after": {"seconds": 9}}),
+                                (400, "expires_after.seconds", {"session": session, "expires_after": {"seconds": "1"}})):
+        answer = mint(g, **body)
+        assert answer.status == status and answer.json()["error"]["param"] == param, (body, answer)
+    assert fetch(g.address, "POST", "/v1/realtime/client_secrets", b"{", [("content-type", "application/json")], key=g.key).status == 400
 
 
 def test_failover_before_the_upgrade(make):

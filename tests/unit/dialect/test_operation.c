@@ -179,8 +179,9 @@ static const struct {
     {HTTP_GET, "/openai/v1/realtime", OP_REALTIME, ERRORS_OPENAI},
     {HTTP_GET, "/openai/realtime", OP_REALTIME, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime", OP_WRONG_METHOD, ERRORS_OPENAI},
-    {HTTP_POST, "/v1/realtime/client_secrets", OP_NOT_SERVED, ERRORS_OPENAI},
-    {HTTP_POST, "/v1/realtime/sessions", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/client_secrets", OP_REALTIME_SECRET, ERRORS_OPENAI},
+    {HTTP_POST, "/v1/realtime/sessions", OP_REALTIME_SESSION, ERRORS_OPENAI},
+    {HTTP_GET, "/v1/realtime/client_secrets", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/calls/rtc_1/hangup", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/translations", OP_NOT_SERVED, ERRORS_OPENAI},
     /* Nobody's. */
