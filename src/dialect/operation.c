@@ -380,6 +380,7 @@ static const struct path_row paths[] = {
     NEVER("realtime", "transcription_sessions", "The Realtime API's sessions", NO_SECRETS),
     NEVER("realtime", "calls", "The Realtime API's calls", NO_CALLS),
     LATER("realtime", "", "This part of the Realtime API", ERRORS_OPENAI),
+    LATER("ws", "", "Gemini's Live API", ERRORS_GEMINI),
     LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
     LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
     LATER("assistants", "", "The Assistants API", ERRORS_OPENAI),

@@ -184,6 +184,8 @@ static const struct {
     {HTTP_GET, "/v1/realtime/client_secrets", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/calls/rtc_1/hangup", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/translations", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", OP_NOT_SERVED,
+     ERRORS_GEMINI},
     /* Nobody's. */
     {HTTP_GET, "/", OP_NONE, ERRORS_OPENAI},
     {HTTP_GET, "/v1", OP_NONE, ERRORS_OPENAI},
