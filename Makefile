@@ -58,8 +58,9 @@ lint:
 
 bench: release
 	@dev/setup.sh bench
-	@dev/build release tests/unit/dialect/laws/bench_translate
+	@dev/build release tests/unit/dialect/laws/bench_translate tests/unit/route/bench_route_plan
 	@build/release/tests/unit/dialect/laws/bench_translate
+	@build/release/tests/unit/route/bench_route_plan
 	@SLUICE_BIN=build/pgo/$(SLUICE) python3 tests/bench/bench.py $(BENCH_ARGS)
 
 # Months of incidents under a virtual clock: generated ones, and recorded ones where they are.

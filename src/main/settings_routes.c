@@ -103,6 +103,21 @@ static void check_health_names(struct routing *g, const struct route_cond *c)
             settings_unknown_provider(g->s, g->c, g->tree, NULL, c->v[i].name);
 }
 
+/* What no request has as long as tenants have no settings of their own (docs/internals/routing.md). */
+static void check_known(struct routing *g, const struct rule_settings *r, const struct route_cond *c)
+{
+    static const bool unknown[COND_FACT_COUNT] = {
+        [COND_REGION] = true, [COND_BUDGET_USED] = true, [COND_KEY_TAGS] = true, [COND_ZERO_RETENTION] = true};
+    for (uint32_t i = 0; i < c->n; i++) {
+        const struct cond_node *n = &c->v[i];
+        if (n->kind != COND_TEST || !unknown[n->fact] || (n->fact == COND_ZERO_RETENTION && n->low == 0))
+            continue;
+        cfg_warn_at(g->c, &r->when, NULL, "'%s' is known of no request yet: that condition never holds",
+                    cond_fact_name((enum cond_fact)n->fact));
+        return;
+    }
+}
+
 /* Recursion along groups, at most ROUTE_NEST_MAX deep. */
 static void check_group_names(struct routing *g, const struct route_group_spec *group)
 {
@@ -188,8 +203,10 @@ static void read_rule(struct routing *g, struct rule_settings *r)
     *rule = (struct route_rule_spec){.name = r->name, .script = r->script, .falls_through = r->then == 1};
     g->reader.failed = false;
     g->tree = &r->when;
-    if (r->when.value != NULL && cond_read(&g->reader, r->when.value, &rule->when))
+    if (r->when.value != NULL && cond_read(&g->reader, r->when.value, &rule->when)) {
         check_health_names(g, &rule->when);
+        check_known(g, r, &rule->when);
+    }
     if ((r->use.value != NULL) == (r->script.n > 0)) {
         cfg_error_at(g->c, r->use.value != NULL ? &r->script : (const void *)&r->use, "Write one of use and script",
                      r->use.value != NULL ? "use and script together" : "this rule has no targets");
