@@ -490,6 +490,23 @@ static void test_client_leaves(void **state)
     }
 }
 
+/* Bytes and the reset behind them in one event: the bytes are read, and the reset is not waited for until a deadline. */
+static void test_reset_behind_bytes(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct wire w;
+    open_one(&k, &w);
+    wire_send(&w, SL_STR(POST("/echo", "9000", "abc")));
+    kit_run(&k, 10 * SL_MS);
+    wire_send(&w, SL_STR("defghi"));
+    wire_reset(&w);
+    kit_run(&k, SL_SEC);
+    assert_int_equal(k.gone, 1);
+    assert_int_equal(listen_server_connections(k.server), 0);
+    close_one(&k, &w);
+}
+
 /* The app lets go later than it is told, or before its answer is whole. */
 static void test_app_lets_go(void **state)
 {
@@ -674,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_broken_body),
         cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_reset_behind_bytes),
         cmocka_unit_test(test_app_lets_go),
         cmocka_unit_test(test_slow_reader),
         cmocka_unit_test(test_ragged_network),
