@@ -69,6 +69,14 @@ enum error_retry {
     X(VIDEO_RANGE, 416, "invalid_request_error", "range_not_satisfiable", RETRY_NO, "The range is beyond the end.")    \
     X(VIDEO_UNCLEAR, 502, "upstream_error", "unknown_submission", RETRY_NO,                                            \
       "The provider did not say whether it took the job.")                                                             \
+    X(ONCE_KEY, 400, "invalid_request_error", "invalid_idempotency_key", RETRY_NO,                                     \
+      "'Idempotency-Key' must have 1 to 255 visible characters.")                                                      \
+    X(ONCE_OTHER, 422, "invalid_request_error", "idempotency_key_reused", RETRY_NO,                                    \
+      "This 'Idempotency-Key' was used for another request.")                                                          \
+    X(ONCE_RUNS, 409, "invalid_request_error", "idempotency_key_in_use", RETRY_YES,                                    \
+      "The first request with this 'Idempotency-Key' is still running. Try again.")                                    \
+    X(ONCE_GONE, 409, "invalid_request_error", "idempotency_key_spent", RETRY_NO,                                      \
+      "What this 'Idempotency-Key' made was deleted.")                                                                 \
     X(BODY_TOO_LARGE, 413, "invalid_request_error", "request_too_large", RETRY_NO,                                     \
       "The request body is larger than this gateway takes.")                                                           \
     X(BODY_NOT_KEPT, 503, "service_unavailable_error", "body_not_kept", RETRY_YES,                                     \

@@ -182,7 +182,11 @@ static bool read_openai(struct exchange *x, struct video_refusal *no)
     if (!sl_str_starts_nocase(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), SL_STR("multipart/")))
         return video_openai_read(work, x->body_text, x->a, req, no);
     struct video_field *v = sl_arena_alloc(x->a, FIELDS_MAX * sizeof *v);
-    return read_fields(x, v, &n, no) && video_openai_read_fields(work, v, n, x->a, req, no);
+    if (!read_fields(x, v, &n, no))
+        return false;
+    x->video->fields = v;
+    x->video->n_fields = n;
+    return video_openai_read_fields(work, v, n, x->a, req, no);
 }
 
 /* Refused before anything is spent, rather than never told. */
@@ -220,6 +224,8 @@ enum step video_understand(struct exchange *x)
                                          .param = v->req.media[i].param,
                                          .message = SL_STR("Files of the gateway cannot be used in a video job yet: "
                                                            "send a URL or the bytes.")});
+    if (!video_once_read(x, &bad))
+        return exchange_refuse_with(x, &bad);
     if (v->req.callback.n > 0 && !hook_fits(x, &bad))
         return exchange_refuse_with(x, &bad);
     x->facts = (struct request_facts){.op = x->match.op, .model = v->req.model, .n = 1};
@@ -410,7 +416,12 @@ enum step video_begin(struct exchange *x, struct try *t)
     row->state = STORE_VIDEO_SUBMITTING;
     v->created = VIDEO_UNCLEAR; /* until the provider has said something */
     video_credential(x->env, &t->at->provider, t->credential, row->credential);
-    if (!video_ask(x, put_of(x)))
+    struct video_rows *j = put_of(x);
+    j->has_once = v->has_once;
+    j->once = v->once;
+    j->once.tenant = j->v.tenant;
+    j->once.id = j->v.id;
+    if (!video_ask(x, j))
         return exchange_refuse(x, GE_STORE_UNAVAILABLE);
     v->written = true;
     v->wait = VW_ROW;
@@ -534,6 +545,8 @@ enum step video_waited(struct exchange *x, bool *out_send)
         v->wait = VW_NOTHING;
         return tell_client(x);
     }
+    if (v->wait == VW_ROW && v->answer->found == VF_TAKEN)
+        return video_once_answer(x, v->answer);
     *out_send = v->wait == VW_LINKS || video_row_written(x);
     return *out_send ? STEP_GO : exchange_refuse(x, GE_STORE_UNAVAILABLE);
 }
@@ -599,6 +612,7 @@ void video_end(struct exchange *x)
     } else { /* the client was told of no id */
         j->v.state = STORE_VIDEO_FAILED;
         j->v.settled = j->v.deleted = true;
+        j->forgets_once = v->has_once;
         j->v.ended_ns = sl_loop_wall(x->env->loop);
     }
     v->written = false;

@@ -41,6 +41,11 @@ struct exchange_video {
     struct video_rows *waiting; /* the keeper's or the desk's: this exchange is its asker */
     struct video_rows *answer;  /* arena: the newest that came back; NULL: none yet */
     enum video_wait wait;
+    struct store_once once;           /* texts in the exchange's arena */
+    bool has_once;                    /* there is an Idempotency-Key */
+    bool replayed;                    /* the answer is of the job that it made before */
+    const struct video_field *fields; /* of a form; arena */
+    unsigned n_fields;
     struct sl_str id;             /* plain; of the path */
     struct store_video row;       /* of the job that is made; texts in the exchange's arena; id empty: none yet */
     bool written;                 /* the row was given to the store */
@@ -125,6 +130,12 @@ struct cost video_cost(const struct price *price, const struct video_units *unit
 const struct price *video_price(const struct epoch *e, const struct snapshot_provider *at, struct sl_str model);
 
 /* -- In the exchange */
+
+/* video_once.c: Idempotency-Key of creates */
+bool video_once_read(struct exchange *x,
+                     struct error_facts *out); /* READ_BODY: the request is read; false: *out says why not */
+enum step video_once_ask(struct exchange *x);  /* RECALL */
+enum step video_once_answer(struct exchange *x, const struct video_rows *j); /* it has made a job before */
 
 bool video_ask(struct exchange *x, struct video_rows *j); /* x waits for it; false: there is no store; j is freed */
 void video_forget(struct exchange *x);

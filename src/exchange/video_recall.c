@@ -10,7 +10,7 @@
 
 bool video_recalls(const struct exchange *x)
 {
-    return x->op->stored || x->match.op == OP_VIDEO_REMIX;
+    return x->op->stored || x->match.op == OP_VIDEO_REMIX || (x->video != NULL && x->video->has_once);
 }
 
 enum step video_refuse_unknown(struct exchange *x)
@@ -36,6 +36,8 @@ enum step video_answer(struct exchange *x, struct sl_buf *b)
 /* Pollers of OpenAI's libraries keep the first number that they are told. */
 void video_headers(struct exchange *x, struct http_headers *to)
 {
+    if (x->video != NULL && x->video->replayed)
+        http_headers_add(to, x->a, SL_STR("idempotent-replayed"), SL_STR("true"));
     if (!x->match.ark)
         http_headers_add(to, x->a, SL_STR("openai-poll-after-ms"), sl_arena_printf(x->a, "%d", VIDEO_POLL_AFTER_MS));
 }
@@ -297,9 +299,17 @@ enum step video_recall(struct exchange *x)
         return STEP_WAIT;
     const struct video_rows *j = x->video != NULL ? x->video->answer : NULL;
     if (j == NULL)
-        return ask(x);
+        return x->video != NULL && x->video->has_once ? video_once_ask(x) : ask(x);
     if (j->found == VF_FAILED)
         return exchange_refuse(x, GE_STORE_UNAVAILABLE);
+    if (j->kind == VR_ONCE && j->found == VF_TAKEN)
+        return video_once_answer(x, j);
+    if (j->kind == VR_ONCE && x->match.op == OP_VIDEO_REMIX)
+        return ask(x);
+    if (j->kind == VR_ONCE) {
+        exchange_goto(x, XS_PLAN);
+        return STEP_GO;
+    }
     if (j->kind == VR_PUT && j->found == VF_NONE) { /* it ended meanwhile */
         return ask(x);
     }

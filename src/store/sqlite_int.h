@@ -60,6 +60,10 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_HIDE_VIDEO,
     SQ_VIDEO_HOOK,
     SQ_SWEEP_VIDEOS,
+    SQ_FIND_ONCE,
+    SQ_PUT_ONCE,
+    SQ_FORGET_ONCE,
+    SQ_SWEEP_ONCE,
     SQ_PUT_PIECE,
     SQ_READ_PIECE,
     SQ_IS_HERE,
@@ -182,6 +186,10 @@ enum sl_err sqlite_video_task_known(struct store *s, struct sl_str provider, str
 enum sl_err sqlite_delete_video(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns,
                                 store_video_f *f, void *arg, struct sl_fail *fail);
 enum sl_err sqlite_video_hook(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
+enum sl_err sqlite_find_once(struct store *s, const struct store_once *o, store_once_f *f, void *arg,
+                             struct sl_fail *fail);
+enum sl_err sqlite_put_once(struct store *s, const struct store_once *o, struct sl_fail *fail);
+enum sl_err sqlite_forget_once(struct store *s, struct sl_str id, struct sl_fail *fail);
 enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
 /* sqlite_objects.c */
 extern const char *const sqlite_object_sql[SQ_COUNT]; /* NULL: a statement of another file */

@@ -124,6 +124,12 @@ static const char *const steps[] = {
     " UPDATE copies SET state = 3, due_ns = 0, tries = 0 WHERE id = new.id; END;"
     "CREATE TRIGGER copy_left AFTER DELETE ON videos BEGIN"
     " UPDATE copies SET state = 3, due_ns = 0, tries = 0 WHERE id = old.id; END;",
+    /* 8: what a client made under an Idempotency-Key. Digests only. */
+    "CREATE TABLE once ("
+    " tenant TEXT NOT NULL, key BLOB NOT NULL, body BLOB NOT NULL, id TEXT NOT NULL, made_ns INTEGER NOT NULL,"
+    " PRIMARY KEY (tenant, key)) WITHOUT ROWID;"
+    "CREATE INDEX once_by_id ON once(id);"
+    "CREATE INDEX once_by_time ON once(made_ns);",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -37,6 +37,12 @@ const char *const sqlite_video_sql[SQ_COUNT] = {
         "UPDATE videos SET deleted = 1, request = x'', result = CASE settled WHEN 0 THEN result ELSE x'' END,"
         " hook_due_ns = 0 WHERE id = ?1",
     [SQ_VIDEO_HOOK] = "UPDATE videos SET hook_due_ns = ?2, hook_tries = ?3 WHERE id = ?1",
+    [SQ_FIND_ONCE] = "SELECT body, id, made_ns FROM once WHERE tenant = ?1 AND key = ?2 AND made_ns > ?3",
+    [SQ_PUT_ONCE] = "INSERT INTO once (tenant, key, body, id, made_ns) VALUES (?1, ?2, ?3, ?4, ?5)"
+                    " ON CONFLICT (tenant, key) DO UPDATE SET body = excluded.body, id = excluded.id,"
+                    " made_ns = excluded.made_ns",
+    [SQ_FORGET_ONCE] = "DELETE FROM once WHERE id = ?1",
+    [SQ_SWEEP_ONCE] = "DELETE FROM once WHERE made_ns <= ?1",
     [SQ_SWEEP_VIDEOS] = "DELETE FROM videos WHERE video IN (SELECT video FROM videos WHERE expires_ns <= ?1 AND"
                         " settled = 1 UNION ALL SELECT video FROM videos WHERE deleted = 1 AND made_ns <= ?3 AND"
                         " settled = 1 LIMIT ?2)",
@@ -131,6 +137,71 @@ enum sl_err sqlite_video_hook(struct store *s, struct sl_str id, int64_t due_ns,
     return sqlite_run(q, st, "change a video of", fail);
 }
 
+/* -- Idempotency keys ----------------------------------------------------------------------------------------------- */
+
+static struct sl_str digest(const unsigned char d[STORE_ONCE_BYTES])
+{
+    return sl_str_of((const char *)d, STORE_ONCE_BYTES);
+}
+
+static enum sl_err sweep_once(struct sqlite_store *q, int64_t now_ns, struct sl_fail *fail)
+{
+    sqlite3_stmt *st = sqlite_statement(q, SQ_SWEEP_ONCE, fail);
+    if (st == NULL)
+        return SL_EIO;
+    (void)sqlite3_bind_int64(st, 1, now_ns - STORE_ONCE_NS);
+    return sqlite_run(q, st, "sweep keys of", fail);
+}
+
+enum sl_err sqlite_find_once(struct store *s, const struct store_once *o, store_once_f *f, void *arg,
+                             struct sl_fail *fail)
+{
+    struct sqlite_store *q = sqlite_of(s);
+    sqlite3_stmt *st = sqlite_statement(q, SQ_FIND_ONCE, fail);
+    if (st == NULL)
+        return SL_EIO;
+    sqlite_bind_str(st, 1, o->tenant);
+    bind_blob(st, 2, digest(o->key));
+    (void)sqlite3_bind_int64(st, 3, o->made_ns - STORE_ONCE_NS);
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
+        const void *body = sqlite3_column_blob(st, 0);
+        struct store_once found = {
+            .tenant = o->tenant, .id = sqlite_text(st, 1), .made_ns = sqlite3_column_int64(st, 2)};
+        memcpy(found.key, o->key, sizeof found.key);
+        if (sqlite3_column_bytes(st, 0) == (int)sizeof found.body)
+            memcpy(found.body, body, sizeof found.body);
+        f(arg, &found);
+    }
+    enum sl_err e = rc == SQLITE_ROW ? SL_OK : rc == SQLITE_DONE ? SL_ENOENT : sqlite_fail(q, "read a key of", fail);
+    sqlite3_reset(st);
+    return e;
+}
+
+enum sl_err sqlite_put_once(struct store *s, const struct store_once *o, struct sl_fail *fail)
+{
+    struct sqlite_store *q = sqlite_of(s);
+    sqlite3_stmt *st = sqlite_statement(q, SQ_PUT_ONCE, fail);
+    if (st == NULL)
+        return SL_EIO;
+    sqlite_bind_str(st, 1, o->tenant);
+    bind_blob(st, 2, digest(o->key));
+    bind_blob(st, 3, digest(o->body));
+    sqlite_bind_str(st, 4, o->id);
+    (void)sqlite3_bind_int64(st, 5, o->made_ns);
+    return sqlite_run(q, st, "store a key in", fail);
+}
+
+enum sl_err sqlite_forget_once(struct store *s, struct sl_str id, struct sl_fail *fail)
+{
+    struct sqlite_store *q = sqlite_of(s);
+    sqlite3_stmt *st = sqlite_statement(q, SQ_FORGET_ONCE, fail);
+    if (st == NULL)
+        return SL_EIO;
+    sqlite_bind_str(st, 1, id);
+    return sqlite_run(q, st, "forget a key of", fail);
+}
+
 enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail)
 {
     struct sqlite_store *q = sqlite_of(s);
@@ -143,7 +214,7 @@ enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, 
     enum sl_err e = sqlite_run(q, st, "sweep videos of", fail);
     if (e == SL_OK)
         *out_n = (uint64_t)sqlite3_changes(q->db);
-    return e;
+    return e == SL_OK ? sweep_once(q, now_ns, fail) : e;
 }
 
 /* -- Reading -------------------------------------------------------------------------------------------------------- */

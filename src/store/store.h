@@ -208,6 +208,16 @@ struct store_copy {
     struct sl_str parts; /* JSON: what is there */
 };
 
+/* What was made under a client's Idempotency-Key; only digests are kept. */
+#define STORE_ONCE_BYTES 16u
+#define STORE_ONCE_NS (INT64_C(24) * 3600 * 1000000000) /* for so long */
+struct store_once {
+    struct sl_str tenant;
+    unsigned char key[STORE_ONCE_BYTES], body[STORE_ONCE_BYTES];
+    struct sl_str id; /* of what was made */
+    int64_t made_ns;  /* wall; asking: now */
+};
+
 struct store_video_page { /* newest first, unless ascending */
     struct sl_str tenant;
     struct sl_str after; /* id; empty: from the start */
@@ -286,6 +296,7 @@ typedef bool store_usage_f(void *arg, const struct store_usage_row *r);
 typedef bool store_response_f(void *arg, const struct store_response *r);
 typedef bool store_copy_f(void *arg, const struct store_copy *c);
 typedef bool store_video_f(void *arg, const struct store_video *v);
+typedef bool store_once_f(void *arg, const struct store_once *o);
 typedef bool store_object_f(void *arg, const struct store_object *o);
 
 /* The seam -------------------------------------------------------------------------------------------------------- */
@@ -366,6 +377,12 @@ struct store_ops {
     enum sl_err (*delete_video)(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns,
                                 store_video_f *f, void *arg, struct sl_fail *fail);
     enum sl_err (*video_hook)(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail);
+    /* By tenant and key, and not older than STORE_ONCE_NS before made_ns; SL_ENOENT. put: takes the place of an older one. */
+    enum sl_err (*find_once)(struct store *s, const struct store_once *o, store_once_f *f, void *arg,
+                             struct sl_fail *fail);
+    enum sl_err (*put_once)(struct store *s, const struct store_once *o, struct sl_fail *fail);
+    enum sl_err (*forget_once)(struct store *s, struct sl_str id,
+                               struct sl_fail *fail); /* nothing was made after all */
     enum sl_err (*sweep_videos)(struct store *s, int64_t now_ns, uint64_t most, uint64_t *out_n, struct sl_fail *fail);
     /* Copies of videos' contents. put: a row that is there stays. change: everything but id, tenant and until, if the state is `from`
      * (SL_ENOENT: it is not). drop: if it is to be removed. next: those that are due first, due or not, at most `most`. A job that is

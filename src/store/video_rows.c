@@ -77,7 +77,7 @@ static enum sl_err find(struct video_rows *j, struct store *s, store_video_f *f,
     return e == SL_ENOENT ? SL_OK : e;
 }
 
-static enum sl_err put(struct video_rows *j, struct store *s, struct sl_fail *fail)
+static enum sl_err put_row(struct video_rows *j, struct store *s, struct sl_fail *fail)
 {
     enum sl_err e = s->ops->put_video(s, &j->v, j->has_settles ? &j->settles : NULL, fail);
     return e == SL_OK && j->has_copy ? s->ops->put_copy(s, &j->copy, fail) : e;
@@ -110,6 +110,39 @@ static enum sl_err known(struct video_rows *j, struct store *s, struct sl_fail *
     return e;
 }
 
+static bool on_once(void *arg, const struct store_once *o)
+{
+    struct video_rows *j = arg;
+    j->taken = !sl_str_eq(o->id, j->v.id);
+    j->same_body = memcmp(o->body, j->once.body, sizeof o->body) == 0;
+    j->id = sl_arena_str(&j->a, o->id);
+    return false;
+}
+
+static enum sl_err find_once(struct video_rows *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = s->ops->find_once(s, &j->once, on_once, j, fail);
+    if (e != SL_OK || !j->taken)
+        return e;
+    e = s->ops->find_video(s, j->once.tenant, j->id, j->once.made_ns, on_row, j, fail);
+    return e == SL_ENOENT ? SL_OK : e;
+}
+
+static enum sl_err put(struct video_rows *j, struct store *s, struct sl_fail *fail)
+{
+    enum sl_err e = SL_OK;
+    if (j->has_once) {
+        e = find_once(j, s, fail);
+        if (e == SL_OK && j->taken)
+            return e;
+        if (e == SL_ENOENT)
+            e = s->ops->put_once(s, &j->once, fail);
+    }
+    if (e == SL_OK && j->forgets_once)
+        e = s->ops->forget_once(s, j->v.id, fail);
+    return e == SL_OK ? put_row(j, s, fail) : e;
+}
+
 static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fail)
 {
     switch (j->kind) {
@@ -137,6 +170,8 @@ static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fa
         return s->ops->each_live_video(s, on_row, j, fail);
     case VR_KNOWN:
         return known(j, s, fail);
+    case VR_ONCE:
+        return find_once(j, s, fail);
     }
     return SL_OK;
 }
@@ -144,6 +179,6 @@ static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fa
 bool video_rows_run(struct video_rows *j, struct store *s, struct sl_fail *fail)
 {
     enum sl_err e = run(j, s, fail);
-    j->found = e == SL_OK ? VF_OK : e == SL_ENOENT ? VF_NONE : VF_FAILED;
+    j->found = e == SL_OK && j->taken ? VF_TAKEN : e == SL_OK ? VF_OK : e == SL_ENOENT ? VF_NONE : VF_FAILED;
     return j->found != VF_FAILED;
 }

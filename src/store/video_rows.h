@@ -21,12 +21,14 @@ enum video_rows_kind {
     VR_LIST,      /* page -> rows; more */
     VR_LIVE,      /* all that is not finished -> rows */
     VR_COPIES,    /* page.limit -> copies, by when they are due */
-    VR_KNOWN      /* tasks of v.provider -> known */
+    VR_KNOWN,     /* tasks of v.provider -> known */
+    VR_ONCE       /* once, tenant -> VF_TAKEN: rows[0], same_body; VF_NONE */
 };
 
 enum video_rows_found {
     VF_OK = 0,
-    VF_NONE,  /* not there, not this tenant's, or (VR_PUT) settled already */
+    VF_NONE, /* not there, not this tenant's, or (VR_PUT) settled already */
+    VF_TAKEN, /* VR_ONCE, VR_PUT with has_once: its key has made another row: rows[0] if it is still seen; nothing is put */
     VF_FAILED /* the database cannot */
 };
 
@@ -48,16 +50,20 @@ struct video_rows {
     struct store_video_page page;
     const struct sl_str *tasks;
     size_t n_tasks;
-    bool synced; /* on the disk before `done` */
-    bool tell;   /* the desk is to have the row, also when it could not be written */
+    struct store_once once; /* views of the arena */
+    bool has_once;          /* VR_PUT: put only if its key has made no other row */
+    bool forgets_once;      /* VR_PUT: the row came to nothing, its key is free */
+    bool synced;            /* on the disk before `done` */
+    bool tell;              /* the desk is to have the row, also when it could not be written */
     /* the answer */
     enum video_rows_found found;
     struct store_video *rows;
     size_t n_rows, cap_rows;
     struct store_copy *copies; /* VR_COPIES, VR_FIND */
     size_t n_copies, cap_copies;
-    bool more;   /* VR_LIST */
-    bool *known; /* VR_KNOWN, of n_tasks */
+    bool taken, same_body; /* VF_TAKEN: body is equal */
+    bool more;             /* VR_LIST */
+    bool *known;           /* VR_KNOWN, of n_tasks */
     /* the way back */
     struct sl_mailbox *reply_to;
     void (*done)(struct video_rows *j, void *receiver);

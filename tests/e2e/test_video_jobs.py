@@ -169,6 +169,10 @@ def test_refused_goes_on_to_the_next_and_is_made_once():
 STEPS = {"video_row": 0, "video_accepted": 1, "video_submitted": 1, "video_polled": 1, "video_ended": 1, "video_settled": 1}
 
 
+def once(client):
+    return client.videos.create(model="clip", prompt="once", extra_headers={"Idempotency-Key": "the-key"})
+
+
 @pytest.mark.parametrize("step", list(STEPS) + ["unanswered"])
 def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
     """kill -9 at every step of a job's machine: the next process takes it up, and the provider was asked once."""
@@ -179,13 +183,13 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
         g = makers.gateway(config(v), env={"SLUICE_DIE_AT": step})
         with client_of(g) as client:
             if step == "unanswered":
-                asking = threading.Thread(target=lambda: swallow(lambda: client.videos.create(model="clip", prompt="once")))
+                asking = threading.Thread(target=lambda: swallow(lambda: once(client)))
                 asking.start()
                 wait_for(lambda: v.jobs, "the create at the provider")
                 g.kill()
                 asking.join()
             else:
-                swallow(lambda: client.videos.create(model="clip", prompt="once"))
+                swallow(lambda: once(client))
                 g.exit_code = None
                 g.wait_exit()
         taken = STEPS.get(step, 1)
@@ -201,6 +205,7 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
             assert done.status == ("completed" if taken else "failed"), done
             if taken:
                 assert client.videos.download_content(done.id).read() == content(0, v.size)
+            assert once(client).id == done.id  # what the first one made, also when it came to nothing
         assert len(v.creates) == taken and len(v.jobs) == taken
         wait_for(lambda: rows(again, "SELECT count(*) FROM videos WHERE settled = 1") == [(1,)], "the settlement")
         assert rows(again, "SELECT count(*) FROM attempts WHERE operation = 'videos'") == [(1,)]
@@ -405,6 +410,60 @@ def test_an_unanswered_create_is_found_and_not_repeated(served, videos, client):
     assert id and id.startswith("video_")
     wait_for(lambda: client.videos.retrieve(id).status == "completed" or None, "it is found", seconds=20)
     assert len(videos.creates) == before + 1
+
+
+def test_the_same_key_makes_one_job(served, videos, client):
+    """Idempotency-Key: the job that the first one made, whoever asks of the tenant and however the form is cut; 409 while it is being
+    sent, 422 for another request; nothing for others, and again when nothing was made."""
+    same, foreign = create_key(served.state, "same"), create_key(served.state, "foreign", "--tenant", "foreign")
+    before = len(videos.creates)
+
+    def create(c, key, prompt="x", **more):
+        answer = c.videos.with_raw_response.create(model="clip", prompt=prompt, extra_headers={"Idempotency-Key": key}, **more)
+        return answer.parse().id, answer.headers.get("idempotent-replayed")
+
+    first = create(client, "k-1")
+    assert first[1] is None and create(client, "k-1") == (first[0], "true")
+    picture = ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(100), "image/png")
+    form = create(client, "k-2", input_reference=picture)
+    assert create(client, "k-2", input_reference=picture) == (form[0], "true") and form[0] != first[0]
+    with client_of(served, same) as c, client_of(served, foreign) as other:
+        wait_for(lambda: works(c) and works(other), "the new keys")
+        assert create(c, "k-1") == (first[0], "true")
+        assert create(other, "k-1")[1] is None
+    assert len(videos.creates) == before + 3
+    for bad in ({"prompt": "y"}, {"input_reference": picture}):
+        with pytest.raises(openai.UnprocessableEntityError) as e:
+            create(client, "k-1", **bad)
+        assert e.value.body["code"] == "idempotency_key_reused"
+    for bad in ("", "x" * 256, "a b"):
+        with pytest.raises(openai.BadRequestError) as e:
+            create(client, bad)
+        assert e.value.body["code"] == "invalid_idempotency_key"
+    client.videos.poll(first[0], poll_interval_ms=20)
+    client.videos.delete(first[0])
+    with pytest.raises(openai.ConflictError) as e:
+        create(client, "k-1")
+    assert e.value.body["code"] == "idempotency_key_spent"
+
+    videos.on_create = lambda v, body: ("refuse", 400, "invalid_value", "no")
+    with pytest.raises(openai.BadRequestError):
+        create(client, "k-3")
+    videos.on_create = None
+    assert create(client, "k-3")[1] is None  # nothing was made: the key is free
+    assert len(videos.creates) == before + 5
+
+    def race(_):
+        try:
+            return create(client, "k-4", prompt="race")[0]
+        except openai.ConflictError as e:
+            return e.body["code"]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        said = set(pool.map(race, range(16)))
+    assert len(videos.creates) == before + 6
+    assert len(said - {"idempotency_key_in_use"}) == 1
+    kept = rows(served, "SELECT hex(key), hex(body) FROM once")
+    assert kept and not any(b"k-1".hex().upper() in k for k, _ in kept)  # digests only
 
 
 @pytest.mark.slow

@@ -382,6 +382,52 @@ static void a_copy_outlives_its_job(void **state)
     assert_int_equal(state_of(t, "video_a"), 0);
 }
 
+static enum video_rows_found put_once(struct world *t, const char *id, const char *tenant, char key, char body,
+                                      int64_t now, bool forgets, bool *out_same)
+{
+    struct video_rows *j = video_rows_new(VR_PUT);
+    j->v = video(id, tenant);
+    j->has_once = true;
+    j->once = (struct store_once){.tenant = sl_str_c(tenant), .id = sl_str_c(id), .made_ns = now};
+    memset(j->once.key, key, sizeof j->once.key);
+    memset(j->once.body, body, sizeof j->once.body);
+    j->forgets_once = forgets;
+    enum video_rows_found found = run(t, j)->found;
+    if (found == VF_TAKEN)
+        assert_true(j->n_rows == 1 && sl_str_eq(j->rows[0].id, SL_STR("video_1")));
+    *out_same = j->same_body;
+    video_rows_free(j);
+    return found;
+}
+
+static void a_key_makes_one_job(void **state)
+{
+    struct world *t = *state;
+    uint64_t n = 0;
+    bool same = false;
+    assert_int_equal(put_once(t, "video_1", "acme", 'k', 'b', NOW, false, &same), VF_OK);
+    assert_int_equal(put_once(t, "video_1", "acme", 'k', 'b', NOW, false, &same), VF_OK); /* the next target */
+    assert_int_equal(put_once(t, "video_2", "acme", 'k', 'b', NOW + SL_SEC, false, &same), VF_TAKEN);
+    assert_true(same);
+    assert_int_equal(put_once(t, "video_2", "acme", 'k', 'c', NOW + SL_SEC, false, &same), VF_TAKEN);
+    assert_false(same);
+    assert_int_equal(put_once(t, "video_3", "acme", 'l', 'b', NOW, false, &same), VF_OK);
+    assert_int_equal(put_once(t, "video_4", "other", 'k', 'b', NOW, false, &same), VF_OK);
+    struct video_rows *j = ask(t, VR_FIND, "acme", "video_2", NOW);
+    assert_int_equal(j->found, VF_NONE); /* nothing was put */
+    video_rows_free(j);
+    assert_int_equal(put_once(t, "video_4", "other", 'k', 'b', NOW, true, &same), VF_OK); /* it came to nothing */
+    assert_int_equal(put_once(t, "video_5", "other", 'k', 'b', NOW, false, &same), VF_OK);
+    assert_int_equal(put_once(t, "video_6", "acme", 'k', 'c', NOW + STORE_ONCE_NS + 1, false, &same),
+                     VF_OK); /* a day later */
+    world_begin(t, true);
+    assert_int_equal(t->s->ops->sweep_videos(t->s, NOW + 3 * STORE_ONCE_NS, 10, &n, NULL), SL_OK);
+    world_end(t, true, true, NULL);
+    struct store_once o = {.tenant = SL_STR("acme"), .made_ns = NOW};
+    memset(o.key, 'k', sizeof o.key);
+    assert_int_equal(t->s->ops->find_once(t->s, &o, NULL, NULL, NULL), SL_ENOENT);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
 
 int main(void)
@@ -395,6 +441,7 @@ int main(void)
         T(a_job_is_paid_for_once),
         T(a_deleted_job_is_remembered_until_it_is_over),
         T(links_are_renewed_and_nothing_else),
+        T(a_key_makes_one_job),
     };
     return cmocka_run_group_tests_name("videos", tests, NULL, NULL);
 }
