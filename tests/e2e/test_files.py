@@ -5,10 +5,15 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
+import threading
 import time
 import zlib
 
 import anthropic
+import h2.config
+import h2.connection
+import h2.events
 import openai
 import pytest
 
@@ -315,3 +320,90 @@ def test_bad_parts(served, name):
     answer = fetch(served.address, "POST", path, body, headers, served.key.text)
     assert answer.status == 400 and answer.error()["param"] == {"no data": "data", "no end": None}.get(name, "part_ids")
     assert served.sim.count()["total"] == before
+
+
+def test_http2_upload(served, tmp_path):
+    """curl over HTTP/2, up and down, in constant memory."""
+    content = os.urandom(1 << 20) * 64
+    path = tmp_path / "large.bin"
+    path.write_bytes(content)
+    done = subprocess.run(["curl", "-sS", "-m", "90", "--http2-prior-knowledge", "-w", "\n%{http_version}", "-H",
+                           f"Authorization: Bearer {served.key.text}", "-F", "purpose=batch", "-F", f"file=@{path}",
+                           served.url + "/v1/files"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made, version = done.stdout.rsplit("\n", 1)
+    made = json.loads(made)
+    assert version == "2" and made["bytes"] == len(content)
+    assert made["status_details"] == f"crc32 {zlib.crc32(content):08x}"
+    got = subprocess.run(["curl", "-sS", "-m", "90", "--http2-prior-knowledge", "-H", f"Authorization: Bearer {served.key.text}",
+                          f"{served.url}/v1/files/{made['id']}/content", "-o", str(tmp_path / "back")], capture_output=True)
+    assert got.returncode == 0 and (tmp_path / "back").stat().st_size == len(content)
+    if not SANITIZED:
+        assert rss(served) < RSS
+
+
+class Slow:
+    """A provider that takes nothing of a body until it is let go."""
+
+    def __init__(self):
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.sock.getsockname()[1]}/v1"
+        self.go, self.taken = threading.Event(), 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        c = self.sock.accept()[0]
+        data = c.recv(1 << 16)
+        self.go.wait(LONG)
+        head, _, rest = data.partition(b"\r\n\r\n")
+        length = int(next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")))
+        self.taken = len(rest)
+        while self.taken < length and (data := c.recv(1 << 20)):
+            self.taken += len(data)
+        body = b'{"id":"file-1","object":"file","bytes":%d}' % self.taken
+        c.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+
+    def close(self):
+        self.go.set()
+        self.sock.close()
+
+
+def test_http2_upload_to_a_slow_provider(make):
+    """The client's window closes: no more of its file is here than queues hold, and it goes on when the provider does."""
+    slow = make.adopt(Slow())
+    g = make.gateway(relay_config(slow.url))
+    size = 64 << 20
+    head, tail = field("purpose", "batch") + file_head(), END
+    total = len(head) + size + len(tail)
+    body = memoryview(head + bytes(size) + tail)
+    c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    with socket.create_connection(g.address, timeout=LONG) as s:
+        c.initiate_connection()
+        c.send_headers(1, [(":method", "POST"), (":path", "/v1/files"), (":scheme", "http"), (":authority", "x"),
+                           ("authorization", f"Bearer {g.key.text}"), ("content-type", TYPE[1]), ("content-length", str(total))])
+        s.sendall(c.data_to_send())
+        at, answer, status, over = 0, b"", None, False
+        stopped = None
+        while not over:
+            while at < total and (room := min(c.local_flow_control_window(1), c.max_outbound_frame_size, total - at)) > 0:
+                c.send_data(1, bytes(body[at:at + room]), end_stream=at + room == total)
+                at += room
+                s.sendall(c.data_to_send())
+            s.settimeout(2 if stopped is None else LONG)
+            try:
+                data = s.recv(1 << 16)
+            except TimeoutError:
+                stopped = at  # nothing comes, and nothing may be sent
+                assert not slow.taken and rss(g) < RSS
+                slow.go.set()
+                continue
+            assert data
+            for e in c.receive_data(data):
+                status = dict(e.headers)[b":status"] if isinstance(e, h2.events.ResponseReceived) else status
+                answer += e.data if isinstance(e, h2.events.DataReceived) else b""
+                over |= isinstance(e, (h2.events.StreamEnded, h2.events.StreamReset))
+            s.sendall(c.data_to_send())
+    assert stopped is not None and stopped < 16 << 20
+    assert status == b"200" and json.loads(answer)["bytes"] == total
+    if not SANITIZED:
+        assert rss(g) < RSS
