@@ -91,7 +91,8 @@ fuzz:
 	@dev/fuzz $(FUZZ_SECONDS)
 
 nightly:
-	@$(MAKE) test lint asan tsan bench
+	@SLUICE_NIGHTLY=1 $(MAKE) test
+	@$(MAKE) lint asan tsan bench
 	@$(MAKE) fuzz FUZZ_SECONDS=600
 
 clean:
