@@ -135,6 +135,7 @@ static void write_image(struct sim_call *c, struct sl_buf *b, const struct sim_f
     uint32_t words = c->prompt;
     c->prompt += a->files * IMAGE_TOKENS;
     c->tokens = 2 * IMAGE_TOKENS;
+    c->units[UU_IMAGES_OUT] = 1;
     if (c->stream) {
         sl_buf_adds(b, SL_STR("event: image_edit.partial_image\ndata: {\"type\":\"image_edit.partial_image\","
                               "\"partial_image_index\":0,\"b64_json\":\"QUJD\"}\n\n"

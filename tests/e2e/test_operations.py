@@ -47,6 +47,7 @@ def served(tmp_path_factory):
         "models": {
             "safe": "openai/omni-moderation-latest", "omni-moderation-latest": "openai/omni-moderation-latest",
             "draw": "openai/gpt-image-2", "dall": "openai/dall-e-3", "say": "openai/tts-1", "say4": "openai/gpt-4o-mini-tts",
+            "hear": "openai/gpt-4o-transcribe", "whisper": "openai/whisper-1", "clip": "openai/sora-2",
             "rank": "cohere/rerank-v3.5", "jrank": "jina/jina-reranker-v2", "embed": "openai/text-embedding-3-small",
             "gembed": "google/gemini-embedding-001", "gembed2": "google/gemini-embedding-2", "cembed": "cohere/embed-v4.0",
             "vembed": "ark/doubao-embedding-vision-250615", "imagen": "google/imagen-4.0-generate-001",
@@ -55,6 +56,7 @@ def served(tmp_path_factory):
             "vimagen": "vertex/imagen-4.0-generate-001", "gsay": "google/gemini-3.1-flash-tts-preview", "vsay": "vertex/gemini-3.1-flash-tts-preview",
             "banana": "google/gemini-2.5-flash-image", "dream": "ark/doubao-seedream-4-0-250828",
         },
+        "videos": {"poll_first": "20ms", "poll_interval": "20ms", "poll_max": "50ms", "polls_per_second": 500},
     })
     g.sim = sim
     yield g
@@ -339,6 +341,10 @@ def test_node_sdk(served):
     out = json.loads(done.stdout)
     assert [[round(v, 6) for v in d] for d in out["embeddings"]] == out["floats"] and len(out["floats"]) == 3
     assert out["flagged"] and out["image"] == "picture 0 of imagen-4.0-generate-001" and out["sound"] == 480_000
+    assert out["heard"].startswith("heard 5000 bytes") and out["translated"].startswith("heard 5000 bytes")
+    assert out["deltas"][-1] == "transcript.text.done" and out["edited"].startswith("heard 300 bytes")
+    assert out["google"] == [3, 8]
+    assert out["video"] == ["queued", "completed", 100_000, True, True]
     assert out["events"] == ["image_generation.partial_image", "image_generation.completed"] and out["refused"] == [400, "size"]
     agree(served)
 
