@@ -207,7 +207,7 @@ struct sl_str s3_uploads_read(const struct keep_place *p, struct sl_str name, st
 /* ---- calls ---- */
 
 struct s3_call {
-    const struct keep_env *env;
+    struct keep_env env; /* a copy: who asked may be gone when it is freed */
     const struct keep_place *p;
     struct s3_ask ask;
     s3_done_f *done;
@@ -237,7 +237,7 @@ static void on_body(void *owner, struct sl_str bytes)
     if (n > 0)
         SL_CHECK(sl_chunks_add(&c->body, bytes.p, n) == SL_OK);
     if (n < bytes.n)
-        sl_task_post(c->env->loop, &c->task); /* enough of it */
+        sl_task_post(c->env.loop, &c->task); /* enough of it */
 }
 
 static void on_over(void *owner, const struct attempt_result *r)
@@ -247,7 +247,7 @@ static void on_over(void *owner, const struct attempt_result *r)
     if (r->outcome != OUT_OK)
         c->answer.status = 0;
     c->answer.why = r->outcome != OUT_OK ? outcome_row(r->outcome)->name : SL_STR_NONE;
-    sl_task_post(c->env->loop, &c->task);
+    sl_task_post(c->env.loop, &c->task);
 }
 
 static const struct attempt_owner call_owner = {.on_head = on_head, .on_body = on_body, .on_over = on_over};
@@ -267,7 +267,7 @@ static void drop_try(struct s3_call *c)
 
 static void try_it(struct s3_call *c)
 {
-    struct sl_loop *l = c->env->loop;
+    struct sl_loop *l = c->env.loop;
     sl_arena_init(&c->a, NULL);
     c->opened = true;
     c->over = false;
@@ -276,7 +276,7 @@ static void try_it(struct s3_call *c)
     s3_fill(c->p, &c->ask, sl_loop_wall(l) / SL_SEC, &c->a, &c->request);
     c->request.deadlines.total_due_ns = sl_loop_now(l) + CALL_NS +
                                         (int64_t)(c->ask.body.iov_len / SLOW_BYTES_PER_S) * SL_SEC;
-    c->attempt = attempt_start(c->env->upstream, &c->a, &c->request, &call_owner, c);
+    c->attempt = attempt_start(c->env.upstream, &c->a, &c->request, &call_owner, c);
 }
 
 static bool is_passing(int status)
@@ -287,7 +287,7 @@ static bool is_passing(int status)
 static void on_task(struct sl_task *t)
 {
     struct s3_call *c = SL_CONTAINER_OF(t, struct s3_call, task);
-    struct sl_loop *l = c->env->loop;
+    struct sl_loop *l = c->env.loop;
     if (is_passing(c->answer.status) && c->tries < TRIES) {
         int64_t wait = FIRST_WAIT_NS << (2 * (c->tries - 1));
         drop_try(c);
@@ -310,7 +310,7 @@ struct s3_call *s3_call_start(const struct keep_env *env, const struct keep_plac
                               s3_done_f *done, void *owner)
 {
     struct s3_call *c = SL_NEW(struct s3_call);
-    c->env = env;
+    c->env = *env;
     c->p = p;
     c->ask = *ask;
     c->done = done;
@@ -328,7 +328,7 @@ void s3_call_free(struct s3_call *c)
         return;
     drop_try(c);
     sl_task_cancel(&c->task);
-    sl_timer_cancel(c->env->loop, &c->timer);
+    sl_timer_cancel(c->env.loop, &c->timer);
     sl_chunks_done(&c->body);
     sl_free(c);
 }
