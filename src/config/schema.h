@@ -157,4 +157,7 @@ struct cfg_setting {
         .name = NULL                                                                                                   \
     }
 
+/* For `refused`: an amount of US dollars as in 2.50, which money_parse_usd takes. */
+const char *cfg_usd_refused(struct sl_str text);
+
 #endif

@@ -540,3 +540,17 @@ void bounds_add_text(struct sl_buf *out, const struct cfg_setting *s)
     sl_buf_adds(out, SL_STR(" to "));
     bound_add(out, s, s->max);
 }
+
+const char *cfg_usd_refused(struct sl_str text)
+{
+    struct sl_str rest = text, whole = sl_str_cut(&rest, '.');
+    bool good = whole.n >= 1 && whole.n <= 6 && rest.n <= 6 &&
+                (rest.p == NULL || rest.n > 0); /* so that it always fits */
+    for (size_t i = 0; i < text.n && good; i++)
+        good = (text.p[i] >= '0' && text.p[i] <= '9') || text.p[i] == '.';
+    for (size_t i = 0; i < rest.n && good; i++)
+        good = rest.p[i] != '.';
+    if (whole.n > 1 && whole.p[0] == '0')
+        good = false; /* as JSON has numbers */
+    return good ? NULL : "is no amount of US dollars, as in 2.50";
+}

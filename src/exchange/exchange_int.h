@@ -736,6 +736,7 @@ unsigned session_turns_live(const struct exchange *x);
 
 /* try_ledger.c: open record; usage, price, close record, counters; once per try */
 void try_close(struct exchange *x, struct try *t);
+int64_t try_cost_now(struct exchange *x, struct try *t); /* of all attempts, were t over now; picodollars */
 bool try_append_open(struct exchange *x, struct try *t);
 
 /* record.c */

@@ -68,11 +68,17 @@ static bool is_plain_text(const struct exchange *x)
            !n->background;
 }
 
+static bool is_spent(struct exchange *x)
+{
+    int64_t most = x->snap->retry.cost_p;
+    return most > 0 && try_cost_now(x, try_current(x)) >= most;
+}
+
 bool rescue_can(struct exchange *x, enum outcome o)
 {
     bool may = x->told_on && x->committed && x->rescue == NULL && !x->timed_out && !x->gone && is_rescuable(o) &&
                !x->told.barred && !x->told.finished && x->n_tries < x->snap->retry.attempts;
-    return may && translate_read(x) && is_plain_text(x);
+    return may && !is_spent(x) && translate_read(x) && is_plain_text(x);
 }
 
 /* ---- beginning ---- */
@@ -221,7 +227,7 @@ enum rescue_next rescue_after(struct exchange *x, enum outcome o)
     struct rescue *r = x->rescue;
     if (r->turns)
         r->broke = o;
-    if (x->n_tries - turns_answered(x) >= x->snap->retry.attempts)
+    if (x->n_tries - turns_answered(x) >= x->snap->retry.attempts || is_spent(x))
         return RESCUE_OVER;
     if (r->turns)
         return is_rescuable(o) ? RESCUE_SAME : RESCUE_OVER;

@@ -233,20 +233,6 @@ const struct cfg_section batches_settings_section = {
              "deleted or `keep` is over."},
         CFG_END}};
 
-static const char *cost_refused(struct sl_str text)
-{
-    struct sl_str rest = text, whole = sl_str_cut(&rest, '.');
-    bool good = whole.n >= 1 && whole.n <= 6 && rest.n <= 6 &&
-                (rest.p == NULL || rest.n > 0); /* so that it always fits */
-    for (size_t i = 0; i < text.n && good; i++)
-        good = (text.p[i] >= '0' && text.p[i] <= '9') || text.p[i] == '.';
-    for (size_t i = 0; i < rest.n && good; i++)
-        good = rest.p[i] != '.';
-    if (whole.n > 1 && whole.p[0] == '0')
-        good = false; /* as JSON has numbers */
-    return good ? NULL : "is no amount of US dollars, as in 2.50";
-}
-
 const struct cfg_section realtime_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"message_bytes", CFG_SIZE_AT(struct realtime_settings, message_bytes), .preset = "24MiB", .min = 64 << 10,
@@ -264,7 +250,7 @@ const struct cfg_section realtime_settings_section = {
          .flags = CFG_OFF,
          .text =
              "A side from which no byte came for so long is asked for a life sign; after three times that it is dead."},
-        {"max_cost", CFG_STRING_AT(struct realtime_settings, max_cost), .refused = cost_refused,
+        {"max_cost", CFG_STRING_AT(struct realtime_settings, max_cost), .refused = cfg_usd_refused,
          .text =
              "US dollars that a session may cost. When its responses have cost as much, the client is told by an error event and "
              "the session is closed with 1008. None: no bound."},

@@ -486,13 +486,15 @@ static enum step next_try(struct exchange *x, struct try *t)
         .policy = &x->snap->retry,
         .random = sl_rand_next(&x->env->loop->rand),
         .was_sent = t->result.sent,
+        .cost_p = x->snap->retry.cost_p > 0 ? try_cost_now(x, t) : 0,
     };
     struct retry_verdict v = retry_decide(&f);
-    if (credential_again(x, t))
+    bool spent = x->snap->retry.cost_p > 0 && f.cost_p >= x->snap->retry.cost_p;
+    if (!spent && credential_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
-    else if (lanes_other_key(x, t))
+    else if (!spent && lanes_other_key(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
-    else if (reasoning_again(x, t))
+    else if (!spent && reasoning_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = t->why};
     else if (v.next == RETRY_SAME_TARGET && !lanes_may_repeat(t))
         v = f.candidates_left > 0

@@ -105,6 +105,18 @@ static void settle(struct exchange *x, struct try *t)
     t->settled = settle_attempt(&f);
 }
 
+int64_t try_cost_now(struct exchange *x, struct try *t)
+{
+    const struct settlement was = t->settled;
+    if (t->closed || x->op->video)
+        return exchange_cost(x);
+    relay_note_usage(x, t);
+    settle(x, t);
+    int64_t cost_p = exchange_cost(x);
+    t->settled = was;
+    return cost_p;
+}
+
 static void append_close(struct exchange *x, struct try *t)
 {
     unsigned char bytes[ENTRY_CLOSE_MAX];

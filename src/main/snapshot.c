@@ -199,6 +199,15 @@ static uint64_t origin_id(struct sl_arena *a, const struct upstream_origin *o, c
     return sl_hash(sl_hash_process_key(), all) | 1;
 }
 
+/* An amount that was checked when it was read; none: 0. */
+static int64_t usd(struct sl_str text)
+{
+    int64_t p = 0;
+    if (text.n > 0)
+        SL_CHECK(money_parse_usd(text, &p) == SL_OK);
+    return p;
+}
+
 /* The last of an origin: what it shares connections by, and what its certificate is verified with. */
 static enum sl_err name_and_trust(struct full_snapshot *f, const struct provider_settings *p, struct upstream_origin *o,
                                   struct sl_fail *fail)
@@ -532,6 +541,7 @@ static void fill_plain(struct full_snapshot *f)
         .base_ns = s->resilience.retry.backoff.base_ns,
         .cap_ns = s->resilience.retry.backoff.cap_ns,
         .wait_cap_ns = s->resilience.retry.wait_cap_ns,
+        .cost_p = usd(s->resilience.retry.max_cost),
     };
     f->s.deadlines = (struct attempt_deadlines){
         .connect_ns = d->connect_ns,
@@ -541,8 +551,7 @@ static void fill_plain(struct full_snapshot *f)
         .between_ns = d->between_bytes_ns,
         .total_due_ns = d->total_ns > 0 ? d->total_ns : 24 * 60 * SL_MIN,
     };
-    if (s->realtime.max_cost.n > 0) /* checked when it was read */
-        SL_CHECK(money_parse_usd(s->realtime.max_cost, &f->s.set.realtime.cost_p) == SL_OK);
+    f->s.set.realtime.cost_p = usd(s->realtime.max_cost);
 }
 
 enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,

@@ -14,6 +14,7 @@ struct retry_policy {
     int64_t base_ns;     /* back-off: up to base, 2 base, 4 base, ... */
     int64_t cap_ns;      /* ... never over this */
     int64_t wait_cap_ns; /* a provider that asks for a longer wait is not waited for */
+    int64_t cost_p;      /* no further attempt once those before have cost so much, in picodollars; 0: no bound */
 };
 #define RETRY_POLICY_DEFAULT                                                                                           \
     ((struct retry_policy){                                                                                            \
@@ -29,6 +30,7 @@ struct retry_facts {
     bool was_sent;                     /* a byte of the request left: it may have been acted upon */
     int64_t provider_wait_ns;          /* provider_wait_ns; -1: none */
     uint32_t candidates_left;          /* behind this one */
+    int64_t cost_p;                    /* of all attempts so far, told or estimated */
     const struct retry_policy *policy; /* borrow */
     uint64_t random;                   /* for the jitter */
 };

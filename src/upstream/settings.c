@@ -55,6 +55,10 @@ static const struct cfg_section RETRY = {
         {"attempts", CFG_INT_AT(struct retry_settings, attempts), .preset = "3", .min = 1, .max = 16,
          .text = "Tries for one request, the first one and all targets counted. Nothing is tried again once the client "
                  "has seen a byte."},
+        {"max_cost", CFG_STRING_AT(struct retry_settings, max_cost), .refused = cfg_usd_refused,
+         .text =
+             "US dollars. Once a request's attempts have cost as much, by what providers told or by estimate, none is begun "
+             "any more, to go on with a broken stream neither. None: only `attempts` bounds what a request may cost."},
         {"backoff", CFG_SECTION_AT(struct retry_settings, backoff, &BACKOFF),
          .text = "Waiting before the same target is tried again. The next target is tried at once."},
         {"wait_cap", CFG_DURATION_AT(struct retry_settings, wait_cap_ns), .preset = "10s", .min = 0,

@@ -29,7 +29,8 @@ struct backoff_settings {
 struct retry_settings {
     uint32_t attempts; /* per exchange, the first one included */
     struct backoff_settings backoff;
-    int64_t wait_cap_ns; /* a provider's retry-after above this is not waited for */
+    int64_t wait_cap_ns;    /* a provider's retry-after above this is not waited for */
+    struct sl_str max_cost; /* US dollars; empty: no bound */
 };
 
 struct deadline_settings { /* ns; 0: none */

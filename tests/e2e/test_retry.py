@@ -411,3 +411,37 @@ def test_waits_that_stand_elsewhere(t, where):
     answer = chat(t, chat_body("m"))
     assert answer.status == 200 and time.monotonic() - began >= 0.7
     assert attempts(t, answer) == [("one", "rate_limited"), ("one", "ok")]
+
+
+@pytest.fixture(scope="module")
+def priced():
+    """A second target for a model that has a price, and a bound that one broken answer reaches."""
+    makers = Makers()
+    one, two = makers.upstream(), makers.upstream()
+    kind = {"kind": "openai", "keys": ["k"]}
+    g = makers.gateway({"providers": {"one": {**kind, "base_url": one.url}, "two": {**kind, "base_url": two.url}},
+                        "models": {"m": {"targets": ["one/gpt-4o", "two/gpt-4o"]}},
+                        "resilience": {"retry": {"attempts": 3, "max_cost": "0.000001", "backoff": {"base": "20ms", "cap": "20ms"}}}})
+    g.one, g.two = one, two
+    yield g
+    makers.end()
+
+
+@pytest.mark.parametrize("broken", ["before", "behind"])
+def test_money_is_bounded(priced, broken):
+    """What is refused costs nothing and the next target is asked; a stream that breaks may be billed, and with it the bound is reached: before
+    its first word and behind it."""
+    t = priced
+    for up in (t.one, t.two):
+        up.reset()
+        up.answer = stream_answer(delta("fine", "stop"), DONE)
+    body = chat_body("m", stream=True)
+    t.one.answer = error_answer(500)
+    assert b"fine" in chat(t, body).body
+    t.one.answer = stream_answer(*([delta("be", None)] if broken == "behind" else [delta("", None)]), "rst", end=False)
+    asked = len(t.two.requests)
+    got = chat(t, body)
+    record = t.record(got.id)
+    assert [a["provider"] for a in record["attempts"]] == ["one"] and len(t.two.requests) == asked, record
+    assert float(record["cost_usd"]) > 0.000001, record
+    assert got.status >= 500 or b'"error"' in got.body, got

@@ -112,6 +112,14 @@ static void every_outcome(void **state)
         check(&f, 'G', "more than all attempts");
         f.tries_total = 4;
         check(&f, table[i].with, "one attempt left");
+        struct retry_policy bounded = *f.policy;
+        bounded.cost_p = 1000;
+        f.policy = &bounded;
+        f.cost_p = 999;
+        check(&f, table[i].with, "money left");
+        f.cost_p = 1000;
+        check(&f, 'G', "the money is spent");
+        f.policy = facts_of(table[i].o).policy;
         f.now_ns = f.total_due_ns;
         check(&f, 'G', "no time left");
         f.now_ns = f.total_due_ns + SL_SEC;
