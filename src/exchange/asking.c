@@ -176,6 +176,11 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
         .flags = flags_of(r),
         .needs = r->has_tools ? ROUTE_NEED_TOOLS : 0u,
     };
+    const struct tenant_terms *terms = tenant_terms_of(from->snap, f->tenant);
+    if (terms != NULL) {
+        f->region = terms->region;
+        f->flags |= terms->zero_retention ? ROUTE_ZERO_RETENTION : 0u;
+    }
     if ((r->modalities & MODALITY_AUDIO_OUT) != 0) {
         /* chat's `audio` only says in which voice, if any is asked for: models without one ignore it */
         f->needs |= r->op == OP_GENERATE ? ROUTE_NEED_AUDIO_OUT : 0u;
@@ -371,7 +376,8 @@ static bool changes_place(const struct route_target_view *v)
 
 bool asking_matters(const struct asking *q)
 {
-    bool matters = route_policy_has_rules(q->from.snap->policy);
+    bool matters = route_policy_has_rules(q->from.snap->policy) || q->facts.region.n > 0 ||
+                   (q->facts.flags & ROUTE_ZERO_RETENTION) != 0;
     for (uint32_t i = 0; q->seen != NULL && i < q->seen->n_views && !matters; i++)
         matters = changes_place(&q->seen->views[i].view);
     return matters;

@@ -178,6 +178,8 @@ struct snapshot {
     bool some_adaptive;                  /* of the providers */
     const struct snapshot_route *routes; /* own: those that say something differently */
     size_t n_routes;
+    const struct tenant_terms *tenants; /* by name */
+    size_t n_tenants;
     struct tls_context *media_tls;       /* ref: for what is fetched by URL; NULL: no https there */
     struct snapshot_provider *providers; /* own; index = route's provider index */
     size_t n_providers;
@@ -204,6 +206,15 @@ struct snapshot_provider {
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
     bool no_files;                 /* it has no files and batches: they are held and run here */
 };
+
+/* What holds for all that a tenant asks, whatever key it comes with. */
+struct tenant_terms {
+    struct sl_str name;   /* borrow (of the settings) */
+    struct sl_str region; /* "eu": only providers there, or in "eu-central-1"; empty: any */
+    bool zero_retention;  /* only providers that keep nothing, and nothing is stored here */
+};
+const struct tenant_terms *tenant_terms_of(const struct snapshot *s, struct sl_str tenant); /* NULL: none are set */
+bool tenant_may_store(const struct snapshot *s, struct sl_str tenant); /* here, and at providers on its behalf */
 
 /* What the board of health knows of a target of the policy, for explanations; any thread. now_ns: monotonic. need: of the request; NULL:
  * a small one. False: nothing. */

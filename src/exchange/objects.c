@@ -86,6 +86,12 @@ static bool is_granted(const struct exchange *x, uint32_t provider_index)
     return false;
 }
 
+static bool is_where_it_may(const struct exchange *x, const struct provider *p)
+{
+    const struct tenant_terms *terms = tenant_terms_of(x->snap, x->key->tenant);
+    return terms == NULL || terms->region.n == 0 || route_is_within(p->location, terms->region);
+}
+
 static bool speaks(const struct exchange *x, const struct provider *p)
 {
     bool cloud = sl_str_eq(p->kind->platform, SL_STR("vertex")) || sl_str_eq(p->kind->platform, SL_STR("bedrock"));
@@ -127,7 +133,8 @@ static enum step go_anywhere(struct exchange *x)
                               SL_STR("Nothing may be stored at a provider for this API key (zero data retention)."));
     for (uint32_t i = 0; i < x->snap->n_providers; i++) {
         const struct provider *p = &x->snap->providers[i].provider;
-        if (!speaks(x, p) || x->snap->providers[i].no_files || x->snap->providers[i].keeps_nothing || !is_granted(x, i))
+        if (!speaks(x, p) || x->snap->providers[i].no_files || x->snap->providers[i].keeps_nothing ||
+            !is_granted(x, i) || !is_where_it_may(x, p))
             continue;
         if (sl_str_eq(p->name, named.n > 0 ? named : set))
             return go_new(x, i, named.n > 0 ? "named by x-sluice-provider" : "files.provider");

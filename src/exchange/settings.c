@@ -233,6 +233,32 @@ const struct cfg_section batches_settings_section = {
              "deleted or `keep` is over."},
         CFG_END}};
 
+static const char *region_refused(struct sl_str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (!((text.p[i] >= 'a' && text.p[i] <= 'z') || (text.p[i] >= '0' && text.p[i] <= '9') || text.p[i] == '-'))
+            return "is no region, as in eu or eu-central-1";
+    return text.n <= 64 ? NULL : "is longer than a region's name";
+}
+
+static const struct cfg_word RETENTION[] = {
+    {"any", TENANT_RETENTION_ANY, "as providers and the other settings have it"},
+    {"required", TENANT_RETENTION_ZERO,
+     "only providers with `zero_retention` get the tenant's requests, and nothing of them is stored here"},
+    {NULL, 0, NULL}};
+
+const struct cfg_section tenant_settings_section = {
+    .name_offset = offsetof(struct tenant_settings, name),
+    .name_called = "tenant",
+    .settings = (const struct cfg_setting[]){
+        {"region", CFG_STRING_AT(struct tenant_settings, region), .refused = region_refused,
+         .text =
+             "Where its requests must stay: only providers whose `region` is this one or begins with it (`eu`: `eu-central-1`, too) "
+             "may serve them, in every fallback. Providers without a region are nowhere."},
+        {"zero_retention", CFG_ENUM_AT(struct tenant_settings, zero_retention, RETENTION), .preset = "any",
+         .text = "Whether anything of its requests and answers may be kept."},
+        CFG_END}};
+
 const struct cfg_section realtime_settings_section = {
     .settings = (const struct cfg_setting[]){
         {"message_bytes", CFG_SIZE_AT(struct realtime_settings, message_bytes), .preset = "24MiB", .min = 64 << 10,

@@ -41,6 +41,16 @@ enum responses_write {
     RESPONSES_SYNCED
 };
 
+enum tenant_retention {
+    TENANT_RETENTION_ANY = 0,
+    TENANT_RETENTION_ZERO
+};
+
+struct tenant_settings {
+    struct sl_str name, region;
+    unsigned zero_retention; /* enum tenant_retention */
+};
+
 struct responses_settings {
     bool store;
     int64_t keep_ns;
@@ -84,6 +94,7 @@ struct realtime_settings { /* docs/internals/realtime.md */
     uint32_t responses_per_minute;        /* 0: any */
 };
 
+extern const struct cfg_section tenant_settings_section; /* an item of tenants */
 extern const struct cfg_section exchange_settings_section, media_settings_section, responses_settings_section,
     videos_settings_section, files_settings_section, batches_settings_section, realtime_settings_section;
 

@@ -11,11 +11,7 @@
 
 bool stored_forbidden(const struct exchange *x)
 {
-    const struct stored_policy *set = &x->snap->set.stored;
-    for (size_t i = 0; i < set->n_except; i++)
-        if (sl_str_eq(set->except[i], x->key->tenant))
-            return true;
-    return set->off;
+    return x->snap->set.stored.off || !tenant_may_store(x->snap, x->key->tenant);
 }
 
 void stored_decide(struct exchange *x, const struct snapshot_provider *p)

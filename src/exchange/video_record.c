@@ -291,14 +291,12 @@ struct sl_str video_copy_name(struct sl_str id, enum video_part part, struct sl_
 
 bool video_keeps_nothing(const struct snapshot *s, struct sl_str tenant, struct sl_str provider)
 {
-    const struct stored_policy *set = &s->set.stored;
-    for (size_t i = 0; i < set->n_except; i++)
-        if (sl_str_eq(set->except[i], tenant))
-            return true;
+    if (!tenant_may_store(s, tenant))
+        return true;
     for (size_t i = 0; i < s->n_providers; i++)
         if (sl_str_eq(s->providers[i].provider.name, provider) && s->providers[i].keeps_nothing)
             return true;
-    return set->off;
+    return s->set.stored.off;
 }
 
 /* ---- what a client sees ---- */

@@ -484,6 +484,23 @@ static void check_media(const struct media_settings *m, struct cfg *c)
                      "clients choose the URLs: private addresses are only for hosts that are named");
 }
 
+/* Terms that no provider meets leave a tenant without any. */
+static void check_tenants(struct settings *s, struct cfg *c)
+{
+    for (size_t i = 0; i < s->tenants.n; i++) {
+        const struct tenant_settings *t = &s->tenants.v[i];
+        bool zero = t->zero_retention == TENANT_RETENTION_ZERO, any = false;
+        for (size_t k = 0; k < s->providers.n && !any; k++) {
+            const struct provider_settings *p = &s->providers.v[k];
+            any = (t->region.n == 0 || route_is_within(p->region, t->region)) && (!zero || p->zero_retention);
+        }
+        if (!any)
+            cfg_warn_at(
+                c, &t->name, "Set `region` and `zero_retention` of a provider that may serve it",
+                "no provider is where this tenant's requests must stay and keeps as little as they need: all are refused");
+    }
+}
+
 void settings_resolve(struct settings *s, struct cfg *c)
 {
     sl_map_init(&s->provider_by_name);
@@ -501,6 +518,7 @@ void settings_resolve(struct settings *s, struct cfg *c)
     check_health(s, c);
     settings_check_priority(s, c);
     check_videos(&s->videos, c);
+    check_tenants(s, c);
     check_media(&s->media, c);
     if (s->files.provider.n > 0 && sl_map_get(&s->provider_by_name, s->files.provider) == NULL)
         cfg_error_at(c, &s->files.provider, "Name one under providers", "there is no provider of that name");

@@ -61,6 +61,7 @@ struct settings {
     CFG_LIST_OF(struct provider_settings) providers; /* in the order of the file; at least one */
     CFG_LIST_OF(struct model_settings) models;       /* in the order of the file */
     CFG_LIST_OF(struct route_settings) routes;       /* in the order of the file */
+    CFG_LIST_OF(struct tenant_settings) tenants;     /* in the order of the file */
 
     /* Filled by the third pass. */
     struct sl_map provider_by_name; /* -> struct provider_settings */

@@ -103,11 +103,21 @@ static void check_health_names(struct routing *g, const struct route_cond *c)
             settings_unknown_provider(g->s, g->c, g->tree, NULL, c->v[i].name);
 }
 
-/* What no request has as long as tenants have no settings of their own (docs/internals/routing.md). */
+static bool tenants_say(const struct settings *s, bool region)
+{
+    for (size_t i = 0; i < s->tenants.n; i++)
+        if (region ? s->tenants.v[i].region.n > 0 : s->tenants.v[i].zero_retention == TENANT_RETENTION_ZERO)
+            return true;
+    return false;
+}
+
+/* What no request has: nothing supplies it, or no tenant has it set (docs/internals/routing.md). */
 static void check_known(struct routing *g, const struct rule_settings *r, const struct route_cond *c)
 {
-    static const bool unknown[COND_FACT_COUNT] = {
-        [COND_REGION] = true, [COND_BUDGET_USED] = true, [COND_KEY_TAGS] = true, [COND_ZERO_RETENTION] = true};
+    const bool unknown[COND_FACT_COUNT] = {[COND_REGION] = !tenants_say(g->s, true),
+                                           [COND_BUDGET_USED] = true,
+                                           [COND_KEY_TAGS] = true,
+                                           [COND_ZERO_RETENTION] = !tenants_say(g->s, false)};
     for (uint32_t i = 0; i < c->n; i++) {
         const struct cond_node *n = &c->v[i];
         if (n->kind != COND_TEST || !unknown[n->fact] || (n->fact == COND_ZERO_RETENTION && n->low == 0))

@@ -54,6 +54,10 @@ const struct cfg_section settings_root = {
         {"routes", CFG_MAP_AT(struct settings, routes, &route_settings_section), .max = 1000,
          .text = "Rules that choose targets by what a request is: each a list of `{when: {...}, use: [...]}`. Models "
                  "name them by `route`."},
+        {"tenants", CFG_MAP_AT(struct settings, tenants, &tenant_settings_section), .max = 10000,
+         .text =
+             "What holds for all keys of a tenant (`sluice keys create --tenant`), by its name. Others may use any provider that "
+             "their keys grant."},
         {"resilience", CFG_SECTION_AT(struct settings, resilience, &resilience_settings_section),
          .text = "What happens when a provider is slow or fails."},
         {"relay", CFG_SECTION_AT(struct settings, relay, &exchange_settings_section),

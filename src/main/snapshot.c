@@ -1,5 +1,7 @@
 /* Settings -> snapshot: providers with their origins and credentials, the routing policy, TLS contexts. Everything an exchange
  * reads is resolved here, once; the settings themselves stay alive as long as the snapshot. */
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "base/mem.h"
 #include "dialect/codec.h"
@@ -554,6 +556,24 @@ static void fill_plain(struct full_snapshot *f)
     f->s.set.realtime.cost_p = usd(s->realtime.max_cost);
 }
 
+static int by_tenant(const void *a, const void *b)
+{
+    return sl_str_cmp(((const struct tenant_terms *)a)->name, ((const struct tenant_terms *)b)->name);
+}
+
+static void fill_tenants(struct full_snapshot *f)
+{
+    const struct settings *s = f->settings;
+    struct tenant_terms *v = sl_arena_zalloc(&f->arena, (s->tenants.n + 1) * sizeof *v);
+    for (size_t i = 0; i < s->tenants.n; i++)
+        v[i] = (struct tenant_terms){.name = s->tenants.v[i].name,
+                                     .region = s->tenants.v[i].region,
+                                     .zero_retention = s->tenants.v[i].zero_retention == TENANT_RETENTION_ZERO};
+    qsort(v, s->tenants.n, sizeof *v, by_tenant);
+    f->s.tenants = v;
+    f->s.n_tenants = s->tenants.n;
+}
+
 enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, struct snapshot **out,
                            struct sl_fail *fail)
 {
@@ -564,6 +584,7 @@ enum sl_err snapshot_build(struct settings *s, const struct sl_addr *sim_addr, s
     f->s.free_it = free_snapshot;
     sl_arena_init(&f->arena, NULL);
     fill_plain(f);
+    fill_tenants(f);
     f->s.providers = sl_arena_zalloc(&f->arena, (s->providers.n + 1) * sizeof *f->s.providers);
     for (size_t i = 0; i < s->providers.n && e == SL_OK; i++) {
         struct snapshot_provider *p = &f->s.providers[i];

@@ -106,4 +106,10 @@ struct route_facts { /* all borrowed for the call */
     const void *headers;
 };
 
+/* "eu" is "eu" and "eu-central-1". */
+static inline bool route_is_within(struct sl_str region, struct sl_str wanted)
+{
+    return sl_str_starts(region, wanted) && (region.n == wanted.n || region.p[wanted.n] == '-');
+}
+
 #endif

@@ -49,12 +49,6 @@ void plan_exclude(struct planning *g, struct sl_str asked, const struct route_ta
 
 /* -- Filters ----------------------------------------------------------------------------------------------------------- */
 
-/* "eu" is "eu" and "eu-central-1". */
-static bool is_within(struct sl_str region, struct sl_str wanted)
-{
-    return sl_str_starts(region, wanted) && (region.n == wanted.n || region.p[wanted.n] == '-');
-}
-
 /* What a target lacks, in the order of the needs. */
 static const char *missing_for(unsigned lacks)
 {
@@ -86,7 +80,7 @@ static struct route_caps caps_of(const struct planning *g, const struct route_ta
 static const char *filter(const struct planning *g, const struct route_target *t, struct sl_str model, bool *too_long)
 {
     const struct route_facts *f = g->facts;
-    if (f->region.n > 0 && !is_within(t->provider->region, f->region))
+    if (f->region.n > 0 && !route_is_within(t->provider->region, f->region))
         return "outside the region that the request must stay in";
     if ((f->flags & ROUTE_ZERO_RETENTION) != 0 && !t->provider->zero_retention)
         return "the provider keeps what it gets";
