@@ -129,6 +129,7 @@ struct answer_facts {
     struct sl_str model; /* as answered; escaped; view of the answer */
     struct answer_error error;
     struct sl_str finish; /* finish_reason of the first choice; empty: none */
+    uint32_t images;      /* pictures in it, as far as the format's facts tell (Gemini) */
     size_t content_bytes; /* of choices or data: what output is estimated from when usage is missing */
 };
 

@@ -38,6 +38,7 @@ static void note(struct relay_state *s, struct sl_arena *a, const struct neutral
         s->content_events++;
         s->unreported++;
         s->output_bytes += e->text.n + e->name.n;
+        s->images += e->kind == NE_MEDIA && !e->is_audio;
         break;
     case NE_FINISH:
         s->saw_finish = true;

@@ -381,6 +381,7 @@ enum outcome relay_outcome(struct exchange *x, struct try *t)
 
 void relay_note_usage(struct exchange *x, struct try *t)
 {
+    uint64_t images = 0;
     if (!x->answer_ok)
         return;
     if (x->seen != NULL) {
@@ -388,18 +389,23 @@ void relay_note_usage(struct exchange *x, struct try *t)
         t->report_is_early = x->is_stream && x->seen->unreported > 0 && !x->seen->saw_finish;
         t->output_bytes = x->seen->output_bytes;
         t->output_events = x->is_stream ? x->seen->events : 0;
+        images = x->seen->images;
     } else if (x->watch != NULL) {
         struct answer_facts f;
         x->dialect->answer_watch_done(x->watch, &f);
         t->counts = f.usage;
         t->output_bytes = f.content_bytes;
+        images = f.images;
     } else if (x->committed && x->answer_n > 0) {
         t->output_bytes = x->answer_n; /* nobody watched it: an estimate */
     } else {
         t->counts = x->answer.usage;
         t->output_bytes = x->answer.content_bytes;
+        images = x->answer.images;
     }
-    if (x->op->other)
+    if (x->op->generates)
+        t->units.images_out = images;
+    if (x->op->other || other_is_foreign(x))
         other_note_usage(x, t);
     else if (forms_makes_images(x))
         forms_note_images(x, t);

@@ -343,7 +343,7 @@ def test_node_sdk(served):
     assert out["flagged"] and out["image"] == "picture 0 of imagen-4.0-generate-001" and out["sound"] == 480_000
     assert out["heard"].startswith("heard 5000 bytes") and out["translated"].startswith("heard 5000 bytes")
     assert out["deltas"][-1] == "transcript.text.done" and out["edited"].startswith("heard 300 bytes")
-    assert out["google"] == [3, 8]
+    assert out["google"] == [3, 8] and out["drawn"] == "picture 0 of gemini-2.5-flash-image"
     assert out["video"] == ["queued", "completed", 100_000, True, True]
     assert out["events"] == ["image_generation.partial_image", "image_generation.completed"] and out["refused"] == [400, "size"]
     agree(served)
@@ -369,6 +369,36 @@ def test_google_sdk(served):
     image = c.models.generate_content(model="banana", contents="a red circle",
                                       config={"response_modalities": ["TEXT", "IMAGE"]})
     assert image.candidates[0].content.parts[-1].inline_data.data.startswith(b"picture 0")
+    agree(served)
+    row = [r for r in ledger.attempts(served.state) if r.model == "banana"][-1]
+    assert (row.units["images_out"], row.tokens["image_out"]) == (1, 1290)
+
+
+def test_pictures_of_conversations(make):
+    """Counted where they pass: held, in slices, in a stream, and written anew for a client of another format; not those of thoughts."""
+    up = make.upstream()
+    g = make.gateway({"providers": {"g": {"kind": "gemini", "base_url": up.url + "/v1beta", "keys": KEY}}, "models": {"m": "g/m-image"}})
+    blob = {"inlineData": {"data": base64.b64encode(b"p" * 30).decode(), "mimeType": "image/png"}}
+    big = {"inline_data": {"mime_type": "image/png", "data": "QUJD" * 700_000}}
+    thought, sound = {**blob, "thought": True}, {"inlineData": {"mimeType": "audio/pcm", "data": "QUJD"}}
+    usage = {"promptTokenCount": 3, "candidatesTokenCount": 1290, "totalTokenCount": 1293,
+             "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}]}
+    ask = {"contents": [{"role": "user", "parts": [{"text": 'say "inlineData"'}]}]}
+    chat = {"model": "m", "messages": [{"role": "user", "content": "draw"}]}
+
+    def answer(*parts):
+        return {"candidates": [{"content": {"role": "model", "parts": [{"text": 'a \\ "inlineData": {"mimeType":"image/png"}'}, *parts]},
+                                "finishReason": "STOP", "index": 0}], "usageMetadata": usage}
+    path = "/v1beta/models/m:"
+    cases = [((blob, thought, sound, blob), path + "generateContent", ask, 2), ((big, blob, thought), path + "generateContent", ask, 2),
+             ((blob, sound), path + "streamGenerateContent?alt=sse", ask, 1), ((), path + "generateContent", ask, 0),
+             ((blob,), "/v1/chat/completions", chat, 1)]
+    for n, (parts, where, body, want) in enumerate(cases, 1):
+        up.answer = (body_answer(b"data: " + json.dumps(answer(*parts)).encode() + b"\r\n\r\n", content_type="text/event-stream")
+                     if "stream" in where else json_answer(answer(*parts)))
+        assert post(g, where, body).status == 200
+        wait_for(lambda: sum(r.state != ledger.OPEN for r in ledger.attempts(g.state)) == n, "the row to be closed", every=0.1)
+        assert ledger.attempts(g.state)[-1].units["images_out"] == want, (where, want)
 
 
 SAME = {"/moderations": "openai", "/images/generations": "openai", "/audio/speech": "openai", "/v1/rerank": "openai",

@@ -116,6 +116,11 @@ void gemini_answer_decode(struct sl_str body, struct answer_facts *out)
         decode_list(sl_str_from(body, at), out);
     else
         decode_object(body, out);
+    if (out->valid && sl_str_find_str(body, SL_STR("\"inline")) >= 0) {
+        struct gemini_pictures p = {.count = 0};
+        gemini_pictures_feed(&p, body);
+        out->images = p.count;
+    }
 }
 
 /* -- In slices -------------------------------------------------------------------------------------------------------------- */
@@ -137,6 +142,7 @@ void gemini_answer_watch_init(void *watch, struct sl_arena *a)
     };
     struct gemini_answer_watch *w = watch;
     memcpy(w->member, members, sizeof members);
+    w->pictures = (struct gemini_pictures){.count = 0};
     json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
 }
 
@@ -144,12 +150,15 @@ void gemini_answer_watch_feed(void *watch, struct sl_str slice)
 {
     struct gemini_answer_watch *w = watch;
     json_tap_feed(&w->tap, slice);
+    gemini_pictures_feed(&w->pictures, slice);
 }
 
 void gemini_answer_watch_done(const void *watch, struct answer_facts *out)
 {
     const struct gemini_answer_watch *w = watch;
-    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_CANDIDATES].bytes};
+    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap),
+                                 .content_bytes = w->member[TAP_CANDIDATES].bytes,
+                                 .images = w->pictures.count};
     struct sl_str error = json_tap_value(&w->member[TAP_ERROR]);
     out->usage = usage_of(json_tap_value(&w->member[TAP_USAGE]));
     if (error.n > 0 && !json_peek_is_null(error))

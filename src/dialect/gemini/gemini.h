@@ -22,8 +22,21 @@ bool gemini_request_decode(enum operation op, struct sl_str body, struct sl_aren
 void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out);
 void gemini_answer_decode(struct sl_str body, struct answer_facts *out);
+/* How many pictures an answer has, read in slices of any size; starts zeroed. Those inside of thoughts are not counted: nobody gets
+ * them as an answer. */
+#define GEMINI_PICTURE_DEPTH 7u
+struct gemini_pictures {
+    uint32_t count;
+    uint32_t depth, on; /* brackets that are open; how many names from the root lead to a picture */
+    bool in_string, escaped, value, picture, thought, thought_comes;
+    uint8_t word_n;
+    char word[24]; /* the last string's beginning: longer than the names that are looked for */
+};
+void gemini_pictures_feed(struct gemini_pictures *p, struct sl_str slice);
+
 struct gemini_answer_watch {
     struct json_tap tap;
+    struct gemini_pictures pictures;
     struct json_tapped member[JSON_TAP_NAMES];
 };
 void gemini_answer_watch_init(void *watch, struct sl_arena *a);

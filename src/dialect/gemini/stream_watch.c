@@ -36,13 +36,24 @@ static void note_says(struct stream_event *e, enum stream_says says, struct sl_s
         e->says = says;
 }
 
+static bool is_picture(struct sl_str blob)
+{
+    struct json_peek k = json_peek_at(blob);
+    struct sl_str v;
+    while (json_peek_key(&k) && json_peek_value(&k, &v))
+        if (KEY_IS(&k, "mimeType") || KEY_IS(&k, "mime_type"))
+            return sl_str_starts_nocase(v, SL_STR("\"image/"));
+    return false;
+}
+
 /* Output is what stands in a part, but its signature and whether it is a thought. */
 static bool watch_part(struct watching *w, struct json_peek *outer)
 {
     struct json_peek k = json_peek_enter(outer);
     struct sl_str v, text = SL_STR_NONE;
-    bool thought = false, more = false;
+    bool thought = false, more = false, picture = false;
     while (json_peek_key(&k) && json_peek_value(&k, &v)) {
+        picture |= v.p[0] == '{' && (KEY_IS(&k, "inlineData") || KEY_IS(&k, "inline_data")) && is_picture(v);
         thought |= KEY_IS(&k, "thought") && v.p[0] == 't';
         if (KEY_IS(&k, "thoughtSignature") || KEY_IS(&k, "thought"))
             continue;
@@ -54,6 +65,7 @@ static bool watch_part(struct watching *w, struct json_peek *outer)
             w->e->output_bytes += (uint32_t)v.n;
         }
     }
+    w->e->images += picture && !thought;
     note_says(w->e, more ? SAYS_MORE : text.n == 0 ? SAYS_NOTHING : thought ? SAYS_THOUGHT : SAYS_TEXT, text);
     return json_peek_leave(outer, &k);
 }

@@ -27,6 +27,8 @@ out.video.push((await client.videos.list({ limit: 1 })).data[0].id === video.id,
 const google = new GoogleGenAI({ apiKey: process.env.SLUICE_KEY, httpOptions: { baseUrl: process.env.SLUICE_URL } });
 const vectors = await google.models.embedContent({ model: "gembed", contents: texts });
 out.google = [vectors.embeddings.length, vectors.embeddings[0].values.length];
+const drawn = await google.models.generateContent({ model: "banana", contents: "a red circle", config: { responseModalities: ["TEXT", "IMAGE"] } });
+out.drawn = Buffer.from(drawn.candidates[0].content.parts.at(-1).inlineData.data, "base64").toString();
 try {
   await client.images.generate({ model: "dall", prompt: "x", size: "1x1" });
 } catch (e) {
