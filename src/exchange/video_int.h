@@ -90,7 +90,7 @@ bool video_asked_in_ark(struct sl_str json, struct sl_arena *a); /* by a client 
 /* What of a request is kept: enough for video_adapter.match. */
 void video_asked_read(struct sl_str json, struct sl_arena *a, struct video_request *out);
 void video_copy_write(const struct video_copy *c, struct sl_buf *out);
-void video_copy_read(struct sl_str json, struct sl_arena *a, struct video_copy *out);
+void video_copy_read(struct sl_str json, struct sl_arena *a, struct video_copy *out); /* views of json and arena */
 /* "video_abc.video": what a part is called where copies are kept. */
 struct sl_str video_copy_name(struct sl_str id, enum video_part part, struct sl_arena *a);
 /* Nothing is stored for that tenant, or of that provider. */
