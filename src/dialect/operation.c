@@ -200,6 +200,13 @@ static const struct operation_row rows[OP_COUNT] = {
                           .repeatable = true,
                           .stored = true,
                           .video = true},
+    [OP_VIDEO_FETCH] = {.name = SL_STR_INIT("videos_fetch"),
+                        .needs_key = true,
+                        .body = true,
+                        .relayed = true,
+                        .repeatable = true,
+                        .stored = true,
+                        .video = true},
     [OP_FILE_CREATE] = {.name = SL_STR_INIT("files"),
                         .needs_key = true,
                         .relayed = true,
@@ -490,6 +497,8 @@ static const struct {
     {SL_STR_INIT(":countTokens"), OP_GENERATE_COUNT, false},
     {SL_STR_INIT(":embedContent"), OP_EMBED_CONTENT, false},
     {SL_STR_INIT(":batchEmbedContents"), OP_EMBED_BATCH, false},
+    {SL_STR_INIT(":predictLongRunning"), OP_VIDEO, false},
+    {SL_STR_INIT(":fetchPredictOperation"), OP_VIDEO_FETCH, false},
     {SL_STR_INIT(":predict"), OP_NOT_SERVED, false},
 };
 
@@ -529,6 +538,7 @@ static bool take_verb(const struct http_request *r, struct operation_match *m)
         *m = (struct operation_match){
             .op = r->method == HTTP_POST ? verbs[i].op : OP_WRONG_METHOD,
             .errors = ERRORS_GEMINI,
+            .google = verbs[i].op == OP_VIDEO || verbs[i].op == OP_VIDEO_FETCH,
             .model = sl_str_head(m->model, m->model.n - verbs[i].verb.n),
             .stream = verbs[i].stream,
             .stream_array = verbs[i].stream && sl_str_find_str(r->query, SL_STR("alt=sse")) < 0,
@@ -609,6 +619,39 @@ static bool take_video(const struct http_request *r, const struct segments *s, s
         if (m->op != OP_WRONG_METHOD)
             break;
     }
+    return true;
+}
+
+static bool is_google_file(struct sl_str name)
+{
+    size_t n = SL_STR("video").n + OPERATION_VIDEO_RANDOM;
+    bool fits = name.n == n + SL_STR(":download").n && sl_str_starts(name, SL_STR("video")) &&
+                sl_str_ends(name, SL_STR(":download"));
+    for (size_t i = 0; i < n && fits; i++)
+        fits = (name.p[i] >= 'a' && name.p[i] <= 'z') || (name.p[i] >= '0' && name.p[i] <= '9');
+    return fits;
+}
+
+/* Veo's jobs as Google's clients ask for them: "models/M/operations/ID", "operations/ID", and the bytes as a file that nobody can have
+ * uploaded. Google's library puts a link that is not https behind "files/" whole: "files/http://HOST/v1beta/files/ID:download". */
+static bool take_google_video(const struct http_request *r, const struct segments *s, size_t at,
+                              struct operation_match *m)
+{
+    if (s->too_many || s->n < at + 2)
+        return false;
+    struct sl_str last = s->v[s->n - 1];
+    bool names = segment_is(s, at, SL_STR("operations")) ? s->n == at + 2 : segment_is(s, at, SL_STR("models"));
+    bool job = names && segment_is(s, s->n - 2, SL_STR("operations")) &&
+               (m->errors == ERRORS_GEMINI || sl_str_starts(last, SL_STR("video_")));
+    bool file = segment_is(s, at, SL_STR("files")) && segment_is(s, s->n - 2, SL_STR("files")) && is_google_file(last);
+    if ((!job || sl_str_find(last, ':') >= 0) && !file)
+        return false;
+    bool get = r->method == HTTP_GET, fits = get || (file && r->method == HTTP_HEAD);
+    m->google = true;
+    m->errors = ERRORS_GEMINI;
+    m->op = !fits ? OP_WRONG_METHOD : file ? OP_VIDEO_CONTENT : OP_VIDEO_GET;
+    m->allow = fits ? SL_STR_NONE : file ? SL_STR("GET, HEAD") : SL_STR("GET");
+    m->model = file ? sl_str_of(last.p + SL_STR("video").n, OPERATION_VIDEO_RANDOM) : last;
     return true;
 }
 
@@ -753,7 +796,7 @@ struct operation_match operation_of(const struct http_request *r)
     size_t at = skip_prefix(&s, &m.errors);
     m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
     at += m.ark ? 2 : 0;
-    if (take_video(r, &s, at, &m))
+    if (take_video(r, &s, at, &m) || take_google_video(r, &s, at, &m))
         return m;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const struct path_row *row = &paths[i];

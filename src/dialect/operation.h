@@ -27,7 +27,8 @@ enum operation {
     OP_TRANSLATION,
     OP_IMAGE_EDIT,
     OP_IMAGE_VARIATION,
-    OP_VIDEO, /* a video job: create. OpenAI's /videos and Ark's /contents/generations/tasks (operation_match.ark) */
+    OP_VIDEO, /* a video job: create. OpenAI's /videos, Ark's /contents/generations/tasks (operation_match.ark), Google's
+                 models/M:predictLongRunning (operation_match.google) */
     OP_FILE_CREATE, /* objects: files and batches (docs/internals/files.md); the others are granted as these are */
     OP_BATCH_CREATE,
     OP_MESSAGE_BATCH_CREATE,
@@ -53,6 +54,7 @@ enum operation {
     OP_VIDEO_DELETE,
     OP_VIDEO_CANCEL,
     OP_VIDEO_CONTENT,
+    OP_VIDEO_FETCH, /* Vertex' models/M:fetchPredictOperation: one job, named by the body */
     OP_FILE_LIST,
     OP_FILE_GET,
     OP_FILE_CONTENT,
@@ -96,6 +98,8 @@ enum models_shape {
     MODELS_INFO /* LiteLLM's /model/info */
 };
 
+#define OPERATION_VIDEO_RANDOM 32u /* characters of a video job's id behind "video_" */
+
 /* What is made at a provider and named later. */
 enum operation_object {
     OBJECT_NONE = 0,
@@ -137,11 +141,12 @@ struct operation_match {
     enum operation op;
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
-                            OP_RESPONSE_*, the job's in OP_VIDEO_*, the object's of files and batches): the id, still percent-encoded; view of `path` */
+                            OP_RESPONSE_*, the job's in OP_VIDEO_* (the model of a google create; of a google content without "video"), the object's of files and batches): the id, still percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */
     bool ark;                /* asked below /api/v3, where Ark's clients ask, in Ark's words */
+    bool google;             /* OP_VIDEO...: asked as an operation of Veo's, in Google's words */
     struct sl_str allow;     /* OP_WRONG_METHOD: value for the allow header */
     struct sl_str surface;   /* OP_NOT_SERVED: what it would have been: "the Responses API" */
     struct sl_str why;       /* OP_NOT_SERVED: a whole sentence that says why it never will be; empty: none */

@@ -103,12 +103,16 @@ static enum gateway_error error_of(struct sl_str code)
     return GE_MEMBER_VALUE;
 }
 
+/* Google's errors have no place for a parameter but their text. */
 static struct error_facts refusal_of(struct exchange *x, const struct video_refusal *no)
 {
+    bool named = !x->match.google || no->param.n == 0 || sl_str_find_str(no->message, no->param) >= 0;
     return (struct error_facts){
         .error = error_of(no->code),
         .param = sl_arena_str(x->a, no->param),
-        .message = sl_arena_str(x->a, no->message),
+        .message = named ? sl_arena_str(x->a, no->message)
+                         : sl_arena_printf(x->a, "'" SL_STR_FMT "': " SL_STR_FMT, SL_STR_ARG(no->param),
+                                           SL_STR_ARG(no->message)),
     };
 }
 
@@ -203,18 +207,47 @@ static bool hook_fits(struct exchange *x, struct error_facts *out)
     return false;
 }
 
+static enum step refuse_body(struct exchange *x, const struct video_refusal *no)
+{
+    struct error_facts bad = refusal_of(x, no);
+    tel_refuse(x->env->tel, TEL_WHY_BODY);
+    return exchange_refuse_with(x, &bad);
+}
+
+/* Vertex' clients ask for a job with its name in a body. */
+static enum step understand_fetch(struct exchange *x)
+{
+    struct exchange_video *v = x->video;
+    struct video_refusal no = {0};
+    if (!video_google_fetch_read(x->body_text, x->a, &v->operation, &no))
+        return refuse_body(x, &no);
+    v->id = video_google_id(v->operation);
+    if (v->id.n == 0)
+        return video_refuse_unknown(x);
+    x->facts = (struct request_facts){.op = x->match.op, .n = 1};
+    exchange_goto(x, XS_ADMIT);
+    return STEP_GO;
+}
+
+static bool read_face(struct exchange *x, struct video_refusal *no)
+{
+    struct exchange_video *v = x->video;
+    if (x->match.google)
+        return video_google_read(v->id, x->body_text, x->a, &v->req, no);
+    return x->match.ark ? video_ark_read(x->body_text, x->a, &v->req, no) : read_openai(x, no);
+}
+
 enum step video_understand(struct exchange *x)
 {
     struct exchange_video *v = video_open(x);
     struct video_refusal no = {0};
     struct error_facts bad = {0};
+    if (x->match.op == OP_VIDEO_FETCH)
+        return understand_fetch(x);
     if (x->match.model.n > 0 && !operation_model_id(&x->match, x->a, &v->id))
-        return video_refuse_unknown(x);
-    if (!(x->match.ark ? video_ark_read(x->body_text, x->a, &v->req, &no) : read_openai(x, &no))) {
-        bad = refusal_of(x, &no);
-        tel_refuse(x->env->tel, TEL_WHY_BODY);
-        return exchange_refuse_with(x, &bad);
-    }
+        return x->match.google ? exchange_refuse(x, GE_MODEL_UNKNOWN) : video_refuse_unknown(x);
+    if (!read_face(x, &no))
+        return refuse_body(x, &no);
     if (x->match.op == OP_VIDEO_REMIX)
         v->req.source_id = v->id;
     for (unsigned i = 0; i < v->req.n_media; i++)

@@ -8,10 +8,10 @@
 #include "video/inline.h"
 #include "video/video.h"
 
-#define VIDEO_TOKEN_BYTES 24u                /* letters and digits: 120 bits */
-#define VIDEO_ID_BYTES 32u                   /* behind "video_": 160 bits */
-#define VIDEO_ANSWER_BYTES ((size_t)8 << 20) /* of a provider's answer about a job */
-#define VIDEO_POLL_AFTER_MS 2000             /* what pollers of clients are told to wait */
+#define VIDEO_TOKEN_BYTES 24u                 /* letters and digits: 120 bits */
+#define VIDEO_ID_BYTES OPERATION_VIDEO_RANDOM /* behind "video_": 160 bits */
+#define VIDEO_ANSWER_BYTES ((size_t)8 << 20)  /* of a provider's answer about a job */
+#define VIDEO_POLL_AFTER_MS 2000              /* what pollers of clients are told to wait */
 
 enum video_wait { /* what the exchange waits for, outside of RECALL */
     VW_NOTHING = 0,
@@ -47,6 +47,7 @@ struct exchange_video {
     const struct video_field *fields; /* of a form; arena */
     unsigned n_fields;
     struct sl_str id;             /* plain; of the path */
+    struct sl_str operation;      /* OP_VIDEO_FETCH: the name that it has in the body */
     struct store_video row;       /* of the job that is made; texts in the exchange's arena; id empty: none yet */
     bool written;                 /* the row was given to the store */
     bool sending;                 /* a create is under way: it goes on without its client */

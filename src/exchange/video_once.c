@@ -32,7 +32,7 @@ static void digest_request(struct exchange *x, unsigned char out[STORE_ONCE_BYTE
     struct iovec *p = sl_arena_alloc(x->a, PIECES_MAX * sizeof *p);
     int n = 0;
     p[n++] = piece(sl_arena_printf(x->a, SL_STR_FMT " " SL_STR_FMT " %d ", SL_STR_ARG(x->op->name), SL_STR_ARG(v->id),
-                                   x->match.ark));
+                                   x->match.google ? 2 : x->match.ark));
     for (unsigned i = 0; i < v->n_fields && n + 4 < (int)PIECES_MAX; i++) {
         const struct video_field *f = &v->fields[i];
         p[n++] = piece(sl_arena_printf(x->a, "%zu %zu %zu ", f->name.n, f->filename.n, f->value.n));

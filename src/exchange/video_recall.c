@@ -38,11 +38,48 @@ void video_headers(struct exchange *x, struct http_headers *to)
 {
     if (x->video != NULL && x->video->replayed)
         http_headers_add(to, x->a, SL_STR("idempotent-replayed"), SL_STR("true"));
-    if (!x->match.ark)
+    if (!x->match.ark && !x->match.google)
         http_headers_add(to, x->a, SL_STR("openai-poll-after-ms"), sl_arena_printf(x->a, "%d", VIDEO_POLL_AFTER_MS));
 }
 
 /* ---- the face's words ---- */
+
+/* What an operation of this job is called by who asked for it: as it was asked for, so that libraries ask at the same place again. */
+static struct sl_str google_name(struct exchange *x, const struct store_video *row)
+{
+    struct sl_str path = x->req->path;
+    ptrdiff_t at = sl_str_find_str(path, SL_STR("/projects/")), verb = sl_str_find_str(path, SL_STR(":predict"));
+    if (x->match.op == OP_VIDEO_FETCH)
+        return x->video->operation;
+    if (at < 0)
+        at = sl_str_find_str(path, SL_STR("/publishers/"));
+    if (at < 0)
+        at = sl_str_find_str(path, SL_STR("/models/"));
+    if (at < 0) /* "/v1beta/operations/ID" */
+        return sl_arena_printf(x->a, "operations/" SL_STR_FMT, SL_STR_ARG(row->id));
+    struct sl_str name = sl_str_from(path, (size_t)at + 1);
+    if (verb < at)
+        return name;
+    name = sl_str_of(name.p, (size_t)(verb - at) - 1);
+    return sl_arena_printf(x->a, SL_STR_FMT "/operations/" SL_STR_FMT, SL_STR_ARG(name), SL_STR_ARG(row->id));
+}
+
+static bool is_vertex(const struct exchange *x)
+{
+    return x->match.op == OP_VIDEO_FETCH || sl_str_find_str(x->req->path, SL_STR("/publishers/")) >= 0;
+}
+
+/* Google's library reads "files/" and the small letters and digits behind it. */
+static struct sl_str google_url(struct exchange *x, struct sl_str id)
+{
+    const struct http_header *proto = http_headers_find(&x->req->headers, HN_X_FORWARDED_PROTO);
+    bool tls = x->stream->tls || (proto != NULL && sl_str_eq(proto->value, SL_STR("https")));
+    struct sl_str host = x->req->authority;
+    if (host.n == 0)
+        host = http_headers_get(&x->req->headers, HN_HOST);
+    return sl_arena_printf(x->a, "%s://" SL_STR_FMT "/v1beta/files/video" SL_STR_FMT ":download?alt=media",
+                           tls ? "https" : "http", SL_STR_ARG(host), SL_STR_ARG(sl_str_from(id, SL_STR("video_").n)));
+}
 
 /* Where its bytes are, at this gateway. */
 static struct sl_str content_url(struct exchange *x, struct sl_str id, const char *variant)
@@ -57,6 +94,8 @@ static struct sl_str content_url(struct exchange *x, struct sl_str id, const cha
 static void view_of(struct exchange *x, const struct store_video *row, struct video_view *v)
 {
     video_view_of(row, sl_loop_wall(x->env->loop), x->a, v);
+    if (v->status == VIDEO_COMPLETED && x->match.google)
+        v->video_url = google_url(x, row->id);
     if (!x->match.ark || v->status != VIDEO_COMPLETED)
         return;
     struct video_job made;
@@ -71,7 +110,9 @@ void video_show(struct exchange *x, const struct store_video *row, struct sl_buf
 {
     struct video_view v;
     view_of(x, row, &v);
-    if (!x->match.ark)
+    if (x->match.google)
+        video_google_write(&v, google_name(x, row), is_vertex(x), out);
+    else if (!x->match.ark)
         video_openai_write(&v, out);
     else if (x->match.op == OP_VIDEO)
         video_ark_created_write(&v, out);
@@ -280,6 +321,8 @@ static enum step ask(struct exchange *x)
         return video_ask(x, list_question(x)) ? STEP_WAIT : exchange_refuse(x, GE_STORE_UNAVAILABLE);
     if (v->id.n == 0 && !operation_model_id(&x->match, x->a, &v->id))
         return video_refuse_unknown(x);
+    if (x->match.google && x->match.op == OP_VIDEO_CONTENT) /* said without what a file's name cannot have */
+        v->id = sl_arena_printf(x->a, "video_" SL_STR_FMT, SL_STR_ARG(x->match.model));
     return video_ask(x, video_find(x, v->id)) ? STEP_WAIT : exchange_refuse(x, GE_STORE_UNAVAILABLE);
 }
 

@@ -58,7 +58,7 @@ static bool check_size(struct checking *k)
     struct video_request *r = k->r;
     struct sl_arena *a = k->c->a;
     if (r->ratio.n > 0 && !video_list_has(SL_STR("16:9,9:16,4:3,3:4,1:1,21:9,adaptive"), r->ratio))
-        return video_no(a, k->no, VIDEO_BAD_VALUE, r->face == VIDEO_FACE_ARK ? SL_STR("ratio") : SL_STR("aspect_ratio"),
+        return video_no(a, k->no, VIDEO_BAD_VALUE, video_ratio_param(r),
                         "The ratio has to be one of 16:9, 9:16, 4:3, 3:4, 1:1, 21:9, adaptive.");
     if (k->m == NULL)
         return true;

@@ -449,7 +449,16 @@ void video_settle_seconds(const struct video_job *job, struct video_units *out, 
 
 struct sl_str video_ms_param(const struct video_request *r)
 {
-    return r->face == VIDEO_FACE_ARK ? SL_STR("duration") : SL_STR("seconds");
+    return r->face == VIDEO_FACE_ARK      ? SL_STR("duration")
+           : r->face == VIDEO_FACE_GOOGLE ? SL_STR("durationSeconds")
+                                          : SL_STR("seconds");
+}
+
+struct sl_str video_ratio_param(const struct video_request *r)
+{
+    return r->face == VIDEO_FACE_ARK      ? SL_STR("ratio")
+           : r->face == VIDEO_FACE_GOOGLE ? SL_STR("aspectRatio")
+                                          : SL_STR("aspect_ratio");
 }
 
 struct sl_str video_size_param(const struct video_request *r)

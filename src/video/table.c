@@ -136,8 +136,7 @@ static bool settle_size(const struct video_call *c, const struct table_row *row,
     if (f.nearest)
         video_note(notes, c->a, "size: made as " SL_STR_FMT ", the nearest ratio there is", SL_STR_ARG(f.ratio));
     if (w->ratio.n > 0 && !video_list_has(row->ratios, w->ratio))
-        return video_no(c->a, no, VIDEO_BAD_VALUE,
-                        c->req->face == VIDEO_FACE_ARK ? SL_STR("ratio") : SL_STR("aspect_ratio"),
+        return video_no(c->a, no, VIDEO_BAD_VALUE, video_ratio_param(c->req),
                         "The ratio has to be one of " SL_STR_FMT ".", SL_STR_ARG(row->ratios));
     if (w->resolution.n > 0 && row->resolutions.n > 0 && !video_list_has(row->resolutions, w->resolution))
         return video_no(c->a, no, VIDEO_BAD_VALUE, video_size_param(c->req),

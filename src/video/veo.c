@@ -123,9 +123,7 @@ static bool settle_size(const struct video_call *c, const struct veo_model *m, s
     if (f.nearest)
         video_note(notes, c->a, "size: made as " SL_STR_FMT ", the nearest ratio there is", SL_STR_ARG(f.ratio));
     if (w->ratio.n > 0 && !video_list_has(SL_STR("16:9,9:16"), w->ratio))
-        return video_no(c->a, no, VIDEO_BAD_VALUE,
-                        c->req->face == VIDEO_FACE_ARK ? SL_STR("ratio") : SL_STR("aspect_ratio"),
-                        "The ratio has to be 16:9 or 9:16.");
+        return video_no(c->a, no, VIDEO_BAD_VALUE, video_ratio_param(c->req), "The ratio has to be 16:9 or 9:16.");
     if (sl_str_eq(w->resolution, SL_STR("480p")) && c->req->width > 0) { /* the smallest there is */
         w->resolution = SL_STR("720p");
         video_note(notes, c->a, "size: made in 720p, the smallest there is");

@@ -26,7 +26,8 @@ struct video_field {
 
 enum video_face {
     VIDEO_FACE_OPENAI = 0, /* /v1/videos */
-    VIDEO_FACE_ARK         /* /api/v3/contents/generations/tasks */
+    VIDEO_FACE_ARK,        /* /api/v3/contents/generations/tasks */
+    VIDEO_FACE_GOOGLE      /* models/M:predictLongRunning */
 };
 
 enum video_media_kind {
@@ -384,6 +385,14 @@ bool video_openai_read_fields(enum video_work work, const struct video_field *v,
                               struct video_request *out, struct video_refusal *no);
 bool video_ark_read(struct sl_str body, struct sl_arena *a, struct video_request *out, struct video_refusal *no);
 
+/* model: of the path, plain. Unknown members are refused: an operation of Google's has no place for a warning. */
+bool video_google_read(struct sl_str model, struct sl_str body, struct sl_arena *a, struct video_request *out,
+                       struct video_refusal *no);
+/* The job's id in the name of an operation ("models/M/operations/ID"): a view of it; empty: it is no such name. */
+struct sl_str video_google_id(struct sl_str name);
+/* The body of fetchPredictOperation: its operationName, in the arena. False: *no. */
+bool video_google_fetch_read(struct sl_str body, struct sl_arena *a, struct sl_str *out, struct video_refusal *no);
+
 /* What a face shows of a job: the caller's own record, whatever the provider called it. */
 struct video_view {
     struct sl_str id;           /* the gateway's */
@@ -406,7 +415,7 @@ struct video_view {
     struct sl_str provider, upstream_model, upstream_status; /* shown under "gateway"; empty: left out */
     struct sl_str service_tier, user;
     uint32_t expires_after_s;                /* Ark */
-    struct sl_str video_url, last_frame_url; /* Ark: our own content addresses; empty until completed */
+    struct sl_str video_url, last_frame_url; /* Ark, Google: our own content addresses; empty until completed */
     bool usage_known;
     struct video_units usage;
     int64_t cost_p; /* pico-dollars; -1: not known */
@@ -427,6 +436,8 @@ void video_ark_write(const struct video_view *v, struct sl_buf *out);
 void video_ark_list_write(const struct video_view *v, unsigned n, uint64_t total, struct sl_buf *out);
 void video_ark_error_write(int status, struct sl_str code, struct sl_str message, struct sl_str param,
                            struct sl_buf *out);
+/* An operation; name: what the client is to ask for. vertex: its result in the members that Vertex' clients read. */
+void video_google_write(const struct video_view *v, struct sl_str name, bool vertex, struct sl_buf *out);
 /* Ark's words: VIDEO_FAILED is failed, cancelled or expired by its reason. */
 const char *video_ark_status(enum video_status s, enum video_reason r);
 

@@ -81,6 +81,7 @@ void video_settle_seconds(const struct video_job *job, struct video_units *out, 
 void video_settle_terms(const struct video_job *job, struct video_terms *terms);
 /* The client's name of the member that says how long. */
 struct sl_str video_ms_param(const struct video_request *r);
+struct sl_str video_ratio_param(const struct video_request *r);
 struct sl_str video_size_param(const struct video_request *r);
 /* Copies a JSON document with some of its values replaced; at most 4, rising. */
 struct video_splice {

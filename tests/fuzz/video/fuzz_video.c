@@ -1,5 +1,5 @@
 /* What clients ask and what providers answer, about videos. The first line chooses: a face or a reader, and the adapter; the rest is the
- * body. "ask-openai ark MODEL", "ask-ark openai MODEL", "form ark MODEL", "made ark STATUS", "poll ark STATUS", "list ark STATUS". */
+ * body. "ask-openai ark MODEL", "ask-ark openai MODEL", "ask-google ark MODEL", "form ark MODEL", "made ark STATUS", "poll ark STATUS", "list ark STATUS". */
 #include "base/check.h"
 #include "dialect/json_scan.h"
 #include "video/inline.h"
@@ -147,6 +147,10 @@ static void run(struct sl_str line, struct sl_str body, struct sl_arena *a)
         ask(&c, video_openai_read(VIDEO_EXTEND, body, a, &req, &no), &no);
     } else if (sl_str_eq(what, SL_STR("ask-ark"))) {
         ask(&c, video_ark_read(body, a, &req, &no), &no);
+    } else if (sl_str_eq(what, SL_STR("ask-google"))) {
+        ask(&c, video_google_read(SL_STR("m"), body, a, &req, &no), &no);
+        if (video_google_fetch_read(body, a, &line, &no))
+            SL_CHECK(sl_str_find(video_google_id(line), '/') < 0);
     } else if (sl_str_eq(what, SL_STR("form"))) {
         unsigned n = fields_of(body, fields, 16);
         ask(&c, video_openai_read_fields(VIDEO_GENERATE, fields, n, a, &req, &no), &no);

@@ -45,6 +45,26 @@ static const struct {
     {HTTP_POST, "/v1/videos/video_1/cancel", OP_VIDEO_CANCEL, ERRORS_OPENAI},
     {HTTP_GET, "/v1/videos/video_1/nothing", OP_NONE, ERRORS_OPENAI},
     {HTTP_GET, "/v1/videos/characters", OP_NOT_SERVED, ERRORS_OPENAI},
+    {HTTP_POST, "/v1beta/models/veo-3:predictLongRunning", OP_VIDEO, ERRORS_GEMINI},
+    {HTTP_POST, "/gemini/v1alpha/models/a/b:predictLongRunning", OP_VIDEO, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/models/veo-3:predictLongRunning", OP_VIDEO, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta1/publishers/google/models/veo-3:predictLongRunning", OP_VIDEO, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/projects/p/locations/l/publishers/google/models/v:fetchPredictOperation", OP_VIDEO_FETCH,
+     ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/models/veo-3:predictLongRunning", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/models/a/b/operations/video_1", OP_VIDEO_GET, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/operations/anything", OP_VIDEO_GET, ERRORS_GEMINI},
+    {HTTP_GET, "/gemini/v1/operations/video_1", OP_VIDEO_GET, ERRORS_GEMINI},
+    {HTTP_GET, "/v1/models/veo-3/operations/video_1", OP_VIDEO_GET, ERRORS_GEMINI},
+    {HTTP_GET, "/v1/models/veo-3/operations/x", OP_MODEL_GET, ERRORS_OPENAI},
+    {HTTP_POST, "/v1beta/operations/video_1", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/operations/video_1/more", OP_NONE, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/video0123456789abcdef0123456789abcdef:download", OP_VIDEO_CONTENT, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/http://h:80/v1beta/files/video0123456789abcdef0123456789abcdef:download",
+     OP_VIDEO_CONTENT, ERRORS_GEMINI},
+    {HTTP_DELETE, "/v1beta/files/video0123456789abcdef0123456789abcdef:download", OP_WRONG_METHOD, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/video0123456789abcdef0123456789abcde:download", OP_GFILE_CONTENT, ERRORS_GEMINI},
+    {HTTP_GET, "/v1beta/files/video0123456789abcdef0123456789abcdef", OP_GFILE_GET, ERRORS_GEMINI},
     {HTTP_POST, "/api/v3/contents/generations/tasks", OP_VIDEO, ERRORS_OPENAI},
     {HTTP_GET, "/api/v3/contents/generations/tasks", OP_VIDEO_LIST, ERRORS_OPENAI},
     {HTTP_GET, "/api/v3/contents/generations/tasks/cgt-1", OP_VIDEO_GET, ERRORS_OPENAI},
@@ -222,7 +242,8 @@ static void paths(void **state)
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
                        m.op == OP_EMBED_CONTENT || (operation_row(m.op)->stored && !is_of_all(m.op)) ||
-                       m.op == OP_VIDEO_REMIX || (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
+                       m.op == OP_VIDEO_REMIX || (m.op == OP_VIDEO && m.google) ||
+                       (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
         assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);
