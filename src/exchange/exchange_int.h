@@ -590,6 +590,9 @@ struct sl_str other_default_model(struct exchange *x,
                                   struct sl_str body); /* the body, with a model where it may have none */
 /* translate_request for them. */
 bool other_request(struct exchange *x, const struct route_candidate *c, const struct provider *p);
+/* Edits of images are forms that go on as they come, and are other operations only where this candidate has other words for them. */
+bool other_takes_edit(struct exchange *x, const struct route_candidate *c, const struct provider *p);
+bool other_edit_request(struct exchange *x, const struct route_candidate *c, const struct provider *p);
 bool other_is_foreign(const struct exchange *x); /* the live attempt is in another format than the client's */
 struct sl_str other_path(const struct exchange *x, const struct provider *p, struct sl_str model,
                          struct sl_arena *a);       /* empty: the operation's own */

@@ -221,6 +221,50 @@ bool other_request(struct exchange *x, const struct route_candidate *c, const st
                                   SL_STR_ARG(x->facts.model)));
 }
 
+/* The form is read when the first candidate wants it so: most are sent on as they came. */
+static bool look_at_edit(struct exchange *x)
+{
+    struct request_refusal refusal = {0};
+    struct sl_str body = x->body_text;
+    if (x->other->look.n > 0)
+        return true;
+    if (x->form != NULL &&
+        !other_edit_from_form(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), x->body_text, x->a, &body, &refusal))
+        return copy_refusal(x, &refusal);
+    if (body.n > 2 * OTHER_EDIT_BYTES)
+        return refuse(x, GE_BODY_TOO_LARGE, SL_STR_NONE, SL_STR_NONE);
+    return other_look(OP_IMAGE_EDIT, body, x->a, &x->other->look, &refusal) || copy_refusal(x, &refusal);
+}
+
+bool other_takes_edit(struct exchange *x, const struct route_candidate *c, const struct provider *p)
+{
+    static const struct other_look nothing = {.n = 0};
+    const struct other_pair *pair;
+    const struct other_provider to = {
+        .dialect = provider_dialect(p, x->dialect->name, c->model),
+        .platform = p->kind->platform,
+        .model = c->model,
+    };
+    if (x->match.op != OP_IMAGE_EDIT)
+        return false;
+    if (other_way_to(OP_IMAGE_EDIT, &to, &nothing, false, &pair) == OTHER_PAIR) {
+        if (x->other == NULL)
+            x->other = SL_ARENA_NEW(x->a, struct exchange_other);
+        return true;
+    }
+    if (x->other != NULL) { /* an earlier candidate was asked in other words */
+        x->other->live = NULL;
+        x->other->path = x->other->verb = SL_STR_NONE;
+    }
+    return false;
+}
+
+bool other_edit_request(struct exchange *x, const struct route_candidate *c, const struct provider *p)
+{
+    x->other->live = NULL;
+    return look_at_edit(x) && other_request(x, c, p);
+}
+
 bool other_is_foreign(const struct exchange *x)
 {
     return x->other != NULL && x->other->live != NULL;

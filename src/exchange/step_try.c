@@ -32,7 +32,7 @@ struct try *try_new(struct exchange *x)
         .max_output = x->facts.max_output,
         .answers = fan_is_on(x) ? 1 : x->facts.n,
     });
-    if (x->op->other)
+    if (x->op->other || other_is_foreign(x))
         other_reserve(x, t);
     if (x->op->video)
         video_reserve(x, t);
@@ -60,7 +60,7 @@ struct attempt *try_send(struct exchange *x, struct try *t, struct sl_arena *a, 
         .traceparent = sl_str_c(parent),
         .tracestate = x->trace.state,
         .body = !x->op->session && (!x->op->stored || x->req->has_body),
-        .content_type = x->form != NULL || x->upload != NULL ? uploads_type(x) : SL_STR_NONE,
+        .content_type = (x->form != NULL && !other_is_foreign(x)) || x->upload != NULL ? uploads_type(x) : SL_STR_NONE,
         .foreign = x->translation != NULL || other_is_foreign(x),
     };
     provider_request_headers(&t->at->provider, &call, a, &h);

@@ -225,6 +225,8 @@ bool translate_request(struct exchange *x, const struct route_candidate *c)
     }
     if (x->op->other)
         return other_request(x, c, p);
+    if (other_takes_edit(x, c, p))
+        return other_edit_request(x, c, p);
     stored_decide(x, &x->snap->providers[c->provider_index]);
     x->up = translate_dialect(x, p, c->model);
     if (x->up == NULL) {

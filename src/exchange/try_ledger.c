@@ -100,7 +100,8 @@ static void settle(struct exchange *x, struct try *t)
                                     (t->counts.prompt > 0 || t->counts.completion > 0 || t->counts.seconds > 0)),
         .report_is_early = t->report_is_early,
         .usage = reported(x, t),
-        .output_seen = x->op->other ? 0 : tokens_estimate_output(t->output_bytes, t->output_events),
+        .output_seen = x->op->other || other_is_foreign(x) ? 0
+                                                           : tokens_estimate_output(t->output_bytes, t->output_events),
     };
     t->settled = settle_attempt(&f);
 }

@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "sim/sim_int.h"
 
+#define GEMINI_IMAGE_TOKENS 258u
 #define IMAGE_TOKENS 272u     /* of one image, OpenAI */
 #define PCM_OF_CHARACTER 480u /* bytes of sound for a character */
 #define SOUND_PIECE 65536u
@@ -15,6 +16,8 @@ struct ask {
     struct sim_call *c;
     yyjson_val *root;
     struct sl_buf *b;
+    uint32_t given; /* pictures to be edited */
+    size_t given_bytes;
 };
 
 static const struct sim_format format_other = {.name = "other", .vendor = VENDOR_OPENAI};
@@ -206,9 +209,25 @@ static void add_picture(struct ask *a, uint64_t i)
 {
     struct sl_str words =
         sl_arena_printf(a->c->s->arena, "picture %llu of " SL_STR_FMT, (unsigned long long)i, SL_STR_ARG(a->c->model));
+    if (a->given > 0) /* an edit: what was received */
+        words = sl_arena_printf(a->c->s->arena, SL_STR_FMT " from %u with %zu bytes", SL_STR_ARG(words), a->given,
+                                a->given_bytes);
     char *room = sl_buf_room(a->b, SL_BASE64_BYTES(words.n));
     if (room != NULL)
         sl_buf_wrote(a->b, sl_base64_encode(words, room));
+}
+
+/* One picture that is to be edited, as base64. */
+static bool take_picture(struct ask *a, struct sl_str type, struct sl_str base64)
+{
+    size_t n = 0;
+    char *room = sl_arena_alloc(a->c->s->arena, base64.n / 4 * 3 + 3);
+    if (!sl_str_starts(type, SL_STR("image/")) || base64.n == 0 || base64.n % 4 != 0 ||
+        !sl_base64_decode(base64, room, &n))
+        return false;
+    a->given++;
+    a->given_bytes += n;
+    return true;
 }
 
 static void add_image_usage(struct ask *a, uint64_t n)
@@ -353,9 +372,30 @@ static void stream_seedream(struct ask *a, uint64_t n, bool fails)
     sl_buf_adds(a->b, SL_STR("\n\ndata: [DONE]\n\n"));
 }
 
+/* A URL, a data URL, or a list of them. */
+static bool seedream_given(struct ask *a)
+{
+    yyjson_val *image = member(a, "image"), *it;
+    size_t i, max, n = yyjson_is_arr(image) ? yyjson_arr_size(image) : image != NULL;
+    bool good = n <= 14 && (image == NULL || n > 0);
+    for (i = 0, max = n; good && i < max; i++) {
+        it = yyjson_is_arr(image) ? yyjson_arr_get(image, i) : image;
+        struct sl_str url = text_of(it), head = sl_str_cut(&url, ',');
+        if (sl_str_starts(head, SL_STR("https://")))
+            continue;
+        good = sl_str_starts(head, SL_STR("data:")) && sl_str_ends(head, SL_STR(";base64")) &&
+               take_picture(a, sl_str_from(head, 5), url);
+    }
+    if (!good)
+        sim_openai_no(a->c, "InvalidParameter", "image",
+                      "The parameter `image` specified in the request is not valid.");
+    return good;
+}
+
 static bool seedream(struct ask *a)
 {
-    if (!need(a, "prompt") || !seedream_size(a) || !one_of(a, "response_format", "url b64_json") ||
+    if (!need(a, "prompt") || !seedream_size(a) || !seedream_given(a) ||
+        !one_of(a, "response_format", "url b64_json") ||
         !knows(a, "model prompt image size response_format watermark sequential_image_generation "
                   "sequential_image_generation_options output_format seed guidance_scale stream tools "
                   "optimize_prompt optimize_prompt_options layer_decomposition"))
@@ -428,14 +468,20 @@ static bool gemini_image(struct ask *a)
                *last = yyjson_arr_get_last(kinds);
     struct sl_str ratio = text_of(yyjson_obj_get(yyjson_obj_get(config, "imageConfig"), "aspectRatio"));
     yyjson_val *parts = yyjson_obj_get(yyjson_arr_get_first(member(a, "contents")), "parts");
-    struct sl_str prompt = text_of(yyjson_obj_get(yyjson_arr_get_first(parts), "text"));
+    struct sl_str prompt = text_of(yyjson_obj_get(yyjson_arr_get_last(parts), "text"));
+    for (size_t i = 0; i + 1 < yyjson_arr_size(parts); i++) {
+        yyjson_val *blob = yyjson_obj_get(yyjson_arr_get(parts, i), "inlineData");
+        if (!take_picture(a, text_of(yyjson_obj_get(blob, "mimeType")), text_of(yyjson_obj_get(blob, "data"))))
+            return google_no(a, "Unable to process input image.");
+    }
     if (kinds != NULL && !yyjson_equals_str(last, "IMAGE")) /* without: text and images */
         return google_no(a, "This simulated model makes images only: responseModalities.");
     if (ratio.n > 0 && !is_one_of(ratio, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9"))
         return google_no(a, "aspectRatio is not supported.");
     if (prompt.n == 0)
         return google_no(a, "contents is not specified.");
-    a->c->prompt = tokens_of(prompt);
+    uint32_t words = tokens_of(prompt), given = a->given * GEMINI_IMAGE_TOKENS;
+    a->c->prompt = words + given;
     a->c->usage_sent = true;
     a->c->tokens = 1290;
     a->c->units[UU_IMAGES_OUT] = 1;
@@ -445,8 +491,9 @@ static bool gemini_image(struct ask *a)
     sl_buf_addf(a->b,
                 "\"}}]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
                 "\"candidatesTokenCount\":1290,\"totalTokenCount\":%u,\"candidatesTokensDetails\":[{\"modality\":"
-                "\"IMAGE\",\"tokenCount\":1290}]}}",
-                a->c->prompt, a->c->prompt + 1290);
+                "\"IMAGE\",\"tokenCount\":1290}],\"promptTokensDetails\":[{\"modality\":\"TEXT\",\"tokenCount\":%u},"
+                "{\"modality\":\"IMAGE\",\"tokenCount\":%u}]}}",
+                a->c->prompt, a->c->prompt + 1290, words, given);
     return true;
 }
 

@@ -3,6 +3,7 @@ front of a script. docs/internals/multipart.md."""
 
 import base64
 import contextlib
+import json
 import os
 
 import openai
@@ -37,8 +38,11 @@ def served():
     makers = Makers()
     sim = makers.sim()
     g = makers.gateway({
-        "providers": {"openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-of-the-gateway"]}},
-        "models": {"hear": "openai/gpt-4o-transcribe", "whisper": "openai/whisper-1", "draw": "openai/gpt-image-2"},
+        "providers": {name: {"kind": kind, "base_url": sim.url + path, "keys": ["sim-key-of-the-gateway"]} for name, kind, path in
+                      (("openai", "openai", "/v1"), ("google", "gemini", "/v1beta"), ("ark", "ark", "/api/v3"))},
+        "models": {"hear": "openai/gpt-4o-transcribe", "whisper": "openai/whisper-1", "draw": "openai/gpt-image-2",
+                   "banana": "google/gemini-2.5-flash-image", "dream": "ark/doubao-seedream-4-0-250828", "imagen": "google/imagen-4.0-generate-001",
+                   "any": {"targets": ["google/gemini-2.5-flash-image", "openai/gpt-image-2"]}},
     })
     g.sim = sim
     yield g
@@ -87,6 +91,61 @@ def test_sdk(served, client):
     assert (timed.usage.seconds * 1000, timed.usage.seconds * 100_000_000) in told, told  # 0.0001 USD a second
     drawn = [r.tokens for r in rows if r.operation == "images_edits" or "edit" in r.operation]
     assert drawn and all(t["image_out"] > 0 and t["output"] == 0 for t in drawn), drawn
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+PICTURES = [("a.bin", PNG), ("b.jpg", b"no head that is known")]  # a type by its bytes, and one by its name
+
+
+def settled_units(g):
+    """Rows of edits, when the ledger and the simulator have the same units and tokens in all."""
+    rows = ledger.attempts(g.state)
+    theirs = sum(s.get("images_out", 0) for s in g.sim.count()["served"])
+    return rows if counted(g) and sum(r.units["images_out"] for r in rows) == theirs else None
+
+
+@pytest.mark.parametrize("model,target", [("banana", "gemini-2.5-flash-image"), ("dream", "doubao-seedream-4-0-250828")])
+def test_edits_translated(served, client, model, target):
+    before = len(ledger.attempts(served.state))
+    said = f"picture 0 of {target} from 2 with {len(PNG) + len(PICTURES[1][1])} bytes".encode()
+    raw = client.images.with_raw_response.edit(model=model, image=PICTURES, prompt="make it blue", n=2, quality="high", size="1024x1024")
+    image = raw.parse()
+    assert [base64.b64decode(d.b64_json) for d in image.data] == [said] * 2 and raw.headers["x-sluice-dropped"] == "quality"
+    events = list(client.images.edit(model=model, image=PICTURES, prompt="make it blue", stream=True, partial_images=2))
+    assert [e.type for e in events] == ["image_edit.completed"] and base64.b64decode(events[0].b64_json) == said
+    if model == "banana":
+        details = image.usage.input_tokens_details
+        assert (details.image_tokens, image.usage.output_tokens) == (2 * 2 * 258, 2 * 1290) and events[0].usage.output_tokens == 1290
+        assert image.usage.input_tokens == details.image_tokens + details.text_tokens
+    with pytest.raises(openai.BadRequestError, match="takes no 'mask'") as no:
+        client.images.edit(model=model, image=PICTURES, prompt="make it blue", mask=PNG)
+    assert no.value.param == "mask" and no.value.code == "unsupported_parameter"
+    url = "data:image/png;base64," + base64.b64encode(PNG).decode()
+    body = {"model": model, "prompt": "make it blue", "images": [{"image_url": url}]}
+    auth = [("Content-Type", "application/json")]
+    answer = fetch(served.address, "POST", "/v1/images/edits", json.dumps({**body, "stream": True, "partial_images": 1}).encode(), auth, served.key)
+    assert answer.status == 200 and answer.body.startswith(b"event: image_edit.completed\n") and answer.get("x-sluice-dropped") == "partial_images"
+    assert base64.b64decode(json.loads(answer.body.split(b"data: ")[1])["b64_json"]) == f"picture 0 of {target} from 1 with {len(PNG)} bytes".encode()
+    for wrong in ({"images": []}, {"images": [{"file_id": "file-1"}]}, {"images": [{"image_url": url}] * 17}, {"prompt": ""}, {"n": 11}, {"mask": {"image_url": url}},
+                  *([{"images": [{"image_url": u}]} for u in ("https://pictures.example/a.png", "data:image/png;base64,!", "data:,a")] if model == "banana" else [])):
+        assert fetch(served.address, "POST", "/v1/images/edits", json.dumps({**body, **wrong}).encode(), auth, served.key).status == 400, wrong
+    rows = wait_for(lambda: settled_units(served), "the ledger to say what the simulator says", every=0.1)[before:]
+    assert [r.units["images_out"] for r in rows] == [1] * 4 and {r.target for r in rows} == {target}
+    assert model != "banana" or [r.tokens["image_in"] for r in rows] == [2 * 258] * 3 + [258]
+
+
+def test_edits_find_who_can(served, client):
+    """A mask has no place at the first target: the second gets the form as it came. Without one the first is asked."""
+    edited = client.images.edit(model="any", image=[("a.png", PNG)], prompt="make it blue", mask=b"m")
+    assert base64.b64decode(edited.data[0].b64_json).startswith(f"heard {len(PNG)} bytes".encode())
+    edited = client.images.edit(model="any", image=[("a.png", PNG)], prompt="make it blue")
+    assert base64.b64decode(edited.data[0].b64_json).startswith(b"picture 0 of gemini")
+    with pytest.raises(openai.BadRequestError, match="does not have this operation"):
+        client.images.edit(model="imagen", image=[("a.png", PNG)], prompt="make it blue")
+    with pytest.raises(openai.APIStatusError) as no:
+        client.images.edit(model="banana", image=[("a.png", PNG + bytes(33 << 20))], prompt="make it blue")
+    assert no.value.status_code == 413
+    assert wait_for(lambda: settled_units(served), "the ledger to say what the simulator says", every=0.1)
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])

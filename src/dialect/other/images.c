@@ -1,10 +1,14 @@
-/* OpenAI's images/generations at Imagen (gemini.md 15.2), Gemini's image models (15.1) and Seedream (seedance.md 17). What they have
+/* OpenAI's images/generations and images/edits at Imagen (gemini.md 15.2), Gemini's image models (15.1) and Seedream (seedance.md 17). What they have
  * no word for is noted. A client that asked for a stream gets each picture as its completed event: none of them shows partial ones
  * in a way that could be passed on. */
+#include "dialect/media.h"
 #include "dialect/other/pairs.h"
 
 #define KNOWN "model prompt n size stream task fallback models route"
+#define KNOWN_EDIT KNOWN " images mask"
 #define IMAGEN_MOST 4u
+#define GEMINI_PICTURES 14u   /* of one request */
+#define SEEDREAM_PICTURES 14u /* seedance.md 17; its 5.0 pro takes 10 and says so */
 
 /* -- Sizes ------------------------------------------------------------------------------------------------------------------- */
 
@@ -58,6 +62,16 @@ static struct sl_str prompt_of(const struct other_translation *t)
     return json_raw_of(&t->look->tree, other_member(t, SL_STR("prompt")));
 }
 
+static bool is_edit(const struct other_translation *t)
+{
+    return t->op == OP_IMAGE_EDIT;
+}
+
+struct edit { /* whose pictures are written */
+    struct other_translation *t;
+    struct json_writer *w;
+};
+
 static struct sl_str format_of(const struct other_translation *t)
 {
     return json_inside_of(&t->look->tree, other_member(t, SL_STR("output_format")));
@@ -104,6 +118,55 @@ static bool write_imagen(struct other_translation *t, struct sl_buf *out, struct
     return true;
 }
 
+static bool add_blob(void *arg, struct sl_str raw_url, struct request_refusal *r)
+{
+    struct edit *e = arg;
+    struct neutral_media m = {.mime = SL_STR_NONE};
+    bool good = media_from_url(sl_str_of(raw_url.p + 1, raw_url.n - 2), e->t->a, &m);
+    if (good && m.source == NS_URL)
+        return other_refuse(r, GE_UNSUPPORTED, "images", "This model takes images as data URLs only: it fetches none.");
+    struct sl_str data = good && m.source == NS_BASE64 ? media_base64(m.data, e->t->a) : SL_STR_NONE;
+    if (data.n == 0 || !sl_str_starts(m.mime, SL_STR("image/")))
+        return other_refuse(r, GE_MEMBER_VALUE, "images", "An 'image_url' is no image as a data URL in base64.");
+    jw_open(e->w, '{');
+    jw_key(e->w, SL_STR("inlineData"));
+    jw_open(e->w, '{');
+    jw_member_plain(e->w, SL_STR("mimeType"), m.mime);
+    jw_member_inside(e->w, SL_STR("data"), data);
+    jw_close(e->w, '}');
+    jw_close(e->w, '}');
+    return true;
+}
+
+static bool add_url(void *arg, struct sl_str raw_url, struct request_refusal *r)
+{
+    struct edit *e = arg;
+    (void)r;
+    jw_raw(e->w, raw_url);
+    return true;
+}
+
+/* {"contents":[{"role":"user","parts":[PICTURES,{"text":PROMPT}]}], */
+static bool add_contents(struct other_translation *t, struct json_writer *w, struct request_refusal *r)
+{
+    struct edit e = {t, w};
+    jw_key(w, SL_STR("contents"));
+    jw_open(w, '[');
+    jw_open(w, '{');
+    jw_member_plain(w, SL_STR("role"), SL_STR("user"));
+    jw_key(w, SL_STR("parts"));
+    jw_open(w, '[');
+    if (is_edit(t) && !other_edit_pictures(t, GEMINI_PICTURES, add_blob, &e, r))
+        return false;
+    jw_open(w, '{');
+    jw_member_raw(w, SL_STR("text"), prompt_of(t));
+    jw_close(w, '}');
+    jw_close(w, ']');
+    jw_close(w, '}');
+    jw_close(w, ']');
+    return true;
+}
+
 static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
 {
     struct json_writer w = json_writer_on(out);
@@ -111,12 +174,10 @@ static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct
     uint64_t longest;
     if (!ratio_of(t, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9", &ratio, &longest, r))
         return false;
-    other_note_rest(t, wants_link(t) ? KNOWN : KNOWN " response_format");
+    other_note_rest(t, wants_link(t) ? KNOWN_EDIT : KNOWN_EDIT " response_format");
     jw_open(&w, '{');
-    jw_key(&w, SL_STR("contents"));
-    jw_raw(&w, SL_STR("[{\"role\":\"user\",\"parts\":[{\"text\":"));
-    sl_buf_adds(out, prompt_of(t));
-    sl_buf_adds(out, SL_STR("}]}]"));
+    if (!add_contents(t, &w, r))
+        return false;
     jw_key(&w, SL_STR("generationConfig"));
     jw_open(&w, '{');
     jw_member_raw(&w, SL_STR("responseModalities"), SL_STR("[\"TEXT\",\"IMAGE\"]"));
@@ -153,15 +214,23 @@ static bool write_seedream(struct other_translation *t, struct sl_buf *out, stru
             r, GE_MEMBER_VALUE, "size",
             "'size' must be 1K, 2K, 4K, auto, or WIDTHxHEIGHT with 921600 to 16777216 pixels and a ratio "
             "of 1:16 to 16:1 for this model.");
-    other_note_rest(t, KNOWN " response_format image seed guidance_scale watermark");
+    other_note_rest(t, KNOWN_EDIT " response_format image seed guidance_scale watermark");
     jw_open(&w, '{');
     jw_member_plain(&w, SL_STR("model"), t->up_model);
     jw_member_raw(&w, SL_STR("prompt"), prompt_of(t));
     if (size)
         jw_member_inside(&w, SL_STR("size"), t->look->size);
     jw_member_plain(&w, SL_STR("response_format"), wants_link(t) ? SL_STR("url") : SL_STR("b64_json"));
+    if (is_edit(t)) {
+        struct edit e = {t, &w};
+        jw_key(&w, SL_STR("image"));
+        jw_open(&w, '[');
+        if (!other_edit_pictures(t, SEEDREAM_PICTURES, add_url, &e, r))
+            return false;
+        jw_close(&w, ']');
+    }
     static const struct sl_str own[] = {SL_STR_INIT("image"), SL_STR_INIT("seed"), SL_STR_INIT("guidance_scale")};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    for (size_t i = is_edit(t); i < sizeof own / sizeof *own; i++)
         jw_maybe_raw(&w, own[i], json_raw_of(&t->look->tree, other_member(t, own[i])));
     const struct json_node *mark = other_member(t, SL_STR("watermark"));
     jw_member_bool(&w, SL_STR("watermark"), json_kind_of(mark) == JSON_TRUE); /* theirs is on where nothing is said */
@@ -242,6 +311,11 @@ static void use(struct other_translation *t, struct sl_str body, struct other_us
     for (JSON_EACH(&tree, json_got(&tree, meta, SL_STR("candidatesTokensDetails")), it))
         if (json_text_is(&tree, json_got(&tree, it, SL_STR("modality")), SL_STR("IMAGE")))
             (void)json_u64_of(&tree, json_got(&tree, it, SL_STR("tokenCount")), &c->image_completion);
+    for (JSON_EACH(&tree, json_got(&tree, meta, SL_STR("promptTokensDetails")), it))
+        if (json_text_is(&tree, json_got(&tree, it, SL_STR("modality")), SL_STR("IMAGE")))
+            (void)json_u64_of(&tree, json_got(&tree, it, SL_STR("tokenCount")), &c->image_prompt);
+    if (c->image_prompt > c->prompt)
+        c->image_prompt = 0;
     c->total = c->prompt + c->completion;
 }
 
@@ -254,8 +328,8 @@ static void add_usage(struct json_writer *w, const struct token_counts *c)
     jw_member_u64(w, SL_STR("input_tokens"), c->prompt);
     jw_key(w, SL_STR("input_tokens_details"));
     jw_open(w, '{');
-    jw_member_u64(w, SL_STR("text_tokens"), c->prompt);
-    jw_member_u64(w, SL_STR("image_tokens"), 0);
+    jw_member_u64(w, SL_STR("text_tokens"), c->prompt - c->image_prompt);
+    jw_member_u64(w, SL_STR("image_tokens"), c->image_prompt);
     jw_close(w, '}');
     jw_member_u64(w, SL_STR("output_tokens"), c->completion);
     jw_member_u64(w, SL_STR("total_tokens"), c->total);
@@ -284,10 +358,13 @@ static void add_event(void *arg, struct picture p)
 {
     struct gathering *g = arg;
     g->n++;
-    sl_buf_adds(g->out, SL_STR("event: image_generation.completed\ndata: "));
+    struct sl_str type = is_edit(g->t) ? SL_STR("image_edit.completed") : SL_STR("image_generation.completed");
+    sl_buf_adds(g->out, SL_STR("event: "));
+    sl_buf_adds(g->out, type);
+    sl_buf_adds(g->out, SL_STR("\ndata: "));
     g->w = json_writer_on_line(g->out);
     jw_open(&g->w, '{');
-    jw_member_plain(&g->w, SL_STR("type"), SL_STR("image_generation.completed"));
+    jw_member_plain(&g->w, SL_STR("type"), type);
     jw_member_u64(&g->w, SL_STR("created_at"), (uint64_t)g->t->created_s);
     jw_member_raw(&g->w, sl_str_c(p.name), p.raw);
     add_usage(&g->w, &g->sum);
@@ -305,6 +382,7 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
         use(t, bodies[i], &u);
         g.sum.found = g.sum.found && u.counts.found;
         g.sum.prompt += u.counts.prompt;
+        g.sum.image_prompt += u.counts.image_prompt;
         g.sum.completion += u.counts.completion;
         g.sum.total += u.counts.total;
     }

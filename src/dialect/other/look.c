@@ -81,6 +81,14 @@ static bool look_images(struct other_look *l, struct request_refusal *r)
     return true;
 }
 
+static bool look_edit(struct other_look *l, struct request_refusal *r)
+{
+    const struct json_node *images = got(&l->tree, SL_STR("images"));
+    if (json_kind_of(images) != JSON_ARRAY || json_child(images) == NULL)
+        return refuse(r, GE_MEMBER_MISSING, "images", "'images' must be a list that is not empty.");
+    return look_images(l, r);
+}
+
 static bool look_speech(struct other_look *l, struct request_refusal *r)
 {
     const struct json_node *input = got(&l->tree, SL_STR("input"));
@@ -110,6 +118,8 @@ bool other_look(enum operation op, struct sl_str body, struct sl_arena *a, struc
         return look_rerank(out, out_refusal);
     case OP_IMAGES:
         return look_images(out, out_refusal);
+    case OP_IMAGE_EDIT:
+        return look_edit(out, out_refusal);
     case OP_SPEECH:
         return look_speech(out, out_refusal);
     default:

@@ -26,6 +26,12 @@ struct other_look {                   /* what a request asks for, whoever serves
 bool other_look(enum operation op, struct sl_str body, struct sl_arena *a, struct other_look *out,
                 struct request_refusal *out_refusal);
 
+/* A form of images/edits as the JSON that OpenAI takes for the same (openai.md 12.1); in the arena. False: what no provider could
+ * take, or more bytes than are held for this. A file that is no image is a member {}. */
+#define OTHER_EDIT_BYTES (32u << 20) /* of the parts; they go on as base64, and are held twice */
+bool other_edit_from_form(struct sl_str content_type, struct sl_str form, struct sl_arena *a, struct sl_str *out,
+                          struct request_refusal *out_refusal);
+
 /* Whether a size is one that OpenAI's own model takes; false: refusal names those it does. Unknown models take any. */
 bool other_size_fits(struct sl_str model, struct sl_str size, struct sl_arena *a, struct request_refusal *out_refusal);
 

@@ -48,6 +48,11 @@ static const struct row rows[] = {
     {OP_IMAGES, MATCH_GEMINI, -1, OTHER_PAIR, &other_images_gemini},
     {OP_IMAGES, MATCH_OPENAI, -1, OTHER_SAME, NULL},
     {OP_IMAGES, MATCH_VERTEX_IMAGEN, -1, OTHER_PAIR, &other_images_vertex},
+    {OP_IMAGE_EDIT, MATCH_ARK, -1, OTHER_PAIR, &other_images_seedream}, /* its generations take pictures */
+    {OP_IMAGE_EDIT, MATCH_IMAGEN, -1, OTHER_NONE, NULL},
+    {OP_IMAGE_EDIT, MATCH_GEMINI_SPEECH, -1, OTHER_NONE, NULL},
+    {OP_IMAGE_EDIT, MATCH_GEMINI, -1, OTHER_PAIR, &other_images_gemini},
+    {OP_IMAGE_EDIT, MATCH_OPENAI, -1, OTHER_SAME, NULL},
     {OP_SPEECH, MATCH_GEMINI_SPEECH, -1, OTHER_PAIR, &other_speech_gemini},
     {OP_SPEECH, MATCH_VERTEX_SPEECH, -1, OTHER_PAIR, &other_speech_vertex},
     {OP_SPEECH, MATCH_OPENAI, -1, OTHER_SAME, NULL},

@@ -14,6 +14,11 @@ const struct json_node *other_member(const struct other_translation *t, struct s
 struct sl_str other_google_model(const struct other_translation *t);
 struct sl_str other_google_path(const struct other_translation *t, const char *verb);
 
+/* edits.c: gives each picture of an edit (raw, a URL) in order, at most so many. False: refused, by it or by `each`. */
+typedef bool other_edit_picture_f(void *arg, struct sl_str raw_url, struct request_refusal *r);
+bool other_edit_pictures(struct other_translation *t, uint32_t most, other_edit_picture_f *each, void *arg,
+                         struct request_refusal *r);
+
 /* embed.c: what a request for vectors asks for, and what its pairs share. */
 struct embed_wish {
     const struct json_node *input; /* a text, or a list of texts */

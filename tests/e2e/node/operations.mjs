@@ -19,6 +19,8 @@ out.deltas = [];
 for await (const e of await client.audio.transcriptions.create({ model: "hear", file: await toFile(Buffer.alloc(50), "a.wav"), stream: true })) out.deltas.push(e.type);
 const edited = await client.images.edit({ model: "draw", image: await toFile(Buffer.alloc(300), "a.png"), prompt: "blue" });
 out.edited = Buffer.from(edited.data[0].b64_json, "base64").toString();
+const elsewhere = await client.images.edit({ model: "banana", image: [await toFile(Buffer.alloc(300), "a.png")], prompt: "blue" });
+out.elsewhere = Buffer.from(elsewhere.data[0].b64_json, "base64").toString();
 let video = await client.videos.create({ model: "clip", prompt: "[[video takes=60]] a boat", seconds: "4", size: "1280x720" });
 out.video = [video.status];
 while (video.status === "queued" || video.status === "in_progress") video = await client.videos.retrieve(video.id);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "dialect/form.h"
+#include "dialect/other/other.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -30,6 +31,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         SL_CHECK(refusal.error.error != GE_NONE);
     }
+    struct sl_str json;
+    struct json_tree tree;
+    if (other_edit_from_form(SL_STR("multipart/form-data; boundary=b"), body, &a, &json, &refusal))
+        SL_CHECK(json_tree_read(&tree, json, &a) && json_got(&tree, json_root(&tree), SL_STR("images")) != NULL);
+    else
+        SL_CHECK(refusal.error.error != GE_NONE);
     sl_arena_done(&a);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/rand.h"
+#include "dialect/gemini/gemini.h"
 #include "dialect/other/pairs.h"
 
 struct world {
@@ -213,6 +214,99 @@ static void pictures_are_summed(void **state)
     }
 }
 
+/* However an answer is cut, its pictures are the same: whole, byte by byte, and in two. */
+static void pictures_are_counted_in_slices(void **state)
+{
+    static const struct {
+        const char *answer;
+        uint32_t pictures;
+    } rows[] = {
+        {"{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"},{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":"
+         "\"QUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJDQUJD\"}}]}},{\"content\":{\"parts\":[{\"inline_data\":{\"data\":\"QUJD\","
+         "\"mime_type\":\"IMAGE/jpeg\"}}]}}]}",
+         2},
+        {"[{\"candidates\":[{\"content\":{\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\"}}]}}]},\n"
+         "{\"candidates\":[{\"content\":{\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\"}}]}}]}]",
+         2},
+        {"{\"candidates\":[{\"content\":{\"parts\":[{\"thought\":true,\"inlineData\":{\"mimeType\":\"image/png\"}},"
+         "{\"inlineData\":{\"mimeType\":\"image/png\"},\"thought\" : true},{\"thought\":false,\"inlineData\":{\"mimeType\" : "
+         "\"image/png\"}}]}}]}",
+         1},
+        {"{\"candidates\":[{\"content\":{\"parts\":[{\"inlineData\":{\"mimeType\":\"audio/pcm\",\"data\":\"image/\"}},"
+         "{\"text\":\"\\\\\\\"},{\\\"inlineData\\\":{\\\"mimeType\\\":\\\"image/png\\\"}}\"},{\"functionCall\":{\"args\":"
+         "{\"inlineData\":{\"mimeType\":\"image/png\"}}}}]},\"inlineData\":{\"mimeType\":\"image/png\"}}],"
+         "\"parts\":[{\"inlineData\":{\"mimeType\":\"image/png\"}}]}",
+         0},
+        {"}]}]{{[[\"inlineData\":::\"image/\",{]}", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct sl_str all = sl_str_c(rows[i].answer);
+        for (size_t cut = 0; cut <= all.n; cut++) {
+            struct gemini_pictures p = {.count = 0};
+            gemini_pictures_feed(&p, sl_str_head(all, cut));
+            gemini_pictures_feed(&p, sl_str_from(all, cut));
+            assert_int_equal(p.count, rows[i].pictures);
+        }
+        struct gemini_pictures p = {.count = 0};
+        for (size_t at = 0; at < all.n; at++)
+            gemini_pictures_feed(&p, sl_str_of(all.p + at, 1));
+        assert_int_equal(p.count, rows[i].pictures);
+    }
+}
+
+#define FIELD(name, value) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
+#define PICTURE(name, file, value)                                                                                     \
+    "--b\r\nContent-Disposition: form-data; name=\"" name "\"; filename=\"" file "\"\r\n\r\n" value "\r\n"
+#define FOUR(x) x x x x
+
+static void edits_are_read(void **state)
+{
+    static const struct {
+        const char *form;
+        enum gateway_error error;
+        const char *json; /* GE_NONE: what it says */
+    } rows[] = {
+        {FIELD("n", "2") PICTURE("image[]", "a.png", "abc") FIELD("prompt", "a \"b\"\n\x01") FIELD("size", "1x1")
+             PICTURE("mask", "m.png", "x") PICTURE("image", "b", "\xff\xd8\xff") "--b--\r\n",
+         GE_NONE,
+         "{\"n\":2,\"prompt\":\"a \\\"b\\\"\\n\\u0001\",\"size\":\"1x1\",\"mask\":{},\"images\":[{\"image_url\":"
+         "\"data:image/png;base64,YWJj\"},{\"image_url\":\"data:image/jpeg;base64,/9j/\"}]}"},
+        {FIELD("n", "two") "--b--\r\n", GE_NONE, "{\"n\":\"two\",\"images\":[]}"},
+        {PICTURE("image", "a.txt", "abc") "--b--\r\n", GE_MEMBER_VALUE, NULL},
+        {FIELD("n", "1") FIELD("n", "2") "--b--\r\n", GE_MEMBER_REPEATED, NULL},
+        {FIELD("prompt", "\xff") "--b--\r\n", GE_MEMBER_VALUE, NULL},
+        {FIELD("prompt", "a"), GE_BAD_REQUEST, NULL},
+        {"--b\r\nnothing\r\n\r\n\r\n--b--\r\n", GE_BAD_REQUEST, NULL},
+        {FOUR(FOUR(PICTURE("image", "a.png", "a"))) PICTURE("image", "a.png", "a") "--b--\r\n", GE_MEMBER_TOO_MANY,
+         NULL},
+    };
+    struct world *w = *state;
+    struct sl_str type = SL_STR("multipart/form-data; boundary=b"), json;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct request_refusal r = {0};
+        bool ok = other_edit_from_form(type, sl_str_c(rows[i].form), &w->a, &json, &r);
+        assert_int_equal(r.error.error, rows[i].error);
+        assert_int_equal(ok, rows[i].error == GE_NONE);
+        if (ok && !sl_str_eq(json, sl_str_c(rows[i].json)))
+            fail_msg(SL_STR_FMT, SL_STR_ARG(json));
+    }
+    struct request_refusal r = {0};
+    sl_buf_reset(&w->out);
+    struct sl_buf big;
+    sl_buf_init(&big, 2 * OTHER_EDIT_BYTES);
+    sl_buf_adds(&big,
+                SL_STR(FIELD("prompt",
+                             "a") "--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n"));
+    char *room = sl_buf_room(&big, OTHER_EDIT_BYTES);
+    memset(room, 'a', OTHER_EDIT_BYTES);
+    sl_buf_wrote(&big, OTHER_EDIT_BYTES);
+    sl_buf_adds(&big, SL_STR("\r\n--b--\r\n"));
+    assert_false(other_edit_from_form(type, sl_buf_str(&big), &w->a, &json, &r));
+    assert_int_equal(r.error.error, GE_BODY_TOO_LARGE);
+    sl_buf_done(&big);
+}
+
 /* Answers that break their format are none, whatever the pair. */
 static void broken_answers(void **state)
 {
@@ -281,6 +375,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(vectors_are_exact_both_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(events_are_known, set_up, tear_down),
         cmocka_unit_test(pictures_are_summed),
+        cmocka_unit_test(pictures_are_counted_in_slices),
+        cmocka_unit_test_setup_teardown(edits_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(broken_answers, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("other", tests, NULL, NULL);
