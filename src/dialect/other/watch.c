@@ -60,7 +60,7 @@ static void read_usage(struct stream_memo *memo, const struct found *f, struct s
         u->image_completion = u->completion;
     else if (sl_str_starts(f->type, SL_STR("speech.")) && u->audio_completion == 0)
         u->audio_completion = u->completion;
-    if (!image || !f->picture)
+    if (!image || !f->picture || memo == NULL)
         return;
     add(&memo->sum, u);
     *u = memo->sum;
