@@ -310,22 +310,35 @@ static bool is_capacity(struct sl_str code)
     return false;
 }
 
+/* A word of error_read's is whatever stood between two quotes, perhaps of a body that was cut short: of one that is no proper string what
+ * stands before its first escape. */
+static struct sl_str word_plain(struct sl_str word, struct sl_arena *a)
+{
+    struct json_info info;
+    ptrdiff_t escape = sl_str_find(word, '\\');
+    if (escape < 0)
+        return word;
+    struct sl_str quoted = sl_arena_printf(a, "\"" SL_STR_FMT "\"", SL_STR_ARG(word));
+    bool proper = quoted.n == word.n + 2 && json_scan(quoted, NULL, 0, NULL, &info) == JSON_OK;
+    return proper ? json_plain(word, a) : sl_str_head(word, (size_t)escape);
+}
+
 void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *out)
 {
     struct answer_error e = {.found = false};
     error_read(sl_str_head(answer->body, 1u << 16), answer->headers, a, &e);
     struct sl_str word = e.reason.n > 0 ? e.reason : e.code.n > 0 ? e.code : e.type;
-    *out = (struct video_trouble){.code = json_plain(word, a),
+    *out = (struct video_trouble){.code = word_plain(word, a),
                                   .message = error_message_text(&e, a),
-                                  .param = json_plain(e.param, a),
+                                  .param = word_plain(e.param, a),
                                   .status = answer->status};
     int s = answer->status;
     struct sl_str code = out->code;
-    out->policy = video_is_policy(code) || video_is_policy(json_plain(e.type, a)) ||
+    out->policy = video_is_policy(code) || video_is_policy(word_plain(e.type, a)) ||
                   (s == 400 && code.n == 0 && video_is_policy(out->message));
     out->account = s == 401 || s == 402 || s == 403 || has_word(code, "Overdue") ||
                    has_word(code, "SetLimitExceeded") || has_word(code, "AuthenticationError");
-    out->capacity = !out->account && (s == 429 || is_capacity(code) || is_capacity(json_plain(e.type, a)));
+    out->capacity = !out->account && (s == 429 || is_capacity(code) || is_capacity(word_plain(e.type, a)));
     out->model_gone = !out->account && !out->policy && s == 404;
     out->invalid = s >= 400 && s < 500 && !out->policy && !out->account && !out->capacity && !out->model_gone;
 }

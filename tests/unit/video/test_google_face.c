@@ -1,6 +1,8 @@
 /* Google's face: what is taken, what is refused by which name, what operations say. */
 #include "lib.h"
 
+#include <stdlib.h>
+
 #define ASK(instance, rest) "{\"instances\":[{" instance "}]" rest "}"
 #define PNG "{\"bytesBase64Encoded\":\"iVBORw0KGgo=\",\"mimeType\":\"image/png\"}"
 
@@ -213,11 +215,37 @@ static void operations(void **state)
     }
 }
 
+/* Errors of providers that end in the middle of an escape: what was read of them is never read past. */
+static void broken_words(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"error\":{\"code\":\"no\\u0\",\"param\":\"p\\ud83d\\u\"}}",
+        "{\"error\":{\"code\":\"no\\u00",
+        "{\"error\":{\"type\":\"no\\",
+        "{\"error\":{\"code\":\"n\\u006f\"}}",
+    };
+    for (size_t i = 0; i < N(bodies); i++)
+        for (size_t n = 1; n <= strlen(bodies[i]); n++) {
+            struct bench b;
+            char *exact = malloc(n); /* so that a byte too far is seen */
+            bench_begin(&b, "ark", "seedance-1-0-pro-250528");
+            memcpy(exact, bodies[i], n);
+            const struct video_answer answer = {.status = 400, .body = sl_str_of(exact, n), .whole = true};
+            assert_int_equal(b.call.adapter->create_read(&b.call, &answer, &b.job, &b.why), VIDEO_NOT_CREATED);
+            if (i == 3 && n == strlen(bodies[i]))
+                is_text(b.why.code, "no");
+            bench_end(&b);
+            free(exact);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_or_refused), cmocka_unit_test(half_sent), cmocka_unit_test(written_upstream),
         cmocka_unit_test(checked),         cmocka_unit_test(names),     cmocka_unit_test(operations),
+        cmocka_unit_test(broken_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
