@@ -253,6 +253,8 @@ def test_images_translated(served, client, model, target, cost):
     assert answer.headers["x-sluice-dropped"] == "quality"
     events = list(client.images.generate(model=model, prompt="a red circle", stream=True))
     assert [e.type for e in events] == ["image_generation.completed"] and events[0].b64_json
+    named = post(served, "/v1/images/generations", {"model": model, "prompt": "a red circle", "stream": True, "partial_images": 2})
+    assert named.get("x-sluice-dropped") == "partial_images" and named.body.count(b"event: image_generation.completed\n") == 1
     if model == "banana":
         assert events[0].usage.output_tokens == 1290
         two = list(client.images.generate(model=model, prompt="a red circle", stream=True, n=2))
@@ -261,11 +263,11 @@ def test_images_translated(served, client, model, target, cost):
         client.images.generate(model=model, prompt="x", size="100x333")
     agree(served)
     rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200 and r.model == model]
-    assert sum(r.units["images_out"] for r in rows) == 3 + 2 * (model == "banana")
+    assert sum(r.units["images_out"] for r in rows) == 4 + 2 * (model == "banana")
     if cost:
-        assert sum(r.cost_p for r in rows) == 3 * cost
+        assert sum(r.cost_p for r in rows) == 4 * cost
     if model == "banana":
-        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 5 * 1290
+        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 6 * 1290
 
 
 def test_gemini_faces(served):

@@ -169,6 +169,18 @@ static void try_schema(struct sl_str in, unsigned how)
         SL_CHECK(json_is(gem_schema_back(&arena, in), JSON_OBJECT));
 }
 
+/* However the bytes are cut, the pictures in them are the same. */
+static void try_pictures(struct sl_str body, unsigned how)
+{
+    struct gemini_pictures whole = {.count = 0}, cut = {.count = 0};
+    size_t step = how % 13 + 1;
+    gemini_pictures_feed(&whole, body);
+    for (; body.n > step; body = sl_str_from(body, step))
+        gemini_pictures_feed(&cut, sl_str_head(body, step));
+    gemini_pictures_feed(&cut, body);
+    SL_CHECK(whole.count == cut.count && whole.depth == cut.depth && whole.in_string == cut.in_string);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     if (n < 2)
@@ -184,6 +196,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
         try_stream(in, how);
         break;
     case 2:
+        try_pictures(in, how);
         try_answer(in, how);
         break;
     default:
