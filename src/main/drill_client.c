@@ -225,5 +225,8 @@ void drill_ask(const struct sl_addr *at, const char *key, const struct drill_cas
     else
         take_whole(&k);
     out->took_ns = sl_clock_mono_ns() - began;
+    out->text = sl_arena_str(a, out->text); /* they are views of the body, where no escape was in them */
+    out->finish = sl_arena_str(a, out->finish);
+    out->error = sl_arena_str(a, out->error);
     sl_buf_done(&k.body);
 }
