@@ -26,7 +26,7 @@ struct run {
     struct sl_addr at;
     struct sl_arena arena;
     __int128 cost_p;
-    int64_t first_at, answered_at, failed_at; /* of attempts in the ledger, comparable */
+    __int128 first_at, answered_at, failed_at; /* of attempts in the ledger, comparable */
 };
 
 static void keep(char *to, size_t n, struct sl_str s)
@@ -117,7 +117,8 @@ static bool on_attempt(void *arg, const struct store_attempt *a)
         provider = a->provider;
     }
     o->attempts++;
-    int64_t at = a->opened_ns * 8 + (a->number < 8 ? a->number : 7); /* several begin in one tick of the clock */
+    __int128 at = (__int128)a->opened_ns * 8 +
+                  (a->number < 8 ? a->number : 7); /* several begin in one tick of the clock */
     if (o->first.provider_name[0] == 0 || at < r->first_at)
         name_target(r, &o->first, a->provider, model);
     if (ok && (o->answered.provider_name[0] == 0 || at > r->answered_at))
@@ -216,8 +217,8 @@ void drill_run(struct settings *s, const struct drill_case *c, struct drill_resu
     r->written = *s;
     r->c = c;
     r->out = out;
-    r->first_at = r->failed_at = INT64_MAX;
-    r->answered_at = INT64_MIN;
+    r->first_at = r->failed_at = (__int128)INT64_MAX * 8;
+    r->answered_at = -1;
     *out = (struct drill_result){.passed = true};
     sl_arena_init(&r->arena, NULL);
     out->ran = start(r, &fail);
