@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "dialect/json_tree.h"
+#include "base/mem.h"
 #include "ledger/money.h"
 #include "main/drill.h"
 #include "main/gateway.h"
@@ -47,12 +48,26 @@ static enum sl_err connect_here(struct sl_loop *l, struct sl_tcp *t, const struc
     return sl_addr_is_loopback(to) ? system_connect(l, t, to) : SL_EDENIED;
 }
 
+struct lookup {
+    struct sl_task task;
+    struct sl_dns *d;
+};
+
+static void tell_nothing(struct sl_task *t)
+{
+    struct lookup *k = SL_CONTAINER_OF(t, struct lookup, task);
+    sl_dns_deliver(k->d, SL_ENOENT, NULL, 0);
+    sl_free(k);
+}
+
 static void know_no_name(struct sl_loop *l, struct sl_dns *d, struct sl_str host, unsigned port)
 {
-    (void)l;
+    struct lookup *k = SL_NEW(struct lookup);
     (void)host;
     (void)port;
-    sl_dns_deliver(d, SL_ENOENT, NULL, 0);
+    k->d = d;
+    sl_task_init(&k->task, tell_nothing); /* later: who asks does not have the lookup yet */
+    sl_task_post(l, &k->task);
 }
 
 /* ---- the gateway ---- */
