@@ -503,14 +503,12 @@ static bool gemini_image(struct ask *a)
 static bool gemini_speech(struct ask *a)
 {
     yyjson_val *parts = yyjson_obj_get(yyjson_arr_get_first(member(a, "contents")), "parts"),
-               *config = member(a, "generationConfig"),
-               *voice = yyjson_obj_get(yyjson_obj_get(yyjson_obj_get(config, "speechConfig"), "voiceConfig"),
-                                       "prebuiltVoiceConfig");
+               *config = member(a, "generationConfig");
     struct sl_str text = text_of(yyjson_obj_get(yyjson_arr_get_first(parts), "text"));
     if (!yyjson_equals_str(yyjson_arr_get_first(yyjson_obj_get(config, "responseModalities")), "AUDIO"))
         return google_no(a, "The requested combination of response modalities (TEXT) is not supported by the model.");
-    if (text.n == 0 || text_of(yyjson_obj_get(voice, "voiceName")).n == 0)
-        return google_no(a, "contents and a voice are needed.");
+    if (text.n == 0) /* a voice need not be named: recorded */
+        return google_no(a, "contents are needed.");
     size_t n = text.n * 200;
     char *samples = sl_arena_alloc(a->c->s->arena, n), *room;
     for (size_t i = 0; i < n; i++)

@@ -172,7 +172,10 @@ class Conn:
         return response
 
     def request(self, method, path, body=None, headers=(), key=None):
-        self.send(request_bytes(method, path, body, headers, key))
+        try:
+            self.send(request_bytes(method, path, body, headers, key))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # answered before it had all, and closed: what it said can still be read
         return self.read(method)
 
     def events(self, response):
