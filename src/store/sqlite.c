@@ -132,6 +132,12 @@ enum sl_err sqlite_run(struct sqlite_store *q, sqlite3_stmt *st, const char *wha
     return e;
 }
 
+enum sl_err sqlite_run_change(struct sqlite_store *q, sqlite3_stmt *st, const char *what, struct sl_fail *fail)
+{
+    enum sl_err e = sqlite_run(q, st, what, fail);
+    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+}
+
 enum sl_err sqlite_change_row(struct store *s, enum sqlite_statement which, int64_t row, const char *what,
                               struct sl_fail *fail)
 {
@@ -140,8 +146,7 @@ enum sl_err sqlite_change_row(struct store *s, enum sqlite_statement which, int6
     if (st == NULL)
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, row);
-    enum sl_err e = sqlite_run(q, st, what, fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+    return sqlite_run_change(q, st, what, fail);
 }
 
 enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *what, struct sl_fail *fail)
@@ -183,6 +188,11 @@ void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id)
     }
     sqlite_id_bytes(id, b);
     (void)sqlite3_bind_blob(st, at, b, sizeof b, SQLITE_TRANSIENT);
+}
+
+void sqlite_bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
+{
+    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
 }
 
 void sqlite_bind_str(sqlite3_stmt *st, int at, struct sl_str s)

@@ -43,11 +43,6 @@ const char *const sqlite_batch_sql[SQ_COUNT] = {
     [SQ_DROP_BATCH] = "DELETE FROM batches WHERE id = ?1",
 };
 
-static void bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
-{
-    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
-}
-
 static void bind_u64(sqlite3_stmt *st, int at, uint64_t v)
 {
     (void)sqlite3_bind_int64(st, at, v > INT64_MAX ? INT64_MAX : (int64_t)v);
@@ -78,7 +73,7 @@ static enum sl_err put_piece(struct sqlite_store *q, const struct batch_rows *j,
         return SL_EIO;
     sqlite_bind_str(st, 1, j->id);
     bind_u64(st, 2, j->at);
-    bind_blob(st, 3, j->bytes);
+    sqlite_bind_blob(st, 3, j->bytes);
     return sqlite_run(q, st, "store a piece of a file in", fail);
 }
 
@@ -128,8 +123,7 @@ static enum sl_err drop_object(struct sqlite_store *q, const struct store_object
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, o->kind);
     sqlite_bind_str(st, 2, o->id);
-    enum sl_err e = sqlite_run(q, st, "delete an object of", fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+    return sqlite_run_change(q, st, "delete an object of", fail);
 }
 
 static enum sl_err drop_results(struct sqlite_store *q, const struct batch_rows *j, struct sl_fail *fail)
@@ -167,8 +161,8 @@ static enum sl_err put_batch(struct sqlite_store *q, const struct store_batch *b
     sqlite_bind_str(st, 6, b->input);
     sqlite_bind_str(st, 7, b->endpoint);
     sqlite_bind_str(st, 8, b->betas);
-    bind_blob(st, 9, b->metadata);
-    bind_blob(st, 10, b->errors);
+    sqlite_bind_blob(st, 9, b->metadata);
+    sqlite_bind_blob(st, 10, b->errors);
     for (int i = 0; i < 6; i++)
         (void)sqlite3_bind_int64(st, 11 + i, times[i]);
     for (int i = 0; i < 7; i++)
@@ -289,7 +283,7 @@ static enum sl_err put_lines(struct sqlite_store *q, struct batch_rows *j, struc
         sqlite_bind_str(st, 1, j->b.id);
         bind_u64(st, 2, l->line);
         sqlite_bind_str(st, 3, l->custom_id);
-        bind_blob(st, 4, l->input);
+        sqlite_bind_blob(st, 4, l->input);
         e = sqlite_run(q, st, "store a line of a batch in", fail);
         l->twice = e == SL_OK && sqlite3_changes(q->db) == 0;
     }
@@ -306,7 +300,7 @@ static enum sl_err end_lines(struct store *s, struct batch_rows *j, struct sl_fa
         sqlite_bind_str(st, 1, j->b.id);
         bind_u64(st, 2, l->line);
         (void)sqlite3_bind_int64(st, 3, l->state);
-        bind_blob(st, 4, l->result);
+        sqlite_bind_blob(st, 4, l->result);
         e = sqlite_run(q, st, "store a result in", fail);
         l->twice = e == SL_OK && sqlite3_changes(q->db) == 0;
     }

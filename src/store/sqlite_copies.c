@@ -15,11 +15,6 @@ const char *const sqlite_copy_sql[SQ_COUNT] = {
 
 /* -- Writing -------------------------------------------------------------------------------------------------------- */
 
-static void bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
-{
-    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
-}
-
 enum sl_err sqlite_put_copy(struct store *s, const struct store_copy *c, struct sl_fail *fail)
 {
     struct sqlite_store *q = sqlite_of(s);
@@ -33,7 +28,7 @@ enum sl_err sqlite_put_copy(struct store *s, const struct store_copy *c, struct 
     (void)sqlite3_bind_int64(st, 5, c->until_ns);
     (void)sqlite3_bind_int64(st, 6, c->tries);
     sqlite_bind_str(st, 7, c->place);
-    bind_blob(st, 8, c->parts);
+    sqlite_bind_blob(st, 8, c->parts);
     return sqlite_run(q, st, "store a copy in", fail);
 }
 
@@ -49,10 +44,9 @@ enum sl_err sqlite_change_copy(struct store *s, const struct store_copy *c, enum
     (void)sqlite3_bind_int64(st, 3, c->due_ns);
     (void)sqlite3_bind_int64(st, 4, c->tries);
     sqlite_bind_str(st, 5, c->place);
-    bind_blob(st, 6, c->parts);
+    sqlite_bind_blob(st, 6, c->parts);
     (void)sqlite3_bind_int64(st, 7, from);
-    enum sl_err e = sqlite_run(q, st, "change a copy of", fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+    return sqlite_run_change(q, st, "change a copy of", fail);
 }
 
 enum sl_err sqlite_drop_copy(struct store *s, struct sl_str id, struct sl_fail *fail)

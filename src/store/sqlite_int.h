@@ -119,7 +119,9 @@ enum sl_err sqlite_fail(struct sqlite_store *q, const char *what, struct sl_fail
 sqlite3_stmt *sqlite_statement(struct sqlite_store *q, enum sqlite_statement which, struct sl_fail *fail);
 /* Runs a statement that gives no rows, and resets it. */
 enum sl_err sqlite_run(struct sqlite_store *q, sqlite3_stmt *st, const char *what, struct sl_fail *fail);
-/* Runs one whose only parameter is a row. SL_ENOENT: it changed nothing. */
+/* The same. SL_ENOENT: it changed nothing. */
+enum sl_err sqlite_run_change(struct sqlite_store *q, sqlite3_stmt *st, const char *what, struct sl_fail *fail);
+/* Runs one whose only parameter is a row, as sqlite_run_change. */
 enum sl_err sqlite_change_row(struct store *s, enum sqlite_statement which, int64_t row, const char *what,
                               struct sl_fail *fail);
 enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *what, struct sl_fail *fail);
@@ -130,6 +132,7 @@ struct sl_id sqlite_id_of(sqlite3_stmt *st, int column);                   /* ze
 struct sl_str sqlite_text(sqlite3_stmt *st, int column);                   /* borrow until the next step */
 void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id);            /* copies; zero becomes NULL */
 void sqlite_bind_str(sqlite3_stmt *st, int at, struct sl_str s);           /* borrows until reset */
+void sqlite_bind_blob(sqlite3_stmt *st, int at, struct sl_str s);          /* the same; empty, not NULL, of nothing */
 
 /* sqlite_keys.c */
 enum sl_err sqlite_insert_key(struct store *s, const struct store_key *k, struct sl_fail *fail);

@@ -30,11 +30,6 @@ const char *const sqlite_object_sql[SQ_COUNT] = {
     [SQ_SETTLE_OBJECT] = "UPDATE objects SET settled = 1 WHERE object = ?1 AND settled = 0",
 };
 
-static void bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
-{
-    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
-}
-
 static void bind_owner(sqlite3_stmt *st, const struct store_response_owner *o)
 {
     sqlite_bind_id(st, 2, o->key);
@@ -97,7 +92,7 @@ static enum sl_err disown(struct sqlite_store *q, const struct store_object *o, 
     sqlite_bind_str(st, 2, o->id);
     sqlite_bind_id(st, 3, o->key);
     sqlite_bind_str(st, 5, o->provider);
-    bind_blob(st, 6, sl_str_of(o->credential, sizeof o->credential));
+    sqlite_bind_blob(st, 6, sl_str_of(o->credential, sizeof o->credential));
     return sqlite_run(q, st, "take an object's name in", fail);
 }
 
@@ -113,10 +108,10 @@ enum sl_err sqlite_put_object(struct store *s, const struct store_object *o, str
     sqlite_bind_id(st, 3, o->key);
     sqlite_bind_str(st, 4, o->tenant);
     sqlite_bind_str(st, 5, o->provider);
-    bind_blob(st, 6, sl_str_of(o->credential, sizeof o->credential));
+    sqlite_bind_blob(st, 6, sl_str_of(o->credential, sizeof o->credential));
     (void)sqlite3_bind_int64(st, 7, o->made_ns);
     (void)sqlite3_bind_int64(st, 8, o->settled);
-    bind_blob(st, 9, o->body);
+    sqlite_bind_blob(st, 9, o->body);
     return sqlite_run(q, st, "store an object in", fail);
 }
 

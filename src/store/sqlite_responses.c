@@ -44,11 +44,6 @@ const char *const sqlite_response_sql[SQ_COUNT] = {
 
 /* -- Writing -------------------------------------------------------------------------------------------------------- */
 
-static void bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
-{
-    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
-}
-
 /* The number in the one row that it gives; SL_ENOENT: no row. */
 static enum sl_err one_number(struct sqlite_store *q, sqlite3_stmt *st, int64_t *out, struct sl_fail *fail)
 {
@@ -78,7 +73,7 @@ static enum sl_err put_head(struct sqlite_store *q, const struct store_response_
         sqlite_bind_str(st, 3, r->tenant);
         (void)sqlite3_bind_int64(st, 5, r->made_ns);
         sqlite_bind_str(st, 7, r->provider);
-        bind_blob(st, 8, sl_str_of(r->credential, sizeof r->credential));
+        sqlite_bind_blob(st, 8, sl_str_of(r->credential, sizeof r->credential));
         sqlite_bind_str(st, 9, r->model);
         (void)sqlite3_bind_int64(st, 10, r->previous);
     }
@@ -104,8 +99,8 @@ static enum sl_err put_content(struct sqlite_store *q, const struct store_respon
     if (st == NULL)
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, row);
-    bind_blob(st, 2, r->body);
-    bind_blob(st, 3, r->input);
+    sqlite_bind_blob(st, 2, r->body);
+    sqlite_bind_blob(st, 3, r->input);
     return sqlite_run(q, st, "store a response in", fail);
 }
 

@@ -50,11 +50,6 @@ const char *const sqlite_video_sql[SQ_COUNT] = {
 
 /* -- Writing -------------------------------------------------------------------------------------------------------- */
 
-static void bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
-{
-    (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);
-}
-
 static void bind_video(sqlite3_stmt *st, const struct store_video *v)
 {
     const int64_t numbers[] = {v->made_ns,  v->sent_ns,    v->ended_ns, v->expires_ns,
@@ -70,14 +65,14 @@ static void bind_video(sqlite3_stmt *st, const struct store_video *v)
     (void)sqlite3_bind_int64(st, 8, v->deleted);
     for (int i = 0; i < 4; i++)
         sqlite_bind_str(st, 9 + i, names[i]);
-    bind_blob(st, 13, sl_str_of((const char *)v->credential, sizeof v->credential));
+    sqlite_bind_blob(st, 13, sl_str_of((const char *)v->credential, sizeof v->credential));
     for (int i = 0; i < 7; i++)
         (void)sqlite3_bind_int64(st, 14 + i, numbers[i]);
     sqlite_bind_str(st, 21, v->price_version);
     sqlite_bind_str(st, 22, v->operation);
     (void)sqlite3_bind_int64(st, 23, v->progress);
-    bind_blob(st, 24, v->request);
-    bind_blob(st, 25, v->result);
+    sqlite_bind_blob(st, 24, v->request);
+    sqlite_bind_blob(st, 25, v->result);
     sqlite_bind_str(st, 26, v->error_code);
     sqlite_bind_str(st, 27, v->error_text);
     sqlite_bind_str(st, 28, v->hook);
@@ -119,10 +114,9 @@ enum sl_err sqlite_renew_video(struct store *s, const struct store_video *v, str
     if (st == NULL)
         return SL_EIO;
     sqlite_bind_str(st, 1, v->id);
-    bind_blob(st, 2, v->result);
+    sqlite_bind_blob(st, 2, v->result);
     (void)sqlite3_bind_int64(st, 3, v->links_ns);
-    enum sl_err e = sqlite_run(q, st, "renew a video of", fail);
-    return e == SL_OK && sqlite3_changes(q->db) == 0 ? SL_ENOENT : e;
+    return sqlite_run_change(q, st, "renew a video of", fail);
 }
 
 enum sl_err sqlite_video_hook(struct store *s, struct sl_str id, int64_t due_ns, uint32_t tries, struct sl_fail *fail)
@@ -161,7 +155,7 @@ enum sl_err sqlite_find_once(struct store *s, const struct store_once *o, store_
     if (st == NULL)
         return SL_EIO;
     sqlite_bind_str(st, 1, o->tenant);
-    bind_blob(st, 2, digest(o->key));
+    sqlite_bind_blob(st, 2, digest(o->key));
     (void)sqlite3_bind_int64(st, 3, o->made_ns - STORE_ONCE_NS);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
@@ -185,8 +179,8 @@ enum sl_err sqlite_put_once(struct store *s, const struct store_once *o, struct 
     if (st == NULL)
         return SL_EIO;
     sqlite_bind_str(st, 1, o->tenant);
-    bind_blob(st, 2, digest(o->key));
-    bind_blob(st, 3, digest(o->body));
+    sqlite_bind_blob(st, 2, digest(o->key));
+    sqlite_bind_blob(st, 3, digest(o->body));
     sqlite_bind_str(st, 4, o->id);
     (void)sqlite3_bind_int64(st, 5, o->made_ns);
     return sqlite_run(q, st, "store a key in", fail);
