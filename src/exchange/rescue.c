@@ -70,8 +70,8 @@ static bool is_plain_text(const struct exchange *x)
 
 static bool is_spent(struct exchange *x)
 {
-    int64_t most = x->snap->retry.cost_p;
-    return most > 0 && try_cost_now(x, try_current(x)) >= most;
+    const struct retry_policy *p = &x->snap->retry;
+    return p->cost_p > 0 && retry_is_spent(p, try_cost_now(x, try_current(x)));
 }
 
 bool rescue_can(struct exchange *x, enum outcome o)

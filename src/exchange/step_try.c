@@ -489,7 +489,7 @@ static enum step next_try(struct exchange *x, struct try *t)
         .cost_p = x->snap->retry.cost_p > 0 ? try_cost_now(x, t) : 0,
     };
     struct retry_verdict v = retry_decide(&f);
-    bool spent = x->snap->retry.cost_p > 0 && f.cost_p >= x->snap->retry.cost_p;
+    bool spent = retry_is_spent(f.policy, f.cost_p);
     if (!spent && credential_again(x, t))
         v = (struct retry_verdict){.next = RETRY_SAME_TARGET, .why = "same target, with a new token"};
     else if (!spent && lanes_other_key(x, t))

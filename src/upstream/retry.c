@@ -113,7 +113,7 @@ struct retry_verdict retry_decide(const struct retry_facts *f)
         return give_up("no time left");
     if (f->tries_total >= f->policy->attempts)
         return give_up("attempts used up");
-    if (f->policy->cost_p > 0 && f->cost_p >= f->policy->cost_p)
+    if (retry_is_spent(f->policy, f->cost_p))
         return give_up("the attempts have cost what they may");
     if (!f->op_repeatable && f->was_sent && !rows[f->outcome].declined)
         return give_up("the operation may have been done and must not be repeated");

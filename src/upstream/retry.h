@@ -20,6 +20,12 @@ struct retry_policy {
     ((struct retry_policy){                                                                                            \
         .attempts = 3, .same = 2, .base_ns = 250000000, .cap_ns = 8000000000, .wait_cap_ns = 60000000000})
 
+/* The attempts have cost what they may. */
+static inline bool retry_is_spent(const struct retry_policy *p, int64_t cost_p)
+{
+    return p->cost_p > 0 && cost_p >= p->cost_p;
+}
+
 struct retry_facts {
     enum outcome outcome;
     uint32_t tries_same; /* on this target, the one that just ended included */
