@@ -591,6 +591,23 @@ static void read_costs(const struct json_tree *t, const struct table_row *row, s
         j->usage.units = ticks;
 }
 
+/* As the provider reports it; else as it was asked for. */
+static void read_length(const struct video_call *c, const struct json_tree *t, const struct table_row *row,
+                        struct video_job *j)
+{
+    if (video_ms_of_text(text_at(t, row->duration, c->a), &j->ms) && j->ms > 0)
+        return;
+    if (video_ms_of_text(text_at(t, row->other_duration, c->a), &j->ms) && j->ms > 0)
+        return;
+    j->ms = j->status == VIDEO_COMPLETED ? (int64_t)video_fact_u64(c->aux, SL_STR("ms")) : 0;
+}
+
+static void read_size(const struct json_tree *t, const struct table_row *row, struct sl_arena *a, struct video_job *j)
+{
+    if (!video_size_of(text_at(t, row->size, a), &j->terms.width, &j->terms.height))
+        video_size_of(text_at(t, row->other_size, a), &j->terms.width, &j->terms.height);
+}
+
 static void read_task(const struct video_call *c, const struct json_tree *t, struct video_job *j)
 {
     const struct table_row *row = row_of(c);
@@ -608,8 +625,8 @@ static void read_task(const struct video_call *c, const struct json_tree *t, str
         j->reason = VIDEO_REASON_POLICY;
     }
     j->created_s = row->created.n > 0 ? video_time_of(t, video_at(t, json_root(t), row->created), a) : 0;
-    if (!video_ms_of_text(text_at(t, row->duration, a), &j->ms) || j->ms == 0)
-        j->ms = j->status == VIDEO_COMPLETED ? (int64_t)video_fact_u64(c->aux, SL_STR("ms")) : 0;
+    read_length(c, t, row, j);
+    read_size(t, row, a, j);
     j->terms.resolution = video_lower(text_at(t, row->resolution, a), a);
     j->ratio = text_at(t, row->ratio, a);
     read_costs(t, row, a, j);

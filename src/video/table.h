@@ -69,6 +69,8 @@ struct table_row {
     const struct table_word *words;
     unsigned n_words;
     struct sl_str other_url;                             /* where the result's link may be instead */
+    struct sl_str other_duration;                        /* ... and how long it is */
+    struct sl_str size, other_size;                      /* "1280*720", of the result */
     struct sl_str status_link, result_link, cancel_link; /* of a create's answer: asked as they are (fal) */
     struct sl_str cancel_tail;                           /* behind the path of the task; empty: see cancel_link */
     struct sl_str token; /* of a task asked for by the token that its create had; empty: it cannot be */

@@ -198,6 +198,9 @@ const struct table_row video_rows[VIDEO_ROWS] = {
      .status = S("output.task_status"),
      .url = S("output.video_url"),
      .duration = S("usage.duration"),
+     .other_duration = S("usage.video_duration"), /* wanx2.1, recorded January 2026 */
+     .size = S("usage.size"),
+     .other_size = S("usage.video_ratio"),
      .error_code = S("output.code"),
      .error_message = S("output.message"),
      WORDS(dashscope_words)},
