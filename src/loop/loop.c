@@ -203,6 +203,7 @@ void sl_loop_done(struct sl_loop *l)
     run_posted(l);
     if (u == NULL)
         return;
+    sl_rest_close(u);
     uv_close((uv_handle_t *)&u->timer, NULL);
     uv_close((uv_handle_t *)&u->prepare, NULL);
     uv_close((uv_handle_t *)&u->check, NULL);

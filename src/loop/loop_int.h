@@ -7,6 +7,7 @@
 #include "loop/loop.h"
 
 struct sl_poll; /* tcp.c */
+struct sl_rest; /* tcp.c: sockets that are looked away from */
 
 struct sl_uv {
     uv_loop_t uv;
@@ -18,6 +19,7 @@ struct sl_uv {
     bool in_turn;            /* an event of this poll was seen */
     struct sl_poll *free_polls;
     unsigned n_free_polls;
+    struct sl_rest *rest;            /* own; NULL until a socket rests */
     struct sl_mailbox *closed_boxes; /* own: kept for who still holds a pointer */
 };
 
@@ -29,6 +31,7 @@ static inline struct sl_loop *sl_loop_of_uv(uv_loop_t *uv)
 }
 
 void sl_polls_free(struct sl_uv *u);   /* tcp.c */
+void sl_rest_close(struct sl_uv *u);   /* tcp.c */
 void sl_boxes_free(struct sl_uv *u);   /* mailbox.c */
 void sl_loop_touch(struct sl_loop *l); /* loop.c: an event has come */
 

@@ -58,6 +58,12 @@ void sl_tcp_want(struct sl_tcp *t, unsigned events)
     t->loop->net->want(t, events);
 }
 
+void sl_tcp_rest(struct sl_tcp *t)
+{
+    if (t->loop != NULL && t->want == SL_READABLE && t->loop->net->rest != NULL)
+        t->loop->net->rest(t);
+}
+
 void sl_tcp_shut_write(struct sl_tcp *t)
 {
     if (t->loop != NULL)

@@ -59,6 +59,7 @@ struct sl_net_ops {
     void (*shut_write)(struct sl_tcp *t);
     void (*close)(struct sl_tcp *t, bool reset); /* reset: RST instead of FIN */
     bool (*is_idle)(struct sl_tcp *t);           /* true: connected and nothing readable */
+    void (*rest)(struct sl_tcp *t);              /* NULL: sockets never rest */
     int64_t (*now)(struct sl_loop *l);
     int64_t (*wall)(struct sl_loop *l);
     /* Looks the name up and answers with sl_dns_deliver, later and exactly once. NULL: the system's resolver. */
@@ -83,6 +84,10 @@ enum sl_io sl_tcp_read(struct sl_tcp *t, void *p, size_t n, size_t *out_n);
 enum sl_io sl_tcp_write(struct sl_tcp *t, const struct iovec *v, int n, size_t *out_n);
 void sl_tcp_want(struct sl_tcp *t,
                  unsigned events); /* no system call when nothing changes; keep READABLE on in the steady state */
+/* Looks away from a socket that wants SL_READABLE alone: its next event is SL_READABLE after SL_REST_NS at most, whether or not
+ * bytes came. For bytes that come faster than each arrival is worth a look. Ends early when `want` changes. */
+#define SL_REST_NS 100000
+void sl_tcp_rest(struct sl_tcp *t);
 void sl_tcp_shut_write(struct sl_tcp *t);
 void sl_tcp_close(struct sl_tcp *t); /* harmless when closed */
 void sl_tcp_reset(struct sl_tcp *t); /* close with RST */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -17,6 +18,8 @@ struct sl_poll {
     uv_poll_t uv;
     struct sl_tcp *tcp; /* borrow; NULL once closed */
     struct sl_poll *next;
+    struct sl_list resting; /* in sl_rest.polls */
+    bool unwatched;         /* the poll was stopped for a rest */
 };
 
 static struct sl_poll *poll_take(struct sl_uv *u)
@@ -83,6 +86,8 @@ static enum sl_err real_attach(struct sl_loop *l, struct sl_tcp *t, int fd)
         return SL_EIO;
     }
     p->tcp = t;
+    sl_list_init(&p->resting);
+    p->unwatched = false;
     t->impl = p;
     t->loop = l;
     t->fd = fd;
@@ -95,6 +100,8 @@ static void real_want(struct sl_tcp *t, unsigned events)
     struct sl_poll *p = t->impl;
     int uv_events = ((events & SL_READABLE) != 0 ? UV_READABLE : 0) | ((events & SL_WRITABLE) != 0 ? UV_WRITABLE : 0);
     t->want = events;
+    sl_list_remove(&p->resting);
+    p->unwatched = false;
     if (uv_events != 0)
         uv_poll_start(&p->uv, uv_events, on_poll);
     else
@@ -143,6 +150,7 @@ static int real_detach(struct sl_tcp *t)
     struct sl_poll *p = t->impl;
     int fd = t->fd;
     p->tcp = NULL;
+    sl_list_remove(&p->resting);
     uv_poll_stop(&p->uv);
     uv_close((uv_handle_t *)&p->uv, on_poll_closed);
     t->impl = NULL;
@@ -160,6 +168,108 @@ static void real_close(struct sl_tcp *t, bool reset)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
     }
     close(fd);
+}
+
+/* ---- resting ---- */
+
+/* One timer for all that rest: libuv's counts milliseconds. It runs while somebody rests; who came late rests less. */
+struct sl_rest {
+    uv_poll_t uv;
+    int fd;
+    bool armed;
+    struct sl_list polls; /* sl_poll.resting */
+};
+
+static void arm_rest(struct sl_rest *r)
+{
+    struct itimerspec in = {.it_value = {.tv_nsec = SL_REST_NS}};
+    if (r->armed)
+        return;
+    r->armed = true;
+    timerfd_settime(r->fd, 0, &in, NULL);
+}
+
+static void wake(struct sl_poll *p)
+{
+    if (p->tcp == NULL)
+        return;
+    p->tcp->on_event(p->tcp, SL_READABLE);
+    if (p->tcp != NULL && p->unwatched &&
+        sl_list_is_empty(&p->resting)) { /* nothing came, or it wants to be told again */
+        p->unwatched = false;
+        uv_poll_start(&p->uv, UV_READABLE, on_poll);
+    }
+}
+
+static void on_rest_over(uv_poll_t *h, int status, int events)
+{
+    struct sl_rest *r = SL_CONTAINER_OF(h, struct sl_rest, uv);
+    struct sl_list *node, over;
+    uint64_t times;
+    (void)status, (void)events;
+    if (read(r->fd, &times, sizeof times) < 0)
+        return;
+    r->armed = false;
+    sl_list_init(&over);
+    while ((node = sl_list_take_head(&r->polls)) != NULL)
+        sl_list_add_tail(&over, node);
+    while ((node = sl_list_take_head(&over)) != NULL) {
+        sl_loop_touch(sl_loop_of_uv(h->loop));
+        wake(SL_CONTAINER_OF(node, struct sl_poll, resting));
+    }
+    if (!sl_list_is_empty(&r->polls))
+        arm_rest(r);
+}
+
+static struct sl_rest *rest_of(struct sl_uv *u)
+{
+    if (u->rest != NULL)
+        return u->rest;
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    struct sl_rest *r = SL_NEW(struct sl_rest);
+    if (uv_poll_init(&u->uv, &r->uv, fd) != 0) {
+        close(fd);
+        sl_free(r);
+        return NULL;
+    }
+    r->fd = fd;
+    sl_list_init(&r->polls);
+    uv_poll_start(&r->uv, UV_READABLE, on_rest_over);
+    u->rest = r;
+    return r;
+}
+
+static void real_rest(struct sl_tcp *t)
+{
+    struct sl_poll *p = t->impl;
+    struct sl_rest *r = rest_of(t->loop->uv);
+    if (r == NULL || !sl_list_is_empty(&p->resting))
+        return;
+    sl_list_add_tail(&r->polls, &p->resting);
+    if (!p->unwatched)
+        uv_poll_stop(&p->uv);
+    p->unwatched = true;
+    arm_rest(r);
+}
+
+static void on_rest_closed(uv_handle_t *h)
+{
+    sl_free(SL_CONTAINER_OF((uv_poll_t *)h, struct sl_rest, uv));
+}
+
+void sl_rest_close(struct sl_uv *u)
+{
+    struct sl_rest *r = u->rest;
+    if (r == NULL)
+        return;
+    u->rest = NULL;
+    while (sl_list_take_head(&r->polls) != NULL)
+        ;
+    uv_poll_stop(&r->uv);
+    uv_close((uv_handle_t *)&r->uv, on_rest_closed);
+    close(r->fd);
 }
 
 #define FLAT_MAX 4096u /* up to here copying costs less than the kernel's reading of a list of parts */
@@ -263,6 +373,7 @@ const struct sl_net_ops sl_net_real = {
     .shut_write = real_shut_write,
     .close = real_close,
     .is_idle = real_is_idle,
+    .rest = real_rest,
     .now = real_now,
     .wall = real_wall,
 };

@@ -597,6 +597,12 @@ void tls_stream_want(struct tls_stream *s, unsigned events)
     arm(s);
 }
 
+void tls_stream_rest(struct tls_stream *s)
+{
+    if (!tls_stream_pending(s))
+        sl_tcp_rest(&s->tcp);
+}
+
 /* ---- ending ---- */
 
 void tls_stream_close(struct tls_stream *s)

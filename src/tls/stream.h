@@ -52,6 +52,7 @@ bool tls_stream_pending(const struct tls_stream *s);
  * been cut by anybody on the way. False on plain streams. */
 bool tls_stream_is_truncated(const struct tls_stream *s);
 void tls_stream_want(struct tls_stream *s, unsigned events);
+void tls_stream_rest(struct tls_stream *s); /* sl_tcp_rest; nothing while decrypted bytes wait */
 void tls_stream_close(
     struct tls_stream *s); /* close_notify if it goes without waiting, then close; harmless when closed */
 void tls_stream_reset(struct tls_stream *s);

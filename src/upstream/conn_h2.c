@@ -100,20 +100,24 @@ static bool read_some(struct up_conn *c)
     for (unsigned i = 0; i < READS_PER_EVENT; i++) {
         size_t n = 0;
         enum sl_io r = tls_stream_read(&c->stream, u->scratch, u->scratch_n, &n);
-        if (r == SL_IO_AGAIN)
+        if (r == SL_IO_AGAIN) {
+            c->quick_reads = 0;
             return true;
+        }
         if (r != SL_IO_OK) {
             lose(c, OUT_RESET, r == SL_IO_EOF ? "closed" : "reset");
             return false;
         }
-        c->last_read_ns = sl_loop_now(u->loop);
-        if (h2_session_feed(c->h2, sl_str_of(u->scratch, n), c->last_read_ns) != SL_OK) {
+        if (h2_session_feed(c->h2, sl_str_of(u->scratch, n), sl_loop_now(u->loop)) != SL_OK) {
             flush(c); /* its GOAWAY says why */
             lose(c, OUT_MALFORMED, "the HTTP/2 session is broken");
             return false;
         }
-        if (n < u->scratch_n && !tls_stream_pending(&c->stream))
+        if (n < u->scratch_n && !tls_stream_pending(&c->stream)) {
+            conn_gather(c, n);
             return true;
+        }
+        c->last_read_ns = sl_loop_now(u->loop);
     }
     if (tls_stream_pending(&c->stream))
         sl_task_post(u->loop, &c->task);

@@ -28,6 +28,9 @@
 #define POOL_BUCKETS 64u           /* origins are few */
 #define READS_PER_EVENT 16u        /* then others have their turn */
 #define SEND_IOV 16
+#define QUICK_NS (SL_REST_NS / 2) /* reads that follow one another so closely, ... */
+#define QUICK_READS 4u            /* ... so many in a row, ... */
+#define QUICK_BYTES 16384u        /* ... and none with so much: small pieces are gathered (conn_gather) */
 
 #define STAT_ADD(u, field, by)                                                                                         \
     atomic_store_explicit(&(u)->stats.field, atomic_load_explicit(&(u)->stats.field, memory_order_relaxed) + (by),     \
@@ -69,11 +72,12 @@ struct up_conn {
     bool got_bytes;             /* of the answer that is awaited */
     bool unsent;                /* part of a request did not go out: never to be reused */
     bool write_failed;
-    bool feeding;         /* HTTP/1: the parser is at work further up the stack */
-    enum h1_result late;  /* HTTP/1: the parser's word behind a body that had to be passed on first; H1_MORE: none */
-    bool no_more;         /* HTTP/2: takes no new requests */
-    unsigned n_streams;   /* HTTP/2: attempts that are on it */
-    int64_t last_read_ns; /* HTTP/2 */
+    bool feeding;        /* HTTP/1: the parser is at work further up the stack */
+    enum h1_result late; /* HTTP/1: the parser's word behind a body that had to be passed on first; H1_MORE: none */
+    bool no_more;        /* HTTP/2: takes no new requests */
+    unsigned n_streams;  /* HTTP/2: attempts that are on it */
+    int64_t last_read_ns;
+    unsigned quick_reads; /* in a row */
     int64_t began_ns;     /* of the request that is carried */
     int64_t idle_since_ns, idle_ns;
     int64_t idle_turn; /* of the loop, when it was kept: a later poll has looked at it */
@@ -230,6 +234,7 @@ void conn_resume_h1(struct up_conn *c);                             /* the attem
 void conn_send_h1(struct up_conn *c, const struct iovec *v, int n); /* behind an upgrade */
 void conn_more_body(struct attempt *t);                             /* streamed: there is more of it; any connection */
 void conn_read_h1(struct up_conn *c);
+void conn_gather(struct up_conn *c, size_t n);     /* after a read of n bytes that emptied the socket */
 void conn_leave_h1(struct up_conn *c, bool drain); /* the attempt goes; the connection is saved or closed */
 bool conn_write_out(struct up_conn *c);            /* writes c->out; false: the connection is broken */
 

@@ -42,6 +42,8 @@ struct end {
     struct pipe in;
     int err;           /* not yet told */
     bool shut;         /* our FIN is out */
+    bool resting;      /* sl_tcp_rest: nothing is told */
+    bool rested;       /* the next event is due, bytes or not */
     struct sl_addr to; /* of a connecting end */
     int connect_errno; /* what the connect will meet */
 };
@@ -55,7 +57,8 @@ enum event_kind {
     EV_FIN,
     EV_RST,
     EV_CONNECT,
-    EV_NAME
+    EV_NAME,
+    EV_REST_OVER
 };
 
 struct event {
@@ -530,7 +533,19 @@ static enum sl_io vnet_write(struct sl_tcp *t, const struct iovec *iov, int n, s
 
 static void vnet_want(struct sl_tcp *t, unsigned events)
 {
+    struct end *e = t->impl;
     t->want = events;
+    e->resting = e->rested = false;
+}
+
+static void vnet_rest(struct sl_tcp *t)
+{
+    struct end *e = t->impl;
+    struct vnet *v = e->net;
+    if (e->resting)
+        return;
+    e->resting = true;
+    heap_push(v, (struct event){.at = v->now_ns + SL_REST_NS, .kind = EV_REST_OVER, .id = e->id});
 }
 
 static void vnet_shut_write(struct sl_tcp *t)
@@ -645,6 +660,7 @@ static const struct sl_net_ops vnet_ops = {
     .shut_write = vnet_shut_write,
     .close = vnet_close,
     .is_idle = vnet_is_idle,
+    .rest = vnet_rest,
     .now = vnet_mono,
     .wall = vnet_wall,
     .dns = vnet_dns,
@@ -664,10 +680,14 @@ static void happen(struct vnet *v, const struct event *ev)
     struct end *e = v->ends[ev->id];
     if (e == NULL || e->state == END_CLOSED)
         return;
-    if (ev->kind == EV_CONNECT)
+    if (ev->kind == EV_CONNECT) {
         on_connect_due(e);
-    else
+    } else if (ev->kind == EV_REST_OVER) {
+        e->rested = e->resting;
+        e->resting = false;
+    } else {
         arrive(e, ev->kind, ev->n);
+    }
 }
 
 /* What a watch of this end would tell now. */
@@ -699,8 +719,9 @@ static void tell(struct end *e)
         t->want = 0; /* as libuv on POLLERR */
     else
         ready &= t->want;
-    if (!failed && e->state == END_OPEN && chance(v, v->faults.spurious))
+    if (!failed && e->state == END_OPEN && (e->rested || chance(v, v->faults.spurious)))
         ready |= t->want;
+    e->rested = false;
     if (ready == 0)
         return;
     note(v, 20, e->id, ready);
@@ -709,9 +730,9 @@ static void tell(struct end *e)
 
 static bool is_ready(const struct end *e)
 {
-    if (e == NULL || e->tcp == NULL || e->tcp->want == 0)
+    if (e == NULL || e->tcp == NULL || e->tcp->want == 0 || e->resting)
         return false;
-    return e->err != 0 || e->state == END_FAILED || (ready_events(e) & e->tcp->want) != 0;
+    return e->rested || e->err != 0 || e->state == END_FAILED || (ready_events(e) & e->tcp->want) != 0;
 }
 
 static bool tell_ready(struct vnet *v)

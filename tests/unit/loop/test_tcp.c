@@ -350,6 +350,97 @@ static void test_move(void **state)
     close_listener();
 }
 
+static int64_t told_at; /* of the newest event at a resting side */
+
+static void on_event_timed(struct sl_tcp *t, unsigned events)
+{
+    told_at = sl_loop_now(t->loop);
+    on_event(t, events);
+}
+
+/* A socket that rests tells nothing until its time is over, then once, whether or not bytes came; asking for something else
+ * ends the rest, and so does closing. */
+static void test_rest(void **state)
+{
+    (void)state;
+    struct side c, s;
+    char got[32];
+    size_t n;
+    open_listener("127.0.0.1");
+    pair(&c, &s);
+    s.tcp.on_event = on_event_timed;
+    for (int i = 0; i < 20; i++) { /* bytes that are there at once are told behind the rest, in one piece */
+        assert_int_equal(put(&c, "one"), SL_IO_OK);
+        int64_t began = sl_loop_now_exact(&loop);
+        sl_tcp_rest(&s.tcp);
+        sl_tcp_rest(&s.tcp);
+        assert_int_equal(put(&c, "two"), SL_IO_OK);
+        s.n_events = 0;
+        wait_event(&s, SL_READABLE);
+        assert_int_equal(s.n_events, 1);
+        assert_true(told_at - began >= SL_REST_NS);
+        for (size_t had = 0; had < 6; had += n) {
+            assert_int_equal(sl_tcp_read(&s.tcp, got + had, sizeof got - had, &n), SL_IO_OK);
+            assert_memory_equal(&"onetwo"[had], got + had, n);
+        }
+    }
+    sl_tcp_rest(&s.tcp); /* nothing comes: one event all the same, and then only for bytes */
+    wait_event(&s, SL_READABLE);
+    s.n_events = 0;
+    run_for(5 * SL_MS);
+    assert_int_equal(s.n_events, 0);
+    assert_int_equal(put(&c, "x"), SL_IO_OK);
+    wait_event(&s, SL_READABLE);
+    assert_int_equal(sl_tcp_read(&s.tcp, got, sizeof got, &n), SL_IO_OK);
+    sl_tcp_rest(&s.tcp); /* wanting nothing is kept */
+    sl_tcp_want(&s.tcp, 0);
+    s.n_events = 0;
+    assert_int_equal(put(&c, "y"), SL_IO_OK);
+    run_for(5 * SL_MS);
+    assert_int_equal(s.n_events, 0);
+    sl_tcp_rest(&s.tcp); /* who wants nothing does not rest */
+    sl_tcp_want(&s.tcp, SL_READABLE | SL_WRITABLE);
+    wait_event(&s, SL_READABLE | SL_WRITABLE);
+    sl_tcp_want(&s.tcp, SL_READABLE);
+    sl_tcp_rest(&s.tcp);
+    int fd = sl_tcp_detach(&s.tcp); /* leaving in mid-rest */
+    s.n_events = 0;
+    run_for(5 * SL_MS);
+    assert_int_equal(s.n_events, 0);
+    assert_int_equal(sl_tcp_attach(&loop, &s.tcp, fd), SL_OK);
+    sl_tcp_want(&s.tcp, SL_READABLE);
+    wait_event(&s, SL_READABLE);
+    sl_tcp_rest(&s.tcp);
+    sl_tcp_close(&s.tcp);
+    sl_tcp_rest(&s.tcp);
+    sl_tcp_rest(&c.tcp); /* still rests when the loop ends */
+    run_for(SL_MS);
+    sl_tcp_rest(&c.tcp);
+    sl_tcp_close(&c.tcp);
+    close_listener();
+}
+
+/* Two that rest: the first to be told closes the other. */
+static void test_close_at_rest(void **state)
+{
+    (void)state;
+    struct side c[2], s[2];
+    open_listener("127.0.0.1");
+    for (int i = 0; i < 2; i++) {
+        pair(&c[i], &s[i]);
+        s[i].tcp.on_event = on_event_close;
+        sl_tcp_rest(&s[i].tcp);
+    }
+    doomed = &s[1];
+    run(&loop);
+    assert_false(sl_tcp_is_open(&s[0].tcp));
+    assert_false(sl_tcp_is_open(&s[1].tcp));
+    run_for(2 * SL_MS);
+    sl_tcp_close(&c[0].tcp);
+    sl_tcp_close(&c[1].tcp);
+    close_listener();
+}
+
 /* ---- listening ---- */
 
 static void test_shared_port(void **state)
@@ -518,11 +609,10 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_talk),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_pressure),       cmocka_unit_test(test_reset),
-        cmocka_unit_test(test_close_in_event), cmocka_unit_test(test_move),
-        cmocka_unit_test(test_shared_port),    cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_talk),  cmocka_unit_test(test_refused),        cmocka_unit_test(test_pressure),
+        cmocka_unit_test(test_reset), cmocka_unit_test(test_close_in_event), cmocka_unit_test(test_move),
+        cmocka_unit_test(test_rest),  cmocka_unit_test(test_close_at_rest),  cmocka_unit_test(test_shared_port),
+        cmocka_unit_test(test_pause), cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("loop tcp", tests, NULL, NULL);

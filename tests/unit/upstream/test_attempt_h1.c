@@ -92,6 +92,65 @@ static void chunks_and_until_close(void **state)
     kit_close(&k);
 }
 
+/* 200 events, `gap` apart: how often their bytes were passed on, and how long the longest of them waited, in ns. */
+static unsigned deliveries(struct kit *k, int64_t gap, int64_t *out_longest)
+{
+    static const char event[] = "9\r\ndata: 1\n\n\r\n", end[] = "0\r\n\r\n";
+    struct probe p;
+    unsigned times = 0;
+    size_t had = 0;
+    int64_t oldest = SL_NEVER; /* when the first byte was written that is not passed on */
+    *out_longest = 0;
+    k->server.answer =
+        SL_STR("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+    probe_init(&p, k);
+    probe_start(&p);
+    while (p.heads == 0)
+        vnet_pass(k->net, SL_MS);
+    struct server_conn *c = SL_CONTAINER_OF(k->server.conns.prev, struct server_conn, node);
+    for (unsigned i = 0; i < 200 || p.got.n < 200 * 9; i++) {
+        size_t n;
+        if (i < 200)
+            assert_int_equal(sl_tcp_write(&c->tcp, &(struct iovec){(void *)(uintptr_t)event, sizeof event - 1}, 1, &n),
+                             SL_IO_OK);
+        oldest = oldest == SL_NEVER ? sl_loop_now(&k->loop) : oldest;
+        vnet_pass(k->net, gap);
+        if (p.got.n == had)
+            continue;
+        int64_t waited = sl_loop_now(&k->loop) - oldest;
+        *out_longest = waited > *out_longest ? waited : *out_longest;
+        had = p.got.n;
+        oldest = SL_NEVER;
+        times++;
+    }
+    assert_int_equal(p.got.n, 200 * 9);
+    size_t n;
+    assert_int_equal(sl_tcp_write(&c->tcp, &(struct iovec){(void *)(uintptr_t)end, sizeof end - 1}, 1, &n), SL_IO_OK);
+    assert_int_equal(probe_run(&p, SL_SEC), VNET_UNTIL);
+    check_over(&p, OUT_OK, AS_BODY, "");
+    probe_done(&p);
+    return times;
+}
+
+/* Events that follow one another within microseconds are passed on some at a time, none later than a tenth of a millisecond;
+ * those that come as tokens do, each by itself and at once. The connection serves again behind both. */
+static void quick_events_are_gathered(void **state)
+{
+    (void)state;
+    struct kit k;
+    int64_t longest;
+    kit_open(&k, 1);
+    for (int i = 0; i < 2; i++) {
+        unsigned times = deliveries(&k, 5000, &longest);
+        assert_in_range(times, 5, 20); /* the first ones alone, then some twenty at a time */
+        assert_in_range(longest, 50000, SL_REST_NS + 10000);
+        assert_int_equal(deliveries(&k, SL_MS, &longest), 200);
+        assert_int_equal(longest, SL_MS); /* the step of the test */
+    }
+    assert_int_equal(vnet_connects(k.net, NULL), 1);
+    kit_close(&k);
+}
+
 /* ---- connecting ---- */
 
 static void names_that_fail(void **state)
@@ -972,6 +1031,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_exchange),
         cmocka_unit_test(chunks_and_until_close),
+        cmocka_unit_test(quick_events_are_gathered),
         cmocka_unit_test(names_that_fail),
         cmocka_unit_test(connects_that_fail),
         cmocka_unit_test(addresses_are_tried_in_turn),
