@@ -421,13 +421,18 @@ static bool segment_is(const struct segments *s, size_t i, struct sl_str text)
     return i < s->n && sl_str_eq(s->v[i], text);
 }
 
+/* Azure's clients: /openai/deployments/NAME/chat/completions; some of them have the model in the body, too. */
+static bool is_deployment(const struct segments *s)
+{
+    return segment_is(s, 0, SL_STR("openai")) && segment_is(s, 1, SL_STR("deployments")) && s->n > 3;
+}
+
 /* Where the API's own path begins, and whose errors are asked for by the prefix. */
 static size_t skip_prefix(const struct segments *s, enum error_format *errors)
 {
     size_t at = 0;
     if (segment_is(s, 0, SL_STR("openai"))) {
-        /* Azure's clients: /openai/deployments/NAME/chat/completions; the model is in the body, too */
-        at = segment_is(s, 1, SL_STR("deployments")) && s->n > 3 ? 3 : 1;
+        at = is_deployment(s) ? 3 : 1;
     } else if (segment_is(s, 0, SL_STR("anthropic"))) {
         *errors = ERRORS_ANTHROPIC;
         at = 1;
@@ -443,8 +448,8 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
         at++;
     if (segment_is(s, at, SL_STR("v2")) && segment_is(s, at + 1, SL_STR("rerank"))) /* Cohere's */
         at++;
-    if (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha")) ||
-        segment_is(s, at, SL_STR("v1beta1"))) {
+    while (segment_is(s, at, SL_STR("v1beta")) || segment_is(s, at, SL_STR("v1alpha")) ||
+           segment_is(s, at, SL_STR("v1beta1"))) {
         *errors = ERRORS_GEMINI;
         at++;
     }
@@ -502,16 +507,27 @@ static const struct {
     {SL_STR_INIT(":predict"), OP_NOT_SERVED, false},
 };
 
+/* How long the id is in front of that verb; 0: it ends otherwise. Some clients encode the colon. */
+static size_t id_before(struct sl_str model, struct sl_str verb)
+{
+    struct sl_str bare = sl_str_from(verb, 1);
+    if (sl_str_ends(model, verb))
+        return model.n - verb.n;
+    bool encoded = sl_str_ends(model, bare) && sl_str_ends(sl_str_head(model, model.n - bare.n), SL_STR("%3A"));
+    return encoded ? model.n - bare.n - 3 : 0;
+}
+
 /* Claude as Vertex AI's clients ask for it: ".../publishers/anthropic/models/claude-opus-5:streamRawPredict" (bedrock.md 11.1). Whether
  * it is a stream is said in the body, too. */
 static bool take_raw_verb(const struct http_request *r, struct operation_match *m)
 {
     static const struct sl_str raw[] = {SL_STR_INIT(":rawPredict"), SL_STR_INIT(":streamRawPredict")};
     for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
-        if (!sl_str_ends(m->model, raw[i]) || m->model.n == raw[i].n)
+        size_t id = id_before(m->model, raw[i]);
+        if (id == 0)
             continue;
         bool claude = sl_str_find_str(r->path, SL_STR("publishers/anthropic/")) >= 0, post = r->method == HTTP_POST;
-        struct sl_str model = sl_str_head(m->model, m->model.n - raw[i].n);
+        struct sl_str model = sl_str_head(m->model, id);
         bool counts = sl_str_eq(model, SL_STR("count-tokens")); /* the model is in the body then */
         *m = (struct operation_match){
             .op = !post     ? OP_WRONG_METHOD
@@ -533,13 +549,14 @@ static bool take_raw_verb(const struct http_request *r, struct operation_match *
 static bool take_verb(const struct http_request *r, struct operation_match *m)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (!sl_str_ends(m->model, verbs[i].verb) || m->model.n == verbs[i].verb.n)
+        size_t id = id_before(m->model, verbs[i].verb);
+        if (id == 0)
             continue;
         *m = (struct operation_match){
             .op = r->method == HTTP_POST ? verbs[i].op : OP_WRONG_METHOD,
             .errors = ERRORS_GEMINI,
             .google = verbs[i].op == OP_VIDEO || verbs[i].op == OP_VIDEO_FETCH,
-            .model = sl_str_head(m->model, m->model.n - verbs[i].verb.n),
+            .model = sl_str_head(m->model, id),
             .stream = verbs[i].stream,
             .stream_array = verbs[i].stream && sl_str_find_str(r->query, SL_STR("alt=sse")) < 0,
             .allow = r->method == HTTP_POST ? SL_STR_NONE : SL_STR("POST"),
@@ -794,6 +811,7 @@ struct operation_match operation_of(const struct http_request *r)
         return m;
     }
     size_t at = skip_prefix(&s, &m.errors);
+    m.deployment = is_deployment(&s) ? s.v[2] : SL_STR_NONE;
     m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
     at += m.ark ? 2 : 0;
     if (take_video(r, &s, at, &m) || take_google_video(r, &s, at, &m))
@@ -862,9 +880,10 @@ int operation_by_name(struct sl_str name)
 
 bool operation_model_id(const struct operation_match *m, struct sl_arena *a, struct sl_str *out)
 {
-    char *plain = sl_arena_alloc(a, m->model.n);
+    struct sl_str said = m->model.n > 0 ? m->model : m->deployment;
+    char *plain = sl_arena_alloc(a, said.n);
     size_t n = 0;
-    if (!url_decode(m->model, plain, &n) || n == 0 || !sl_utf8_valid(sl_str_of(plain, n)))
+    if (!url_decode(said, plain, &n) || n == 0 || !sl_utf8_valid(sl_str_of(plain, n)))
         return false;
     *out = sl_str_of(plain, n);
     return true;

@@ -142,6 +142,8 @@ struct operation_match {
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
                             OP_RESPONSE_*, the job's in OP_VIDEO_* (the model of a google create; of a google content without "video"), the object's of files and batches): the id, still percent-encoded; view of `path` */
+    struct sl_str
+        deployment; /* of Azure's clients: the model, where the body names none; percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */
     bool stream;             /* OP_GENERATE: streamGenerateContent */
     bool stream_array;       /* without alt=sse: the stream is one JSON array */

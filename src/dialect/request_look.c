@@ -2,6 +2,8 @@
 #include "dialect/request_look.h"
 
 #include "dialect/json_peek.h"
+#include "dialect/json_scan.h"
+#include "dialect/json_tree.h"
 
 #define CONVERSATION_BYTES 4096u
 #define CONVERSATION_ELEMENTS 16u /* before the first user's message stand a system text or two */
@@ -166,4 +168,17 @@ struct sl_str request_look_conversation(const struct request_facts *f, struct sl
         if (e.kind == JSON_OBJECT && is_of_user(json_raw(array, &e)))
             return sl_str_head(json_raw(array, &e), CONVERSATION_BYTES);
     return SL_STR_NONE;
+}
+
+struct sl_str request_default_model(struct sl_str body, struct sl_str model, struct sl_arena *a)
+{
+    static const struct json_watch watch = {SL_STR_INIT("model"), -1};
+    struct json_member m;
+    struct json_info info;
+    if (json_scan(body, &watch, 1, &m, &info) != JSON_OK || info.root != JSON_OBJECT || m.kind != JSON_ABSENT)
+        return body; /* what is wrong with it says who reads it */
+    size_t at = (size_t)sl_str_find(body, '{') + 1;
+    return sl_arena_printf(a, SL_STR_FMT "\"model\":\"" SL_STR_FMT "\"%s" SL_STR_FMT, SL_STR_ARG(sl_str_head(body, at)),
+                           SL_STR_ARG(json_escape(model, a)), info.unwatched > 0 ? "," : "",
+                           SL_STR_ARG(sl_str_from(body, at)));
 }

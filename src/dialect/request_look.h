@@ -29,4 +29,7 @@ unsigned request_look_media(struct sl_str body);
 /* The first message of a user, which all requests of a conversation begin with: a view of the body, at most 4 KiB of it; empty: none. */
 struct sl_str request_look_conversation(const struct request_facts *f, struct sl_str body);
 
+/* The body with that model (plain), where it is an object that names none; else as it is. In the arena. */
+struct sl_str request_default_model(struct sl_str body, struct sl_str model, struct sl_arena *a);
+
 #endif

@@ -5,6 +5,7 @@
  * attempt of its own with its rows in the ledger, for the reasons that fan.c tells: nothing is shown before all are there, and
  * the next target begins anew. */
 #include "dialect/other/other.h"
+#include "dialect/request_look.h"
 #include "exchange/exchange_int.h"
 
 #define ANSWER_BYTES (256u << 20) /* of all calls together: 2048 vectors of 3072 numbers are 80 MB of text */
@@ -54,16 +55,8 @@ bool other_understand(struct exchange *x)
 
 struct sl_str other_default_model(struct exchange *x, struct sl_str body)
 {
-    static const struct json_watch model = {SL_STR_INIT("model"), -1};
-    struct json_member m;
-    struct json_info info;
-    if (x->match.op != OP_MODERATIONS || json_scan(body, &model, 1, &m, &info) != JSON_OK || info.root != JSON_OBJECT ||
-        (m.kind != JSON_ABSENT && m.kind != JSON_NULL) || m.kind == JSON_NULL)
-        return body;
-    size_t at = (size_t)sl_str_find(body, '{') + 1;
-    return sl_arena_printf(x->a, SL_STR_FMT "\"model\":\"omni-moderation-latest\"%s" SL_STR_FMT,
-                           SL_STR_ARG(sl_str_head(body, at)), info.unwatched > 0 ? "," : "",
-                           SL_STR_ARG(sl_str_from(body, at)));
+    bool moderation = x->match.op == OP_MODERATIONS;
+    return moderation ? request_default_model(body, SL_STR("omni-moderation-latest"), x->a) : body;
 }
 
 /* -- A candidate ------------------------------------------------------------------------------------------------------- */

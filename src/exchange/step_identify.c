@@ -62,8 +62,9 @@ static bool granted_model(const void *grant, struct sl_str model)
 static struct model_row model_row_of(const struct exchange *x, const struct route_listed *l)
 {
     const struct snapshot_provider *p = &x->snap->providers[l->provider_index];
-    const struct price *price = price_lookup(x->epoch->prices, p->price_provider, l->model, NULL);
-    const struct dialect *d = dialect_find(p->provider.kind->dialect);
+    const struct price *price =
+        price_lookup(x->epoch->prices, p->price_provider, provider_plain_model(&p->provider, l->model), NULL);
+    const struct dialect *d = dialect_find(provider_dialect(&p->provider, SL_STR("openai"), l->model));
     const struct model_caps *caps = d != NULL && d->codec != NULL ? caps_find(d->codec->caps, l->model) : NULL;
     struct model_row row = {.id = l->id,
                             .owned_by = l->owned_by,
@@ -73,8 +74,8 @@ static struct model_row model_row_of(const struct exchange *x, const struct rout
                             .cache_read_p = -1,
                             .cache_write_p = -1};
     if (caps != NULL) {
-        row.flags = caps->flags;
-        row.thinks = caps->thinking != THINK_NONE;
+        row.caps = caps;
+        row.claude = d == dialect_of(OP_MESSAGES);
         row.context = caps->context;
         row.max_output = caps->max_output;
     }

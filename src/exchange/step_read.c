@@ -3,6 +3,7 @@
  * ADMIT: takes a place under the process-wide ceiling. Leaves to PLAN, QUEUE or RESPOND. QUEUE: waits for a place (queue.c).
  * PLAN: asks route/ for the ordered candidates. Leaves to TRY or RESPOND. */
 #include "dialect/anthropic/anthropic.h"
+#include "dialect/request_look.h"
 #include "exchange/asking.h"
 #include "exchange/exchange_int.h"
 
@@ -88,6 +89,9 @@ static enum step understand(struct exchange *x)
         if (x->match.op == OP_MESSAGES)
             x->body_text = anthropic_body_from_vertex(x->body_text, x->facts.model, x->a);
     }
+    struct sl_str deployment;
+    if (x->match.deployment.n > 0 && operation_model_id(&x->match, x->a, &deployment))
+        x->body_text = request_default_model(x->body_text, deployment, x->a);
     if (x->op->other)
         x->body_text = other_default_model(x, x->body_text);
     if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {

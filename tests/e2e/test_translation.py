@@ -169,16 +169,54 @@ def test_what_a_preset_lacks(make):
 
 
 def test_models_in_every_shape(make):
-    up, g = claude(make)
+    """Limits, prices and what the model can, in each shape; Claude is Claude wherever it runs, and a name is found alone, too."""
+    keys = {"keys": ["k-of-the-gateway"], "base_url": "http://127.0.0.1:9", "direct": True}
+    g = make.gateway({"providers": {"a": {"kind": "anthropic", **keys}, "v": {"kind": "vertex", "region": "global", "project": "p", **keys}},
+                      "models": {"m": {"targets": ["a/claude-opus-4-6"]}, "there": {"targets": ["v/publishers/anthropic/models/claude-opus-4-6"]}}})
+    old = [("anthropic-version", "2023-06-01")]
+    for headers, path in ((old, "/v1/models"), ([], "/anthropic/v1/models")):
+        for row in fetch(g.address, "GET", path, headers=headers, key=g.key).json()["data"]:
+            can = row["capabilities"]
+            assert can["thinking"]["types"]["adaptive"]["supported"] and can["citations"]["supported"] and can["effort"]["max"]["supported"], row
+            assert row["max_input_tokens"] > 100000 and row["max_tokens"] > 10000 and row["pricing"]["prompt"] == "0.000005", row
     for headers, path, read in (([], "/v1/models", lambda v: v["data"][0]["id"]),
-                                ([("anthropic-version", "2023-06-01")], "/v1/models", lambda v: v["data"][0]["display_name"]),
+                                (old, "/v1/models", lambda v: v["data"][0]["display_name"]),
                                 ([], "/v1beta/models", lambda v: v["models"][0]["name"].removeprefix("models/")),
+                                ([], "/gemini/v1beta/models/m", lambda v: v["name"].removeprefix("models/")),
+                                (old, "/v1/models/m", lambda v: v["id"]),
                                 ([], "/v1/models?client_version=0.169.0", lambda v: v["models"][0]["slug"]),
+                                ([], "/model/info", lambda v: v["data"][0]["model_name"]),
                                 ([], "/v1/model/info", lambda v: v["data"][0]["model_name"])):
         answer = fetch(g.address, "GET", path, headers=headers, key=g.key)
         assert answer.status == 200 and read(answer.json()) == "m", (path, answer)
+        priced = '"pricing":{"prompt":"0.000005"' if "info" not in path else '"input_cost_per_token":0.000005'
+        assert priced in answer.body.decode(), (path, answer)
     row = fetch(g.address, "GET", "/v1/models", key=g.key).json()["data"][0]
-    assert row["context_length"] > 100000 and float(row["pricing"]["prompt"]) > 0
+    assert row["context_length"] > 100000 and float(row["pricing"]["prompt"]) > 0 and "tools" in row["supported_parameters"]
+    row = fetch(g.address, "GET", "/v1/models?client_version=1", key=g.key).json()["models"][0]
+    assert [level["effort"] for level in row["supported_reasoning_levels"]] == ["low", "medium", "high"] and row["context_window"] > 100000
+    row = fetch(g.address, "GET", "/v1/model/info", key=g.key).json()["data"][0]["model_info"]
+    assert row["supports_vision"] and row["supports_reasoning"] and row["max_input_tokens"] > 100000
+
+
+def test_paths_that_clients_make(make):
+    """A base URL with its version or without, behind a vendor's prefix, with a slash too many, with a query: the same operation."""
+    up, g = claude(make)
+    up.answer = json_answer(MESSAGE)
+    for path in ("/v1/messages", "/messages", "/v1/v1/messages", "/v1/messages?beta=true", "/v1/messages/", "/anthropic/v1/messages",
+                 "/anthropic/messages/?beta=true"):
+        assert post(g, path, {"model": "m", "max_tokens": 9, "messages": HI}).json()["content"][0]["text"] == "Hello", path
+    for path in ("/v1/chat/completions/", "/chat/completions?api-version=1", "/v1/v1/chat/completions", "/openai/v1/chat/completions"):
+        assert post(g, path, {"model": "m", "messages": HI}).json()["choices"][0]["message"]["content"] == "Hello", path
+    for path in ("/openai/deployments/m/chat/completions?api-version=2024-10-21",):  # Azure's REST clients have the model there only
+        for more in ({}, {"model": "m"}):
+            assert post(g, path, {**more, "messages": HI}).json()["choices"][0]["message"]["content"] == "Hello", path
+    for path in ("/v1/responses/", "/responses", "/v1/v1/responses", "/openai/v1/responses?api-version=preview"):
+        assert post(g, path, {"model": "m", "input": "hi"}).json()["output"][0]["content"][0]["text"] == "Hello", path
+    for before in ("/v1beta", "/v1", "/v1alpha", "/gemini/v1beta", "/gemini/v1alpha", "/gemini", "/v1beta/v1beta"):
+        for verb in (":generateContent", ":generateContent/?key=", "%3AgenerateContent"):
+            answer = post(g, f"{before}/models/m{verb}", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})
+            assert answer.json()["candidates"][0]["content"]["parts"][0]["text"] == "Hello", (before, verb, answer)
 
 
 def test_a_stream_in_an_array(make):

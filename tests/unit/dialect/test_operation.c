@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "dialect/dialect.h"
+#include "dialect/request_look.h"
 
 static struct sl_arena arena;
 
@@ -169,6 +170,26 @@ static const struct {
     {HTTP_POST, "/v1/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1/messages/count_tokens", OP_MESSAGES_COUNT, ERRORS_ANTHROPIC},
     {HTTP_POST, "/anthropic/v1/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/anthropic/messages", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/anthropic/v1/v1/messages/", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/messages/", OP_MESSAGES, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/anthropic/v1/messages/count_tokens/", OP_MESSAGES_COUNT, ERRORS_ANTHROPIC},
+    {HTTP_GET, "/anthropic/v1/models", OP_MODELS_LIST, ERRORS_ANTHROPIC},
+    {HTTP_POST, "/v1/v1/responses", OP_RESPONSES, ERRORS_RESPONSES},
+    {HTTP_POST, "/openai/v1/responses/", OP_RESPONSES, ERRORS_RESPONSES},
+    {HTTP_POST, "/v1alpha/models/g:generateContent", OP_GENERATE, ERRORS_GEMINI},
+    {HTTP_POST, "/gemini/v1/models/g:streamGenerateContent", OP_GENERATE, ERRORS_GEMINI},
+    {HTTP_POST, "/gemini/models/g:generateContent/", OP_GENERATE, ERRORS_GEMINI},
+    {HTTP_POST, "/v1beta/v1beta/models/g:countTokens", OP_GENERATE_COUNT,
+     ERRORS_GEMINI}, /* a base URL with its version */
+    {HTTP_POST, "/v1beta/models/g%3AgenerateContent", OP_GENERATE, ERRORS_GEMINI},
+    {HTTP_POST, "/v1/projects/p/locations/l/publishers/anthropic/models/c%401%3ArawPredict", OP_MESSAGES,
+     ERRORS_ANTHROPIC},
+    {HTTP_GET, "/v1/models/ft%3AgenerateContents", OP_MODEL_GET, ERRORS_OPENAI},
+    {HTTP_GET, "/v1beta/models", OP_MODELS_LIST, ERRORS_GEMINI},
+    {HTTP_GET, "/gemini/v1beta/models/g", OP_MODEL_GET, ERRORS_GEMINI},
+    {HTTP_GET, "/v1/model/info", OP_MODELS_LIST, ERRORS_OPENAI},
+    {HTTP_GET, "/model/info/", OP_MODELS_LIST, ERRORS_OPENAI},
     {HTTP_POST, "/v1/messages/batches", OP_MESSAGE_BATCH_CREATE, ERRORS_ANTHROPIC},
     {HTTP_POST, "/v1beta/models/gemini-3-pro:generateContent", OP_GENERATE, ERRORS_GEMINI},
     {HTTP_POST, "/gemini/v1beta/models/gemini-3-pro:countTokens", OP_GENERATE_COUNT, ERRORS_GEMINI},
@@ -247,6 +268,7 @@ static void paths(void **state)
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);
         assert_int_equal(m.stream, strstr(rows[i].path, ":stream") != NULL);
+        assert_true(m.deployment.n == 0 || sl_str_find_str(sl_str_c(rows[i].path), SL_STR("deployments")) >= 0);
     }
     sl_arena_done(&arena);
 }
@@ -293,6 +315,29 @@ static void upgrades(void **state)
     assert_int_equal(operation_of(&r).op, OP_RESPONSE_GET);
     r.path = SL_STR("/v1/messages");
     assert_int_equal(operation_of(&r).op, OP_WRONG_METHOD);
+}
+
+/* The deployment of Azure's clients stands for the model, in the words of the path. */
+static void deployments(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    struct operation_match m = match(HTTP_POST, "/openai/deployments/my%20name/chat/completions", NULL);
+    struct sl_str id;
+    assert_true(operation_model_id(&m, &arena, &id));
+    assert_true(sl_str_eq(id, SL_STR("my name")));
+    static const char *const bodies[][2] = {
+        {"{\"a\":1}", "{\"model\":\"my name\",\"a\":1}"},
+        {" { }", " {\"model\":\"my name\" }"},
+        {"{\"a\":{\"model\":\"x\"}}", "{\"model\":\"my name\",\"a\":{\"model\":\"x\"}}"},
+        {"{\"model\":\"x\"}", "{\"model\":\"x\"}"},
+        {"{\"model\":null}", "{\"model\":null}"},
+        {"[]", "[]"},
+        {"{\"a\"", "{\"a\""},
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        assert_true(sl_str_eq(request_default_model(sl_str_c(bodies[i][0]), id, &arena), sl_str_c(bodies[i][1])));
+    sl_arena_done(&arena);
 }
 
 static void ids_of_models(void **state)
@@ -361,6 +406,7 @@ int main(void)
         cmocka_unit_test(paths),         cmocka_unit_test(formats_by_header),
         cmocka_unit_test(ids_of_models), cmocka_unit_test(uploads_of_gemini),
         cmocka_unit_test(upgrades),      cmocka_unit_test(properties),
+        cmocka_unit_test(deployments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "dialect/caps.h"
-#include "dialect/models.h"
 
 #define CHUNK(choices, more)                                                                                           \
     "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"model\":\"m\",\"choices\":" choices more "}"
@@ -426,89 +425,6 @@ static void watching_is_bounded_and_believes_nothing_twice(void **state)
     sl_arena_done(&a);
 }
 
-static const struct model_row plain_row = {.id = SL_STR_INIT("a\"b"),
-                                           .owned_by = SL_STR_INIT("x"),
-                                           .input_p = -1,
-                                           .output_p = -1,
-                                           .cache_read_p = -1,
-                                           .cache_write_p = -1};
-static const struct model_row full_row = {.id = SL_STR_INIT("gpt-4o"),
-                                          .owned_by = SL_STR_INIT("openai"),
-                                          .created_s = 1790000000,
-                                          .context = 128000,
-                                          .max_output = 16384,
-                                          .input_p = 2500000,
-                                          .output_p = 10000000,
-                                          .cache_read_p = 1250000,
-                                          .cache_write_p = -1,
-                                          .flags = CAP_IMAGES | CAP_TOOLS};
-
-static void expect_models(enum models_shape shape, const struct model_row *rows, size_t n, const char *text)
-{
-    struct sl_buf b;
-    sl_buf_init(&b, 1 << 16);
-    models_list(shape, &b, rows, n);
-    if (!sl_str_eq(sl_buf_str(&b), sl_str_c(text)))
-        fail_msg("got " SL_STR_FMT, SL_STR_ARG(sl_buf_str(&b)));
-    sl_buf_done(&b);
-}
-
-static void writes_models(void **state)
-{
-    (void)state;
-    expect_models(MODELS_OPENAI, NULL, 0, "{\"object\":\"list\",\"data\":[]}");
-    expect_models(MODELS_OPENAI, &plain_row, 1,
-                  "{\"object\":\"list\",\"data\":[{\"id\":\"a\\\"b\",\"object\":\"model\",\"created\":0,"
-                  "\"owned_by\":\"x\"}]}");
-    expect_models(MODELS_OPENAI, &full_row, 1,
-                  "{\"object\":\"list\",\"data\":[{\"id\":\"gpt-4o\",\"object\":\"model\",\"created\":1790000000,"
-                  "\"owned_by\":\"openai\",\"context_length\":128000,\"max_output_tokens\":16384,\"pricing\":{"
-                  "\"prompt\":\"0.0000025\",\"completion\":\"0.00001\",\"input_cache_read\":\"0.00000125\"},"
-                  "\"architecture\":{\"input_modalities\":[\"text\",\"image\"]},"
-                  "\"supported_parameters\":[\"max_tokens\",\"tools\"]}]}");
-    expect_models(MODELS_ANTHROPIC, &full_row, 1,
-                  "{\"data\":[{\"type\":\"model\",\"id\":\"gpt-4o\",\"display_name\":\"gpt-4o\","
-                  "\"created_at\":\"2026-09-21T14:13:20.000Z\",\"max_input_tokens\":128000,\"max_tokens\":16384}],"
-                  "\"has_more\":false,\"first_id\":\"gpt-4o\",\"last_id\":\"gpt-4o\"}");
-    expect_models(MODELS_ANTHROPIC, NULL, 0, "{\"data\":[],\"has_more\":false,\"first_id\":null,\"last_id\":null}");
-    expect_models(MODELS_GEMINI, &plain_row, 1,
-                  "{\"models\":[{\"name\":\"models/a\\\"b\",\"displayName\":\"a\\\"b\","
-                  "\"supportedGenerationMethods\":[\"generateContent\",\"countTokens\"]}]}");
-    expect_models(MODELS_INFO, &full_row, 1,
-                  "{\"data\":[{\"model_name\":\"gpt-4o\",\"litellm_params\":{},\"model_info\":{\"id\":\"gpt-4o\","
-                  "\"litellm_provider\":\"openai\",\"max_input_tokens\":128000,\"max_output_tokens\":16384,"
-                  "\"max_tokens\":16384,\"input_cost_per_token\":0.0000025,\"output_cost_per_token\":0.00001,"
-                  "\"cache_read_input_token_cost\":0.00000125,\"supports_function_calling\":true,"
-                  "\"supports_vision\":true,\"supports_pdf_input\":false,\"supports_reasoning\":false}}]}");
-}
-
-/* All that Codex looks for (clients.md 2.2): without one of these it takes no model. */
-static void writes_the_catalogue_of_codex(void **state)
-{
-    static const char *const needed[] = {"\"slug\":\"gpt-4o\"",
-                                         "display_name",
-                                         "supported_reasoning_levels",
-                                         "shell_type",
-                                         "visibility",
-                                         "supported_in_api",
-                                         "priority",
-                                         "support_verbosity",
-                                         "apply_patch_tool_type",
-                                         "truncation_policy",
-                                         "experimental_supported_tools",
-                                         "base_instructions",
-                                         "\"context_window\":128000"};
-    struct sl_buf b;
-    (void)state;
-    sl_buf_init(&b, 1 << 16);
-    models_list(MODELS_CODEX, &b, &full_row, 1);
-    assert_true(sl_str_starts(sl_buf_str(&b), SL_STR("{\"models\":[{")));
-    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
-        if (sl_str_find_str(sl_buf_str(&b), sl_str_c(needed[i])) < 0)
-            fail_msg("%s is missing", needed[i]);
-    sl_buf_done(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,8 +438,6 @@ int main(void)
         cmocka_unit_test(reads_answers),
         cmocka_unit_test(watches_answers_in_slices),
         cmocka_unit_test(watching_is_bounded_and_believes_nothing_twice),
-        cmocka_unit_test(writes_models),
-        cmocka_unit_test(writes_the_catalogue_of_codex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
