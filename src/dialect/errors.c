@@ -139,17 +139,25 @@ static struct sl_str message_of(const struct error_facts *f)
     return sl_str_head(f->message.n > 0 ? f->message : rows[f->error].message, MESSAGE_MAX);
 }
 
-static char *put_openai(char *to, const struct error_facts *f)
+static char *put_number(char *to, int64_t v)
+{
+    return to + sl_u64_digits(v > 0 ? (uint64_t)v : 0, to);
+}
+
+static char *put_openai(char *to, enum error_format format, const struct error_facts *f)
 {
     const struct gateway_error_row *row = gateway_error_row(f->error);
+    bool limit = f->error == GE_BUDGET && format == ERRORS_RESPONSES;
     to = put(to, SL_STR("{\"error\":{\"message\":"));
     to = put_json(to, message_of(f));
     to = put(to, SL_STR(",\"type\":"));
-    to = put_json(to, row->type);
+    to = put_json(to, limit ? SL_STR("usage_limit_reached") : row->type);
     to = put(to, SL_STR(",\"param\":"));
     to = f->param.n > 0 ? put_json(to, f->param) : put(to, SL_STR("null"));
     to = put(to, SL_STR(",\"code\":"));
     to = put_json(to, row->code);
+    if (limit && f->resets_ns > 0)
+        to = put_number(put(to, SL_STR(",\"resets_at\":")), f->resets_ns / SECOND);
     return put(to, SL_STR("}}"));
 }
 
@@ -164,7 +172,7 @@ static struct sl_str words_before(const struct error_facts *f)
 static char *put_anthropic(char *to, const struct error_facts *f)
 {
     to = put(to, SL_STR("{\"type\":\"error\",\"error\":{\"type\":"));
-    to = put_json(to, status_name(rows[f->error].status)->anthropic);
+    to = put_json(to, f->error == GE_BUDGET ? SL_STR("billing_error") : status_name(rows[f->error].status)->anthropic);
     to = put(to, SL_STR(",\"message\":\""));
     to = put(to, words_before(f));
     to = put_inside(to, message_of(f));
@@ -185,13 +193,16 @@ static char *put_gemini(char *to, const struct error_facts *f)
     to = put_json(to, message_of(f));
     to = put(to, SL_STR(",\"status\":"));
     to = put_json(to, status_name(status)->google);
+    if (f->error == GE_BUDGET) /* the quota's name says that today nothing will come of asking again */
+        to = put(to, SL_STR(",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":["
+                            "{\"quotaMetric\":\"sluice/tenant_budget\",\"quotaId\":\"TenantBudgetPerDay\"}]}]"));
     return put(to, SL_STR("}}"));
 }
 
 static size_t body_room(const struct error_facts *f)
 {
     const struct gateway_error_row *row = gateway_error_row(f->error);
-    return 256 + 6 * (message_of(f).n + row->type.n + row->code.n + f->param.n + f->id.n + f->answer.n);
+    return 512 + 6 * (message_of(f).n + row->type.n + row->code.n + f->param.n + f->id.n + f->answer.n);
 }
 
 static char *put_body(char *to, enum error_format format, const struct error_facts *f)
@@ -205,7 +216,7 @@ static char *put_body(char *to, enum error_format format, const struct error_fac
     case ERRORS_RESPONSES:
         break;
     }
-    return put_openai(to, f);
+    return put_openai(to, format, f);
 }
 
 struct sl_str error_body(struct sl_arena *a, enum error_format format, const struct error_facts *f)
@@ -217,6 +228,8 @@ struct sl_str error_body(struct sl_arena *a, enum error_format format, const str
 int error_status(enum error_format format, const struct error_facts *f)
 {
     int status = gateway_error_row(f->error)->status;
+    if (f->error == GE_BUDGET && format == ERRORS_OPENAI)
+        return 402;
     return format == ERRORS_ANTHROPIC && status == 503 ? 529 : status;
 }
 

@@ -21,7 +21,10 @@ enum error_retry {
 /* X(id, status, type, code, retry, message)
  * KEY_*: one text for unknown, expired, revoked and malformed keys: nobody learns which it was.
  * The codes from upstream_rate_limited on are those of the outcome table (upstream/outcome.h).
- * x-should-retry is false where trying again cannot help and where the gateway has tried again already. */
+ * x-should-retry is false where trying again cannot help and where the gateway has tried again already.
+ * BUDGET: each format has a form of its own that its clients do not ask again after: 402 in OpenAI's others than Responses, there
+ * 429 with the type that Codex knows and `resets_at`; Anthropic's billing_error; Google's QuotaFailure of a quota per day
+ * (measured with Codex 0.169, Claude Code and Gemini CLI, November 2026). */
 #define GATEWAY_ERRORS(X)                                                                                              \
     X(KEY_MISSING, 401, "invalid_request_error", "missing_api_key", RETRY_NO,                                          \
       "No API key was given. Send it as 'Authorization: Bearer KEY'.")                                                 \
@@ -97,6 +100,7 @@ enum error_retry {
     X(LEDGER_UNAVAILABLE, 503, "service_unavailable_error", "ledger_unavailable", RETRY_YES,                           \
       "The gateway cannot record requests now and takes none.")                                                        \
     X(RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded", RETRY_YES, "Too many requests. Try again later.")  \
+    X(BUDGET, 429, "insufficient_quota", "insufficient_quota", RETRY_NO, "The budget of this period is used up.")      \
     X(HANDSHAKE, 400, "invalid_request_error", "invalid_upgrade", RETRY_NO,                                            \
       "The request for a WebSocket is malformed (RFC 6455 section 4).")                                                \
     X(SESSION_COST, 429, "insufficient_quota", "session_cost_limit", RETRY_NO,                                         \
@@ -165,12 +169,13 @@ struct error_facts {
     struct sl_str answer;  /* inside; error_event: the id of the response that has begun (Responses); empty: none has */
     struct sl_str id; /* the exchange's id: request_id of Anthropic bodies (others have x-sluice-id); empty: none */
     int64_t retry_after_ns; /* > 0: retry-after (whole seconds, at least 1, rounded up) and retry-after-ms */
+    int64_t resets_ns;      /* GE_BUDGET: when there is a new one, wall clock */
     enum error_retry retry; /* instead of the row's, when not RETRY_UNSAID */
     struct sl_str allow;    /* GE_METHOD_NOT_ALLOWED */
     bool in_array; /* error_event: the stream is one JSON array with something in it (Gemini without alt=sse) */
 };
 
-/* The status of an error in that format: Anthropic has 529 for what is overloaded. */
+/* The status of an error in that format: Anthropic has 529 for what is overloaded, OpenAI's 402 for what is not paid. */
 int error_status(enum error_format format, const struct error_facts *f);
 /* The body (in the arena) in a caller's format. */
 struct sl_str error_body(struct sl_arena *a, enum error_format format, const struct error_facts *f);

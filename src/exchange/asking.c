@@ -176,6 +176,9 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
         .flags = flags_of(r),
         .needs = r->has_tools ? ROUTE_NEED_TOOLS : 0u,
     };
+    struct spend_cell *budget = spend_find(from->spend, f->tenant);
+    if (budget != NULL)
+        f->budget_permille = spend_permille(budget, from->wall_ns);
     const struct tenant_terms *terms = tenant_terms_of(from->snap, f->tenant);
     if (terms != NULL) {
         f->region = terms->region;
@@ -398,6 +401,10 @@ void asking_write(const struct asking *q, struct sl_buf *out)
     add_number(out, "modes", f->modalities);
     add_number(out, "flags", f->flags);
     add_number(out, "needs", f->needs);
+    if (f->budget_permille != ROUTE_BUDGET_UNKNOWN) {
+        add_name(out, "budget");
+        sl_buf_add_u64(out, f->budget_permille);
+    }
     add_text(out, "region", f->region);
     add_text(out, "talk", f->conversation);
     add_pairs(out, "tags", f->tags, f->n_tags);

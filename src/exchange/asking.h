@@ -21,6 +21,7 @@ struct asking_from { /* all borrowed until the plan is made */
     const void *view_arg;
     route_script_f *script; /* NULL: scripts are passed over */
     void *script_arg;
+    const struct spend_board *spend; /* NULL: nobody has a budget */
     int64_t wall_ns;
     uint64_t seed;
 };

@@ -87,6 +87,7 @@ static bool append(struct exchange *x, const struct try *t, struct sl_str id, co
         .usage = u->sum,
         .outcome = outcome_row(OUT_OK)->name,
     };
+    budget_correct(x->env, open.tenant, open.wall_ns, 0, close.cost_p);
     n = entry_close_encode(&close, bytes);
     SL_CHECK(journal_append(x->env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &x->closed_at) == SL_OK);
     tel_add(x->env->tel, TEL_JOURNAL_RECORDS, 2);

@@ -12,6 +12,7 @@
 #include "keep/place.h"
 #include "ledger/price.h"
 #include "limit/admit.h"
+#include "limit/spend.h"
 #include "loop/timer.h"
 #include "loop/loop.h"
 #include "provider/credential.h"
@@ -282,6 +283,7 @@ struct exchange_env {
     const struct tls_hmac *pepper;   /* borrow: what key digests are made under */
     const struct tokens_set *tokens; /* borrow: vocabularies; NULL: counts are estimates */
     struct limit_gate *gate;         /* borrow: shared by all workers */
+    struct spend_board *spend;       /* borrow: shared by all workers; NULL: nobody has a budget */
     struct live_drill *drill;        /* borrow: shared by all workers; NULL: none may be */
     const struct spill_io *spill_io; /* borrow: the disk that large bodies wait on (store/spill.h) */
     void *spill_io_arg;

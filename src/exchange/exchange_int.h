@@ -47,6 +47,7 @@ try {
     const struct snapshot_provider *at;      /* borrow (of the snapshot) */
     const struct price *price;               /* borrow (of the catalogue); NULL: unpriced */
     struct reservation reservation;
+    struct spend_cell *spend; /* borrow (of the board): where the reservation counts; NULL: nowhere */
     int64_t began_ns, ended_ns, wall_ns;
     struct attempt_result result;
     enum outcome outcome;
@@ -203,6 +204,7 @@ struct exchange {
     /* TRY */
     struct try *tries[EXCHANGE_TRIES_MAX]; /* arena */
     unsigned n_tries;
+    int64_t budget_until_ns;          /* the tenant's budget has no room for the last try: until then; 0: it had */
     struct try *current;              /* of tries; NULL before the first */
     struct hedge *hedge;              /* arena: a second live attempt; NULL: there is none; hedge.c */
     struct hedge *taken;              /* arena: the current attempt was one; NULL: no */
@@ -740,7 +742,20 @@ unsigned session_turns_live(const struct exchange *x);
 /* try_ledger.c: open record; usage, price, close record, counters; once per try */
 void try_close(struct exchange *x, struct try *t);
 int64_t try_cost_now(struct exchange *x, struct try *t); /* of all attempts, were t over now; picodollars */
-bool try_append_open(struct exchange *x, struct try *t);
+bool try_append_open(struct exchange *x,
+                     struct try *t); /* false, and budget_until_ns > 0: the budget has no room for it */
+
+/* budget.c: what tenants may spend (docs/internals/budgets.md) */
+/* What may be spent at wall_ns is: *out is where. False: it would be too much, x->budget_until_ns is set. */
+bool budget_reserve(struct exchange *x, int64_t wall_ns, const struct reservation *r, struct spend_cell **out);
+void budget_count(struct exchange *x, int64_t wall_ns, const struct reservation *r, struct spend_cell **out);
+/* In front of the close record. Harmless where nothing was reserved. */
+void budget_settle(struct spend_cell **c, int64_t wall_ns, const struct reservation *r, int64_t cost_p);
+/* Something that was not reserved, or by somebody else, did cost so much. Any thread. */
+void budget_correct(const struct exchange_env *env, struct sl_str tenant, int64_t opened_ns, int64_t reserved_p,
+                    int64_t cost_p);
+bool budget_has_room(struct exchange *x); /* for what nobody can estimate; as budget_reserve, of nothing */
+struct error_facts budget_refusal(const struct exchange *x); /* ... then */
 
 /* record.c */
 void exchange_record(struct exchange *x);

@@ -822,6 +822,14 @@ static void check_limits(struct exchange *x)
                                                       .by = ACCESS_GATEWAY,
                                                       .why = SL_STR("session_cost_limit"),
                                                       .outcome = OUT_OK});
+    if (s->cost_p > 0 && !budget_has_room(x)) /* responses that a provider begins by itself are not asked for */
+        end_behind_responses(x, &(struct session_end){.code = WS_CODE_POLICY,
+                                                      .code_up = WS_CODE_NORMAL,
+                                                      .reason = SL_STR("the tenant's budget is used up"),
+                                                      .error = GE_BUDGET,
+                                                      .by = ACCESS_GATEWAY,
+                                                      .why = SL_STR("insufficient_quota"),
+                                                      .outcome = OUT_OK});
     if (now >= s->began_ns + p->session_ns)
         end_behind_responses(x, &(struct session_end){.code = WS_CODE_GOING_AWAY,
                                                       .code_up = WS_CODE_NORMAL,

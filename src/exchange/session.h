@@ -27,6 +27,7 @@ struct session_turn {
     struct sl_id id;
     int64_t wall_ns, began_ns, first_ns; /* first_ns: of its output; -1: none */
     struct reservation reservation;
+    struct spend_cell *spend;                /* borrow (of the board): where the reservation counts; NULL: nowhere */
     const struct route_candidate *candidate; /* borrow (of the session's arena) */
     const struct price *price;               /* borrow (of the catalogue) */
     struct sl_str model;                     /* as asked; borrow (of the exchange's arena) */

@@ -44,6 +44,7 @@ bool session_plan_of(struct exchange *x, const struct request_facts *facts, stru
         .headers = &x->req->headers,
         .wall_ns = x->wall_ns,
         .seed = x->id.lo,
+        .spend = x->env->spend,
     };
     struct asking *q = SL_ARENA_NEW(x->a, struct asking);
     asking_gather(&from, x->a, q);

@@ -89,8 +89,17 @@ static void context_of(const struct exchange_session *s, const struct session_tu
 
 /* ---- records ---- */
 
-/* False: the journal takes nothing, and nothing may go unrecorded. */
-static bool append_open(struct exchange *x, struct session_turn *t, struct sl_str target)
+/* What nobody asked for cannot be refused any more. */
+static bool may_cost(struct exchange *x, struct session_turn *t, bool asked)
+{
+    if (asked)
+        return budget_reserve(x, t->wall_ns, &t->reservation, &t->spend);
+    budget_count(x, t->wall_ns, &t->reservation, &t->spend);
+    return true;
+}
+
+/* False: the journal takes nothing, and nothing may go unrecorded; or the tenant's budget has no room for it (x->budget_until_ns). */
+static bool append_open(struct exchange *x, struct session_turn *t, struct sl_str target, bool asked)
 {
     unsigned char bytes[ENTRY_OPEN_MAX];
     struct exchange_session *s = x->session;
@@ -99,6 +108,8 @@ static bool append_open(struct exchange *x, struct session_turn *t, struct sl_st
     uint64_t input = usage_input_total(&read);
     t->reservation = reserve_estimate(
         &(struct reserve_facts){.price = t->price, .input_tokens = input, .max_output = t->max_output});
+    if (!may_cost(x, t, asked))
+        return false;
     const struct entry_open e = {
         .attempt = t->id,
         .exchange = x->id,
@@ -122,6 +133,8 @@ static bool append_open(struct exchange *x, struct session_turn *t, struct sl_st
     tel_add(x->env->tel, t->is_open ? TEL_JOURNAL_RECORDS : TEL_JOURNAL_REFUSED, 1);
     if (!t->is_open && !x->snap->set.full_refuses)
         SL_LOG(SL_LOG_ERROR, "ledger.unrecorded", SL_LS("provider", t->candidate->provider), SL_LS("model", target));
+    if (!t->is_open && x->snap->set.full_refuses)
+        budget_settle(&t->spend, t->wall_ns, &t->reservation, 0);
     return t->is_open || !x->snap->set.full_refuses;
 }
 
@@ -176,6 +189,7 @@ static void count(struct exchange *x, const struct session_turn *t, const struct
 static void turn_close(struct exchange *x, struct session_turn *t, const struct settlement *settled, enum outcome o)
 {
     struct exchange_session *s = x->session;
+    budget_settle(&t->spend, t->wall_ns, &t->reservation, settled->cost.cost_p);
     append_close(x, t, settled, o);
     count(x, t, settled, o);
     usage_add(&s->usage, &settled->usage);
@@ -314,10 +328,10 @@ bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const 
     struct session_turn *t = turn_take(x, w);
     id_set(&t->cause, e->id);
     id_set(&t->lane, e->lane);
-    if (append_open(x, t, t->candidate->model))
+    if (append_open(x, t, t->candidate->model, true))
         return true;
     turn_drop(x, t);
-    out->error = GE_LEDGER_UNAVAILABLE;
+    *out = x->budget_until_ns > 0 ? budget_refusal(x) : (struct error_facts){.error = GE_LEDGER_UNAVAILABLE};
     return false;
 }
 
@@ -361,7 +375,7 @@ static struct session_turn *turn_begun(struct exchange *x, const struct realtime
     if (t == NULL) {
         const struct session_wish w = first_wish(x);
         t = turn_take(x, &w);
-        append_open(x, t, t->candidate->model); /* too late to refuse it; said in the log */
+        append_open(x, t, t->candidate->model, false); /* too late to refuse it; said in the log */
         id_set(&t->lane, e->lane);
     }
     id_set(&t->response, e->response);
@@ -378,7 +392,7 @@ static void transcribed(struct exchange *x, const struct realtime_event *e)
     struct session_wish w = first_wish(x);
     w.price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
     struct session_turn *t = turn_take(x, &w);
-    append_open(x, t, model.n > 0 ? model : t->candidate->model);
+    append_open(x, t, model.n > 0 ? model : t->candidate->model, false);
     struct settlement settled = {.usage = usage_of(e), .billed = true};
     settled.usage.audio_ms_in = e->usage_ms;
     settled.cost = price_of(t->price, &settled.usage, NULL);
@@ -445,7 +459,7 @@ bool session_open_first(struct exchange *x, struct try *t)
     struct session_turn *turn = turn_take(x, &w);
     id_set(&turn->cause, look.id);
     id_set(&turn->lane, look.lane);
-    if (!append_open(x, turn, t->candidate->model)) {
+    if (!append_open(x, turn, t->candidate->model, true)) {
         turn_drop(x, turn);
         return false;
     }

@@ -1,5 +1,7 @@
 #include "exchange/settings.h"
 
+#include "limit/spend.h"
+
 #include "base/clock.h"
 
 static const struct cfg_word ON_UNSUPPORTED[] = {
@@ -247,6 +249,22 @@ static const struct cfg_word RETENTION[] = {
      "only providers with `zero_retention` get the tenant's requests, and nothing of them is stored here"},
     {NULL, 0, NULL}};
 
+static const struct cfg_word BUDGET_PER[] = {{"day", SPEND_DAY, "from midnight to midnight, UTC"},
+                                             {"week", SPEND_WEEK, "from Monday on, UTC"},
+                                             {"month", SPEND_MONTH, "of the calendar, UTC"},
+                                             {NULL, 0, NULL}};
+
+static const struct cfg_section tenant_budget_section = {
+    .settings = (const struct cfg_setting[]){
+        {"usd", CFG_STRING_AT(struct tenant_budget_settings, usd), .refused = cfg_usd_refused,
+         .text =
+             "US dollars that may be spent in a period. A request whose highest cost would pass them is refused before anything is "
+             "sent, in the form in which the client's format says that a quota is used up. 0: only what costs nothing. Not set: no "
+             "budget."},
+        {"per", CFG_ENUM_AT(struct tenant_budget_settings, per, BUDGET_PER), .preset = "month",
+         .text = "How long a period is. Each begins with nothing spent."},
+        CFG_END}};
+
 const struct cfg_section tenant_settings_section = {
     .name_offset = offsetof(struct tenant_settings, name),
     .name_called = "tenant",
@@ -257,6 +275,9 @@ const struct cfg_section tenant_settings_section = {
              "may serve them, in every fallback. Providers without a region are nowhere."},
         {"zero_retention", CFG_ENUM_AT(struct tenant_settings, zero_retention, RETENTION), .preset = "any",
          .text = "Whether anything of its requests and answers may be kept."},
+        {"budget", CFG_SECTION_AT(struct tenant_settings, budget, &tenant_budget_section),
+         .text =
+             "What all its keys may spend together. Rules can ask how much of it is used: `when: {budget_used: \">= 80%\"}`."},
         CFG_END}};
 
 const struct cfg_section realtime_settings_section = {

@@ -46,9 +46,15 @@ enum tenant_retention {
     TENANT_RETENTION_ZERO
 };
 
+struct tenant_budget_settings {
+    struct sl_str usd; /* empty: none */
+    unsigned per;      /* enum spend_per */
+};
+
 struct tenant_settings {
     struct sl_str name, region;
     unsigned zero_retention; /* enum tenant_retention */
+    struct tenant_budget_settings budget;
 };
 
 struct responses_settings {

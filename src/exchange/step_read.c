@@ -212,6 +212,7 @@ enum step step_plan(struct exchange *x)
         .estimate_input = x->estimate_input,
         .wall_ns = x->wall_ns,
         .seed = x->id.lo,
+        .spend = x->env->spend,
         .script = x->snap->n_scripts > 0 ? ask_script : NULL,
         .script_arg = x,
         .view = x->snap->lanes != NULL ? lanes_view : NULL,

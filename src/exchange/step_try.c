@@ -192,6 +192,10 @@ static enum step begin_try(struct exchange *x)
     if (!try_append_open(x, t)) {
         x->n_tries--;
         sl_arena_done(&x->attempt_arena);
+        if (x->budget_until_ns > 0) {
+            const struct error_facts f = budget_refusal(x);
+            return exchange_refuse_with(x, &f);
+        }
         tel_refuse(x->env->tel, TEL_WHY_LEDGER);
         return exchange_refuse(x, GE_LEDGER_UNAVAILABLE);
     }

@@ -9,8 +9,11 @@ bool try_append_open(struct exchange *x, struct try *t)
 {
     if (x->op->session)
         return session_open_first(x, t);
-    if (x->op->counts || x->op->stored) /* costs nothing */
-        return true;
+    x->budget_until_ns = 0;
+    if (x->op->counts || x->op->stored) /* costs nothing; a batch is charged when it is over */
+        return !(x->match.op == OP_BATCH_CREATE || x->match.op == OP_MESSAGE_BATCH_CREATE) || budget_has_room(x);
+    if (!budget_reserve(x, t->wall_ns, &t->reservation, &t->spend))
+        return false;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {
         .attempt = t->id,
@@ -40,6 +43,8 @@ bool try_append_open(struct exchange *x, struct try *t)
              .full_refuses) /* the operator chose to go on: said for each attempt that the ledger will not have */
         SL_LOG(SL_LOG_ERROR, "ledger.unrecorded", SL_LS("provider", t->candidate->provider),
                SL_LS("model", t->candidate->model));
+    if (x->snap->set.full_refuses)
+        budget_settle(&t->spend, t->wall_ns, &t->reservation, 0);
     return !x->snap->set.full_refuses;
 }
 
@@ -177,6 +182,7 @@ void try_close(struct exchange *x, struct try *t)
     t->closed = true;
     t->ended_ns = sl_loop_now(x->env->loop);
     settle(x, t);
+    budget_settle(&t->spend, t->wall_ns, &t->reservation, t->settled.cost.cost_p);
     if (x->op->session)
         session_try_over(x, t);
     else if (t->is_open)

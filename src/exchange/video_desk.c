@@ -285,6 +285,8 @@ static void row_written(struct video_desk *d, const struct video_rows *m)
     }
     if (m->v.settled)
         sl_die_at("video_settled");
+    if (m->has_settles && m->found == VF_OK)
+        budget_correct(d->env, m->settles.tenant, m->settles.opened_ns, m->settles.estimate_cost_p, m->settles.cost_p);
     if (m->has_copy && m->found == VF_OK)
         video_keep_poke(d->keep);
     give_renewals(j);

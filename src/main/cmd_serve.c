@@ -92,8 +92,9 @@ static void on_keys(void *owner, struct key_table *t)
 static enum sl_err on_store(void *owner, struct store *store, struct sl_fail *fail)
 {
     struct gateway *g = owner;
-    if (g->first == NULL)
-        return SL_OK;
+    enum sl_err e = budgets_fill(g, store, INT64_MAX, fail);
+    if (e != SL_OK || g->first == NULL)
+        return e;
     return keys_first_run(&g->state, store, &g->first->made, &g->first->is_new, g->first->shown, fail);
 }
 
@@ -120,6 +121,7 @@ static enum sl_err start_keeper(struct gateway *g, struct sl_fail *fail)
         .on_store = on_store,
         .on_keys = on_keys,
         .on_video = worker_video,
+        .on_thread = budgets_on_keeper,
         .owner = g,
     };
     return keeper_start(&o, &g->keeper, fail);
@@ -220,6 +222,8 @@ enum sl_err gateway_assemble(struct gateway *g, struct sl_addr *out_first, struc
     limit_gate_init(&g->gate, g->settings->limits.exchanges);
     limit_gate_set_waiting(&g->gate, g->settings->limits.queue);
     limit_gate_set_bytes(&g->gate, g->settings->limits.memory);
+    g->spend = spend_board_new();
+    budgets_set(g, g->settings);
     if (start_keeper(g, fail) != SL_OK || load_prices(g, fail) != SL_OK || start_sim(g, fail) != SL_OK)
         return fail->code;
     struct server_tls tls;
@@ -352,6 +356,7 @@ void gateway_take_apart(struct gateway *g)
     worker_free(g->admin);
     worker_free(g->sim);
     health_board_free(g->health);
+    spend_board_free(g->spend);
     upstream_shelf_free(g->shelf);
     tel_export_free(g->exported);
     tel_worker_free(g->main_tel);

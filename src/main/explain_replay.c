@@ -166,7 +166,8 @@ static void read_facts(struct replay *r)
         .input_tokens = number_of(r, of, "in"),
         .output_tokens = number_of(r, of, "out"),
         .wall_ns = number_of(r, of, "at"),
-        .budget_permille = ROUTE_BUDGET_UNKNOWN,
+        .budget_permille = json_got(&r->t, of, SL_STR("budget")) != NULL ? (uint32_t)number_of(r, of, "budget")
+                                                                         : ROUTE_BUDGET_UNKNOWN,
         .modalities = (unsigned)number_of(r, of, "modes"),
         .flags = (unsigned)number_of(r, of, "flags"),
         .needs = (unsigned)number_of(r, of, "needs"),

@@ -116,6 +116,8 @@ struct gateway {
     struct health_board *health;  /* own */
     struct limit_gate gate;
     struct live_drill drill;
+    struct spend_board *spend;   /* own */
+    struct keeper *spend_keeper; /* the keeper's own: where the ticks of budgets.c look */
     struct tel_export *exported; /* own; the admin thread's */
     struct tel_worker *main_tel; /* own; the main thread's */
     const char *config_path;     /* NULL: the environment */
@@ -185,6 +187,13 @@ void server_tls_close(struct server_tls *t);
 void server_tls_use(struct gateway *g, struct server_tls *fresh); /* takes; to the workers, where there are some */
 void server_tls_watch(struct gateway *g);                         /* from now on: the tick */
 void server_tls_file_changed(struct gateway *g);                  /* a watch saw something */
+
+/* budgets.c: what tenants may spend, and what the ledger says they have (docs/internals/budgets.md) */
+void budgets_set(struct gateway *g, const struct settings *s); /* at start and reload; main thread */
+/* What the ledger has from before: at start all of it, on the keeper's thread what a reload has made need of. */
+enum sl_err budgets_fill(struct gateway *g, struct store *store, int64_t made_ns, struct sl_fail *fail) SL_MUST_CHECK;
+void budgets_on_keeper(void *gateway, struct keeper *k); /* struct keeper_options.on_thread */
+void budgets_metrics(struct gateway *g, struct sl_buf *out);
 
 /* metrics.c */
 enum sl_err gateway_metrics(void *gateway, struct sl_buf *out);

@@ -103,6 +103,8 @@ enum sl_err gateway_metrics(void *owner, struct sl_buf *out)
                    "credit left.\n# TYPE sluice_provider_keys_resting gauge\n"));
         health_keys_each(g->health, sl_clock_mono_ns(), add_keys, out);
     }
+    if (e == SL_OK)
+        budgets_metrics(g, out);
     price_catalog_unref(prices);
     snapshot_unref(snap);
     return e;

@@ -67,6 +67,7 @@ static void publish(struct gateway *g, struct fresh *f)
     limit_gate_set(&g->gate, snapshot_settings(f->snapshot)->limits.exchanges);
     limit_gate_set_waiting(&g->gate, snapshot_settings(f->snapshot)->limits.queue);
     limit_gate_set_bytes(&g->gate, snapshot_settings(f->snapshot)->limits.memory);
+    budgets_set(g, snapshot_settings(f->snapshot));
     snapshot_unref(old);
     price_catalog_unref(old_prices);
     tel_add(g->main_tel, TEL_RELOADS, 1);

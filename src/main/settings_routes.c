@@ -111,11 +111,19 @@ static bool tenants_say(const struct settings *s, bool region)
     return false;
 }
 
+static bool tenants_have_budgets(const struct settings *s)
+{
+    for (size_t i = 0; i < s->tenants.n; i++)
+        if (s->tenants.v[i].budget.usd.n > 0)
+            return true;
+    return false;
+}
+
 /* What no request has: nothing supplies it, or no tenant has it set (docs/internals/routing.md). */
 static void check_known(struct routing *g, const struct rule_settings *r, const struct route_cond *c)
 {
     const bool unknown[COND_FACT_COUNT] = {[COND_REGION] = !tenants_say(g->s, true),
-                                           [COND_BUDGET_USED] = true,
+                                           [COND_BUDGET_USED] = !tenants_have_budgets(g->s),
                                            [COND_KEY_TAGS] = true,
                                            [COND_ZERO_RETENTION] = !tenants_say(g->s, false)};
     for (uint32_t i = 0; i < c->n; i++) {

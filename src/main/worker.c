@@ -296,6 +296,7 @@ static void init_clients(struct worker *w)
     e->pepper = &g->pepper;
     e->tokens = &g->tokens;
     e->gate = &g->gate;
+    e->spend = g->spend;
     e->drill = &g->drill;
     e->spill_io = &spill_io_files;
     e->spill_dir = g->state.path;

@@ -1,6 +1,6 @@
 /* Spend, tokens and other units, summed by a dimension. SQLite's sum() fails on 64-bit overflow and total() is a double; neither is
  * good enough for money, so sums are made by an aggregate of our own, sum_exact(x): 128 bits, given as a blob.
- * Called by `sluice usage` (later: the admin API). */
+ * Called by `sluice usage`, and at start for budgets. */
 #include "store/sqlite_int.h"
 
 struct sum { /* SQLite's aggregate memory is aligned to 8 only: the sum is kept as bytes */
@@ -53,8 +53,8 @@ static __int128 sum_of(sqlite3_stmt *st, int column)
     " sum_exact(audio_out), sum_exact(image_in), sum_exact(image_out), sum_exact(video_out),"                          \
     " sum_exact(images_in), sum_exact(images_out), sum_exact(audio_ms_in), sum_exact(audio_ms_out),"                   \
     " sum_exact(video_ms_in), sum_exact(video_ms_out), sum_exact(characters), sum_exact(searches), sum_exact(pages)"   \
-    " FROM attempts AS a" join                                                                                         \
-    " WHERE attempt_id >= ?1 AND attempt_id < ?2 AND opened_ns >= ?3 AND opened_ns < ?4 GROUP BY 1 ORDER BY 1"
+    " FROM attempts AS a" join RANGE
+#define RANGE " WHERE attempt_id >= ?1 AND attempt_id < ?2 AND opened_ns >= ?3 AND opened_ns < ?4 GROUP BY 1 ORDER BY 1"
 
 static const char *const queries[] = {
     [STORE_BY_ALL] = QUERY("''", "''", ""),
@@ -64,6 +64,10 @@ static const char *const queries[] = {
     [STORE_BY_DAY] = QUERY("strftime('%Y-%m-%d', opened_ns / 1000000000, 'unixepoch')", "''", ""),
     [STORE_BY_TARGET] = QUERY("provider || '/' || target", "''", ""),
     [STORE_BY_TENANT] = QUERY("a.tenant", "''", ""),
+    /* a month of many attempts is read while nobody is served */
+    [STORE_SPENT_BY_TENANT] =
+        "SELECT tenant, '', count(*), 0, 0, 0, 0,"
+        " sum_exact(CASE WHEN state = 0 THEN estimate_cost_p ELSE cost_p END) FROM attempts" RANGE,
 };
 
 static void bind_range(sqlite3_stmt *st, const struct store_usage_query *query)
@@ -95,7 +99,7 @@ static void read_row(sqlite3_stmt *st, const struct store_usage_query *query, ch
         .unpriced = (uint64_t)sqlite3_column_int64(st, 6),
         .cost_p = sum_of(st, 7),
     };
-    for (int i = 0; i < STORE_CLASSES; i++)
+    for (int i = 0; i < STORE_CLASSES && 8 + i < sqlite3_column_count(st); i++)
         out->used[i] = (unsigned __int128)sum_of(st, 8 + i);
     if (query->by != STORE_BY_KEY)
         return;

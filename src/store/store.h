@@ -272,7 +272,8 @@ enum store_by {
     STORE_BY_PROVIDER,
     STORE_BY_DAY,
     STORE_BY_TARGET,
-    STORE_BY_TENANT
+    STORE_BY_TENANT,
+    STORE_SPENT_BY_TENANT /* attempts and cost_p alone, and of those that are open what is reserved: for budgets */
 };
 
 struct store_usage_query {

@@ -81,6 +81,31 @@ static void codes_are_their_own(void **state)
     assert_int_equal(gateway_error_by_code(SL_STR("nonsense")), GE_UP_ERROR);
 }
 
+/* The forms that clients do not ask again after. */
+static void a_budget_that_is_used_up(void **state)
+{
+    (void)state;
+    const struct error_facts f = {.error = GE_BUDGET, .resets_ns = INT64_C(1796083200999999999)};
+    assert_int_equal(error_status(ERRORS_OPENAI, &f), 402);
+    assert_int_equal(error_status(ERRORS_RESPONSES, &f), 429);
+    assert_int_equal(error_status(ERRORS_ANTHROPIC, &f), 429);
+    assert_int_equal(error_status(ERRORS_GEMINI, &f), 429);
+    yyjson_doc *d = parsed(error_body(&arena, ERRORS_OPENAI, &f));
+    assert_string_equal(at(d, "/error/type"), "insufficient_quota");
+    yyjson_doc_free(d);
+    d = parsed(error_body(&arena, ERRORS_RESPONSES, &f));
+    assert_string_equal(at(d, "/error/type"), "usage_limit_reached");
+    assert_int_equal(yyjson_get_sint(yyjson_doc_ptr_get(d, "/error/resets_at")), 1796083200);
+    yyjson_doc_free(d);
+    d = parsed(error_body(&arena, ERRORS_ANTHROPIC, &f));
+    assert_string_equal(at(d, "/error/type"), "billing_error");
+    yyjson_doc_free(d);
+    d = parsed(error_body(&arena, ERRORS_GEMINI, &f));
+    assert_string_equal(at(d, "/error/status"), "RESOURCE_EXHAUSTED");
+    assert_non_null(strstr(at(d, "/error/details/0/violations/0/quotaId"), "PerDay"));
+    yyjson_doc_free(d);
+}
+
 /* Whatever a caller puts into a name comes out as a valid JSON string of the same text. */
 static void names_of_callers_are_escaped(void **state)
 {
@@ -224,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_error_in_every_format, set_up, tear_down),
         cmocka_unit_test_setup_teardown(codes_are_their_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_budget_that_is_used_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_of_callers_are_escaped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(events_of_broken_streams, set_up, tear_down),
         cmocka_unit_test_setup_teardown(headers, set_up, tear_down),

@@ -1,0 +1,201 @@
+"""Budgets of tenants: what may be spent is never passed, whoever asks at once and however the process ends; rules know how much is used."""
+
+import json
+import threading
+
+import pytest
+
+from conftest import Makers
+from lib import ledger
+from lib.client import chat, chat_body, fetch
+from lib.proc import create_key, run_sluice
+from lib.upstream import Answer, completion, json_answer
+from lib.wait import wait_for
+from test_relay import read_stream
+
+# An answer has 3 tokens of output: 0.003 of the dear model, of which 10 tokens are reserved where the request says 10.
+PRICES = {"schema": 1, "generated": "2026-11-20", "models": [
+    {"id": "dear", "provider": "openai", "price": {"input": 0, "output": 1000}},
+    {"id": "words", "provider": "openai", "price": {"input": 1, "output": 0}},
+    {"id": "cheap", "provider": "openai", "price": {"input": 0, "output": 1}},
+    {"id": "free", "provider": "openai", "free": True, "price": {"input": 0, "output": 0}}]}
+TENANTS = {"acme": {"budget": {"usd": 0.05, "per": "month"}}, "zero": {"budget": {"usd": 0, "per": "week"}},
+           "tight": {"budget": {"usd": "0.1"}}, "kept": {"budget": {"usd": 1, "per": "day"}}}
+MESSAGES = [{"role": "user", "content": "hello"}]
+
+
+def config(up, directory, **more):
+    (directory / "prices.json").write_text(json.dumps(PRICES))
+    return {"providers": {"up": {"kind": "openai", "base_url": up.url, "keys": ["k"], "allow_private": "yes"}},
+            "models": {"m": {"route": "by-budget"}, "dear": {"targets": ["up/dear"]}, "free": {"targets": ["up/free"]}, "words": {"targets": ["up/words"]},
+                       "unknown": {"targets": ["up/nobody-knows"]}},
+            "routes": {"by-budget": [{"when": {"budget_used": ">= 80%"}, "use": ["up/cheap"]}, {"use": ["up/dear"]}]},
+            "ledger": {"prices": str(directory / "prices.json")}, "resilience": {"retry": {"attempts": 1}}, **more, "tenants": TENANTS}
+
+
+def budget_gateway(makers, tmp, up, names):
+    g = makers.gateway(config(up, tmp))
+    g.up = up
+    g.keys_of = {name: create_key(g.state, name, "--tenant", name) for name in (*names, "else")}
+    wait_for(lambda: chat(g, chat_body("free"), key=g.keys_of["else"]).status == 200 or None, "the new keys")
+    return g
+
+
+@pytest.fixture(scope="module")
+def t(tmp_path_factory):
+    makers = Makers()
+    yield budget_gateway(makers, tmp_path_factory.mktemp("budget"), makers.upstream(), ("acme", "zero", "tight"))
+    makers.end()
+
+
+def ask(g, tenant, model="dear", **more):
+    return chat(g, chat_body(model, max_tokens=10, **more), key=g.keys_of[tenant])
+
+
+def used(g, tenant):
+    return g.metrics().sum("sluice_tenant_budget_used_usd", {"tenant": tenant})
+
+
+def booked(g, tenant):
+    key = g.keys_of[tenant].id
+    return sum(r.cost_p for r in ledger.attempts(g.state) if r.key == key)
+
+
+def answered(tokens):
+    return json_answer(completion(usage={"prompt_tokens": 9, "completion_tokens": tokens, "total_tokens": 9 + tokens}))
+
+
+def test_rules_move_traffic_and_then_it_ends(t):
+    assert ask(t, "acme", "m").get("x-sluice-target") == "up/dear"
+    assert used(t, "acme") == pytest.approx(0.003)
+    t.up.queue(answered(37))
+    assert ask(t, "acme", "m").get("x-sluice-target") == "up/dear"  # 6 % were used
+    answer = ask(t, "acme", "m")
+    assert answer.get("x-sluice-target") == "up/cheap" and t.record(answer.id)["routing"]["budget"] == 800
+    replayed = run_sluice("explain", "-c", t.config_path, "--id", answer.id, "--json")
+    assert replayed.returncode == 0 and json.loads(replayed.stdout)["same"], replayed.stdout + replayed.stderr
+    # The dear one would not fit any more; the cheap one may, to the last part of a dollar.
+    refused = ask(t, "acme", "dear", n=2)
+    assert refused.status == 402 and refused.error()["code"] == "insufficient_quota", refused
+    t.up.queue(answered(9997))
+    assert ask(t, "acme", "m").status == 200
+    assert used(t, "acme") == pytest.approx(0.05)
+    asked = len(t.up.requests)
+    assert ask(t, "acme", "m").status == 402 and ask(t, "acme", "unknown").status == 402 and len(t.up.requests) == asked
+    assert ask(t, "acme", "free").status == 200 and ask(t, "else", "dear").status == 200
+    wait_for(lambda: booked(t, "acme") == 50_000_000_000, "the ledger to say the same to the last unit")
+
+
+FACES = {
+    "chat": ("/v1/chat/completions", {"messages": MESSAGES}, 402),
+    "completions": ("/v1/completions", {"prompt": "a"}, 402),
+    "embeddings": ("/v1/embeddings", {"input": "a"}, 402),
+    "responses": ("/v1/responses", {"input": "hello"}, 429),
+    "messages": ("/v1/messages", {"messages": MESSAGES, "max_tokens": 10}, 429),
+    "gemini": ("/v1beta/models/{}:{}", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, 429),
+}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_each_face_says_it_in_its_own_form(t, face):
+    """With nothing to spend, streamed or not; the forms are those after which clients do not ask again."""
+    path, body, status = FACES[face]
+    asked = len(t.up.requests)
+    for model in ("words" if face == "embeddings" else "dear", "unknown"):
+        for stream in (False, True):
+            at = path.format(model, "streamGenerateContent?alt=sse" if stream else "generateContent")
+            sent = body if face == "gemini" else {"model": model, "stream": stream, **body}
+            answer = fetch(t.address, "POST", at, json.dumps(sent).encode(), key=t.keys_of["zero"])
+            assert answer.status == status and answer.get("x-should-retry") == "false", answer
+            assert 0 < int(answer.get("retry-after")) <= 7 * 86400
+            error = answer.json()["error"]
+            assert "budget" in error["message"]
+            if status == 402:
+                assert answer.error()["type"] == error["code"] == "insufficient_quota"
+            elif face == "responses":
+                assert error["type"] == "usage_limit_reached" and (error["resets_at"] - 345600) % (7 * 86400) == 0  # a Monday
+            elif face == "messages":
+                assert answer.json()["type"] == "error" and error["type"] == "billing_error"
+            else:
+                assert error["status"] == "RESOURCE_EXHAUSTED" and error["code"] == 429
+                assert "PerDay" in error["details"][0]["violations"][0]["quotaId"]
+            assert t.record(answer.id)["status"] == status and not t.record(answer.id).get("attempts")
+    assert len(t.up.requests) == asked and booked(t, "zero") == 0
+
+
+def test_many_at_once_never_pass_it(t):
+    """Ten reservations fit: of sixty requests at once ten go, whichever worker they come to."""
+    gate = threading.Event()
+    before = len(t.up.requests)
+    whole = json_answer()
+    t.up.answer = lambda seen: Answer(gate, *whole.steps)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(t, "tight"))) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(answers) == 50 or None, "those that do not fit")
+    assert {a.status for a in answers} == {402} and len(t.up.requests) - before == 10
+    assert used(t, "tight") == pytest.approx(0.1)
+    gate.set()
+    for thread in threads:
+        thread.join()
+    t.up.reset()
+    assert sorted(a.status for a in answers) == [200] * 10 + [402] * 50
+    t_used = wait_for(lambda: used(t, "tight") < 0.0999 and used(t, "tight"), "the settlements")
+    assert t_used == pytest.approx(0.03)
+    assert wait_for(lambda: booked(t, "tight"), "the ledger") <= 100_000_000_000
+    # What was set free may be spent, in streams, too.
+    while ask(t, "tight").status == 200:
+        assert read_stream(t, chat_body("dear", max_tokens=10, stream=True), key=t.keys_of["tight"]).status in (200, 402)
+    wait_for(lambda: 90_000_000_000 < booked(t, "tight") <= 100_000_000_000 or None, "all that fits, and no more")
+
+
+def test_what_was_used_outlives_the_process(make, tmp_path):
+    g = budget_gateway(make, tmp_path, make.upstream(), ("kept",))
+    for _ in range(5):
+        assert ask(g, "kept").status == 200
+    assert used(g, "kept") == pytest.approx(0.015)
+    hang = threading.Event()
+    g.up.answer = lambda seen: Answer(hang, "rst")
+    def held():
+        try:
+            ask(g, "kept")
+        except (AssertionError, OSError):
+            pass
+    waiting = threading.Thread(target=held)
+    waiting.start()
+    wait_for(lambda: used(g, "kept") > 0.024 or None, "the reservation")
+    g.kill()
+    hang.set()
+    waiting.join()
+    g.up.reset()
+    keys = g.keys_of
+    g = make.adopt(g.restart())
+    g.keys_of = keys
+    assert used(g, "kept") == pytest.approx(0.025)  # nobody knows what it cost: what was reserved stands
+    assert ask(g, "kept").status == 200
+    # A reload keeps it; a budget that a reload makes begins with what the ledger has of its period.
+    more = {**TENANTS, "else": {"budget": {"usd": 3}}, "kept": {"budget": {"usd": 2, "per": "day"}}}
+    assert ask(g, "else").status == 200
+    g.reload({**g.config, "tenants": more})
+    assert used(g, "kept") == pytest.approx(0.028)
+    assert g.metrics().sum("sluice_tenant_budget_usd", {"tenant": "kept"}) == 2
+    g.reload({**g.config, "tenants": {**more, "kept": {"budget": {"usd": 0.03, "per": "month"}}}})
+    wait_for(lambda: used(g, "kept") > 0.027 or None, "the month of the ledger")
+    assert used(g, "kept") == pytest.approx(0.028) and used(g, "else") == pytest.approx(0.003)
+    assert ask(g, "kept").status == 402
+    g.reload({**g.config, "tenants": {"zero": {"region": "eu"}}})
+    assert ask(g, "kept").status == 200 and "sluice_tenant_budget" not in g.admin_get("/metrics").body.decode()
+
+
+def test_findings(t, tmp_path):
+    path = tmp_path / "c.yaml"
+    base = {"providers": {"a": {"kind": "openai", "keys": ["k"]}},
+            "routes": {"r": [{"when": {"budget_used": ">= 80%"}, "use": ["a/x"]}, {"use": ["a/y"]}]}, "models": {"m": {"route": "r"}}}
+    for tenants, code, words, there in (({"acme": {"region": "eu"}}, None, "'budget_used' is known of no request", True),
+                                        ({"acme": {"budget": {"usd": 5000, "per": "month"}}}, 0, "budget_used", False),
+                                        ({"acme": {"budget": {"usd": -1}}}, 1, "usd", True),
+                                        ({"acme": {"budget": {"usd": 1, "per": "year"}}}, 1, "month", True)):
+        path.write_text(json.dumps({**base, "tenants": tenants}))
+        done = run_sluice("check", "-c", path)
+        assert (words in done.stdout + done.stderr) == there and code in (None, done.returncode), done
