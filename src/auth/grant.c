@@ -77,3 +77,39 @@ bool grant_allows_operation(const struct grant *g, int operation)
 {
     return operation >= 0 && operation < 64 && (g->operations >> operation & 1) != 0;
 }
+
+static enum sl_err read_tag(struct sl_str text, struct key_tag *out, struct sl_fail *fail)
+{
+    struct sl_str rest = text;
+    out->name = sl_str_trim(sl_str_cut(&rest, '='));
+    out->value = rest.p != NULL ? sl_str_trim(rest) : SL_STR_NONE;
+    if (out->name.n == 0 || out->value.n == 0)
+        return sl_fail_set(fail, SL_EINVAL, "", "'" SL_STR_FMT "' is no tag: write name=value",
+                           SL_STR_ARG(sl_str_head(text, KEY_TAG_MAX)));
+    if (out->name.n > KEY_TAG_MAX || out->value.n > KEY_TAG_MAX)
+        return sl_fail_set(fail, SL_ELIMIT, "", "a tag's name or value is longer than %u bytes", KEY_TAG_MAX);
+    return SL_OK;
+}
+
+enum sl_err key_tags_read(struct sl_str list, struct sl_arena *a, const struct key_tag **out_v, uint32_t *out_n,
+                          struct sl_fail *fail)
+{
+    struct key_tag tags[KEY_TAGS_MAX];
+    uint32_t n = 0;
+    *out_v = NULL;
+    *out_n = 0;
+    if (list.n == 0)
+        return SL_OK;
+    while (list.p != NULL) {
+        if (n == KEY_TAGS_MAX)
+            return sl_fail_set(fail, SL_ELIMIT, "", "more than %u tags", KEY_TAGS_MAX);
+        enum sl_err e = read_tag(sl_str_cut(&list, ','), &tags[n++], fail);
+        if (e != SL_OK)
+            return e;
+    }
+    struct key_tag *v = sl_arena_alloc(a, n * sizeof *v);
+    memcpy(v, tags, n * sizeof *v);
+    *out_v = v;
+    *out_n = n;
+    return SL_OK;
+}

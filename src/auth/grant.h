@@ -31,6 +31,17 @@ typedef int grant_operation_f(struct sl_str name);
 enum sl_err grant_build(struct sl_str models, struct sl_str operations, grant_operation_f *operation_of,
                         struct sl_arena *a, struct grant *out_g, struct sl_fail *fail) SL_MUST_CHECK;
 
+/* Facts about a key that routing can ask about (key_tags.NAME). */
+#define KEY_TAGS_MAX 32u
+#define KEY_TAG_MAX 128u /* bytes of a name, and of a value */
+struct key_tag {
+    struct sl_str name, value;
+};
+/* From "feature=search, team=web" as the store keeps it. Views of it; the array is in the arena. SL_EINVAL: something in it is no
+ * name=value. SL_ELIMIT: too many or too long. */
+enum sl_err key_tags_read(struct sl_str list, struct sl_arena *a, const struct key_tag **out_v, uint32_t *out_n,
+                          struct sl_fail *fail) SL_MUST_CHECK;
+
 bool grant_allows_model(const struct grant *g, struct sl_str model);
 bool grant_allows_operation(const struct grant *g, int operation);
 

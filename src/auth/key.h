@@ -38,6 +38,8 @@ struct auth_key { /* lives as long as its table */
     struct sl_id id;
     struct sl_str name, tenant;
     struct grant grant;
+    const struct key_tag *tags;
+    uint32_t n_tags;
     int64_t expires_ns; /* wall; 0: never */
     int64_t revoked_ns; /* wall; 0: not */
 };
@@ -66,6 +68,7 @@ struct key_row { /* one key as the store has it; borrowed for the call */
     struct sl_str name, tenant;
     unsigned char digest[KEY_DIGEST_BYTES];
     struct sl_str models, operations; /* comma-separated; empty: all */
+    struct sl_str tags;               /* comma-separated name=value; one that cannot be read has none */
     int64_t expires_ns, revoked_ns;   /* wall; 0: never, not */
 };
 

@@ -79,6 +79,8 @@ struct key_table *key_table_build(const struct key_row *rows, size_t n, grant_op
                                .tenant = sl_arena_str(&t->arena, r->tenant),
                                .expires_ns = r->expires_ns,
                                .revoked_ns = r->revoked_ns};
+        if (key_tags_read(sl_arena_str(&t->arena, r->tags), &t->arena, &k->tags, &k->n_tags, NULL) != SL_OK)
+            bad++;
         if (grant_build(r->models, r->operations, operation_of, &t->arena, &k->grant, NULL) != SL_OK) {
             static const struct grant_pattern nothing = {.prefix = false};
             k->grant = (struct grant){.models = &nothing, .n_models = 1, .operations = 0};

@@ -136,6 +136,16 @@ static void gather_tags(const struct asking_from *from, struct sl_arena *a, stru
     f->team = tag_named(f, SL_STR("team"));
 }
 
+static void gather_key_tags(const struct auth_key *key, struct sl_arena *a, struct route_facts *f)
+{
+    struct route_tag *to = sl_arena_alloc(a, key->n_tags * sizeof *to);
+    for (uint32_t i = 0; i < key->n_tags; i++)
+        to[i] = (struct route_tag){key->tags[i].name, key->tags[i].value};
+    f->key_tags = to;
+    f->n_key_tags = key->n_tags;
+    route_facts_own(f);
+}
+
 static void gather_media(const struct asking_from *from, struct route_facts *f)
 {
     static const struct {
@@ -191,6 +201,8 @@ static void gather_facts(const struct asking_from *from, struct sl_arena *a, str
     }
     if ((wants & ROUTE_WANTS_TAGS) != 0)
         gather_tags(from, a, f);
+    if (from->key != NULL && from->key->n_tags > 0 && route_policy_has_rules(from->snap->policy))
+        gather_key_tags(from->key, a, f);
     if ((wants & ROUTE_WANTS_MEDIA) != 0)
         gather_media(from, f);
 }
@@ -408,6 +420,7 @@ void asking_write(const struct asking *q, struct sl_buf *out)
     add_text(out, "region", f->region);
     add_text(out, "talk", f->conversation);
     add_pairs(out, "tags", f->tags, f->n_tags);
+    add_pairs(out, "key_tags", f->key_tags, f->n_key_tags);
     if (q->seen != NULL) {
         add_pairs(out, "headers", q->seen->headers, q->seen->n_headers);
         add_names(out, "denied", q->seen->denied, q->seen->n_denied);

@@ -43,7 +43,7 @@ int cmd_explain(int argc, char **argv)
 {
     const char *config = NULL;
     bool is_json = false;
-    struct explain_options plan = {0};
+    struct explain_options plan = {.budget_percent = UINT64_MAX};
     const struct option options[] = {
         {"config", 'c', OPTION_TEXT, &config, "FILE", "where the current value comes from; else what serve would take"},
         {"json", 'j', OPTION_FLAG, &is_json, NULL, "print JSON"},
@@ -51,6 +51,7 @@ int cmd_explain(int argc, char **argv)
         {"path", 'p', OPTION_TEXT, &plan.path, "PATH", "what it calls, if not /v1/chat/completions"},
         {"header", 'H', OPTION_MANY, &plan.headers, "LINE", "a header of it, as 'name: value'; may be repeated"},
         {"key", 'k', OPTION_TEXT, &plan.key, "NAME", "the key it comes with; else one that may everything"},
+        {"budget-used", 'b', OPTION_NUMBER, &plan.budget_percent, "PERCENT", "how much of the tenant's budget is used"},
         {"id", 'i', OPTION_TEXT, &plan.id, "ID", "an exchange (x-sluice-id): make its plan again from its record"},
         {"log", 'l', OPTION_TEXT, &plan.log, "FILE", "the access log to look in; else the configuration's"},
         {"state", 's', OPTION_TEXT, &plan.state, "DIR", "the state directory, for --key"},

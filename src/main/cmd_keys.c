@@ -149,6 +149,7 @@ static void list_json(struct listing *l, const struct store_key *k, const char *
         add_member(b, "rotated_from", sl_str_c(from));
     add_list(b, "models", k->models);
     add_list(b, "operations", k->operations);
+    add_list(b, "tags", k->tags);
     (void)sl_buf_addc(b, '}');
 }
 
@@ -195,7 +196,7 @@ static int finish(enum options_result r)
 static int create(int argc, char **argv)
 {
     struct where w = {NULL, NULL, false};
-    const char *name = NULL, *tenant = NULL, *models = NULL, *operations = NULL;
+    const char *name = NULL, *tenant = NULL, *models = NULL, *operations = NULL, *tags = NULL;
     int64_t expires_in_ns = 0;
     const struct option options[] = {
         {"name", 'n', OPTION_TEXT, &name, "NAME", "what people call the key (needed)"},
@@ -203,6 +204,7 @@ static int create(int argc, char **argv)
         {"models", 'm', OPTION_TEXT, &models, "LIST", "models it may use: a,b,prefix-* (default: all)"},
         {"operations", 'o', OPTION_TEXT, &operations, "LIST",
          "operations it may use: chat,embeddings,... (default: all)"},
+        {"tags", 'g', OPTION_TEXT, &tags, "LIST", "what rules can ask about by key_tags.NAME: feature=search,team=web"},
         {"expires", 'e', OPTION_DURATION, &expires_in_ns, "TIME", "ends after this: 30d, 12h (default: never)"},
         WHERE_OPTIONS(w),
     };
@@ -219,6 +221,7 @@ static int create(int argc, char **argv)
         .tenant = sl_str_c(tenant),
         .models = sl_str_c(models),
         .operations = sl_str_c(operations),
+        .tags = sl_str_c(tags),
         .expires_ns = expires_in_ns > 0 ? sl_clock_wall_ns() + expires_in_ns : 0,
     };
     if (name == NULL) {
@@ -336,12 +339,13 @@ static int rotate(int argc, char **argv)
         {"grace", 'g', OPTION_DURATION, &grace_ns, "TIME", "the old key works for so long: 1h (default: not at all)"},
         WHERE_OPTIONS(w),
     };
-    struct command_line c = {.name = "keys rotate",
-                             .operands = "ID",
-                             .min_operands = 1,
-                             .max_operands = 1,
-                             .summary = "Makes a key with the same name, tenant and grants, and ends the old one.",
-                             .options = options};
+    struct command_line c = {
+        .name = "keys rotate",
+        .operands = "ID",
+        .min_operands = 1,
+        .max_operands = 1,
+        .summary = "Makes a key with the same name, tenant, tags and grants, and ends the old one.",
+        .options = options};
     enum options_result r = options_read(&c, argc, argv);
     if (r != OPTIONS_GO)
         return finish(r);

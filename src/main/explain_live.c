@@ -9,13 +9,14 @@ struct current { /* refs, as they are published at this moment */
     struct snapshot *snapshot;
     struct key_table *keys;
     struct price_catalog *prices;
+    const struct spend_board *spend; /* the process's */
 };
 
 static struct current take_current(struct gateway *g)
 {
     pthread_mutex_lock(&g->lock);
     struct current c = {snapshot_ref(g->snapshot), g->keys != NULL ? key_table_ref(g->keys) : NULL,
-                        price_catalog_ref(g->prices)};
+                        price_catalog_ref(g->prices), g->spend};
     pthread_mutex_unlock(&g->lock);
     return c;
 }
@@ -67,6 +68,7 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         .need = &looking.need,
         .script = scripts != NULL ? route_scripts_ask : NULL,
         .script_arg = scripts,
+        .spend = c->spend,
     };
     struct explained *e = SL_ARENA_NEW(a, struct explained);
     bool good = explain_request(&from, ask->body, a, e, &why);

@@ -253,6 +253,8 @@ static int run(struct offline *f)
     const struct auth_key *key;
     if (!open_config(f) || !find_key(f, &key) || !read_headers(f))
         return EXIT_FAILED;
+    const uint64_t percent = f->o->budget_percent;
+    const uint32_t permille = percent < UINT32_MAX / 10 ? (uint32_t)percent * 10 : UINT32_MAX - 1;
     const struct explain_from from = {
         .snap = f->snap,
         .prices = f->prices,
@@ -263,6 +265,7 @@ static int run(struct offline *f)
         .seed = 1,
         .script = f->scripts != NULL ? route_scripts_ask : NULL,
         .script_arg = f->scripts,
+        .budget_permille = percent != UINT64_MAX ? &permille : NULL,
     };
     return f->o->id != NULL ? replay(f, &from) : explain_file(f, &from);
 }

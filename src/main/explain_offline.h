@@ -11,6 +11,7 @@ struct explain_options {
     const char *key;            /* a key's name; NULL: one that may everything */
     const char *path;           /* what is called; NULL: /v1/chat/completions */
     struct option_many headers; /* "name: value" */
+    uint64_t budget_percent;    /* used of the tenant's budget; UINT64_MAX: not known */
     bool is_json;
 };
 

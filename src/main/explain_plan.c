@@ -64,6 +64,7 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
         .view_arg = from->view_arg,
         .script = from->script,
         .script_arg = from->script_arg,
+        .spend = from->spend,
     };
     if (from->need != NULL)
         *from->need = (struct headroom_need){
@@ -72,6 +73,8 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
             .most = out->facts.max_output,
         };
     asking_gather(&asking, a, &out->asking);
+    if (from->budget_permille != NULL)
+        out->asking.facts.budget_permille = *from->budget_permille;
     out->snap = from->snap;
     out->verdict = route_plan(from->snap->policy, &out->asking.ask, a, &out->plan);
     return true;

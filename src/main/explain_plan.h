@@ -21,6 +21,8 @@ struct explain_from { /* borrowed for the call */
         *need;              /* what view_arg asks for room for: filled before the first question; NULL: not wanted */
     route_script_f *script; /* NULL: scripts are off */
     void *script_arg;
+    const struct spend_board *spend; /* NULL: nobody has a budget */
+    const uint32_t *budget_permille; /* used of the tenant's; NULL: as the board has it */
 };
 
 struct explained { /* views are of the arena and what it was made from */

@@ -12,7 +12,7 @@ struct replay {
     const struct json_node *root, *routing;
     struct route_facts facts;
     struct route_ask ask;
-    struct route_tag tags[NAMES_MAX], headers[NAMES_MAX];
+    struct route_tag tags[NAMES_MAX], key_tags[NAMES_MAX], headers[NAMES_MAX];
     struct sl_str models[NAMES_MAX], denied[NAMES_MAX];
     uint32_t n_headers, n_denied, n_calls;
 };
@@ -174,6 +174,8 @@ static void read_facts(struct replay *r)
         .conversation = text_of(r, of, "talk"),
         .tags = r->tags,
         .n_tags = read_pairs(r, "tags", r->tags),
+        .key_tags = r->key_tags,
+        .n_key_tags = read_pairs(r, "key_tags", r->key_tags),
         .header = header_of,
         .headers = r,
     };
@@ -185,6 +187,7 @@ static void read_facts(struct replay *r)
         if (r->facts.team.n == 0 && sl_str_eq(r->tags[i].name, SL_STR("team")))
             r->facts.team = r->tags[i].value;
     }
+    route_facts_own(&r->facts);
     r->ask = (struct route_ask){
         .model = text_of(r, r->root, "model"),
         .models = r->models,

@@ -60,12 +60,16 @@ static enum sl_err check_grant(const struct keys_spec *spec, struct sl_fail *fai
 {
     struct sl_arena a;
     struct grant g;
-    if (spec->models.n > KEYS_LIST_MAX || spec->operations.n > KEYS_LIST_MAX)
+    if (spec->models.n > KEYS_LIST_MAX || spec->operations.n > KEYS_LIST_MAX || spec->tags.n > KEYS_LIST_MAX)
         return sl_fail_set(fail, SL_EINVAL, "", "the list is longer than %u bytes", KEYS_LIST_MAX);
-    if (!is_plain(spec->models) || !is_plain(spec->operations))
+    if (!is_plain(spec->models) || !is_plain(spec->operations) || !is_plain(spec->tags))
         return sl_fail_set(fail, SL_EINVAL, "", "the list has characters that cannot be shown");
     sl_arena_init(&a, NULL);
+    const struct key_tag *tags;
+    uint32_t n_tags;
     enum sl_err e = grant_build(spec->models, spec->operations, operation_by_name, &a, &g, fail);
+    if (e == SL_OK)
+        e = key_tags_read(spec->tags, &a, &tags, &n_tags, fail);
     sl_arena_done(&a);
     return e;
 }
@@ -110,6 +114,7 @@ enum sl_err keys_create(const struct state_dir *d, struct store *s, const struct
         .expires_ns = spec->expires_ns,
         .models = spec->models,
         .operations = spec->operations,
+        .tags = spec->tags,
     };
     fill_secret(d, &row, &made);
     e = s->ops->insert_key(s, &row, fail);
@@ -144,6 +149,7 @@ static bool on_find(void *arg, const struct store_key *k)
     f->row.tenant = sl_arena_str(&f->arena, k->tenant);
     f->row.models = sl_arena_str(&f->arena, k->models);
     f->row.operations = sl_arena_str(&f->arena, k->operations);
+    f->row.tags = sl_arena_str(&f->arena, k->tags);
     return false;
 }
 
@@ -166,6 +172,7 @@ static enum sl_err rotate(const struct state_dir *d, struct store *s, const stru
         .rotated_from = old->id,
         .models = old->models,
         .operations = old->operations,
+        .tags = old->tags,
     };
     fill_secret(d, &row, &made);
     enum sl_err e = s->ops->rotate_key(s, &row, ends_ns, fail);
@@ -265,6 +272,7 @@ static bool on_row(void *arg, const struct store_key *k)
         .tenant = sl_arena_str(&r->arena, k->tenant),
         .models = sl_arena_str(&r->arena, k->models),
         .operations = sl_arena_str(&r->arena, k->operations),
+        .tags = sl_arena_str(&r->arena, k->tags),
         .expires_ns = k->expires_ns,
         .revoked_ns = k->revoked_ns,
     };

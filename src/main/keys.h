@@ -17,6 +17,7 @@
 struct keys_spec {
     struct sl_str name, tenant;       /* tenant empty: "default" */
     struct sl_str models, operations; /* comma-separated; empty: all */
+    struct sl_str tags;               /* comma-separated name=value; empty: none */
     int64_t expires_ns;               /* wall; 0: never */
 };
 
@@ -28,7 +29,7 @@ struct keys_made {
 /* SL_EINVAL: a name, list or time that cannot be. */
 enum sl_err keys_create(const struct state_dir *d, struct store *s, const struct keys_spec *spec,
                         struct keys_made *out_made, struct sl_fail *fail) SL_MUST_CHECK;
-/* A new key with the name, tenant and grants of `id`; the old one ends after grace_ns. SL_ENOENT, SL_EINVAL (it has
+/* A new key with the name, tenant, tags and grants of `id`; the old one ends after grace_ns. SL_ENOENT, SL_EINVAL (it has
  * ended already). */
 enum sl_err keys_rotate(const struct state_dir *d, struct store *s, struct sl_id id, int64_t grace_ns,
                         struct keys_made *out_made, struct sl_fail *fail) SL_MUST_CHECK;

@@ -124,7 +124,6 @@ static void check_known(struct routing *g, const struct rule_settings *r, const 
 {
     const bool unknown[COND_FACT_COUNT] = {[COND_REGION] = !tenants_say(g->s, true),
                                            [COND_BUDGET_USED] = !tenants_have_budgets(g->s),
-                                           [COND_KEY_TAGS] = true,
                                            [COND_ZERO_RETENTION] = !tenants_say(g->s, false)};
     for (uint32_t i = 0; i < c->n; i++) {
         const struct cond_node *n = &c->v[i];

@@ -338,19 +338,20 @@ static void push_modality(lua_State *lua, unsigned modalities)
         set_flag(lua, names[i], (modalities >> i & 1) != 0);
 }
 
-static void push_tags(lua_State *lua, const struct route_facts *f)
+static void set_tags(lua_State *lua, const char *name, const struct route_tag *tags, uint32_t n)
 {
-    lua_createtable(lua, 0, (int)f->n_tags);
-    for (uint32_t i = f->n_tags; i > 0; i--) { /* the first of a name counts */
-        lua_pushlstring(lua, f->tags[i - 1].name.p, f->tags[i - 1].name.n);
-        lua_pushlstring(lua, f->tags[i - 1].value.p, f->tags[i - 1].value.n);
+    lua_createtable(lua, 0, (int)n);
+    for (uint32_t i = n; i > 0; i--) { /* the first of a name counts */
+        lua_pushlstring(lua, tags[i - 1].name.p, tags[i - 1].name.n);
+        lua_pushlstring(lua, tags[i - 1].value.p, tags[i - 1].value.n);
         lua_settable(lua, -3);
     }
+    lua_setfield(lua, -2, name);
 }
 
 static void push_request(lua_State *lua, struct call *c)
 {
-    static const struct route_facts nothing = {.modalities = ROUTE_MODE_TEXT};
+    static const struct route_facts nothing = {.modalities = ROUTE_MODE_TEXT, .budget_permille = ROUTE_BUDGET_UNKNOWN};
     const struct route_facts *f = c->ask->facts != NULL ? c->ask->facts : &nothing;
     lua_createtable(lua, 0, 24);
     set_text(lua, "model", c->ask->model);
@@ -365,6 +366,10 @@ static void push_request(lua_State *lua, struct call *c)
     set_number(lua, "input_tokens", f->input_tokens);
     if (f->output_tokens > 0)
         set_number(lua, "output_tokens", f->output_tokens);
+    if (f->budget_permille != ROUTE_BUDGET_UNKNOWN) {
+        lua_pushnumber(lua, f->budget_permille / 10.0);
+        lua_setfield(lua, -2, "budget_used");
+    }
     set_number(lua, "time", f->wall_ns / UINT64_C(1000000000));
     set_flag(lua, "tools", (f->flags & ROUTE_HAS_TOOLS) != 0);
     set_flag(lua, "structured_output", (f->flags & ROUTE_HAS_SCHEMA) != 0);
@@ -372,8 +377,8 @@ static void push_request(lua_State *lua, struct call *c)
     set_flag(lua, "zero_retention", (f->flags & ROUTE_ZERO_RETENTION) != 0);
     push_modality(lua, f->modalities);
     lua_setfield(lua, -2, "modality");
-    push_tags(lua, f);
-    lua_setfield(lua, -2, "tags");
+    set_tags(lua, "tags", f->tags, f->n_tags);
+    set_tags(lua, "key_tags", f->key_tags, f->n_key_tags);
     lua_pushlightuserdata(lua, c);
     lua_pushcclosure(lua, f_header, 1);
     lua_setfield(lua, -2, "header");

@@ -77,11 +77,12 @@ static const char *const statement_sql[SQ_COUNT] = {
     [SQ_DROP_POSITIONS] = "DELETE FROM ingest_positions WHERE segment BETWEEN ?1 AND ?2",
     [SQ_LAST_SEGMENT] = "SELECT max(segment) FROM ingest_positions",
     [SQ_INSERT_KEY] = "INSERT INTO keys (key_id, name, tenant, digest, prefix, created_ns, expires_ns, revoked_ns,"
-                      " rotated_from, models, operations) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                      " rotated_from, models, operations, tags)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [SQ_END_KEY] = "UPDATE keys SET revoked_ns = CASE revoked_ns WHEN 0 THEN ?2 ELSE revoked_ns END WHERE key_id = ?1",
     [SQ_EXPIRE_KEY] = "UPDATE keys SET expires_ns = ?2 WHERE key_id = ?1",
     [SQ_EACH_KEY] = "SELECT key_id, name, tenant, digest, prefix, created_ns, expires_ns, revoked_ns, rotated_from,"
-                    " models, operations FROM keys ORDER BY created_ns, key_id",
+                    " models, operations, tags FROM keys ORDER BY created_ns, key_id",
     [SQ_VERSION] = "PRAGMA data_version",
 };
 

@@ -15,6 +15,7 @@ static void bind_key(sqlite3_stmt *st, const struct store_key *k)
     sqlite_bind_id(st, 9, k->rotated_from);
     sqlite_bind_str(st, 10, k->models);
     sqlite_bind_str(st, 11, k->operations);
+    sqlite_bind_str(st, 12, k->tags);
 }
 
 enum sl_err sqlite_insert_key(struct store *s, const struct store_key *k, struct sl_fail *fail)
@@ -82,6 +83,7 @@ static void read_key(sqlite3_stmt *st, struct store_key *k)
         .rotated_from = sqlite_id_of(st, 8),
         .models = sqlite_text(st, 9),
         .operations = sqlite_text(st, 10),
+        .tags = sqlite_text(st, 11),
     };
     const void *digest = sqlite3_column_blob(st, 3);
     if (digest != NULL && sqlite3_column_bytes(st, 3) == (int)sizeof k->digest)

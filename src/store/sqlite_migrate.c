@@ -130,6 +130,8 @@ static const char *const steps[] = {
     " PRIMARY KEY (tenant, key)) WITHOUT ROWID;"
     "CREATE INDEX once_by_id ON once(id);"
     "CREATE INDEX once_by_time ON once(made_ns);",
+    /* 9: tags of keys */
+    "ALTER TABLE keys ADD COLUMN tags TEXT NOT NULL DEFAULT '';",
 };
 #define NEWEST ((int64_t)(sizeof steps / sizeof steps[0]))
 

@@ -110,6 +110,7 @@ struct store_key {
     int64_t expires_ns, revoked_ns;   /* wall; 0: never / not */
     struct sl_id rotated_from;        /* zero: none */
     struct sl_str models, operations; /* comma-separated; empty: all */
+    struct sl_str tags;               /* comma-separated name=value; empty: none */
 };
 
 /* Responses ------------------------------------------------------------------------------------------------------ */

@@ -188,6 +188,44 @@ def test_what_was_used_outlives_the_process(make, tmp_path):
     assert ask(g, "kept").status == 200 and "sluice_tenant_budget" not in g.admin_get("/metrics").body.decode()
 
 
+def test_explained_without_sending(t, tmp_path):
+    """Told a value, or with what the running gateway knows."""
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"model": "m", "messages": MESSAGES}))
+    for more, target in (((), "dear"), (("--budget-used", "79"), "dear"), (("--budget-used", "80"), "cheap")):
+        done = run_sluice("explain", "-c", t.config_path, "--request", body, "--json", *more, check=True)
+        assert json.loads(done.stdout)["plan"][0]["model"] == target, done.stdout
+    for key, target in (("zero", "cheap"), ("else", "dear")):
+        said = fetch(t.admin, "POST", f"/api/explain?key={key}", body.read_bytes())
+        assert said.status == 200 and said.json()["plan"][0]["model"] == target, said
+
+
+def test_tags_of_keys(make):
+    """Rules see them, a key's own team stands before what the client says, and the decision replays."""
+    up = make.upstream()
+    g = make.gateway({
+        "providers": {"up": {"kind": "openai-compatible", "base_url": up.url, "keys": ["k"]}}, "models": {"m": {"route": "r"}},
+        "routes": {"r": [{"when": {"key_tags.feature": "search"}, "use": ["up/found"]}, {"when": {"team": "web"}, "use": ["up/web"]},
+                         {"use": ["up/rest"]}]}})
+    search, web, bare = (create_key(g.state, name, *args) for name, args in (
+        ("search", ("--tags", "feature=search, feature=chat,team=core")), ("web", ("--tags", "team=web")), ("bare", ())))
+    wait_for(lambda: chat(g, chat_body("m"), key=bare).status == 200 or None, "the new keys")
+    for key, team, target in ((search, "x", "found"), (web, "x", "web"), (bare, "x", "rest"), (bare, "web", "web")):
+        answer = chat(g, chat_body("m", metadata={"team": team}), key=key)
+        assert answer.get("x-sluice-target") == f"up/{target}"
+        record = g.record(answer.id)
+        assert record["routing"].get("key_tags") == {search: [["feature", "search"], ["feature", "chat"], ["team", "core"]],
+                                                     web: [["team", "web"]]}.get(key)
+        replayed = run_sluice("explain", "-c", g.config_path, "--id", answer.id, "--json")
+        assert replayed.returncode == 0 and json.loads(replayed.stdout)["same"], replayed.stdout + replayed.stderr
+    assert "key_tags" not in run_sluice("check", "-c", g.config_path).stdout
+    rotated = json.loads(run_sluice("keys", "rotate", search.id, "--state", g.state, "--json", check=True).stdout)
+    listed = {k["id"]: k["tags"] for k in json.loads(run_sluice("keys", "list", "--state", g.state, "--json").stdout)}
+    assert listed[rotated["id"]] == ["feature=search", "feature=chat", "team=core"] and listed[bare.id] is None
+    for tags in ("feature", "=x", "a=", ",", "a=" + "x" * 200, ",".join("a=b" for _ in range(40))):
+        assert run_sluice("keys", "create", "--state", g.state, "--name", "bad", "--tags", tags).returncode == 1, tags
+
+
 def test_findings(t, tmp_path):
     path = tmp_path / "c.yaml"
     base = {"providers": {"a": {"kind": "openai", "keys": ["k"]}},
