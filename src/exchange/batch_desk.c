@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "exchange/batch_int.h"
+#include "exchange/batch_watch.h"
 
 #define AGAIN_NS SL_SEC         /* the store could not */
 #define SWEEP_NS (600 * SL_SEC) /* between looks for what is kept no longer */
@@ -62,8 +63,9 @@ struct batch_desk {
     bool asking, poked;         /* what is live */
     struct batch_rows *intents; /* own: of batches that providers may have; NULL: none is looked for */
     size_t at_intent;
-    struct batch_call *list; /* own: what a provider has */
-    struct sl_timer look;    /* for more of them */
+    struct batch_call *list;   /* own: what a provider has */
+    struct sl_timer look;      /* for more of them */
+    struct batch_watch *watch; /* own: of those at providers */
     bool ending;
     struct sl_timer retry, sweep;
 };
@@ -918,6 +920,8 @@ static void look_next(struct batch_desk *d)
     }
     const struct store_object *intent = &d->intents->objects[d->at_intent];
     const struct batch_call_ask ask = {.key = intent->key,
+                                       .house = true,
+                                       .tenant = intent->tenant,
                                        .path = SL_STR("/v1/batches"),
                                        .lists = true,
                                        .provider = intent->provider,
@@ -966,6 +970,7 @@ void batch_desk_start(struct batch_desk *d)
 {
     batch_desk_poke(d);
     look(d, 0);
+    batch_watch_start(d->watch);
 }
 
 static void on_retry(struct sl_timer *t)
@@ -996,6 +1001,7 @@ struct batch_desk *batch_desk_new(struct exchange_env *env)
 {
     struct batch_desk *d = SL_NEW(struct batch_desk);
     d->env = env;
+    d->watch = batch_watch_new(env);
     sl_list_init(&d->batches);
     sl_timer_init(&d->retry, on_retry);
     sl_timer_init(&d->sweep, on_sweep);
@@ -1009,6 +1015,7 @@ void batch_desk_end(struct batch_desk *d)
     if (d == NULL)
         return;
     d->ending = true;
+    batch_watch_end(d->watch);
     sl_timer_cancel(d->env->loop, &d->retry);
     sl_timer_cancel(d->env->loop, &d->sweep);
     sl_timer_cancel(d->env->loop, &d->look);
@@ -1024,5 +1031,6 @@ void batch_desk_free(struct batch_desk *d)
         batch_free(SL_CONTAINER_OF(d->batches.next, struct desk_batch, node));
     batch_call_free(d->list);
     batch_rows_free(d->intents);
+    batch_watch_free(d->watch);
     sl_free(d);
 }

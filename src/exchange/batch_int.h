@@ -5,6 +5,7 @@
 #include "dialect/errors.h"
 #include "exchange/env.h"
 #include "http/server.h"
+#include "ledger/usage.h"
 #include "store/batch_rows.h"
 
 #define BATCH_LINES_OPENAI 50000u     /* openai.md section 16 */
@@ -75,13 +76,45 @@ struct batch_call_ask { /* views, until the call is over */
     bool lists; /* GET: what that provider has, under that credential */
     struct sl_str provider;
     const unsigned char *credential;
+    /* The gateway's own business on somebody's behalf: it may be done when the key is no more. */
+    bool house;
+    struct sl_str tenant; /* of the key; house */
+    /* Bytes of an answer of 200 as they come, instead of keeping them; NULL: they are kept. */
+    void (*on_bytes)(void *arg, struct sl_str bytes);
 };
 typedef void batch_call_over_f(void *arg, struct batch_call *c);
 /* `over` is called once, from the loop, when the exchange is over; then batch_call_free. */
 struct batch_call *batch_call_start(struct exchange_env *env, const struct batch_call_ask *ask, batch_call_over_f *over,
                                     void *arg);
 bool batch_call_answer(const struct batch_call *c, struct batch_answer *out,
-                       int64_t *out_wait_ns); /* false: none came whole */
-void batch_call_free(struct batch_call *c);   /* NULL accepted */
+                       int64_t *out_wait_ns);      /* false: none came whole */
+int batch_call_status(const struct batch_call *c); /* 0: the answer did not come whole */
+void batch_call_free(struct batch_call *c);        /* NULL accepted */
+
+/* -- batch_ledger.c ------------------------------------------------------------------------------------------------- */
+
+struct batch_charge {
+    const struct store_object *row; /* whose it is, where it lies, when it was made */
+    struct sl_str id;               /* the attempt's id is made of it: of the output file, or of the batch */
+    struct sl_str model;            /* plain */
+    const struct usage *usage;
+    const struct snapshot_provider *at; /* NULL: it is configured no more; unpriced */
+    const struct price_catalog *prices;
+    struct sl_id exchange;
+    struct sl_str operation;
+    struct journal_place *out_closed; /* NULL accepted */
+};
+/* An attempt at batch prices. The same again is the same attempt. False: the journal takes none. */
+bool batch_charge(const struct exchange_env *env, const struct batch_charge *c);
+
+/* -- batch_guess.c: what lines that nobody has the results of may have cost -------------------------------------------- */
+
+struct batch_guess;
+struct batch_guess *batch_guess_new(void);
+void batch_guess_free(struct batch_guess *g);                       /* NULL accepted */
+void batch_guess_bytes(struct batch_guess *g, struct sl_str bytes); /* of the input file, cut anywhere */
+/* done of all lines have run; all 0: nobody knows how many. Gives one model at a time, plain, until false. */
+bool batch_guess_next(struct batch_guess *g, uint64_t done, uint64_t all, struct sl_str *out_model,
+                      struct usage *out_usage);
 
 #endif

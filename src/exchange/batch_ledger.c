@@ -1,12 +1,16 @@
-/* What a batch did cost, once it is over: from the usage in the batch itself (OpenAI), or from its results as they pass (Anthropic).
+/* What a batch did cost, once it is over: from the usage in the batch itself (OpenAI), or from its results as they pass (Anthropic,
+ * and OpenAI's format where the batch does not say). Who asks does not matter: a client, or the gateway itself (batch_watch.c).
  *
  * An attempt per model, in the ledger like any other, at batch prices, with an id made of the batch's: the same batch read twice,
  * by two workers at once or again after a crash, is the same attempt, and the ledger keeps it once. The row says `settled` when
  * it was written, so that it is not written at each look. docs/internals/files.md. */
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/die.h"
 #include "dialect/json_tree.h"
+#include "exchange/batch_int.h"
 #include "exchange/exchange_int.h"
+#include "tokens/estimate.h"
 
 #define MODELS_MAX 16u
 #define LINE_MAX (16u << 20)
@@ -20,7 +24,8 @@ struct batch_lines { /* of results that pass */
     struct sl_buf line;
     struct batch_use uses[MODELS_MAX];
     unsigned n;
-    bool bad; /* a line that was too long, or more models than fit: not everything was counted */
+    bool
+        bad; /* a line that was too long, or more models than fit: not everything was counted, and the entries say so */
 };
 
 static struct usage usage_of(const struct token_counts *c)
@@ -50,48 +55,68 @@ static struct sl_id attempt_id(const struct store_object *row, struct sl_str id,
     return sl_id_make(row->made_ns, &r);
 }
 
-static bool append(struct exchange *x, const struct try *t, struct sl_str id, const struct batch_use *u)
+bool batch_charge(const struct exchange_env *env, const struct batch_charge *c)
 {
-    const struct store_object *row = x->object.row;
+    const struct store_object *row = c->row;
     unsigned char bytes[ENTRY_OPEN_MAX > ENTRY_CLOSE_MAX ? ENTRY_OPEN_MAX : ENTRY_CLOSE_MAX];
     struct journal_place at;
-    const struct price *price =
-        price_lookup(x->epoch->prices, t->at->price_provider, provider_plain_model(&t->at->provider, u->model), NULL);
-    struct cost cost = price_of(price, &u->sum, &(struct price_terms){.service = PRICE_BATCH});
-    int64_t now = sl_loop_wall(x->env->loop);
+    const struct price *price = NULL;
+    if (c->at != NULL)
+        price = price_lookup(c->prices, c->at->price_provider, provider_plain_model(&c->at->provider, c->model), NULL);
+    struct cost cost = price_of(price, c->usage, &(struct price_terms){.service = PRICE_BATCH});
+    int64_t now = sl_loop_wall(env->loop);
     const struct entry_open open = {
-        .attempt = attempt_id(row, id, u->model),
-        .exchange = x->id,
+        .attempt = attempt_id(row, c->id, c->model),
+        .exchange = c->exchange,
         .key = row->key,
         .wall_ns = row->made_ns,
-        .worker = (uint16_t)x->env->worker,
+        .worker = (uint16_t)env->worker,
         .number = 1,
         .tenant = row->tenant,
-        .model = u->model,
+        .model = c->model,
         .provider = row->provider,
-        .target = u->model,
-        .operation = operation_row(operation_granted_as(x->match.op))->name,
-        .price_version = price_catalog_version(x->epoch->prices)->text,
+        .target = c->model,
+        .operation = c->operation,
+        .price_version = price_catalog_version(c->prices)->text,
     };
     size_t n = entry_open_encode(&open, bytes);
-    if (journal_append(x->env->journal, JOURNAL_OPENS, ENTRY_OPEN, sl_str_of(bytes, n), &at) != SL_OK)
+    if (journal_append(env->journal, JOURNAL_OPENS, ENTRY_OPEN, sl_str_of(bytes, n), &at) != SL_OK)
         return false; /* the next look tries again */
+    sl_die_at("batch_charge_open");
     const struct entry_close close = {
         .attempt = open.attempt,
         .wall_ns = now,
         .cost_p = cost.cost_p,
         .duration_ns = now > row->made_ns ? now - row->made_ns : 0,
         .first_token_ns = -1,
-        .flags = entry_flags_of(u->sum.flags, cost.flags),
+        .flags = entry_flags_of(c->usage->flags, cost.flags),
         .status = 200,
-        .usage = u->sum,
+        .usage = *c->usage,
         .outcome = outcome_row(OUT_OK)->name,
     };
-    budget_correct(x->env, open.tenant, open.wall_ns, 0, close.cost_p);
+    budget_correct(env, open.tenant, open.wall_ns, 0, close.cost_p);
     n = entry_close_encode(&close, bytes);
-    SL_CHECK(journal_append(x->env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &x->closed_at) == SL_OK);
-    tel_add(x->env->tel, TEL_JOURNAL_RECORDS, 2);
+    SL_CHECK(journal_append(env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &at) == SL_OK);
+    if (c->out_closed != NULL)
+        *c->out_closed = at;
+    tel_add(env->tel, TEL_JOURNAL_RECORDS, 2);
+    sl_die_at("batch_charged");
     return true;
+}
+
+static bool append(struct exchange *x, const struct try *t, struct sl_str id, const struct batch_use *u)
+{
+    return batch_charge(x->env, &(struct batch_charge){
+                                    .row = x->object.row,
+                                    .id = id,
+                                    .model = u->model,
+                                    .usage = &u->sum,
+                                    .at = t->at,
+                                    .prices = x->epoch->prices,
+                                    .exchange = x->id,
+                                    .operation = operation_row(operation_granted_as(x->match.op))->name,
+                                    .out_closed = &x->closed_at,
+                                });
 }
 
 /* ---- a batch that says itself what it used ---- */
@@ -160,8 +185,11 @@ static void take_line(struct exchange *x, struct batch_lines *l)
     bool message = json_scan(line, watches, 2, at, &info) == JSON_OK && at[1].kind == JSON_OBJECT;
     if (message) {
         read_answer(x, json_raw(line, &at[1]), &f);
-        struct batch_use *u = f.valid && f.usage.found && !f.usage.bad ? use_of(x, l, f.model) : NULL;
-        struct usage more = usage_of(&f.usage);
+        bool told = f.usage.found && !f.usage.bad;
+        struct batch_use *u = f.valid && (told || f.content_bytes > 0) ? use_of(x, l, f.model) : NULL;
+        struct usage more = {.output = tokens_estimate_output(f.content_bytes, 0), .flags = USAGE_ESTIMATED};
+        if (told)
+            more = usage_of(&f.usage);
         if (u != NULL)
             usage_add(&u->sum, &more);
     }
@@ -213,12 +241,19 @@ bool batches_settle_results(struct exchange *x, const struct try *t)
         return false;
     if (l->line.n > 0)
         take_line(x, l);
-    if (l->bad) {
-        SL_LOG(SL_LOG_WARN, "batches.not_counted", SL_LS("provider", t->candidate->provider),
+    if (l->bad)
+        SL_LOG(SL_LOG_WARN, "batches.not_all_counted", SL_LS("provider", t->candidate->provider),
                SL_LS("id", x->object.id));
-        return false;
-    }
+    for (unsigned i = 0; i < l->n && l->bad; i++)
+        l->uses[i].sum.flags = (l->uses[i].sum.flags & ~(uint32_t)USAGE_REPORTED) | USAGE_ESTIMATED | USAGE_PARTIAL;
     for (unsigned i = 0; i < l->n && ok; i++)
         ok = append(x, t, x->object.row->id, &l->uses[i]);
     return ok && l->n > 0;
+}
+
+/* An entry without tokens, marked: something is missing here. */
+void batches_settle_unread(struct exchange *x, const struct try *t)
+{
+    const struct batch_use u = {.model = SL_STR("unknown"), .sum.flags = USAGE_ESTIMATED | USAGE_PARTIAL};
+    (void)append(x, t, x->object.row->id, &u);
 }

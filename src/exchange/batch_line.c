@@ -20,7 +20,9 @@ struct batch_call {
     int status;
     int64_t wait_ns; /* as the answer says; 0: it does not */
     struct sl_str request_id;
-    struct sl_buf answer; /* own */
+    struct sl_buf answer;  /* own */
+    struct auth_key house; /* who asks where the key is no more */
+    void (*on_bytes)(void *arg, struct sl_str bytes);
     batch_call_over_f *over;
     void *arg;
 };
@@ -60,7 +62,10 @@ static void op_send_body(struct http_stream *s, const struct iovec *v, int n, bo
 {
     struct batch_call *c = of_stream(s);
     for (int i = 0; i < n; i++)
-        (void)sl_buf_add(&c->answer, v[i].iov_base, v[i].iov_len);
+        if (c->on_bytes != NULL && c->status == 200)
+            c->on_bytes(c->arg, sl_str_of(v[i].iov_base, v[i].iov_len));
+        else
+            (void)sl_buf_add(&c->answer, v[i].iov_base, v[i].iov_len);
     c->whole = last && !c->reset;
 }
 
@@ -137,8 +142,12 @@ struct batch_call *batch_call_start(struct exchange_env *env, const struct batch
                                     void *arg)
 {
     struct batch_call *c = SL_NEW(struct batch_call);
+    const struct auth_key *key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop));
+    sl_arena_init(&c->arena, env->arenas);
+    c->house = (struct auth_key){
+        .id = ask->key, .tenant = sl_arena_str(&c->arena, ask->tenant), .grant.operations = UINT64_MAX};
     const struct exchange_inside inside = {
-        .key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop)),
+        .key = ask->house ? &c->house : key,
         .provider = ask->provider,
         .credential = ask->credential,
     };
@@ -146,7 +155,7 @@ struct batch_call *batch_call_start(struct exchange_env *env, const struct batch
     c->over = over;
     c->arg = arg;
     c->body = ask->body;
-    sl_arena_init(&c->arena, env->arenas);
+    c->on_bytes = ask->on_bytes;
     sl_task_init(&c->give, on_give);
     sl_task_init(&c->tell, on_tell);
     sl_buf_init(&c->answer, ANSWER_MAX);
@@ -173,6 +182,11 @@ bool batch_call_answer(const struct batch_call *c, struct batch_answer *out, int
     *out = (struct batch_answer){.status = c->status, .request_id = c->request_id, .body = body};
     *out_wait_ns = c->wait_ns;
     return true;
+}
+
+int batch_call_status(const struct batch_call *c)
+{
+    return c->whole && !c->answer.over ? c->status : 0;
 }
 
 static void free_call(struct sl_ended *e)

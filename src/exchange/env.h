@@ -116,7 +116,7 @@ struct probe_policy { /* docs/internals/never-down.md */
 
 struct batches_policy { /* docs/internals/batches.md */
     uint32_t parallel, tries;
-    int64_t window_ns, keep_ns, retry_ns;
+    int64_t window_ns, keep_ns, retry_ns, poll_ns;
     uint64_t max_bytes;
     bool zero_retention;
 };

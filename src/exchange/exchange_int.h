@@ -476,6 +476,7 @@ bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_st
 void batches_begin(struct exchange *x);                               /* an attempt begins */
 void batches_on_body(struct exchange *x, struct sl_str bytes);        /* of an answer that is no stream */
 bool batches_settle_results(struct exchange *x, const struct try *t); /* the answer came whole */
+void batches_settle_unread(struct exchange *x, const struct try *t);  /* it was deleted: nobody will know */
 
 /* named.c: the values of members of that name, wherever in a body they stand; at most max. In the arena where they have escapes. */
 size_t named_values(struct sl_str body, const struct sl_str *names, size_t n_names, struct sl_arena *a,

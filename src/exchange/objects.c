@@ -576,11 +576,15 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
         return gfiles_job(x, t);
     if (x->op->object == OBJECT_UPLOAD)
         return upload_parts_job(x, t);
+    if (op == OP_MESSAGE_BATCH_DELETE && !x->object.row->settled)
+        batches_settle_unread(x, t);
     if (op == OP_FILE_DELETE || op == OP_MESSAGE_BATCH_DELETE) {
         struct response_job *j = objects_new_job(x, RJ_OBJECT_DROP);
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
+    if (x->op->object == OBJECT_MESSAGE_BATCH && x->inside)
+        return NULL; /* nobody called us by a name that `results_url` could point to */
     if (x->op->object == OBJECT_MESSAGE_BATCH)
         point_here(x);
     struct sl_str body = sl_chunks_flat(&x->held), id = objects_member(body, "id");

@@ -227,6 +227,12 @@ const struct cfg_section batches_settings_section = {
         {"keep", CFG_DURATION_AT(struct batches_settings, keep_ns), .preset = "30d", .min = SL_SEC,
          .max = 10 * 365 * 24 * 60 * SL_MIN,
          .text = "How long a batch and its results are kept behind its end, and a file from its upload."},
+        {"poll", CFG_DURATION_AT(struct batches_settings, poll_ns), .preset = "1m", .min = 10 * SL_MS,
+         .max = 24 * 60 * SL_MIN,
+         .text =
+             "How soon the gateway itself asks a provider about a batch that it made, so that what the batch did cost is in the ledger "
+             "also when no client asks. An older batch is asked for less often: after an eighth of its age, every 15 minutes "
+             "at least."},
         {"max_bytes", CFG_SIZE_AT(struct batches_settings, max_bytes), .preset = "200MiB", .min = 1024,
          .max = INT64_C(8) << 30, .text = "Largest input file that is held here."},
         {"zero_retention", CFG_BOOL_AT(struct batches_settings, zero_retention), .preset = "false",

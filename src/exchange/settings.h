@@ -88,7 +88,7 @@ struct files_settings { /* docs/internals/files.md */
 
 struct batches_settings { /* docs/internals/batches.md */
     uint32_t parallel, tries;
-    int64_t window_ns, keep_ns, retry_ns;
+    int64_t window_ns, keep_ns, retry_ns, poll_ns;
     uint64_t max_bytes;
     bool zero_retention;
 };

@@ -527,6 +527,7 @@ static void fill_plain(struct full_snapshot *f)
                     .window_ns = s->batches.window_ns,
                     .keep_ns = s->batches.keep_ns,
                     .retry_ns = s->batches.retry_ns,
+                    .poll_ns = s->batches.poll_ns,
                     .max_bytes = s->batches.max_bytes,
                     .zero_retention = s->batches.zero_retention},
         .stored = {.off = !s->responses.store,

@@ -1,11 +1,9 @@
 /* Messages about batches that run here: see batch_rows.h. */
 #include "store/batch_rows.h"
 
-#include "base/check.h"
 #include "base/mem.h"
 
 #define ROWS_FIRST 8u
-#define OBJECTS_MAX 4u
 
 struct batch_rows *batch_rows_new(enum batch_rows_kind kind)
 {
@@ -69,9 +67,7 @@ struct store_batch *batch_rows_add_batch(struct batch_rows *j)
 
 void batch_rows_add_object(struct batch_rows *j, const struct store_object *o)
 {
-    if (j->objects == NULL)
-        j->objects = sl_arena_alloc(&j->a, OBJECTS_MAX * sizeof *j->objects);
-    SL_CHECK(j->n_objects < OBJECTS_MAX);
+    j->objects = grow(&j->a, j->objects, j->n_objects, &j->cap_objects, sizeof *j->objects);
     store_object_copy(&j->objects[j->n_objects++], o, &j->a);
 }
 

@@ -24,12 +24,15 @@ enum batch_rows_kind { /* those that write come first */
     BR_CANCEL,         /* b.id, b.cancel_ns, objects: found NONE where it has ended */
     BR_BATCH_GONE,     /* b.id, object: the batch, its lines, the object */
     BR_RESOLVED,       /* objects: put; id: of an intent, which goes */
-    BR_SWEEP,          /* now_ns: what ended before that goes; pieces and drafts without an owner, too, with `all` */
-    BR_FIND,           /* b.id, b.key, b.tenant -> batches[0]; the owner is not asked for: the object's row was */
-    BR_LIVE,           /* -> batches that have not ended */
-    BR_INTENTS,        /* now_ns -> objects: intents of before that, at most 4 */
-    BR_READ,           /* id, at -> bytes; found NONE: behind the end, and count 0: there is no such file any more */
-    BR_NEXT,           /* b.id, after, limit -> lines without a result, with their inputs; `limit` 0: without */
+    BR_CHARGED, /* at: number of a row: what its batch did cost is in the ledger. Found NONE: it was already, or the row is gone */
+    BR_SWEEP,   /* now_ns: what ended before that goes; pieces and drafts without an owner, too, with `all` */
+    BR_FIND,    /* b.id, b.key, b.tenant -> batches[0]; the owner is not asked for: the object's row was */
+    BR_LIVE,    /* -> batches that have not ended */
+    BR_INTENTS, /* now_ns -> objects: intents of before that, at most 4 */
+    BR_UNCHARGED, /* after, limit -> objects: batches at providers that are not in the ledger yet, behind that row; no bodies */
+    BR_UNCHARGED_ONE, /* at: number of a row -> objects[0], count 1: its output file was charged. Found NONE: it is charged, or gone */
+    BR_READ,   /* id, at -> bytes; found NONE: behind the end, and count 0: there is no such file any more */
+    BR_NEXT,   /* b.id, after, limit -> lines without a result, with their inputs; `limit` 0: without */
     BR_RESULTS /* b.id, state (0: any), after -> lines (line only), bytes: one result a line, about BATCH_PIECE of them */
 };
 
@@ -94,7 +97,7 @@ struct batch_rows {
     bool all, synced; /* synced: on the disk before `done` */
     struct store_batch b;
     struct store_object *objects;
-    size_t n_objects;
+    size_t n_objects, cap_objects;
     /* question or answer */
     struct store_line *lines;
     size_t n_lines, cap_lines;
@@ -116,7 +119,7 @@ void store_batch_copy(struct store_batch *to, const struct store_batch *from, st
 void store_object_copy(struct store_object *to, const struct store_object *from, struct sl_arena *a);
 struct store_line *batch_rows_add_line(struct batch_rows *j);                   /* empty */
 struct store_batch *batch_rows_add_batch(struct batch_rows *j);                 /* empty */
-void batch_rows_add_object(struct batch_rows *j, const struct store_object *o); /* copies; at most 4 */
+void batch_rows_add_object(struct batch_rows *j, const struct store_object *o); /* copies */
 static inline bool batch_rows_writes(const struct batch_rows *j)
 {
     return j->kind <= BR_SWEEP;

@@ -40,6 +40,16 @@ const char *const sqlite_batch_sql[SQ_COUNT] = {
     [SQ_INTENTS] = "SELECT id, key_id, tenant, provider, credential, made_ns, body FROM objects"
                    " WHERE kind = 12 AND made_ns < ?1 ORDER BY object LIMIT 4",
     [SQ_DROP_INTENT] = "DELETE FROM objects WHERE kind = 12 AND id = ?1",
+    [SQ_UNCHARGED] =
+        "SELECT object, kind, id, key_id, tenant, provider, credential, made_ns, x'', 0 FROM objects"
+        " WHERE object > ?1 AND kind IN (2, 3) AND settled = 0 AND provider <> '' ORDER BY object LIMIT ?2",
+    [SQ_UNCHARGED_ONE] =
+        "SELECT object, kind, id, key_id, tenant, provider, credential, made_ns, body,"
+        " (SELECT count(*) FROM objects f WHERE f.kind = 1 AND f.settled = 1 AND f.provider = o.provider"
+        " AND o.kind = 2 AND json_valid(CAST(o.body AS TEXT))"
+        " AND f.id = json_extract(CAST(o.body AS TEXT), '$.output_file_id'))"
+        " FROM objects o WHERE object = ?1 AND settled = 0",
+    [SQ_CHARGED] = "UPDATE objects SET settled = 1 WHERE object = ?1 AND settled = 0",
     [SQ_DROP_BATCH] = "DELETE FROM batches WHERE id = ?1",
 };
 
@@ -272,6 +282,39 @@ static enum sl_err read_intents(struct sqlite_store *q, struct batch_rows *j, st
     return e == SL_OK && j->n_objects == 0 ? SL_ENOENT : e;
 }
 
+static enum sl_err read_uncharged(struct sqlite_store *q, struct batch_rows *j, bool one, struct sl_fail *fail)
+{
+    sqlite3_stmt *st = sqlite_statement(q, one ? SQ_UNCHARGED_ONE : SQ_UNCHARGED, fail);
+    int rc;
+    enum sl_err e = SL_OK;
+    if (st == NULL)
+        return SL_EIO;
+    bind_u64(st, 1, one ? j->at : j->after);
+    if (!one)
+        bind_u64(st, 2, j->limit);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct store_object o = {
+            .row = sqlite3_column_int64(st, 0),
+            .kind = (enum store_object_kind)sqlite3_column_int64(st, 1),
+            .id = sqlite_text(st, 2),
+            .key = sqlite_id_of(st, 3),
+            .tenant = sqlite_text(st, 4),
+            .provider = sqlite_text(st, 5),
+            .made_ns = sqlite3_column_int64(st, 7),
+            .body = copy_blob(st, 8, &j->a),
+        };
+        struct sl_str credential = copy_blob(st, 6, &j->a);
+        if (credential.n == sizeof o.credential)
+            memcpy(o.credential, credential.p, credential.n);
+        batch_rows_add_object(j, &o);
+        j->count = (uint64_t)sqlite3_column_int64(st, 9);
+    }
+    if (rc != SQLITE_DONE)
+        e = sqlite_fail(q, "read batches that are not charged from", fail);
+    sqlite3_reset(st);
+    return e == SL_OK && j->n_objects == 0 ? SL_ENOENT : e;
+}
+
 /* ---- lines ---- */
 
 static enum sl_err put_lines(struct sqlite_store *q, struct batch_rows *j, struct sl_fail *fail)
@@ -414,6 +457,8 @@ static enum sl_err write(struct store *s, struct batch_rows *j, struct sl_fail *
         return end_lines(s, j, fail);
     case BR_CANCEL:
         return cancel(s, j, fail);
+    case BR_CHARGED:
+        return sqlite_change_row(s, SQ_CHARGED, (int64_t)j->at, "settle a batch in", fail);
     case BR_RESOLVED:
         e = put_objects(s, j, fail);
         return e == SL_OK ? run_on(q, SQ_DROP_INTENT, j->id, fail) : e;
@@ -435,6 +480,10 @@ enum sl_err sqlite_run_batches(struct store *s, struct batch_rows *j, struct sl_
         return read_batches(q, j, false, fail);
     case BR_INTENTS:
         return read_intents(q, j, fail);
+    case BR_UNCHARGED:
+        return read_uncharged(q, j, false, fail);
+    case BR_UNCHARGED_ONE:
+        return read_uncharged(q, j, true, fail);
     case BR_READ:
         return read_piece(q, j, fail);
     case BR_NEXT:

@@ -28,6 +28,7 @@ def served():
             "openai": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-two", "sim-key-three"]},
             "anthropic": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": ["sim-key-four"]}},
         "models": {"gpt-4o": "first/gpt-4o", "claude": "anthropic/claude-opus-5-5"},
+        "batches": {"poll": "1h"},  # how often the simulated batch is looked at is what makes it go on
     })
     g.sim = sim
     g.foreign = create_key(g.state, "foreign", "--tenant", "elsewhere")

@@ -57,7 +57,7 @@ class Provider:
 
 def config(up):
     return {"providers": {"up": {"kind": "openai", "base_url": up.url, "keys": ["the-provider-key", "another-key"]}},
-            "models": {"m": "up/gpt-4o"}}
+            "models": {"m": "up/gpt-4o"}, "batches": {"poll": "1h"}}
 
 
 @contextlib.contextmanager
