@@ -104,6 +104,7 @@ struct exchange_object {
     struct sl_str id;               /* plain; of the path, or of the file that a batch is made of */
     const struct store_object *row; /* borrow (of a job in the arena): what was found; NULL: nothing was looked for */
     uint64_t limit;                 /* of a list */
+    bool before;                    /* ... that ends in front of an id; its rows came the nearest first */
     bool judged_refs;               /* files that the body names were looked for, and nothing stands against them */
     bool pinned;                    /* ... and lie at stored.provider */
     struct batch_lines *lines;      /* arena: results that pass; NULL: none yet */

@@ -225,18 +225,21 @@ static enum step ask_list(struct exchange *x)
     bool anthropic = x->dialect->errors == ERRORS_ANTHROPIC, files = x->op->object == OBJECT_FILE;
     uint64_t preset = files && !anthropic ? 10000 : 20, most = files && !anthropic ? 10000 : anthropic ? 1000 : 100;
     struct sl_str limit = objects_query(x, "limit"), after = objects_query(x, anthropic ? "after_id" : "after");
+    struct sl_str before = anthropic ? objects_query(x, "before_id") : SL_STR_NONE;
     x->object.limit = preset;
     if (limit.n > 0 && (!sl_str_to_u64(limit, &x->object.limit) || x->object.limit == 0 || x->object.limit > most))
         return objects_refuse(
             x, GE_MEMBER_VALUE, "limit",
             sl_arena_printf(x->a, "'limit' must be a number from 1 to %llu.", (unsigned long long)most));
-    if (anthropic && objects_query(x, "before_id").n > 0)
-        return objects_refuse(x, GE_UNSUPPORTED, "before_id",
-                              SL_STR("'before_id' is not served here: use 'after_id'."));
+    if (before.n > 0 && after.n > 0)
+        return objects_refuse(x, GE_MEMBER_VALUE, "before_id",
+                              SL_STR("'before_id' and 'after_id' cannot both be given: a page stands on one side."));
+    x->object.before = before.n > 0;
     struct response_job *j = objects_new_job(x, RJ_OBJECT_PAGE);
     j->page = (struct store_object_page){
         .kind = j->o.kind,
-        .after = sl_arena_str(&j->a, after),
+        .after = sl_arena_str(&j->a, before.n > 0 ? before : after),
+        .before = before.n > 0,
         .purpose = sl_arena_str(&j->a, files ? objects_query(x, "purpose") : SL_STR_NONE),
         .oldest_first = sl_str_eq(objects_query(x, "order"), SL_STR("asc")),
         .limit = x->object.limit + 1,
@@ -244,34 +247,35 @@ static enum step ask_list(struct exchange *x)
     return objects_ask(x, j);
 }
 
-static void add_id(struct sl_buf *b, const char *name, const struct response_job *j, size_t n, bool last)
+static void add_id(struct sl_buf *b, const char *name, const struct store_object *o)
 {
     sl_buf_addf(b, ",\"%s\":", name);
-    if (n == 0)
+    if (o == NULL)
         sl_buf_adds(b, SL_STR("null"));
     else
-        sl_buf_add_json(b, j->objects[last ? n - 1 : 0].id);
+        sl_buf_add_json(b, o->id);
 }
 
 static enum step answer_list(struct exchange *x, const struct response_job *j)
 {
     struct sl_buf b;
     size_t n = j->n_objects > x->object.limit ? (size_t)x->object.limit : j->n_objects;
-    bool more = j->n_objects > n;
+    bool more = j->n_objects > n, anthropic = x->dialect->errors == ERRORS_ANTHROPIC;
+    const char *side = x->object.before ? "before_id" : anthropic ? "after_id" : "after";
     if (j->found == RF_NONE)
-        return objects_refuse(x, GE_MEMBER_VALUE, "after", SL_STR("'after' is none of the list."));
+        return objects_refuse(x, GE_MEMBER_VALUE, side, sl_arena_printf(x->a, "'%s' is none of the list.", side));
     if (j->found != RF_OK)
         return exchange_refuse(x, GE_STORE_UNAVAILABLE);
     sl_buf_init(&b, LIST_BYTES);
-    sl_buf_adds(&b, x->dialect->errors == ERRORS_ANTHROPIC ? SL_STR("{\"data\":[")
-                                                           : SL_STR("{\"object\":\"list\",\"data\":["));
+    sl_buf_adds(&b, anthropic ? SL_STR("{\"data\":[") : SL_STR("{\"object\":\"list\",\"data\":["));
     for (size_t i = 0; i < n; i++) {
         sl_buf_adds(&b, i > 0 ? SL_STR(",") : SL_STR_NONE);
-        sl_buf_adds(&b, j->objects[i].body);
+        sl_buf_adds(&b, j->objects[x->object.before ? n - 1 - i : i].body);
     }
     sl_buf_addc(&b, ']');
-    add_id(&b, "first_id", j, n, false);
-    add_id(&b, "last_id", j, n, true);
+    const struct store_object *first = n > 0 ? &j->objects[0] : NULL, *last = n > 0 ? &j->objects[n - 1] : NULL;
+    add_id(&b, "first_id", x->object.before ? last : first);
+    add_id(&b, "last_id", x->object.before ? first : last);
     sl_buf_adds(&b, more ? SL_STR(",\"has_more\":true}") : SL_STR(",\"has_more\":false}"));
     x->own_body = sl_arena_str(x->a, sl_buf_str(&b));
     bool over = b.over;

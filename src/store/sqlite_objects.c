@@ -146,7 +146,7 @@ enum sl_err sqlite_page_objects(struct store *s, const struct store_response_own
         e = sqlite_find_object(s, owner, page->kind, page->after, note_row, &after, fail);
     if (e != SL_OK)
         return e;
-    sqlite3_stmt *st = sqlite_statement(q, page->oldest_first ? SQ_PAGE_OLDEST : SQ_PAGE_NEWEST, fail);
+    sqlite3_stmt *st = sqlite_statement(q, page->oldest_first != page->before ? SQ_PAGE_OLDEST : SQ_PAGE_NEWEST, fail);
     if (st == NULL)
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, page->kind);

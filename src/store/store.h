@@ -261,6 +261,7 @@ struct store_object_page {
     struct sl_str purpose; /* of files; empty: any */
     struct sl_str after;   /* the id that stands before the first wanted one; empty: from the start */
     bool oldest_first;
+    bool before; /* those that stand before `after` instead, the nearest first */
     uint64_t limit;
 };
 

@@ -129,3 +129,52 @@ def test_anthropic(served):
 def test_bad_batches(served, body, status, param):
     answer = fetch(served.address, "POST", "/v1/batches", body, [], served.key.text)
     assert answer.status == status and answer.error()["param"] == param
+
+
+def test_pages_both_ways(served):
+    """The SDKs' own pagination through all of a tenant's batches: forwards, and backwards from any of them; nobody else's between."""
+    mine = create_key(served.state, "pages", "--tenant", "pages")
+    wait_for(lambda: fetch(served.address, "GET", "/v1/models", None, [], mine.text).status == 200, "the new key")
+    one = [{"custom_id": "a", "params": {"model": "claude-opus-5-5", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}}]
+    with claude(served, mine) as c, claude(served, served.foreign) as other:
+        ids = []
+        for _ in range(5):
+            ids.insert(0, c.messages.batches.create(requests=one).id)  # newest first
+            other.messages.batches.create(requests=one)
+        listed = c.messages.batches.list
+        for limit in (1, 2, 5, 1000):
+            assert [b.id for b in listed(limit=limit)] == ids
+            assert [b.id for b in listed(limit=limit, after_id=ids[1])] == ids[2:]
+            page, back = listed(limit=limit, before_id=ids[4]), []
+            while True:  # page by page, each newest first
+                back = [b.id for b in page.data] + back
+                if not page.has_next_page():
+                    break
+                page = page.get_next_page()
+            assert back == ids[:4]
+        page = listed(limit=2, before_id=ids[4])
+        assert (page.first_id, page.last_id, page.has_more) == (ids[2], ids[3], True)
+        page = listed(limit=2, before_id=ids[2])
+        assert (page.first_id, page.last_id, page.has_more) == (ids[0], ids[1], False)
+        page = listed(before_id=ids[0])
+        assert page.data == [] and page.first_id is None and not page.has_more
+        assert listed(after_id=ids[4]).data == []
+        with pytest.raises(anthropic.BadRequestError, match="before_id"):
+            other.messages.batches.list(before_id=ids[0])
+    with sdk(served, mine) as c:
+        put = c.files.create(file=("in.jsonl", json.dumps(LINES[0]).encode()), purpose="batch", extra_headers={"x-sluice-provider": "openai"})
+        ids = [c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h").id for _ in range(5)][::-1]
+        for limit in (1, 2, 5, 100):
+            assert [b.id for b in c.batches.list(limit=limit)] == ids
+            assert [b.id for b in c.batches.list(limit=limit, after=ids[1])] == ids[2:]
+        assert c.batches.list(after=ids[4]).data == []
+
+
+@pytest.mark.parametrize("target, param", [(f"{path}?{query}", query.split("=")[0]) for path, top in [
+    ("/v1/batches", 100), ("/v1/files", 10000), ("/v1/messages/batches", 1000)]
+    for query in ("limit=0", "limit=-1", "limit=1.5", "limit=x", f"limit={top + 1}", "limit=99999999999999999999999",
+                  ("after_id" if "messages" in path else "after") + "=batch_nobody_has")]
+    + [("/v1/messages/batches?before_id=a&after_id=b", "before_id"), ("/v1/messages/batches?before_id=batch_nobody_has", "before_id")])
+def test_bad_pages(served, target, param):
+    answer = fetch(served.address, "GET", target, None, [("x-api-key", served.key.text)])
+    assert answer.status == 400 and param in answer.json()["error"]["message"]
