@@ -92,7 +92,7 @@ bool video_content_request(struct exchange *x, const struct route_candidate *c)
     }
     if (v->link.n > 0)
         v->http = (struct video_http){.method = HTTP_GET, .url = v->link, .keyless = true};
-    v->unpack = (struct video_unpack){.state = 0};
+    v->unpack = (struct video_unpack){.data = v->http.unpack_data};
     if (v->http.body.n > 0) {
         struct iovec *piece = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
         *piece = (struct iovec){.iov_base = (void *)(uintptr_t)v->http.body.p, .iov_len = v->http.body.n};

@@ -1,4 +1,4 @@
-/* Credentials as "Authorization: Bearer" (fal: "Key"): the header's value is made once, when the snapshot is. */
+/* Credentials as "Authorization: Bearer" (fal: "Key", Vidu: "Token"): the header's value is made once, when the snapshot is. */
 #include "provider/provider.h"
 
 #include "base/mem.h"
@@ -12,7 +12,10 @@ static void wipe(char *p, size_t n)
 
 void provider_prepare(struct provider *p)
 {
-    struct sl_str scheme = p->kind != NULL && p->kind->auth == PROVIDER_KEY ? SL_STR("Key ") : SL_STR("Bearer ");
+    enum provider_auth auth = p->kind != NULL ? p->kind->auth : PROVIDER_BEARER;
+    struct sl_str scheme = auth == PROVIDER_KEY     ? SL_STR("Key ")
+                           : auth == PROVIDER_TOKEN ? SL_STR("Token ")
+                                                    : SL_STR("Bearer ");
     p->authorization = sl_calloc(p->n_credentials, sizeof *p->authorization);
     for (unsigned i = 0; i < p->n_credentials; i++) {
         struct sl_str key = sl_secret_expose(&p->credentials[i]);

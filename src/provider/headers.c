@@ -172,7 +172,8 @@ static void add_credential(struct writing *w, const struct provider_call *c)
     if (c->authorization.n > 0 || p->n_credentials == 0)
         return;
     unsigned at = c->credential % p->n_credentials;
-    if (p->kind->auth == PROVIDER_BEARER || p->kind->auth == PROVIDER_KEY || p->kind->auth == PROVIDER_PAIR)
+    if (p->kind->auth == PROVIDER_BEARER || p->kind->auth == PROVIDER_KEY || p->kind->auth == PROVIDER_TOKEN ||
+        p->kind->auth == PROVIDER_PAIR)
         http_headers_add_id(w->out, w->a, HN_AUTHORIZATION, sl_secret_expose(&p->authorization[at]));
     else if (p->kind->auth == PROVIDER_X_API_KEY)
         http_headers_add_id(w->out, w->a, HN_X_API_KEY, sl_secret_expose(&p->credentials[at]));

@@ -211,5 +211,17 @@ const struct provider_kind provider_presets[] = {
      .platform = SL_STR_INIT("compatible"),
      .prices = SL_STR_INIT("minimax"),
      .auth = PROVIDER_BEARER},
+    {.name = SL_STR_INIT("vidu"),
+     .base_url = SL_STR_INIT("https://api.vidu.com"),
+     .dialect = SL_STR_INIT("openai"),
+     .platform = SL_STR_INIT("compatible"),
+     .prices = SL_STR_INIT("vidu"),
+     .auth = PROVIDER_TOKEN},
+    {.name = SL_STR_INIT("pixverse"),
+     .base_url = SL_STR_INIT("https://app-api.pixverse.ai"),
+     .dialect = SL_STR_INIT("openai"),
+     .platform = SL_STR_INIT("compatible"),
+     .prices = SL_STR_INIT("pixverse"),
+     .auth = PROVIDER_API_KEY},
 };
 const unsigned provider_n_presets = sizeof provider_presets / sizeof provider_presets[0];

@@ -19,8 +19,9 @@ enum provider_auth {
     PROVIDER_NO_AUTH,
     PROVIDER_X_API_KEY, /* Anthropic */
     PROVIDER_GOOG_KEY,  /* x-goog-api-key */
-    PROVIDER_API_KEY,   /* api-key (Azure) */
+    PROVIDER_API_KEY,   /* api-key (Azure, PixVerse) */
     PROVIDER_KEY,       /* authorization: Key KEY (fal) */
+    PROVIDER_TOKEN,     /* authorization: Token KEY (Vidu) */
     PROVIDER_PAIR,      /* as BEARER; of a key "ACCESS:SECRET" a JWT of its own (Kling): provider_sign */
     PROVIDER_GOOG_ANY   /* x-goog-api-key, or authorization for what begins with "ya29." */
 };

@@ -38,6 +38,8 @@
     X(REPLICATE, "replicate", "Replicate: videos only; the model is OWNER/NAME")                                       \
     X(LUMA, "luma", "Luma's Dream Machine: videos only")                                                               \
     X(MINIMAX, "minimax", "MiniMax (Hailuo): videos only")                                                             \
+    X(VIDU, "vidu", "Vidu: videos only")                                                                               \
+    X(PIXVERSE, "pixverse", "PixVerse: videos only, by text")                                                          \
     X(SIM, "sim", "simulated answers; without base_url from inside this process")
 
 enum provider_kind_setting {

@@ -118,5 +118,7 @@ const struct sim_error *sim_key_error(struct sim_call *c, struct sl_str body)
     struct sl_str whole = http_headers_get(&c->r->headers, HN_AUTHORIZATION);
     if (sl_str_starts(whole, SL_STR("Key "))) /* fal */
         given = sl_str_from(whole, 4);
+    if (sl_str_starts(whole, SL_STR("Token "))) /* Vidu */
+        given = sl_str_from(whole, 6);
     return is_accepted(c, given) ? NULL : &sim_error_key;
 }

@@ -4,6 +4,7 @@
  *   Ark      POST, GET /api/v3/contents/generations/tasks, GET, DELETE .../tasks/ID
  *   OpenAI   POST, GET /v1/videos, GET, DELETE /v1/videos/ID, GET .../content, POST .../remix, /v1/videos/edits, /v1/videos/extensions
  *   Google   POST .../models/M:predictLongRunning, GET .../operations/ID, POST ...:fetchPredictOperation, GET /v1beta/files/ID:download
+ *   omni     POST /v1beta/interactions of models with "omni", GET .../ID, POST .../ID/cancel
  *   links    GET /video-store/ID/PART?expires=...&signature=... (no credentials, or they count as leaked)
  *
  * How a job goes is said by words in its prompt, "[[video fate=policy takes=500]]", or by POST /sim/video for all that follow:
@@ -28,7 +29,11 @@ enum video_vendor {
     VIDEO_DASHSCOPE,
     VIDEO_FAL,
     VIDEO_REPLICATE,
-    VIDEO_LUMA
+    VIDEO_LUMA,
+    VIDEO_MINIMAX_V1,
+    VIDEO_VIDU,
+    VIDEO_PIXVERSE,
+    VIDEO_OMNI
 };
 
 enum video_fate {
@@ -124,6 +129,7 @@ void sim_video_fill(const struct video_job *j, struct sl_str part, uint64_t at, 
 bool sim_video_ark_serve(struct sim_call *c, struct sl_str raw);
 bool sim_video_openai_serve(struct sim_call *c, struct sl_str raw);
 bool sim_video_google_serve(struct sim_call *c, struct sl_str raw);
+bool sim_video_omni_serve(struct sim_call *c, struct sl_str raw);    /* video_omni.c */
 bool sim_video_vendors_serve(struct sim_call *c, struct sl_str raw); /* video_vendors.c */
 /* video_jobs.c; the call is authorised and its faults are looked at: true: it is answered */
 bool sim_video_guard(struct sim_call *c, struct sl_str raw);

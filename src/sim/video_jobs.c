@@ -10,8 +10,9 @@
 
 static const char *const fates[] = {"ok", "fail", "policy", "expire", "vanish", "stuck", "filtered"};
 static const char *const births[] = {"ok", "lost", "late", "error", "hang", "slow", "busy"};
-static const char *const vendors[] = {"ark", "openai",  "gemini",    "vertex", "runway",    "kling",
-                                      "xai", "minimax", "dashscope", "fal",    "replicate", "luma"};
+static const char *const vendors[] = {"ark",        "openai",  "gemini",    "vertex", "runway",    "kling",
+                                      "xai",        "minimax", "dashscope", "fal",    "replicate", "luma",
+                                      "minimax-v1", "vidu",    "pixverse",  "omni"};
 static const char *const states[] = {"queued", "running", "succeeded", "failed", "expired", "cancelled", "gone"};
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
@@ -117,6 +118,8 @@ static uint64_t key_of(const struct sim_call *c)
 {
     static const struct sl_hash_key hash = {7, 11};
     struct sl_str key = http_headers_get(&c->r->headers, HN_X_GOOG_API_KEY);
+    if (http_headers_get(&c->r->headers, HN_API_KEY).n > 0)
+        key = http_headers_get(&c->r->headers, HN_API_KEY);
     if (sim_key_is_jwt(http_headers_get(&c->r->headers, HN_AUTHORIZATION))) /* made anew now and then */
         key = SL_STR("jwt");
     return sl_hash(hash, key.n > 0 ? key : http_headers_get(&c->r->headers, HN_AUTHORIZATION));

@@ -1,4 +1,4 @@
-/* Makers of videos that differ in words: Runway, Kling, xAI, MiniMax, DashScope, Replicate, Luma (video.md A6, A8 to A12). A row each;
+/* Makers of videos that differ in words: Runway, Kling, xAI, MiniMax, DashScope, Replicate, Luma (video.md A6, A8 to A12), Vidu, PixVerse. A row each;
  * of what they refuse only this: a missing prompt, and a missing header that is mandatory. fal's queue (A7), whose requests are asked
  * for in two steps, stands below. */
 #include "sim/ask.h"
@@ -17,6 +17,8 @@ static const struct vendor {
     const char *done;        /* "%s": the link; "%d": seconds */
     const char *failed;      /* "%s": a code */
     const char *waits, *runs, *policy;
+    const char *trouble; /* NULL: "INTERNAL" */
+    struct sl_str tail;  /* of poll, behind the id */
 } vendors[] = {
     {VIDEO_RUNWAY,
      {SL_STR_INIT("/v1/text_to_video"), SL_STR_INIT("/v1/image_to_video")},
@@ -102,7 +104,51 @@ static const struct vendor {
      "queued",
      "dreaming",
      "the prompt was blocked by moderation"},
+    {VIDEO_MINIMAX_V1, /* "%s" of done: the file's id */
+     {SL_STR_INIT("/v1/video_generation")},
+     SL_STR_INIT("/v1/query/video_generation?task_id="),
+     NULL,
+     {"prompt", NULL},
+     "{\"task_id\":\"%s\",\"base_resp\":{\"status_code\":0,\"status_msg\":\"success\"}}",
+     "{\"status\":\"%s\",\"base_resp\":{\"status_code\":0,\"status_msg\":\"success\"}}",
+     "{\"status\":\"Success\",\"file_id\":\"%s\",\"video_width\":1366,\"video_height\":768,"
+     "\"base_resp\":{\"status_code\":0,\"status_msg\":\"success\"}}",
+     "{\"status\":\"Fail\",\"base_resp\":{\"status_code\":%s,\"status_msg\":\"It failed.\"}}",
+     "Queueing",
+     "Processing",
+     "1027",
+     "1000"},
+    {VIDEO_VIDU,
+     {SL_STR_INIT("/ent/v2/text2video"), SL_STR_INIT("/ent/v2/img2video"), SL_STR_INIT("/ent/v2/start-end2video")},
+     SL_STR_INIT("/ent/v2/tasks/"),
+     NULL,
+     {"prompt", NULL},
+     "{\"task_id\":\"%s\",\"state\":\"created\",\"credits\":4}",
+     "{\"state\":\"%s\",\"err_code\":\"\",\"creations\":[]}",
+     "{\"state\":\"success\",\"err_code\":\"\",\"credits\":4,\"creations\":[{\"id\":\"1\",\"url\":\"%s\"}]}",
+     "{\"state\":\"failed\",\"err_code\":\"%s\",\"creations\":[]}",
+     "queueing",
+     "processing",
+     "CreationPolicyViolation",
+     "SystemError",
+     SL_STR_INIT("/creations")},
+    {VIDEO_PIXVERSE, /* its ids are numbers */
+     {SL_STR_INIT("/openapi/v2/video/text/generate")},
+     SL_STR_INIT("/openapi/v2/video/result/"),
+     "ai-trace-id",
+     {"prompt", NULL},
+     "{\"ErrCode\":0,\"ErrMsg\":\"success\",\"Resp\":{\"video_id\":%s}}",
+     "{\"ErrCode\":0,\"ErrMsg\":\"success\",\"Resp\":{\"status\":%s,\"url\":\"\"}}",
+     "{\"ErrCode\":0,\"ErrMsg\":\"success\",\"Resp\":{\"status\":1,\"url\":\"%s\",\"outputWidth\":1280,"
+     "\"outputHeight\":720}}",
+     "{\"ErrCode\":0,\"ErrMsg\":\"success\",\"Resp\":{\"status\":%s,\"url\":\"\"}}",
+     "5",
+     "5",
+     "7",
+     "8"},
 };
+
+#define NUMBERS UINT64_C(320000000) /* PixVerse's first id */
 
 /* The template with each "%s" and "%d" replaced. */
 static struct sl_str filled(struct sim_call *c, const char *form, struct sl_str with, unsigned seconds)
@@ -156,11 +202,14 @@ static void create(struct sim_call *c, const struct vendor *v, yyjson_val *root)
         model = sim_str(yyjson_obj_get(root, "model_name"));
     if (model.n == 0)
         model = c->model; /* of the path */
+    bool whole = v->vendor != VIDEO_PIXVERSE ||
+                 (yyjson_is_uint(yyjson_obj_get(root, "duration")) && sim_str(yyjson_obj_get(root, "quality")).n > 0 &&
+                  sim_str(yyjson_obj_get(root, "aspect_ratio")).n > 0);
     bool header = v->header == NULL || http_headers_find_name(&c->r->headers, sl_str_c(v->header)) != NULL;
     c->model = sl_arena_str(c->s->arena, model);
-    if (prompt.n == 0 || model.n == 0 || !header) {
+    if (prompt.n == 0 || model.n == 0 || !header || !whole) {
         sim_video_store_of(c->sim)->refused++;
-        sim_say_no(c, "a prompt, a model and the mandatory header are needed");
+        sim_say_no(c, "a prompt, a model and what else is mandatory are needed");
         return;
     }
     sim_faults_choose(c);
@@ -169,7 +218,10 @@ static void create(struct sim_call *c, const struct vendor *v, yyjson_val *root)
     struct video_job *j = sim_video_make(c, v->vendor, "task-", prompt);
     j->seconds = seconds_of(root);
     sim_video_keep(j->user, sizeof j->user, sim_str(yyjson_obj_get(root, "external_task_id")));
-    sim_video_born(c, j, filled(c, v->created, sl_str_c(j->id), 0));
+    struct sl_str id = sl_str_c(j->id);
+    if (v->vendor == VIDEO_PIXVERSE)
+        id = sl_arena_printf(c->s->arena, "%llu", (unsigned long long)(NUMBERS + sim_video_store_of(c->sim)->n - 1));
+    sim_video_born(c, j, filled(c, v->created, id, 0));
 }
 
 static void poll(struct sim_call *c, const struct vendor *v, struct video_job *j)
@@ -181,11 +233,16 @@ static void poll(struct sim_call *c, const struct vendor *v, struct video_job *j
     if (s == STATE_QUEUED || s == STATE_RUNNING)
         body = filled(c, v->going, sl_str_c(s == STATE_QUEUED ? v->waits : v->runs), 0);
     else if (s == STATE_DONE)
-        body = filled(c, v->done, sim_video_link(c, j, "video"), j->seconds);
+        body = filled(c, v->done, v->vendor == VIDEO_MINIMAX_V1 ? sl_str_c(j->id) : sim_video_link(c, j, "video"),
+                      j->seconds);
     else if (s == STATE_CANCELLED)
         body = filled(c, v->going, SL_STR("cancelled"), 0);
     else
-        body = filled(c, v->failed, sl_str_c(j->k.fate == FATE_POLICY ? v->policy : "INTERNAL"), 0);
+        body = filled(c, v->failed,
+                      sl_str_c(j->k.fate == FATE_POLICY ? v->policy
+                               : v->trouble != NULL     ? v->trouble
+                                                        : "INTERNAL"),
+                      0);
     if (v->vendor == VIDEO_KLING) /* names the task by both names */
         body = sl_arena_printf(
             c->s->arena,
@@ -236,12 +293,46 @@ static bool path_fits(struct sim_call *c, struct sl_str pattern)
 
 static struct sl_str id_behind(const struct vendor *v, struct sl_str path)
 {
-    if (v->poll.n > 0)
-        return sl_str_starts(path, v->poll) ? sl_str_from(path, v->poll.n) : SL_STR_NONE;
+    if (v->poll.n > 0) {
+        bool fits = sl_str_starts(path, v->poll) && sl_str_ends(path, v->tail) && path.n > v->poll.n + v->tail.n;
+        return fits ? sl_str_head(sl_str_from(path, v->poll.n), path.n - v->poll.n - v->tail.n) : SL_STR_NONE;
+    }
     for (size_t i = 0; i < 3; i++)
         if (v->create[i].n > 0 && sl_str_starts(path, v->create[i]))
             return sl_str_from(path, v->create[i].n + 1);
     return SL_STR_NONE;
+}
+
+/* PixVerse: by its number. */
+static struct video_job *find_numbered(struct sim_call *c, struct sl_str number)
+{
+    struct video_store *s = sim_video_store_of(c->sim);
+    uint64_t n = 0;
+    if (!sl_str_to_u64(number, &n) || n < NUMBERS || n - NUMBERS >= s->n)
+        return NULL;
+    return sim_video_find(c, VIDEO_PIXVERSE, sl_str_c(s->v[n - NUMBERS]->id));
+}
+
+/* MiniMax: where the file of a finished task is. */
+static bool retrieve(struct sim_call *c, struct sl_str raw)
+{
+    if (!sl_str_eq(c->r->path, SL_STR("/v1/files/retrieve")) || !sl_str_starts(c->r->query, SL_STR("file_id=")))
+        return false;
+    struct video_job *j = sim_video_find(c, VIDEO_MINIMAX_V1, sl_str_from(c->r->query, 8));
+    if (j == NULL)
+        return false;
+    c->vendor = VENDOR_OPENAI;
+    c->format = &format;
+    if (sim_video_guard(c, raw))
+        return true;
+    sim_video_store_of(c->sim)->polls++;
+    sim_answer(
+        c, 200, SIM_JSON,
+        sl_arena_printf(c->s->arena,
+                        "{\"file\":{\"file_id\":\"%s\",\"purpose\":\"video_generation\",\"download_url\":\"" SL_STR_FMT
+                        "\"},\"base_resp\":{\"status_code\":0,\"status_msg\":\"success\"}}",
+                        j->id, SL_STR_ARG(sim_video_link(c, j, "video"))));
+    return true;
 }
 
 /* ---- fal's queue ---- */
@@ -347,26 +438,42 @@ static bool fal_serve(struct sim_call *c, struct sl_str raw)
     return true;
 }
 
+static struct video_job *find(struct sim_call *c, const struct vendor *v, struct sl_str id, bool asks)
+{
+    struct video_job *j = id.n > 0 ? sim_video_find(c, v->vendor, id) : NULL;
+    if (j == NULL && v->vendor == VIDEO_KLING && asks)
+        j = find_named(c, id);
+    if (j == NULL && v->vendor == VIDEO_PIXVERSE && asks)
+        j = find_numbered(c, id);
+    return j;
+}
+
+static bool creates(struct sim_call *c, const struct vendor *v)
+{
+    for (size_t k = 0; c->r->method == HTTP_POST && k < 3; k++)
+        if (v->create[k].n > 0 && path_fits(c, v->create[k]) &&
+            (v->vendor != VIDEO_XAI || k == 0)) /* edits are OpenAI's here */
+            return true;
+    return false;
+}
+
 bool sim_video_vendors_serve(struct sim_call *c, struct sl_str raw)
 {
-    if (fal_serve(c, raw))
+    if (fal_serve(c, raw) || retrieve(c, raw))
         return true;
     struct sl_str path = c->r->path;
+    if (c->r->method == HTTP_GET && c->r->query.n > 0)
+        path = sl_arena_printf(c->s->arena, SL_STR_FMT "?" SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(c->r->query));
     bool asks = c->r->method == HTTP_GET, ends = c->r->method == HTTP_DELETE;
+    if (c->r->method == HTTP_POST && sl_str_ends(path, SL_STR("/cancel"))) {
+        path = sl_str_head(path, path.n - 7);
+        ends = true;
+    }
     for (size_t i = 0; i < sizeof vendors / sizeof vendors[0]; i++) {
         const struct vendor *v = &vendors[i];
-        for (size_t k = 0; c->r->method == HTTP_POST && k < 3; k++)
-            if (v->create[k].n > 0 && path_fits(c, v->create[k]) &&
-                (v->vendor != VIDEO_XAI || k == 0)) /* edits are OpenAI's here */
-                return serve_create(c, v, raw);
-        struct sl_str id = asks || ends ? id_behind(v, path) : SL_STR_NONE;
-        if (c->r->method == HTTP_POST && sl_str_ends(path, SL_STR("/cancel"))) {
-            id = id_behind(v, sl_str_head(path, path.n - 7));
-            ends = true;
-        }
-        struct video_job *j = id.n > 0 ? sim_video_find(c, v->vendor, id) : NULL;
-        if (j == NULL && v->vendor == VIDEO_KLING && asks)
-            j = find_named(c, id);
+        if (creates(c, v))
+            return serve_create(c, v, raw);
+        struct video_job *j = asks || ends ? find(c, v, id_behind(v, path), asks) : NULL;
         if (j == NULL)
             continue;
         c->vendor = VENDOR_OPENAI;

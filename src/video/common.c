@@ -419,6 +419,27 @@ bool video_link_write(const struct video_job *job, enum video_part part, struct 
     return true;
 }
 
+/* Files of the Gemini API need the key. It goes to the provider's own address, whatever host the link names; other links are asked
+ * for without it. */
+bool video_google_file_write(const struct video_job *job, enum video_part part, struct video_http *out)
+{
+    const struct video_content *v = video_content_find(job, part);
+    if (v == NULL)
+        return false;
+    struct sl_str rest = v->url;
+    ptrdiff_t at = sl_str_find_str(rest, SL_STR("://"));
+    rest = sl_str_from(rest, at >= 0 ? (size_t)at + 3 : 0);
+    at = sl_str_find(rest, '/');
+    rest = at >= 0 ? sl_str_from(rest, (size_t)at) : SL_STR_NONE;
+    bool file = sl_str_starts(rest, SL_STR("/v1")) && sl_str_find_str(rest, SL_STR("/files/")) > 0 &&
+                sl_str_find_str(rest, SL_STR("..")) < 0;
+    if (!file)
+        return video_link_write(job, part, out);
+    video_http_init(out, HTTP_GET, rest);
+    out->rooted = true;
+    return true;
+}
+
 /* Links that nobody could ask for are none: what providers answer goes into requests of ours. */
 void video_job_add(struct video_job *j, enum video_part part, struct sl_str url, struct sl_str mime)
 {

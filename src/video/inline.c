@@ -49,6 +49,8 @@ static bool is_blank(char c)
 static bool is_member(const struct video_unpack *u)
 {
     struct sl_str key = sl_str_of(u->key, u->key_n);
+    if (u->data)
+        return sl_str_eq(key, SL_STR("data"));
     return sl_str_eq(key, SL_STR("bytesBase64Encoded")) || sl_str_eq(key, SL_STR("encodedVideo"));
 }
 

@@ -27,8 +27,9 @@ struct video_unpack { /* zeroed: at the beginning of a document */
     uint32_t bits;
     uint8_t n_bits;
     bool padded;
+    bool data; /* set by who begins: the member is "data" */
 };
-/* The bytes of the first member bytesBase64Encoded or encodedVideo. out has room for in.n bytes; gives how many. */
+/* The bytes of the first member bytesBase64Encoded or encodedVideo, or data. out has room for in.n bytes; gives how many. */
 size_t video_unpack(struct video_unpack *u, struct sl_str in, char *out);
 /* The member was there, and came to its end without a byte that is no base64. */
 bool video_unpack_whole(const struct video_unpack *u);

@@ -3,6 +3,7 @@
 #include "video/table.h"
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "http/url.h"
 
 #define TICKS_TO_PICO 100 /* xAI: a dollar has 10^10 ticks */
@@ -14,11 +15,27 @@ static const struct table_row *row_of(const struct video_call *c)
 }
 
 struct table_wish { /* the request in words of the row */
+    struct table_limit limit;
     struct sl_str ratio, resolution;
     int64_t s;
     unsigned w, h;
     const struct video_media *first, *last;
 };
+
+/* What holds for this model. */
+static struct table_limit limit_of(const struct video_call *c, const struct table_row *row)
+{
+    struct sl_str model = c->known_as.n > 0 ? c->known_as : c->model;
+    struct table_limit own = {.seconds = row->seconds, .resolutions = row->resolutions, .preset = row->preset};
+    for (unsigned i = 0; i < row->n_limits; i++) {
+        if (sl_str_find_str(model, row->limits[i].model) < 0)
+            continue;
+        own = row->limits[i];
+        own.preset = own.preset.n > 0 ? own.preset : row->preset;
+        break;
+    }
+    return own;
+}
 
 /* ---- check ---- */
 
@@ -29,6 +46,9 @@ static bool settle_media(const struct video_call *c, const struct table_row *row
     for (unsigned i = 0; i < r->n_media; i++) {
         const struct video_media *m = &r->media[i];
         bool frame = m->role == VIDEO_FIRST_FRAME || m->role == VIDEO_LAST_FRAME;
+        if (row->no_media)
+            return video_no(c->a, no, VIDEO_UNSUPPORTED, m->param,
+                            "This provider's media have to be uploaded to it first, which is not done here.");
         if (m->file_id.n > 0 || sl_str_starts_nocase(m->url, SL_STR("gs://")) ||
             sl_str_starts_nocase(m->url, SL_STR("asset://")))
             return video_no(c->a, no, VIDEO_BAD_VALUE, m->param, "Media are given by an https URL or a data URL here.");
@@ -53,10 +73,9 @@ static bool settle_media(const struct video_call *c, const struct table_row *row
     return true;
 }
 
-static bool settle_listed(const struct video_call *c, const struct table_row *row, struct video_notes *notes,
-                          struct table_wish *w)
+static bool settle_listed(const struct video_call *c, struct video_notes *notes, struct table_wish *w)
 {
-    struct sl_str list = row->seconds;
+    struct sl_str list = w->limit.seconds;
     while (list.n > 0) {
         int64_t one = 0;
         sl_str_to_i64(sl_str_cut(&list, ','), &one);
@@ -80,10 +99,10 @@ static bool settle_seconds(const struct video_call *c, const struct table_row *r
         return true;
     w->s = r->ms / VIDEO_S;
     bool whole = r->ms > 0 && r->ms % VIDEO_S == 0 && r->frames == 0;
-    if (row->seconds.n > 0)
-        return (whole && settle_listed(c, row, notes, w)) ||
+    if (w->limit.seconds.n > 0)
+        return (whole && settle_listed(c, notes, w)) ||
                video_no(c->a, no, VIDEO_BAD_VALUE, param, "The duration in seconds has to be one of " SL_STR_FMT ".",
-                        SL_STR_ARG(row->seconds));
+                        SL_STR_ARG(w->limit.seconds));
     if (whole && w->s < row->least_s && r->face == VIDEO_FACE_OPENAI && !c->strict) {
         w->s = row->least_s;
         video_note(notes, c->a, "seconds: made as %u, the shortest there is", row->least_s);
@@ -94,12 +113,17 @@ static bool settle_seconds(const struct video_call *c, const struct table_row *r
                     row->most_s);
 }
 
-static void pixels_of(struct table_wish *w, const struct table_row *row)
+static void pixels_of(struct table_wish *w)
 {
     static const struct {
         struct sl_str resolution, ratio;
         unsigned w, h;
     } sizes[] = {
+        {SL_STR_INIT("360p"), SL_STR_INIT("16:9"), 640, 360},
+        {SL_STR_INIT("360p"), SL_STR_INIT("9:16"), 360, 640},
+        {SL_STR_INIT("540p"), SL_STR_INIT("16:9"), 960, 540},
+        {SL_STR_INIT("540p"), SL_STR_INIT("9:16"), 540, 960},
+        {SL_STR_INIT("768p"), SL_STR_INIT("16:9"), 1366, 768},
         {SL_STR_INIT("480p"), SL_STR_INIT("16:9"), 832, 480},
         {SL_STR_INIT("480p"), SL_STR_INIT("9:16"), 480, 832},
         {SL_STR_INIT("480p"), SL_STR_INIT("1:1"), 624, 624},
@@ -114,7 +138,7 @@ static void pixels_of(struct table_wish *w, const struct table_row *row)
         {SL_STR_INIT("1080p"), SL_STR_INIT("4:3"), 1632, 1248},
         {SL_STR_INIT("1080p"), SL_STR_INIT("3:4"), 1248, 1632},
     };
-    struct sl_str resolution = w->resolution.n > 0 ? w->resolution : row->preset;
+    struct sl_str resolution = w->resolution.n > 0 ? w->resolution : w->limit.preset;
     struct sl_str ratio = w->ratio.n > 0 ? w->ratio : SL_STR("16:9");
     for (size_t i = 0; i < VIDEO_COUNT(sizes); i++) {
         if (!sl_str_eq(sizes[i].resolution, resolution) || !sl_str_eq(sizes[i].ratio, ratio))
@@ -122,6 +146,46 @@ static void pixels_of(struct table_wish *w, const struct table_row *row)
         w->w = sizes[i].w;
         w->h = sizes[i].h;
     }
+}
+
+static uint64_t lines_of(struct sl_str resolution) /* "720p"; 4k: 2160 */
+{
+    uint64_t n = 0;
+    bool lines = resolution.n > 1 && sl_str_to_u64(sl_str_head(resolution, resolution.n - 1), &n);
+    return !lines ? 0 : n < 100 ? n * 540 : n;
+}
+
+/* A size is no word of theirs: the least of the resolutions that is not smaller. */
+static void settle_class(const struct video_call *c, struct video_notes *notes, struct table_wish *w)
+{
+    struct sl_str list = w->limit.resolutions, best = SL_STR_NONE;
+    if (list.n == 0 || c->strict || c->req->width == 0 || c->req->resolution.n > 0 ||
+        video_list_has(list, w->resolution))
+        return;
+    while (list.n > 0) {
+        struct sl_str one = sl_str_cut(&list, ',');
+        if (lines_of(one) >= lines_of(w->resolution) && (best.n == 0 || lines_of(one) < lines_of(best)))
+            best = one;
+    }
+    if (best.n == 0)
+        return;
+    w->resolution = best;
+    video_note(notes, c->a, "size: made in " SL_STR_FMT ", the nearest that is not smaller", SL_STR_ARG(best));
+}
+
+/* Some lengths are made in some resolutions only; where none is asked for, they choose one that fits. */
+static bool check_pair(const struct video_call *c, const struct table_wish *w, struct video_refusal *no)
+{
+    const struct table_limit *l = &w->limit;
+    struct sl_str s = sl_arena_printf(c->a, "%d", (int)w->s);
+    if (w->s == 0 || w->resolution.n == 0 || !video_list_has(l->long_seconds, s) ||
+        video_list_has(l->long_resolutions, w->resolution))
+        return true;
+    return video_no(c->a, no, VIDEO_BAD_VALUE, video_ms_param(c->req),
+                    "Videos of " SL_STR_FMT " seconds are made in " SL_STR_FMT " only; lengths are " SL_STR_FMT
+                    ", resolutions " SL_STR_FMT ".",
+                    SL_STR_ARG(l->long_seconds), SL_STR_ARG(l->long_resolutions), SL_STR_ARG(l->seconds),
+                    SL_STR_ARG(l->resolutions));
 }
 
 static bool settle_size(const struct video_call *c, const struct table_row *row, struct video_notes *notes,
@@ -138,10 +202,19 @@ static bool settle_size(const struct video_call *c, const struct table_row *row,
     if (w->ratio.n > 0 && !video_list_has(row->ratios, w->ratio))
         return video_no(c->a, no, VIDEO_BAD_VALUE, video_ratio_param(c->req),
                         "The ratio has to be one of " SL_STR_FMT ".", SL_STR_ARG(row->ratios));
-    if (w->resolution.n > 0 && row->resolutions.n > 0 && !video_list_has(row->resolutions, w->resolution))
+    settle_class(c, notes, w);
+    if (w->resolution.n > 0 && w->limit.resolutions.n > 0 && !video_list_has(w->limit.resolutions, w->resolution))
         return video_no(c->a, no, VIDEO_BAD_VALUE, video_size_param(c->req),
-                        "The resolution has to be one of " SL_STR_FMT ".", SL_STR_ARG(row->resolutions));
-    pixels_of(w, row);
+                        "The resolution has to be one of " SL_STR_FMT ".", SL_STR_ARG(w->limit.resolutions));
+    if (!check_pair(c, w, no))
+        return false;
+    if (row->says_all) {
+        struct sl_str ratios = row->ratios;
+        w->s = w->s > 0 ? w->s : row->preset_s;
+        w->ratio = w->ratio.n > 0 ? w->ratio : sl_str_cut(&ratios, ',');
+        w->resolution = w->resolution.n > 0 ? w->resolution : w->limit.preset;
+    }
+    pixels_of(w);
     return true;
 }
 
@@ -182,7 +255,7 @@ static bool settle_wish(const struct video_call *c, struct video_notes *notes, s
                         struct video_refusal *no)
 {
     const struct table_row *row = row_of(c);
-    *w = (struct table_wish){.s = 0};
+    *w = (struct table_wish){.limit = limit_of(c, row)};
     bool in_path = sl_str_find_str(row->text_path, SL_STR("{model}")) >= 0;
     if (in_path && (c->model.n > 256 || c->model.p[0] == '/' || sl_str_find_str(c->model, SL_STR("..")) >= 0))
         return video_no(c->a, no, VIDEO_BAD_VALUE, SL_STR("model"), "This is no name of a model of this provider.");
@@ -253,12 +326,16 @@ static struct sl_str text_of(const struct video_call *c, const struct table_wish
         return w->s > 0 ? sl_arena_printf(c->a, "%d", (int)w->s) : SL_STR_NONE;
     case TW_RATIO:
         return w->ratio;
+    case TW_RATIO_WITHOUT_IMAGE:
+        return w->first == NULL ? w->ratio : SL_STR_NONE;
     case TW_PIXELS_COLON: /* it has to be said there */
         return w->w > 0 ? sl_arena_printf(c->a, "%u:%u", w->w, w->h) : SL_STR_NONE;
     case TW_PIXELS_STAR:
         return sized && w->first == NULL ? sl_arena_printf(c->a, "%u*%u", w->w, w->h) : SL_STR_NONE;
     case TW_RESOLUTION:
         return w->resolution;
+    case TW_RESOLUTION_UPPER:
+        return upper(w->resolution, c->a);
     case TW_RESOLUTION_WITH_IMAGE:
         return w->first != NULL ? upper(w->resolution, c->a) : SL_STR_NONE;
     case TW_MODE:
@@ -290,6 +367,7 @@ static bool is_there(const struct video_call *c, const struct table_wish *w, enu
     case TW_LAST:
     case TW_LAST_BARE:
         return w->last != NULL;
+    case TW_FRAMES:
     case TW_KEYFRAMES:
         return w->first != NULL || w->last != NULL;
     case TW_CALLBACK_WHEN:
@@ -345,6 +423,14 @@ static void write_value(struct json_writer *w, const struct video_call *c, const
     case TW_LAST_BARE:
         write_bare(w, wish->last, c->a);
         break;
+    case TW_FRAMES:
+        jw_open(w, '[');
+        if (wish->first != NULL)
+            video_media_write_url(w, wish->first, c->a);
+        if (wish->last != NULL)
+            video_media_write_url(w, wish->last, c->a);
+        jw_close(w, ']');
+        break;
     case TW_KEYFRAMES:
         jw_open(w, '{');
         write_keyframe(w, SL_STR("frame0"), wish->first, c->a);
@@ -399,23 +485,41 @@ static void write_body(const struct video_call *c, const struct table_row *row, 
     jw_close(&w, '}');
 }
 
-static void http_of(const struct table_row *row, enum http_method method, struct sl_str path, struct video_http *out)
+/* Of the job's own token: the same at every try, and no other job's. */
+static struct sl_str trace_of(const struct video_call *c, enum http_method method)
 {
+    static const struct sl_hash_key keys[] = {{0x73697465, 1}, {0x73697465, 2}};
+    struct sl_str what = sl_arena_printf(c->a, "%d " SL_STR_FMT " " SL_STR_FMT, (int)method, SL_STR_ARG(c->token),
+                                         SL_STR_ARG(c->task_id));
+    uint64_t x = sl_hash(keys[0], what), y = sl_hash(keys[1], what);
+    return sl_arena_printf(c->a, "%08x-%04x-4%03x-a%03x-%012llx", (unsigned)(x >> 32), (unsigned)(x >> 16 & 0xffff),
+                           (unsigned)(x & 0xfff), (unsigned)(y >> 52), (unsigned long long)(y & 0xffffffffffff));
+}
+
+static void http_of(const struct video_call *c, enum http_method method, struct sl_str path, struct video_http *out)
+{
+    const struct table_row *row = row_of(c);
     video_http_init(out, method, path);
     out->rooted = row->rooted;
     if (row->header.name.n > 0)
         out->headers[out->n_headers++] = row->header;
+    if (row->trace.n > 0)
+        out->headers[out->n_headers++] = (struct video_header){row->trace, trace_of(c, method)};
 }
 
 static struct sl_str create_path(const struct table_row *row, const struct video_request *r)
 {
-    bool image = false;
-    for (unsigned i = 0; i < r->n_media; i++)
+    bool image = false, last = false;
+    for (unsigned i = 0; i < r->n_media; i++) {
         image = image || r->media[i].role == VIDEO_FIRST_FRAME;
+        last = last || r->media[i].role == VIDEO_LAST_FRAME;
+    }
     if (r->work == VIDEO_EXTEND)
         return row->extend_path;
     if (r->work != VIDEO_GENERATE)
         return row->edit_path;
+    if (last && row->frames_path.n > 0)
+        return row->frames_path;
     return image ? row->image_path : row->text_path;
 }
 
@@ -442,7 +546,7 @@ bool video_table_create_write(const struct video_call *c, struct video_http *out
     struct table_wish w;
     if (!settle_wish(c, NULL, &w, no))
         return false;
-    http_of(row_of(c), HTTP_POST, whole_path(c, row_of(c)), out);
+    http_of(c, HTTP_POST, whole_path(c, row_of(c)), out);
     video_http_json(out);
     write_body(c, row_of(c), &w, body);
     return true;
@@ -457,8 +561,10 @@ static bool is_refused(const struct json_tree *t, const struct table_row *row, s
         return false;
     why->code = video_text_of(t, code, a);
     why->message = json_plain_of(t, video_at(t, json_root(t), row->ok_message), a);
-    why->policy = video_is_policy(why->message);
-    why->invalid = !why->policy;
+    why->policy = video_is_policy(why->message) || video_list_has(row->policy_codes, why->code);
+    why->account = video_list_has(row->account_codes, why->code);
+    why->capacity = video_list_has(row->capacity_codes, why->code);
+    why->invalid = !why->policy && !why->account && !why->capacity;
     return true;
 }
 
@@ -516,7 +622,8 @@ static struct sl_str task_path(const struct video_call *c)
     const struct table_row *row = row_of(c);
     struct sl_str id = url_escape(c->task_id, SL_STR(""), c->a), path = video_fact(c->aux, SL_STR("path"));
     if (row->poll_path.n > 0)
-        return sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(row->poll_path), SL_STR_ARG(id));
+        return sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT SL_STR_FMT, SL_STR_ARG(row->poll_path), SL_STR_ARG(id),
+                               SL_STR_ARG(row->poll_tail));
     bool ours = sl_str_eq(path, row->image_path) || sl_str_eq(path, row->text_path);
     return sl_arena_printf(c->a, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(ours ? path : row->text_path), SL_STR_ARG(id));
 }
@@ -530,17 +637,23 @@ void video_table_poll_write(const struct video_call *c, struct video_http *out, 
 {
     struct sl_str link = video_fact(c->aux, wants_result(c) ? SL_STR("result") : SL_STR("status"));
     (void)body;
+    if (row_of(c)->file_path.n > 0 && wants_result(c)) {
+        struct sl_str file = url_escape(video_fact(c->aux, SL_STR("file")), SL_STR(""), c->a);
+        http_of(c, HTTP_GET,
+                sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(row_of(c)->file_path), SL_STR_ARG(file)), out);
+        return;
+    }
     if (link.n > 0) {
-        http_of(row_of(c), HTTP_GET, SL_STR_NONE, out);
+        http_of(c, HTTP_GET, SL_STR_NONE, out);
         out->url = link;
         return;
     }
-    http_of(row_of(c), HTTP_GET, task_path(c), out);
+    http_of(c, HTTP_GET, task_path(c), out);
 }
 
 void video_table_delete_write(const struct video_call *c, struct video_http *out)
 {
-    http_of(row_of(c), HTTP_DELETE, task_path(c), out);
+    http_of(c, HTTP_DELETE, task_path(c), out);
 }
 
 void video_table_cancel_write(const struct video_call *c, struct video_http *out)
@@ -548,13 +661,13 @@ void video_table_cancel_write(const struct video_call *c, struct video_http *out
     const struct table_row *row = row_of(c);
     struct sl_str link = video_fact(c->aux, SL_STR("cancel"));
     if (link.n > 0) {
-        http_of(row, HTTP_PUT, SL_STR_NONE, out);
+        http_of(c, HTTP_PUT, SL_STR_NONE, out);
         out->url = link;
         return;
     }
     struct sl_str path = task_path(c);
-    http_of(row, HTTP_POST,
-            sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(row->cancel_tail)), out);
+    http_of(c, HTTP_POST, sl_arena_printf(c->a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(row->cancel_tail)),
+            out);
 }
 
 static void read_status(const struct table_row *row, struct sl_str word, struct video_job *j)
@@ -604,8 +717,14 @@ static void read_length(const struct video_call *c, const struct json_tree *t, c
 
 static void read_size(const struct json_tree *t, const struct table_row *row, struct sl_arena *a, struct video_job *j)
 {
+    uint64_t w = 0, h = 0;
     if (!video_size_of(text_at(t, row->size, a), &j->terms.width, &j->terms.height))
         video_size_of(text_at(t, row->other_size, a), &j->terms.width, &j->terms.height);
+    bool told = sl_str_to_u64(text_at(t, row->width, a), &w) && sl_str_to_u64(text_at(t, row->height, a), &h);
+    if (told && w > 0 && h > 0 && w <= 16384 && h <= 16384) {
+        j->terms.width = (unsigned)w;
+        j->terms.height = (unsigned)h;
+    }
 }
 
 static void read_task(const struct video_call *c, const struct json_tree *t, struct video_job *j)
@@ -617,7 +736,8 @@ static void read_task(const struct video_call *c, const struct json_tree *t, str
     j->error_code = text_at(t, row->error_code, a);
     j->error_message = text_at(t, row->error_message, a);
     if (j->status == VIDEO_FAILED && j->reason == VIDEO_REASON_PROVIDER &&
-        (video_is_policy(j->error_code) || (j->error_code.n == 0 && video_is_policy(j->error_message))))
+        (video_is_policy(j->error_code) || video_list_has(row->policy_codes, j->error_code) ||
+         (j->error_code.n == 0 && video_is_policy(j->error_message))))
         j->reason = VIDEO_REASON_POLICY;
     bool blocked = row->moderation.n > 0 && json_kind_of(video_at(t, json_root(t), row->moderation)) == JSON_FALSE;
     if (j->status == VIDEO_COMPLETED && blocked) {
@@ -667,6 +787,48 @@ static enum video_polled read_result(const struct video_call *c, const struct vi
     return VIDEO_POLL_OK;
 }
 
+/* Where the file is that a finished task named. */
+static enum video_polled read_file(const struct video_call *c, const struct video_answer *answer, struct video_job *out,
+                                   struct video_trouble *why)
+{
+    const struct table_row *row = row_of(c);
+    struct json_tree t;
+    if (answer->status != 200)
+        return video_poll_failed(answer, c->a, why);
+    if (!answer->whole || !json_tree_read(&t, answer->body, c->a) || is_refused(&t, row, c->a, why))
+        return VIDEO_POLL_AGAIN;
+    out->upstream_status = SL_STR("Success");
+    out->status = VIDEO_COMPLETED;
+    out->ms = (int64_t)video_fact_u64(c->aux, SL_STR("ms"));
+    out->terms.width = (unsigned)video_fact_u64(c->aux, SL_STR("made_w"));
+    out->terms.height = (unsigned)video_fact_u64(c->aux, SL_STR("made_h"));
+    out->usage.videos = 1;
+    video_job_add(out, VIDEO_PART_VIDEO, text_at(&t, row->url, c->a), SL_STR_NONE);
+    return out->n_content > 0 ? VIDEO_POLL_OK : VIDEO_POLL_AGAIN;
+}
+
+/* The second of two questions: what is needed for it goes into the job's facts. */
+static bool needs_more(const struct video_call *c, const struct json_tree *t, struct video_job *out)
+{
+    const struct table_row *row = row_of(c);
+    struct sl_str file = row->file_path.n > 0 ? text_at(t, row->file_id, c->a) : SL_STR_NONE;
+    if (out->status != VIDEO_COMPLETED || (row->result_link.n == 0 && row->file_path.n == 0))
+        return false;
+    if (file.n > 0 && file.n < 256 && sl_str_find(file, ' ') < 0)
+        out->aux = sl_arena_printf(c->a, SL_STR_FMT " file=" SL_STR_FMT " made_w=%u made_h=%u", SL_STR_ARG(out->aux),
+                                   SL_STR_ARG(file), out->terms.width, out->terms.height);
+    out->aux = sl_arena_printf(c->a, SL_STR_FMT " stage=result", SL_STR_ARG(out->aux));
+    return true;
+}
+
+/* It failed, and says so as errors are said. */
+static bool says_failed(const struct json_tree *t, const struct table_row *row, struct sl_arena *a)
+{
+    enum video_status status = VIDEO_QUEUED;
+    enum video_reason reason;
+    return video_status_of_word(text_at(t, row->status, a), &status, &reason) && status == VIDEO_FAILED;
+}
+
 enum video_polled video_table_poll_read(const struct video_call *c, const struct video_answer *answer,
                                         struct video_job *out, struct video_trouble *why, bool *again)
 {
@@ -679,7 +841,7 @@ enum video_polled video_table_poll_read(const struct video_call *c, const struct
     out->task_id = c->task_id;
     out->status = VIDEO_IN_PROGRESS;
     if (wants_result(c))
-        return read_result(c, answer, out, why);
+        return row->file_path.n > 0 ? read_file(c, answer, out, why) : read_result(c, answer, out, why);
     bool pending = row->pending_202 && answer->status == 202;
     if (answer->status != 200 && !pending)
         return video_poll_failed(answer, c->a, why);
@@ -687,15 +849,13 @@ enum video_polled video_table_poll_read(const struct video_call *c, const struct
         return VIDEO_POLL_AGAIN;
     if (!json_tree_read(&t, answer->body, c->a))
         return pending ? VIDEO_POLL_OK : VIDEO_POLL_AGAIN;
-    if (is_refused(&t, row, c->a, why))
+    if (is_refused(&t, row, c->a, why) && !says_failed(&t, row, c->a))
         return VIDEO_POLL_AGAIN;
-    if (json_kind_of(video_at(&t, json_root(&t), row->status)) != JSON_STRING)
+    enum json_kind kind = json_kind_of(video_at(&t, json_root(&t), row->status));
+    if (kind != JSON_STRING && (kind != JSON_NUMBER || row->n_words == 0))
         return pending ? VIDEO_POLL_OK : VIDEO_POLL_AGAIN;
     read_task(c, &t, out);
-    if (row->result_link.n > 0 && out->status == VIDEO_COMPLETED) {
-        *again = true;
-        out->aux = sl_arena_printf(c->a, SL_STR_FMT " stage=result", SL_STR_ARG(c->aux));
-    }
+    *again = needs_more(c, &t, out);
     return VIDEO_POLL_OK;
 }
 
@@ -708,8 +868,7 @@ bool video_table_find_write(const struct video_call *c, const struct video_list_
     if (c->req == NULL || c->token.n == 0)
         return false;
     struct sl_str path = create_path(row, c->req);
-    http_of(row, HTTP_GET, sl_arena_printf(c->a, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(c->token)),
-            out);
+    http_of(c, HTTP_GET, sl_arena_printf(c->a, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(c->token)), out);
     return true;
 }
 
@@ -761,7 +920,7 @@ void video_table_reserve(const struct video_call *c, struct video_units *out, st
     struct video_refusal unused;
     struct table_wish w;
     *out = (struct video_units){.videos = 1, .cost_p = -1, .ms = row->preset_s * (uint64_t)VIDEO_S};
-    *terms = (struct video_terms){.tier = SL_STR("default"), .resolution = row->preset};
+    *terms = (struct video_terms){.tier = SL_STR("default"), .resolution = limit_of(c, row).preset};
     if (!settle_wish(c, NULL, &w, &unused))
         return;
     if (w.s > 0)

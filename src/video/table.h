@@ -11,15 +11,18 @@ enum table_write {
     TW_SECONDS,               /* 5 */
     TW_SECONDS_TEXT,          /* "5" */
     TW_RATIO,                 /* "16:9" */
+    TW_RATIO_WITHOUT_IMAGE,   /* ... where no picture says it */
     TW_PIXELS_COLON,          /* "1280:720" */
     TW_PIXELS_STAR,           /* "1280*720", without an image */
     TW_RESOLUTION,            /* "720p" */
     TW_RESOLUTION_WITH_IMAGE, /* "720P" */
+    TW_RESOLUTION_UPPER,      /* "720P" */
     TW_MODE,                  /* "std"; "pro" above 720p */
     TW_FIRST,                 /* URL or data URL */
     TW_FIRST_BARE,            /* URL or base64 */
     TW_LAST,                  /* URL or data URL */
     TW_LAST_BARE,
+    TW_FRAMES,       /* [first, last], those that there are */
     TW_KEYFRAMES,    /* {"frame0": first, "frame1": last}, each {"type": "image", "url"} */
     TW_SECONDS_UNIT, /* "5s" */
     TW_CONTENT,      /* items as Ark has them */
@@ -45,24 +48,39 @@ struct table_word { /* what a word means here, where it means something else els
     enum video_reason reason;
 };
 
+struct table_limit { /* of models whose name has `model` in it; instead of the row's own */
+    struct sl_str model;
+    struct sl_str seconds, resolutions;
+    struct sl_str long_seconds,
+        long_resolutions; /* these of the seconds are made in these resolutions only; empty: in all */
+    struct sl_str preset; /* the resolution where none is asked for; empty: the row's */
+};
+
 struct table_row {
     struct video_adapter adapter;                                /* c->adapter is this */
     struct sl_str text_path, image_path, edit_path, extend_path; /* create; empty: there is none. "{model}": its name */
+    struct sl_str frames_path;                                   /* ... with a last frame; empty: as with a first */
     struct sl_str callback_query; /* ours goes into the create's query under this name; empty: into a member */
     struct sl_str poll_path;      /* before the id; empty: the path of the create */
+    struct sl_str poll_tail;      /* ... and behind it */
     bool rooted;
     struct video_header header; /* name empty: none */
+    struct sl_str trace;        /* a header that wants an UUID of each job's own; empty: none */
     const struct table_member *members;
     unsigned n_members;
     /* limits; empty: any */
     struct sl_str seconds; /* comma-separated */
     unsigned least_s, most_s, preset_s;
     struct sl_str ratios, resolutions, preset;
-    bool last_frame, references;
+    const struct table_limit *limits; /* of single models; the first that fits */
+    unsigned n_limits;
+    bool last_frame, references, no_media;
+    bool says_all; /* what was not asked for is said as well: length, ratio, resolution are mandatory there */
     bool has_seed, has_watermark, has_audio, has_negative;
     /* answers */
     struct sl_str ok_code; /* whose value is 0 where all is well; empty: there is none */
     struct sl_str ok_message;
+    struct sl_str policy_codes, account_codes, capacity_codes; /* values of ok_code, comma-separated */
     struct sl_str id, status, url, progress, error_code, error_message, duration, seconds_used, resolution, ratio,
         moderation, cost_ticks, credits, created;
     unsigned progress_of; /* of how many: 1, 100 */
@@ -72,11 +90,13 @@ struct table_row {
     struct sl_str other_duration;                        /* ... and how long it is */
     struct sl_str size, other_size;                      /* "1280*720", of the result */
     struct sl_str status_link, result_link, cancel_link; /* of a create's answer: asked as they are (fal) */
-    struct sl_str cancel_tail;                           /* behind the path of the task; empty: see cancel_link */
-    struct sl_str token; /* of a task asked for by the token that its create had; empty: it cannot be */
-    bool url_media;      /* pictures by URL only */
-    bool pending_202;    /* not finished: 202, and perhaps nothing in it */
-    bool policy_charged; /* refused results cost what finished ones do */
+    struct sl_str file_id, file_path; /* a finished task names a file: its link is asked for at this path, and is url */
+    struct sl_str width, height;      /* of the result, as numbers */
+    struct sl_str cancel_tail;        /* behind the path of the task; empty: see cancel_link */
+    struct sl_str token;              /* of a task asked for by the token that its create had; empty: it cannot be */
+    bool url_media;                   /* pictures by URL only */
+    bool pending_202;                 /* not finished: 202, and perhaps nothing in it */
+    bool policy_charged;              /* refused results cost what finished ones do */
 };
 
 bool video_table_check(const struct video_call *c, struct video_notes *notes, struct video_refusal *no);
@@ -104,7 +124,7 @@ void video_table_settle(const struct video_call *c, const struct video_job *job,
     .create_read = video_table_create_read, .poll_write = video_table_poll_write, .poll_read = video_table_poll_read,  \
     .content_write = video_table_content_write, .reserve = video_table_reserve, .settle = video_table_settle
 
-#define VIDEO_ROWS 8u
+#define VIDEO_ROWS 11u
 extern const struct table_row video_rows[VIDEO_ROWS];
 
 #endif

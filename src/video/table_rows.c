@@ -1,9 +1,10 @@
-/* The rows: video.md A6 (Runway), A7 (fal), A8 (Kling), A9 (xAI), A10 (MiniMax), A11 (DashScope), A12 (Replicate, Luma), B3 and B5,
- * November 2026. If you add one: its number in table.h, a line in registry.c. */
+/* The rows: video.md A6 (Runway), A7 (fal), A8 (Kling), A9 (xAI), A10 (MiniMax, both of its APIs), A11 (DashScope), A12 (Replicate, Luma), B3 and B5,
+ * November 2026; Vidu and PixVerse: platform.vidu.com and docs.platform.pixverse.ai, read in November 2026. If you add one: its number in table.h, a line in registry.c. */
 #include "video/table.h"
 
 #define S SL_STR_INIT
 #define MEMBERS(v) .members = (v), .n_members = sizeof(v) / sizeof((v)[0])
+#define LIMITS(v) .limits = (v), .n_limits = sizeof(v) / sizeof((v)[0])
 #define WORDS(v) .words = (v), .n_words = sizeof(v) / sizeof((v)[0])
 
 static const struct table_member runway[] = {
@@ -66,6 +67,62 @@ static const struct table_member luma[] = {
     {S("callback_url"), TW_CALLBACK},
 };
 
+static const struct table_member minimax_v1[] = {
+    {S("model"), TW_MODEL},           {S("prompt"), TW_PROMPT},    {S("first_frame_image"), TW_FIRST},
+    {S("last_frame_image"), TW_LAST}, {S("duration"), TW_SECONDS}, {S("resolution"), TW_RESOLUTION_UPPER},
+};
+static const struct table_member vidu[] = {
+    {S("model"), TW_MODEL},
+    {S("images"), TW_FRAMES},
+    {S("prompt"), TW_PROMPT},
+    {S("duration"), TW_SECONDS},
+    {S("seed"), TW_SEED},
+    {S("aspect_ratio"), TW_RATIO_WITHOUT_IMAGE},
+    {S("audio"), TW_AUDIO},
+    {S("resolution"), TW_RESOLUTION},
+    {S("callback_url"), TW_CALLBACK},
+};
+static const struct table_member pixverse[] = {
+    {S("model"), TW_MODEL},        {S("prompt"), TW_PROMPT},    {S("negative_prompt"), TW_NEGATIVE},
+    {S("aspect_ratio"), TW_RATIO}, {S("duration"), TW_SECONDS}, {S("quality"), TW_RESOLUTION},
+    {S("seed"), TW_SEED},
+};
+
+static const struct table_limit minimax_v1_limits[] = {
+    {.model = S("Hailuo"),
+     .seconds = S("6,10"),
+     .resolutions = S("768p,1080p"),
+     .long_seconds = S("10"),
+     .long_resolutions = S("768p"),
+     .preset = S("768p")},
+};
+static const struct table_limit vidu_limits[] = {
+    {.model = S("viduq1"), .seconds = S("5"), .resolutions = S("1080p"), .preset = S("1080p")},
+    {.model = S("viduq2"), .seconds = S("1,2,3,4,5,6,7,8,9,10"), .resolutions = S("540p,720p,1080p")},
+    {.model = S("viduq3"), .seconds = S("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16"), .resolutions = S("540p,720p,1080p")},
+    {.model = S("vidu"), /* 1.5 and 2.0 */
+     .seconds = S("4,8"),
+     .resolutions = S("360p,720p,1080p"),
+     .long_seconds = S("8"),
+     .long_resolutions = S("720p"),
+     .preset = S("360p")},
+};
+static const struct table_limit pixverse_limits[] = {
+    {.model = S("v6"), .seconds = S("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"), .resolutions = S("360p,540p,720p,1080p")},
+    {.model = S("c1"), .seconds = S("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15"), .resolutions = S("360p,540p,720p,1080p")},
+    {.model = S("v"),
+     .seconds = S("5,8"),
+     .resolutions = S("360p,540p,720p,1080p"),
+     .long_seconds = S("8"),
+     .long_resolutions = S("360p,540p,720p")},
+};
+
+static const struct table_word pixverse_words[] = {
+    {S("1"), VIDEO_COMPLETED, VIDEO_REASON_NONE}, {S("5"), VIDEO_IN_PROGRESS, VIDEO_REASON_NONE},
+    {S("6"), VIDEO_FAILED, VIDEO_REASON_EXPIRED}, /* deleted */
+    {S("7"), VIDEO_FAILED, VIDEO_REASON_POLICY},  {S("8"), VIDEO_FAILED, VIDEO_REASON_PROVIDER},
+};
+static const struct table_word vidu_words[] = {{S("created"), VIDEO_QUEUED, VIDEO_REASON_NONE}};
 static const struct table_word xai_words[] = {{S("pending"), VIDEO_IN_PROGRESS, VIDEO_REASON_NONE}};
 static const struct table_word dashscope_words[] = {{S("unknown"), VIDEO_FAILED, VIDEO_REASON_EXPIRED}};
 
@@ -122,6 +179,8 @@ const struct table_row video_rows[VIDEO_ROWS] = {
      .has_negative = true,
      .ok_code = S("code"),
      .ok_message = S("message"),
+     .account_codes = S("1000,1001,1002,1003,1004,1100,1101,1102,1103"),
+     .capacity_codes = S("1302,1303"),
      .id = S("data.task_id"),
      .status = S("data.task_status"),
      .url = S("data.task_result.videos[0].url"),
@@ -169,6 +228,9 @@ const struct table_row video_rows[VIDEO_ROWS] = {
      .has_watermark = true,
      .ok_code = S("base_resp.status_code"),
      .ok_message = S("base_resp.status_msg"),
+     .policy_codes = S("1026,1027"),
+     .account_codes = S("1004,1008"),
+     .capacity_codes = S("1002,1039"),
      .id = S("task_id"),
      .status = S("task.status"),
      .url = S("task.content.url"),
@@ -277,4 +339,77 @@ const struct table_row video_rows[VIDEO_ROWS] = {
      .url = S("assets.video"),
      .error_message = S("failure_reason"),
      .created = S("created_at")},
+    {.adapter = {.name = "minimax-v1", .result_life_s = 32400, VIDEO_TABLE_FUNCTIONS},
+     .text_path = S("/v1/video_generation"),
+     .image_path = S("/v1/video_generation"),
+     .poll_path = S("/v1/query/video_generation?task_id="),
+     MEMBERS(minimax_v1),
+     LIMITS(minimax_v1_limits),
+     .seconds = S("6"), /* of T2V-01 and its kin */
+     .preset_s = 6,
+     .ratios = S("16:9"),
+     .resolutions = S("720p"),
+     .preset = S("720p"),
+     .last_frame = true,
+     .ok_code = S("base_resp.status_code"),
+     .ok_message = S("base_resp.status_msg"),
+     .policy_codes = S("1026,1027"),
+     .account_codes = S("1004,1008"),
+     .capacity_codes = S("1002,1039"),
+     .id = S("task_id"),
+     .status = S("status"),
+     .url = S("file.download_url"),
+     .width = S("video_width"),
+     .height = S("video_height"),
+     .error_code = S("base_resp.status_code"),
+     .error_message = S("base_resp.status_msg"),
+     .file_id = S("file_id"),
+     .file_path = S("/v1/files/retrieve?file_id=")},
+    {.adapter = {.name = "vidu", .unsigned_callback = true, .result_life_s = 86400, VIDEO_TABLE_FUNCTIONS},
+     .text_path = S("/ent/v2/text2video"),
+     .image_path = S("/ent/v2/img2video"),
+     .frames_path = S("/ent/v2/start-end2video"),
+     .poll_path = S("/ent/v2/tasks/"),
+     .poll_tail = S("/creations"),
+     MEMBERS(vidu),
+     LIMITS(vidu_limits),
+     .least_s = 1,
+     .most_s = 16,
+     .preset_s = 5,
+     .ratios = S("16:9,9:16,3:4,4:3,1:1"),
+     .resolutions = S("540p,720p,1080p"),
+     .preset = S("720p"),
+     .last_frame = true,
+     .has_seed = true,
+     .has_audio = true,
+     .id = S("task_id"),
+     .status = S("state"),
+     .url = S("creations[0].url"),
+     .error_code = S("err_code"),
+     .credits = S("credits"),
+     WORDS(vidu_words)},
+    {.adapter = {.name = "pixverse", .result_life_s = 86400, VIDEO_TABLE_FUNCTIONS},
+     .text_path = S("/openapi/v2/video/text/generate"),
+     .image_path = S("/openapi/v2/video/text/generate"),
+     .poll_path = S("/openapi/v2/video/result/"),
+     .trace = S("ai-trace-id"),
+     MEMBERS(pixverse),
+     LIMITS(pixverse_limits),
+     .seconds = S("5,8"),
+     .preset_s = 5,
+     .ratios = S("16:9,4:3,1:1,3:4,9:16"),
+     .resolutions = S("360p,540p,720p,1080p"),
+     .preset = S("540p"),
+     .no_media = true,
+     .says_all = true,
+     .has_seed = true,
+     .has_negative = true,
+     .ok_code = S("ErrCode"),
+     .ok_message = S("ErrMsg"),
+     .id = S("Resp.video_id"),
+     .status = S("Resp.status"),
+     .url = S("Resp.url"),
+     .width = S("Resp.outputWidth"),
+     .height = S("Resp.outputHeight"),
+     WORDS(pixverse_words)},
 };

@@ -453,8 +453,6 @@ static void write_inline(const struct video_call *c, struct video_http *out)
     sl_buf_done(&body);
 }
 
-/* Files of the Gemini API need the key. It goes to the provider's own address, whatever host the link names; other links are asked
- * for without it. */
 static bool veo_content_write(const struct video_call *c, const struct video_job *job, enum video_part part,
                               struct video_http *out)
 {
@@ -465,18 +463,7 @@ static bool veo_content_write(const struct video_call *c, const struct video_job
         write_inline(c, out);
         return true;
     }
-    struct sl_str rest = v->url;
-    ptrdiff_t at = sl_str_find_str(rest, SL_STR("://"));
-    rest = sl_str_from(rest, at >= 0 ? (size_t)at + 3 : 0);
-    at = sl_str_find(rest, '/');
-    rest = at >= 0 ? sl_str_from(rest, (size_t)at) : SL_STR_NONE;
-    bool file = sl_str_starts(rest, SL_STR("/v1")) && sl_str_find_str(rest, SL_STR("/files/")) > 0 &&
-                sl_str_find_str(rest, SL_STR("..")) < 0;
-    if (!file)
-        return video_link_write(job, part, out);
-    video_http_init(out, HTTP_GET, rest);
-    out->rooted = true;
-    return true;
+    return video_google_file_write(job, part, out);
 }
 
 static void veo_reserve(const struct video_call *c, struct video_units *out, struct video_terms *terms)

@@ -241,6 +241,7 @@ struct video_http { /* what to send */
     unsigned n_headers;
     struct sl_str body; /* of content_write's: what is sent; in the arena */
     bool unpack;        /* of content_write's: the bytes are inside of the JSON that comes (video/inline.h) */
+    bool unpack_data;   /* ... as "data" (interactions) */
 };
 
 struct video_answer {                   /* what came */

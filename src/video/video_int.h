@@ -11,7 +11,7 @@
 #define VIDEO_S INT64_C(1000) /* of ms */
 #define VIDEO_MS_MAX (INT64_C(3600) * VIDEO_S)
 
-extern const struct video_adapter video_ark, video_openai, video_veo, video_vertex;
+extern const struct video_adapter video_ark, video_openai, video_veo, video_vertex, video_omni;
 
 /* ---- common.c ---- */
 
@@ -74,6 +74,7 @@ bool video_is_policy(struct sl_str words); /* a code or a message about content 
 /* The first content of that part with a URL; NULL: none. */
 const struct video_content *video_content_find(const struct video_job *job, enum video_part part);
 bool video_link_write(const struct video_job *job, enum video_part part, struct video_http *out); /* a presigned URL */
+bool video_google_file_write(const struct video_job *job, enum video_part part, struct video_http *out);
 void video_job_add(struct video_job *j, enum video_part part, struct sl_str url, struct sl_str mime);
 void video_job_status(struct video_job *j, struct sl_str word);
 /* seconds and clips */

@@ -47,6 +47,23 @@ static void written(void **state)
          "/generations/video", NULL,
          "{\"model\":\"ray-2\",\"prompt\":\"A\",\"resolution\":\"540p\",\"duration\":\"9s\",\"keyframes\":{\"frame0\":{\"type\":"
          "\"image\",\"url\":\"https://x.example/a.png\"},\"frame1\":{\"type\":\"image\",\"url\":\"https://x.example/b.png\"}}}"},
+        {"minimax", "MiniMax-Hailuo-02",
+         "\"seconds\":\"7\",\"size\":\"1280x720\"," IMAGE ",\"last_frame\":\"https://x.example/b.png\"",
+         "/v1/video_generation", NULL,
+         "{\"model\":\"MiniMax-Hailuo-02\",\"prompt\":\"A\",\"first_frame_image\":\"data:image/png;base64,iVBORw0KGgo=\","
+         "\"last_frame_image\":\"https://x.example/b.png\",\"duration\":10,\"resolution\":\"768P\"}"},
+        {"vidu", "viduq2", "\"seconds\":\"3\",\"size\":\"720x1280\",\"seed\":4,\"audio\":false", "/ent/v2/text2video",
+         NULL,
+         "{\"model\":\"viduq2\",\"prompt\":\"A\",\"duration\":3,\"seed\":4,\"aspect_ratio\":\"9:16\",\"audio\":false,"
+         "\"resolution\":\"720p\"}"},
+        {"vidu", "viduq2", IMAGE, "/ent/v2/img2video", NULL,
+         "{\"model\":\"viduq2\",\"images\":[\"data:image/png;base64,iVBORw0KGgo=\"],\"prompt\":\"A\"}"},
+        {"vidu", "viduq2", IMAGE ",\"last_frame\":\"https://x.example/b.png\"", "/ent/v2/start-end2video", NULL,
+         "{\"model\":\"viduq2\",\"images\":[\"data:image/png;base64,iVBORw0KGgo=\",\"https://x.example/b.png\"],\"prompt\":"
+         "\"A\"}"},
+        {"pixverse", "v5", "\"seed\":3,\"negative_prompt\":\"text\"", "/openapi/v2/video/text/generate", "ai-trace-id",
+         "{\"model\":\"v5\",\"prompt\":\"A\",\"negative_prompt\":\"text\",\"aspect_ratio\":\"16:9\",\"duration\":5,"
+         "\"quality\":\"540p\",\"seed\":3}"},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -84,6 +101,13 @@ static void refused(void **state)
         {"luma", "ray-2", "\"seconds\":\"10\"", "seconds", "5,9"},
         {"luma", "ray-2", "\"resolution\":\"480p\"", "resolution", "540p,720p,1080p,4k"},
         {"luma", "ray-2", IMAGE, "input_reference", "URL only"},
+        {"minimax", "MiniMax-Hailuo-2.3", "\"seconds\":\"10\",\"resolution\":\"1080p\"", "seconds", "768p only"},
+        {"minimax", "MiniMax-Hailuo-2.3", "\"resolution\":\"720p\"", "resolution", "768p,1080p"},
+        {"minimax", "video-01", "\"seconds\":\"10\"", "seconds", "6"},
+        {"vidu", "viduq1", "\"seconds\":\"6\"", "seconds", "one of 5"},
+        {"vidu", "vidu2.0", "\"seconds\":\"8\",\"resolution\":\"1080p\"", "seconds", "720p only"},
+        {"pixverse", "v5", "\"seconds\":\"8\",\"resolution\":\"1080p\"", "seconds", "360p,540p,720p only"},
+        {"pixverse", "v5", IMAGE, "input_reference", "uploaded"},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -169,6 +193,28 @@ static void polled(void **state)
          VIDEO_COMPLETED, 0, 0},
         {"luma", "ray-2", 200, "{\"state\":\"failed\",\"failure_reason\":\"blocked by moderation\"}", VIDEO_FAILED,
          VIDEO_REASON_POLICY, 0},
+        {"minimax", "T2V-01", 200, "{\"status\":\"Preparing\",\"base_resp\":{\"status_code\":0}}", VIDEO_QUEUED, 0, 0},
+        {"minimax", "T2V-01", 200, "{\"status\":\"Processing\",\"base_resp\":{\"status_code\":0}}", VIDEO_IN_PROGRESS,
+         0, 0},
+        {"minimax", "T2V-01", 200, "{\"status\":\"Fail\",\"base_resp\":{\"status_code\":1027,\"status_msg\":\"no\"}}",
+         VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
+        {"minimax", "T2V-01", 200, "{\"status\":\"Fail\",\"base_resp\":{\"status_code\":0}}", VIDEO_FAILED,
+         VIDEO_REASON_PROVIDER, 0},
+        {"minimax", "T2V-01", 200, "{\"base_resp\":{\"status_code\":1002,\"status_msg\":\"rate limit\"}}", 0, 0, 1},
+        {"vidu", "viduq2", 200, "{\"state\":\"created\"}", VIDEO_QUEUED, 0, 0},
+        {"vidu", "viduq2", 200, "{\"state\":\"queueing\"}", VIDEO_QUEUED, 0, 0},
+        {"vidu", "viduq2", 200,
+         "{\"state\":\"success\",\"credits\":4,\"creations\":[{\"id\":\"1\",\"url\":\"https://x.example/v\"}]}",
+         VIDEO_COMPLETED, 0, 0},
+        {"vidu", "viduq2", 200, "{\"state\":\"failed\",\"err_code\":\"SystemError\"}", VIDEO_FAILED,
+         VIDEO_REASON_PROVIDER, 0},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"status\":5}}", VIDEO_IN_PROGRESS, 0, 0},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"status\":1,\"url\":\"https://x.example/v\"}}",
+         VIDEO_COMPLETED, 0, 0},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"status\":7}}", VIDEO_FAILED, VIDEO_REASON_POLICY, 0},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"status\":8}}", VIDEO_FAILED, VIDEO_REASON_PROVIDER, 0},
+        {"pixverse", "v5", 200, "{\"ErrCode\":500,\"ErrMsg\":\"busy\"}", 0, 0, 1},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"status\":null}}", 0, 0, 1},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
@@ -212,13 +258,22 @@ static void created(void **state)
         {"replicate", "o/m", 422, "{\"detail\":\"prompt is required\"}", VIDEO_NOT_CREATED, NULL},
         {"luma", "ray-2", 201, "{\"id\":\"l\",\"state\":\"queued\"}", VIDEO_CREATED, "/generations/l"},
         {"fal", "fal-ai/x", 200, "{\"status\":\"IN_QUEUE\"}", VIDEO_UNCLEAR, NULL},
+        {"minimax", "Hailuo-02", 200, "{\"task_id\":\"9\",\"base_resp\":{\"status_code\":0}}", VIDEO_CREATED,
+         "/v1/query/video_generation?task_id=9"},
+        {"vidu", "viduq2", 200, "{\"task_id\":\"8\",\"state\":\"created\"}", VIDEO_CREATED,
+         "/ent/v2/tasks/8/creations"},
+        {"pixverse", "v5", 200, "{\"ErrCode\":0,\"Resp\":{\"video_id\":321}}", VIDEO_CREATED,
+         "/openapi/v2/video/result/321"},
+        {"pixverse", "v5", 200, "{\"ErrCode\":400017,\"ErrMsg\":\"invalid param\"}", VIDEO_NOT_CREATED, NULL},
         {"runway", "g", 502, "<html>", VIDEO_UNCLEAR, NULL},
         {"runway", "g", 429, "{\"error\":\"slow down\"}", VIDEO_NOT_CREATED, NULL},
     };
     for (size_t i = 0; i < N(rows); i++) {
         struct bench b;
         bench_begin(&b, rows[i].kind, rows[i].model);
-        assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\"," IMAGE "}"));
+        bool no_media = strcmp(rows[i].kind, "pixverse") == 0;
+        assert_true(bench_openai(&b, no_media ? "{\"model\":\"v\",\"prompt\":\"A\"}"
+                                              : "{\"model\":\"v\",\"prompt\":\"A\"," IMAGE "}"));
         if (bench_created(&b, rows[i].status, rows[i].body) != rows[i].how)
             fail_msg("row %zu", i);
         if (rows[i].poll != NULL) {
@@ -286,6 +341,82 @@ static void in_two_steps(void **state)
         is_text(b.http.url, "https://q.example/x/requests/r/cancel");
         bench_end(&b);
     }
+}
+
+/* MiniMax's first API: a finished task names a file, whose link is asked for. */
+static void by_file(void **state)
+{
+    (void)state;
+    struct bench b;
+    bool again;
+    struct video_answer done = bench_answer(
+        200, "{\"status\":\"Success\",\"file_id\":\"77\",\"video_width\":1366,\"video_height\":768,\"base_resp\":{"
+             "\"status_code\":0}}");
+    bench_begin(&b, "minimax", "MiniMax-Hailuo-02");
+    assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\",\"seconds\":\"10\"}"));
+    assert_int_equal(bench_created(&b, 200, "{\"task_id\":\"9\",\"base_resp\":{\"status_code\":0}}"), VIDEO_CREATED);
+    b.call.task_id = b.job.task_id;
+    b.call.aux = b.job.aux;
+    assert_int_equal(b.call.adapter->poll_read(&b.call, &done, &b.job, &b.why, &again), VIDEO_POLL_OK);
+    assert_true(again);
+    b.call.aux = b.job.aux;
+    b.call.adapter->poll_write(&b.call, &b.http, &b.body);
+    is_text(b.http.path, "/v1/files/retrieve?file_id=77");
+    assert_int_equal(bench_polled(&b, 200, "{\"base_resp\":{\"status_code\":1002,\"status_msg\":\"slow\"}}"),
+                     VIDEO_POLL_AGAIN);
+    assert_int_equal(bench_polled(&b, 200, "{\"file\":{},\"base_resp\":{\"status_code\":0}}"), VIDEO_POLL_AGAIN);
+    assert_int_equal(bench_polled(&b, 200, "{\"file\":{\"download_url\":\"https://x.example/v\"}}"), VIDEO_POLL_OK);
+    assert_int_equal(b.job.status, VIDEO_COMPLETED);
+    assert_int_equal(b.job.ms, 10000);
+    assert_int_equal(b.job.terms.width, 1366);
+    assert_true(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_VIDEO, &b.http) && b.http.keyless);
+    bench_end(&b);
+}
+
+/* An error with a status of 200 is about the account, the moment, or the wish. */
+static void codes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *body;
+        bool account, capacity, policy, invalid;
+    } rows[] = {
+        {"minimax", "{\"base_resp\":{\"status_code\":1008,\"status_msg\":\"insufficient balance\"}}", 1, 0, 0, 0},
+        {"minimax", "{\"base_resp\":{\"status_code\":1002,\"status_msg\":\"rate limit\"}}", 0, 1, 0, 0},
+        {"minimax", "{\"base_resp\":{\"status_code\":1026,\"status_msg\":\"no\"}}", 0, 0, 1, 0},
+        {"minimax", "{\"base_resp\":{\"status_code\":2013,\"status_msg\":\"invalid params\"}}", 0, 0, 0, 1},
+        {"kling", "{\"code\":1102,\"message\":\"resource pack depleted\"}", 1, 0, 0, 0},
+        {"kling", "{\"code\":1303,\"message\":\"parallel task over resource pack limit\"}", 0, 1, 0, 0},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        bench_begin(&b, rows[i].kind, "m");
+        assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\"}"));
+        assert_int_equal(bench_created(&b, 200, rows[i].body), VIDEO_NOT_CREATED);
+        if (b.why.account != rows[i].account || b.why.capacity != rows[i].capacity || b.why.policy != rows[i].policy ||
+            b.why.invalid != rows[i].invalid)
+            fail_msg("row %zu", i);
+        bench_end(&b);
+    }
+}
+
+/* The same at every try of one job, and no other job's. */
+static void traces(void **state)
+{
+    (void)state;
+    struct bench b;
+    char first[64];
+    bench_begin(&b, "pixverse", "v5");
+    assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"A\"}"));
+    bench_create(&b);
+    assert_int_equal(b.http.headers[0].value.n, 36);
+    snprintf(first, sizeof first, SL_STR_FMT, SL_STR_ARG(b.http.headers[0].value));
+    bench_create(&b);
+    is_text(b.http.headers[0].value, first);
+    b.call.token = SL_STR("an0ther0an0ther0");
+    bench_create(&b);
+    assert_false(sl_str_eq(b.http.headers[0].value, sl_str_c(first)));
+    bench_end(&b);
 }
 
 /* Kling can be asked for the task of our token. */
@@ -361,7 +492,7 @@ static void names(void **state)
         assert_true(a->check != NULL && a->settle != NULL && a->poll_ns > 0 && a->deadline_s > 0);
         assert_true((a->list_write != NULL) == (a->resolve != VIDEO_RESOLVE_NONE));
     }
-    assert_int_equal(i, 12);
+    assert_int_equal(i, 16);
     assert_null(video_adapter_by_name(SL_STR("none")));
     assert_null(video_adapter_find(SL_STR("gemini"), SL_STR("gemini-3-pro")));
     assert_null(video_adapter_find(SL_STR("anthropic"), SL_STR("x")));
@@ -372,7 +503,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written),      cmocka_unit_test(refused),        cmocka_unit_test(polled),
         cmocka_unit_test(created),      cmocka_unit_test(settled),        cmocka_unit_test(names),
-        cmocka_unit_test(in_two_steps), cmocka_unit_test(found_by_token),
+        cmocka_unit_test(in_two_steps), cmocka_unit_test(found_by_token), cmocka_unit_test(by_file),
+        cmocka_unit_test(codes),        cmocka_unit_test(traces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
