@@ -86,12 +86,16 @@ struct stored_policy { /* docs/internals/stored-responses.md */
 struct video_rows;
 struct video_desk;
 
+struct hook_secrets {       /* what webhooks are signed with; borrow (of the settings) */
+    struct sl_str secret;   /* empty: none are sent */
+    struct sl_str previous; /* signed with it, too, while it is being replaced; empty: none */
+};
+
 struct videos_policy { /* docs/internals/jobs.md */
     int64_t keep_ns;
-    bool prompts;              /* what was asked for is kept and shown again */
-    bool zero_retention;       /* providers that are to keep nothing may run jobs all the same */
-    bool hooks;                /* there is a secret to sign with */
-    struct sl_str hook_secret; /* borrow (of the settings) */
+    bool prompts;             /* what was asked for is kept and shown again */
+    bool zero_retention;      /* providers that are to keep nothing may run jobs all the same */
+    struct hook_secrets hook; /* of tenants without their own */
     const struct sl_str *hook_hosts;
     size_t n_hook_hosts;     /* none: any public host */
     bool hook_private;       /* these may be private, and spoken to without TLS */
@@ -210,9 +214,10 @@ struct snapshot_provider {
 
 /* What holds for all that a tenant asks, whatever key it comes with. */
 struct tenant_terms {
-    struct sl_str name;   /* borrow (of the settings) */
-    struct sl_str region; /* "eu": only providers there, or in "eu-central-1"; empty: any */
-    bool zero_retention;  /* only providers that keep nothing, and nothing is stored here */
+    struct sl_str name;       /* borrow (of the settings) */
+    struct sl_str region;     /* "eu": only providers there, or in "eu-central-1"; empty: any */
+    bool zero_retention;      /* only providers that keep nothing, and nothing is stored here */
+    struct hook_secrets hook; /* its own */
 };
 const struct tenant_terms *tenant_terms_of(const struct snapshot *s, struct sl_str tenant); /* NULL: none are set */
 bool tenant_may_store(const struct snapshot *s, struct sl_str tenant); /* here, and at providers on its behalf */

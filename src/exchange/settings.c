@@ -182,6 +182,9 @@ const struct cfg_section videos_settings_section = {
          .text =
              "What webhooks to clients are signed with: `whsec_` and base64, or any text. Without it `webhook_url` (and "
              "Ark's `callback_url`) is refused."},
+        {"webhook_previous", CFG_SECRET_AT(struct videos_settings, webhook_previous),
+         .text =
+             "The secret before `webhook_secret`: webhooks carry both signatures, until all receivers know the new one."},
         {"webhook_hosts", CFG_LIST_AT(struct videos_settings, webhook_hosts, CFG_STRING), .max = 1000,
          .refused = host_refused,
          .text =
@@ -271,6 +274,15 @@ static const struct cfg_section tenant_budget_section = {
          .text = "How long a period is. Each begins with nothing spent."},
         CFG_END}};
 
+static const struct cfg_section tenant_webhook_section = {
+    .settings = (const struct cfg_setting[]){
+        {"secret", CFG_SECRET_AT(struct tenant_webhook_settings, secret),
+         .text =
+             "What its webhooks are signed with, instead of `videos.webhook_secret`: `whsec_` and base64, or any text."},
+        {"previous", CFG_SECRET_AT(struct tenant_webhook_settings, previous),
+         .text = "The secret before that: its webhooks carry both signatures, until all receivers know the new one."},
+        CFG_END}};
+
 const struct cfg_section tenant_settings_section = {
     .name_offset = offsetof(struct tenant_settings, name),
     .name_called = "tenant",
@@ -281,6 +293,8 @@ const struct cfg_section tenant_settings_section = {
              "may serve them, in every fallback. Providers without a region are nowhere."},
         {"zero_retention", CFG_ENUM_AT(struct tenant_settings, zero_retention, RETENTION), .preset = "any",
          .text = "Whether anything of its requests and answers may be kept."},
+        {"webhook", CFG_SECTION_AT(struct tenant_settings, webhook, &tenant_webhook_section),
+         .text = "What the webhooks of its video jobs are signed with."},
         {"budget", CFG_SECTION_AT(struct tenant_settings, budget, &tenant_budget_section),
          .text =
              "What all its keys may spend together. Rules can ask how much of it is used: `when: {budget_used: \">= 80%\"}`."},

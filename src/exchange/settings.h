@@ -51,7 +51,12 @@ struct tenant_budget_settings {
     unsigned per;      /* enum spend_per */
 };
 
+struct tenant_webhook_settings {
+    struct sl_secret secret, previous;
+};
+
 struct tenant_settings {
+    struct tenant_webhook_settings webhook;
     struct sl_str name, region;
     unsigned zero_retention; /* enum tenant_retention */
     struct tenant_budget_settings budget;
@@ -74,7 +79,7 @@ struct videos_settings { /* docs/internals/jobs.md */
     int64_t poll_first_ns, poll_ns, poll_max_ns; /* 0: as the provider's kind has it */
     int64_t resolve_ns;
     struct sl_str callback_url;
-    struct sl_secret webhook_secret;
+    struct sl_secret webhook_secret, webhook_previous;
     CFG_LIST_OF(struct sl_str) webhook_hosts;
     bool webhook_private;
     struct keep_settings content;

@@ -197,7 +197,7 @@ static bool read_openai(struct exchange *x, struct video_refusal *no)
 static bool hook_fits(struct exchange *x, struct error_facts *out)
 {
     const char *why = "has nobody to send it: this gateway sends no webhooks (videos.webhook_secret)";
-    if (x->snap->set.videos.hooks)
+    if (video_hook_may(x->snap, x->key->tenant))
         why = video_hook_refusal(x->snap, x->video->req.callback, x->a);
     if (why == NULL)
         return true;
@@ -311,7 +311,7 @@ static void name_row(struct exchange *x)
         .operation = x->op->name,
         .progress = -1,
         .request = v->asked,
-        .hook = set->hooks ? v->req.callback : SL_STR_NONE,
+        .hook = video_hook_may(x->snap, x->key->tenant) ? v->req.callback : SL_STR_NONE,
         .token = sl_arena_str(x->a, sl_str_of(token, sizeof token)),
     };
     sl_buf_done(&b);

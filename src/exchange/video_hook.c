@@ -46,11 +46,6 @@ struct video_hooks {
     bool ending;
 };
 
-static const struct videos_policy *policy_of(const struct video_hooks *h)
-{
-    return &h->env->epoch->snapshot->set.videos;
-}
-
 static struct fetch_rules rules_of(const struct snapshot *s)
 {
     const struct videos_policy *set = &s->set.videos;
@@ -70,6 +65,18 @@ const char *video_hook_refusal(const struct snapshot *s, struct sl_str url, stru
 }
 
 /* ---- what is said ---- */
+
+/* A tenant with a secret of its own is told with that alone: what is the gateway's would let others speak for it. */
+static struct hook_secrets secrets_of(const struct snapshot *s, struct sl_str tenant)
+{
+    const struct tenant_terms *terms = tenant_terms_of(s, tenant);
+    return terms != NULL && terms->hook.secret.n > 0 ? terms->hook : s->set.videos.hook;
+}
+
+bool video_hook_may(const struct snapshot *s, struct sl_str tenant)
+{
+    return secrets_of(s, tenant).secret.n > 0;
+}
 
 static size_t key_of(struct sl_str secret, char out[KEY_MAX])
 {
@@ -123,12 +130,16 @@ static void fill_headers(struct hook *h, struct http_headers *to, struct sl_str 
 {
     struct sl_arena *a = &h->call;
     int64_t now = sl_loop_wall(h->all->env->loop) / SL_SEC;
+    const struct hook_secrets secrets = secrets_of(h->snap, h->v.tenant);
+    struct sl_str signature = video_hook_signature(secrets.secret, event, now, body, a);
+    if (secrets.previous.n > 0) /* who has not changed yet believes the second one */
+        signature = sl_arena_printf(a, SL_STR_FMT " " SL_STR_FMT, SL_STR_ARG(signature),
+                                    SL_STR_ARG(video_hook_signature(secrets.previous, event, now, body, a)));
     http_headers_add_id(to, a, HN_CONTENT_TYPE, SL_STR("application/json"));
     http_headers_add_id(to, a, HN_USER_AGENT, SL_STR("sluice"));
     http_headers_add(to, a, SL_STR("webhook-id"), event);
     http_headers_add(to, a, SL_STR("webhook-timestamp"), sl_arena_printf(a, "%lld", (long long)now));
-    http_headers_add(to, a, SL_STR("webhook-signature"),
-                     video_hook_signature(h->snap->set.videos.hook_secret, event, now, body, a));
+    http_headers_add(to, a, SL_STR("webhook-signature"), signature);
 }
 
 /* ---- the row ---- */
@@ -280,7 +291,7 @@ static void on_due(struct sl_timer *t)
     struct video_hooks *all = h->all;
     if (all->ending || h->snap != NULL)
         return;
-    if (policy_of(all)->hooks && all->live < AT_ONCE)
+    if (video_hook_may(all->env->epoch->snapshot, h->v.tenant) && all->live < AT_ONCE)
         tell(h);
     else /* too many at once, or there is no secret since a reload */
         sl_timer_arm(all->env->loop, &h->timer, sl_loop_now(all->env->loop) + SL_SEC);

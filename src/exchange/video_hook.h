@@ -14,6 +14,8 @@ void video_hooks_add(struct video_hooks *h, const struct store_video *row);
 void video_hooks_end(struct video_hooks *h);
 void video_hooks_free(struct video_hooks *h); /* NULL accepted */
 
+/* Whether there is a secret that this tenant's webhooks are signed with. */
+bool video_hook_may(const struct snapshot *s, struct sl_str tenant);
 /* NULL: that address may be told. Else why not: "is not https", ... In the arena. */
 const char *video_hook_refusal(const struct snapshot *s, struct sl_str url, struct sl_arena *a);
 

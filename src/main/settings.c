@@ -469,8 +469,15 @@ static void set_revision(struct settings *s, const struct cfg *c)
     sl_buf_done(&dump);
 }
 
+static void check_previous(const struct sl_secret *secret, const struct sl_secret *previous, struct cfg *c)
+{
+    if (sl_secret_expose(previous).n > 0 && sl_secret_expose(secret).n == 0)
+        cfg_error_at(c, previous, "Set the new secret beside it", "nothing is signed with a previous secret alone");
+}
+
 static void check_videos(const struct videos_settings *v, struct cfg *c)
 {
+    check_previous(&v->webhook_secret, &v->webhook_previous, c);
     if (v->webhook_private && v->webhook_hosts.n == 0)
         cfg_error_at(c, &v->webhook_private, "Name them under videos.webhook_hosts",
                      "clients choose the addresses: private ones are only for hosts that are named");
@@ -490,6 +497,7 @@ static void check_tenants(struct settings *s, struct cfg *c)
     for (size_t i = 0; i < s->tenants.n; i++) {
         const struct tenant_settings *t = &s->tenants.v[i];
         bool zero = t->zero_retention == TENANT_RETENTION_ZERO, any = false;
+        check_previous(&t->webhook.secret, &t->webhook.previous, c);
         for (size_t k = 0; k < s->providers.n && !any; k++) {
             const struct provider_settings *p = &s->providers.v[k];
             any = (t->region.n == 0 || route_is_within(p->region, t->region)) && (!zero || p->zero_retention);

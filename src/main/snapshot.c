@@ -508,8 +508,8 @@ static void fill_plain(struct full_snapshot *f)
         .close_synced = s->ledger.close == LEDGER_SYNCED,
         .full_refuses = s->ledger.on_full == LEDGER_REFUSE,
         .videos = {.keep_ns = s->videos.keep_ns,
-                   .hooks = sl_secret_expose(&s->videos.webhook_secret).n > 0,
-                   .hook_secret = sl_secret_expose(&s->videos.webhook_secret),
+                   .hook = {.secret = sl_secret_expose(&s->videos.webhook_secret),
+                            .previous = sl_secret_expose(&s->videos.webhook_previous)},
                    .hook_hosts = s->videos.webhook_hosts.v,
                    .n_hook_hosts = s->videos.webhook_hosts.n,
                    .hook_private = s->videos.webhook_private && s->videos.webhook_hosts.n > 0,
@@ -569,6 +569,8 @@ static void fill_tenants(struct full_snapshot *f)
     for (size_t i = 0; i < s->tenants.n; i++)
         v[i] = (struct tenant_terms){.name = s->tenants.v[i].name,
                                      .region = s->tenants.v[i].region,
+                                     .hook = {.secret = sl_secret_expose(&s->tenants.v[i].webhook.secret),
+                                              .previous = sl_secret_expose(&s->tenants.v[i].webhook.previous)},
                                      .zero_retention = s->tenants.v[i].zero_retention == TENANT_RETENTION_ZERO};
     qsort(v, s->tenants.n, sizeof *v, by_tenant);
     f->s.tenants = v;

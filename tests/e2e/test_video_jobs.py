@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import contextlib
 import http.server
 import json
 import sqlite3
@@ -10,6 +11,7 @@ import time
 
 import openai
 import pytest
+import standardwebhooks
 
 from conftest import Makers
 from lib.client import fetch
@@ -295,6 +297,58 @@ def test_webhooks_are_signed_and_told_again():
                 openai.OpenAI(api_key="x").webhooks.unwrap(body.decode() + " ", headers, secret=SECRET)
         assert r.got[0][0]["webhook-id"] == r.got[1][0]["webhook-id"] and r.got[0][1] == r.got[1][1]
         wait_for(lambda: rows(again, "SELECT hook_due_ns FROM videos") == [(0,)], "that it was taken")
+    finally:
+        makers.end()
+
+
+def secret_of(text):
+    return "whsec_" + base64.b64encode(text.encode()).decode()
+
+
+def believed(got, secret):
+    """By the library of Standard Webhooks and by OpenAI's, which must agree."""
+    headers, body = got
+    believers = 0
+    with contextlib.suppress(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(secret).verify(body, headers)
+        believers += 1
+    with contextlib.suppress(openai.InvalidWebhookSignatureError):
+        openai.OpenAI(api_key="x").webhooks.unwrap(body.decode(), headers, secret=secret)
+        believers += 1
+    assert believers != 1
+    return believers == 2
+
+
+def test_secrets_of_tenants_are_replaced():
+    """A tenant's webhooks are signed with its own secret alone, and with both while that is being replaced; another's with the
+    gateway's; and where the gateway has none, only those that have one get any."""
+    makers = Makers()
+    ours, first, second = (secret_of(t * 8) for t in ("ours", "first", "second"))
+    try:
+        v, r = makers.adopt(Videos()), makers.adopt(Receiver(refuse=0))
+        hosts = {"webhook_hosts": ["127.0.0.1"], "webhook_private": True}
+        c = config(v, **hosts, webhook_secret=ours)
+        g = makers.gateway(c | {"tenants": {"acme": {"webhook": {"secret": first}}}})
+        acme = create_key(g.state, "acme", "--tenant", "acme")
+        wait_for(lambda: fetch(g.address, "GET", "/v1/models", None, [], acme.text).status == 200, "the new key")
+
+        def told(key):
+            n = len(r.got)
+            with client_of(g, key) as client:
+                client.videos.create(model="clip", prompt="x", extra_body={"webhook_url": r.url})
+            wait_for(lambda: len(r.got) == n + 1, "the webhook")
+            return [believed(r.got[-1], s) for s in (ours, first, second)], r.got[-1][0]["webhook-signature"].count("v1,")
+
+        assert told(acme) == ([False, True, False], 1) and told(g.key) == ([True, False, False], 1)
+        g.reload(c | {"tenants": {"acme": {"webhook": {"secret": second, "previous": first}}}})
+        assert told(acme) == ([False, True, True], 2) and told(g.key) == ([True, False, False], 1)
+        g.reload(config(v, **hosts) | {"tenants": {"acme": {"webhook": {"secret": second}}}})
+        assert told(acme) == ([False, False, True], 1)
+        with client_of(g) as client, pytest.raises(openai.BadRequestError, match="sends no webhooks"):
+            client.videos.create(model="clip", prompt="x", extra_body={"webhook_url": r.url})
+        g.reload(config(v, **hosts, webhook_secret=ours, webhook_previous=first))
+        assert told(g.key) == ([True, True, False], 2) and told(acme) == ([True, True, False], 2)
+        g.reload(c | {"tenants": {"acme": {"webhook": {"previous": first}}}}, expect="config.refused")
     finally:
         makers.end()
 
