@@ -506,9 +506,12 @@ static void give_result(struct desk_line *l, const struct batch_answer *r)
 
 /* ---- RUNNING: a line ---- */
 
-static bool may_again(const struct desk_line *l, int status)
+static bool may_again(const struct desk_line *l, const struct batch_answer *r)
 {
     const struct batches_policy *p = policy_of(l->of->desk);
+    int status = r->status;
+    if (r->is_final)
+        return false;
     if (status == 429 || status == 503 || status == 529)
         return true;
     return (status == 408 || status == 409 || status == 425 || status >= 500) && l->tries < p->tries;
@@ -546,12 +549,12 @@ static void on_over(void *arg, struct batch_call *c)
     bool whole = batch_call_answer(c, &r, &said_ns);
     b->running--;
     d->running--;
-    if ((!whole && is_idle(d)) || (d->ending && may_again(l, r.status))) {
+    if ((!whole && is_idle(d)) || (d->ending && may_again(l, &r))) {
         b->held--; /* the next process runs it */
         line_free(l);
         return;
     }
-    if (may_again(l, r.status)) {
+    if (may_again(l, &r)) {
         batch_call_free(l->call);
         l->call = NULL;
         wait_for_turn(l, said_ns);

@@ -55,6 +55,7 @@ bool batch_request_read(struct sl_str item, uint64_t index, struct sl_arena *a, 
 /* What a line that has run gave. */
 struct batch_answer {
     int status;
+    bool is_final; /* asking again is of no use, whatever the status: a budget that is used up */
     struct sl_str request_id, body;
 };
 /* Writes the result with its line end; gives the file that it belongs to. */

@@ -17,6 +17,7 @@ struct batch_call {
     struct sl_task give, tell;
     struct sl_ended ended;
     bool given, whole, reset;
+    bool no_retry; /* the answer says so */
     int status;
     int64_t wait_ns; /* as the answer says; 0: it does not */
     struct sl_str request_id;
@@ -54,6 +55,7 @@ static void op_send_head(struct http_stream *s, const struct http_response *r, b
     c->status = r->status;
     if (sl_str_to_u64(http_headers_get(&r->headers, HN_RETRY_AFTER), &seconds) && seconds < 86400)
         c->wait_ns = (int64_t)seconds * SL_SEC;
+    c->no_retry = sl_str_eq(http_headers_get(&r->headers, HN_X_SHOULD_RETRY), SL_STR("false"));
     c->request_id = sl_arena_str(&c->arena, http_headers_get(&r->headers, HN_X_SLUICE_ID));
     c->whole = last;
 }
@@ -179,7 +181,8 @@ bool batch_call_answer(const struct batch_call *c, struct batch_answer *out, int
     struct sl_str body = sl_buf_str(&c->answer);
     if (!c->whole || c->answer.over || json_scan(body, NULL, 0, NULL, &info) != JSON_OK || info.root != JSON_OBJECT)
         return false;
-    *out = (struct batch_answer){.status = c->status, .request_id = c->request_id, .body = body};
+    *out = (struct batch_answer){
+        .status = c->status, .is_final = c->no_retry && c->status == 429, .request_id = c->request_id, .body = body};
     *out_wait_ns = c->wait_ns;
     return true;
 }

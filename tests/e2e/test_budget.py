@@ -1,8 +1,11 @@
 """Budgets of tenants: what may be spent is never passed, whoever asks at once and however the process ends; rules know how much is used."""
 
+import contextlib
 import json
 import threading
 
+import anthropic
+import openai
 import pytest
 
 from conftest import Makers
@@ -10,7 +13,9 @@ from lib import ledger
 from lib.client import chat, chat_body, fetch
 from lib.proc import create_key, run_sluice
 from lib.upstream import Answer, completion, json_answer
+from lib.videos import Videos
 from lib.wait import wait_for
+from test_realtime import dial, hear, until
 from test_relay import read_stream
 
 # An answer has 3 tokens of output: 0.003 of the dear model, of which 10 tokens are reserved where the request says 10.
@@ -186,6 +191,80 @@ def test_what_was_used_outlives_the_process(make, tmp_path):
     assert ask(g, "kept").status == 402
     g.reload({**g.config, "tenants": {"zero": {"region": "eu"}}})
     assert ask(g, "kept").status == 200 and "sluice_tenant_budget" not in g.admin_get("/metrics").body.decode()
+
+
+def dollars(g, tenant):
+    """What the board and the ledger say, once they are one."""
+    def look():
+        said = used(g, tenant)
+        return said if abs(said - booked(g, tenant) / 1e12) < 1e-9 else None
+    return wait_for(look, "the ledger to say what the board says")
+
+
+def test_whatever_costs(make, tmp_path):
+    """Video jobs until they are settled, also in the next process; batches at a provider and lines of those that run here; sessions."""
+    sim, videos = make.sim(), make.adopt(Videos())
+    videos.finish_after = 0
+    of_sim = {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sim-key-one"]}
+    g = make.gateway({
+        "providers": {"up": {"kind": "openai", "base_url": videos.url, "keys": ["k"], "allow_private": "yes"}, "sim": of_sim,
+                      "here": {**of_sim, "files": "gateway"}},
+        "models": {"clip": "up/sora-2", "voice": "sim/gpt-realtime", "gpt-4o": "here/gpt-4o", "claude": "here/gpt-4o"},
+        "videos": {"poll_first": "20ms", "poll_interval": "20ms", "poll_max": "50ms", "polls_per_second": 500},
+        "batches": {"retry": "10ms"},
+        "tenants": {"film": {"budget": {"usd": 0.9}}, "poor": {"budget": {"usd": 0}}, "rich": {"budget": {"usd": 500}}}})
+    g.keys_of = keys = {name: create_key(g.state, name, "--tenant", name) for name in ("film", "poor", "rich")}
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", key=keys["rich"]).status == 200 or None, "the new keys")
+
+    def film(g):
+        body = json.dumps({"model": "clip", "prompt": "a cat", "seconds": "4", "size": "1280x720"}).encode()  # 0.4 USD
+        return fetch(g.address, "POST", "/v1/videos", body, headers=[("content-type", "application/json")], key=keys["film"])
+    first, second = film(g), film(g)
+    assert first.status == second.status == 200 and film(g).status == 402 and len(videos.creates) == 2
+    assert used(g, "film") == pytest.approx(0.8)
+    g.stop()
+    g = make.adopt(g.restart())
+    g.keys_of = keys
+    assert used(g, "film") == pytest.approx(0.8) and film(g).status == 402
+    videos.finish(id=next(iter(videos.jobs)), status="failed", error={"code": "moderation_blocked", "message": "no"})
+    wait_for(lambda: used(g, "film") < 0.5 or None, "the refund")
+    assert film(g).status == 200
+    videos.finish()
+    assert dollars(g, "film") == pytest.approx(0.8)
+
+    lines = "".join(json.dumps({"custom_id": f"l{i}", "method": "POST", "url": "/v1/chat/completions",
+                                "body": {"model": "gpt-4o", "messages": MESSAGES}}) + "\n" for i in range(3)).encode()
+    for tenant, where, done in (("poor", "gateway", "failed"), ("rich", "gateway", "completed"), ("rich", "sim", "completed")):
+        with contextlib.closing(openai.OpenAI(base_url=g.url + "/v1", api_key=keys[tenant].text, max_retries=0)) as c:
+            put = c.files.create(file=("in.jsonl", lines), purpose="batch", extra_headers={"x-sluice-provider": where})
+            made = c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")
+            over = wait_for(lambda: (b := c.batches.retrieve(made.id)).status == "completed" and b, "the batch", every=0.05)
+            assert getattr(over.request_counts, done) == 3, over
+            if tenant == "poor":
+                said = [json.loads(x)["response"] for x in c.files.content(over.error_file_id).text.splitlines()]
+                assert {(r["status_code"], r["body"]["error"]["code"]) for r in said} == {(402, "insufficient_quota")}
+    assert dollars(g, "rich") > 0 and booked(g, "poor") == 0
+    with contextlib.closing(openai.OpenAI(base_url=g.url + "/v1", api_key=keys["poor"].text, max_retries=0)) as c:
+        put = c.files.create(file=("in.jsonl", lines), purpose="batch", extra_headers={"x-sluice-provider": "sim"})
+        with pytest.raises(openai.APIStatusError) as info:
+            c.batches.create(input_file_id=put.id, endpoint="/v1/chat/completions", completion_window="24h")
+        assert info.value.status_code == 402
+    with contextlib.closing(anthropic.Anthropic(base_url=g.url, api_key=keys["poor"].text, max_retries=0)) as c:
+        made = c.messages.batches.create(requests=[{"custom_id": "a", "params": {"model": "claude", "max_tokens": 10, "messages": MESSAGES}}])
+        wait_for(lambda: c.messages.batches.retrieve(made.id).processing_status == "ended" or None, "the batch", every=0.05)
+        assert [r.result.error.error.type for r in c.messages.batches.results(made.id)] == ["billing_error"]  # and not asked again
+
+    before = dollars(g, "rich")
+    with dial(g, key=keys["poor"].text) as ws:
+        assert hear(ws)["type"] == "session.created"
+        ws.send(json.dumps({"type": "response.create", "event_id": "e"}))
+        error = hear(ws)["error"]
+        assert error["code"] == "insufficient_quota" and error["event_id"] == "e"
+    with dial(g, key=keys["rich"].text) as ws:
+        hear(ws)
+        ws.send(json.dumps({"type": "response.create"}))
+        until(ws, "response.done")
+    assert dollars(g, "rich") > before and booked(g, "poor") == 0
 
 
 def test_explained_without_sending(t, tmp_path):
