@@ -269,6 +269,17 @@ static const struct operation_row rows[OP_COUNT] = {
                              .repeatable = true,
                              .streams = true,
                              .session = true},
+    [OP_TRANSCRIPTION_SESSION] = {.name = SL_STR_INIT("realtime_transcription_sessions"),
+                                  .needs_key = true,
+                                  .relayed = true,
+                                  .body = true},
+    [OP_LIVE] = {.name = SL_STR_INIT("live"),
+                 .upstream_path = SL_STR_INIT("/ws"), /* provider_live_path */
+                 .needs_key = true,
+                 .relayed = true,
+                 .repeatable = true,
+                 .streams = true,
+                 .session = true},
     [OP_NOT_SERVED] = {.name = SL_STR_INIT("not_served"), .needs_key = true},
 };
 
@@ -317,9 +328,6 @@ struct path_row {
         SL_STR_INIT(a), SL_STR_INIT(b), TAIL_ANY, OP_NOT_SERVED, HTTP_OTHER, {NULL, 0}, SL_STR_INIT(what),             \
             ERRORS_OPENAI, SL_STR_INIT(because)                                                                        \
     }
-#define NO_SECRETS                                                                                                     \
-    "Keys for browsers are made by POST /v1/realtime/client_secrets, for sessions of type realtime. Those of the "     \
-    "provider are not handed out: whoever has one speaks to the provider past this gateway, its limits and its ledger."
 #define NO_CALLS "WebRTC and SIP calls go past this gateway. Open a WebSocket at /v1/realtime instead."
 
 /* The first row that fits is taken. Segments behind an optional vendor prefix and any number of versions. */
@@ -384,10 +392,10 @@ static const struct path_row paths[] = {
      ERRORS_OPENAI},
     POST("realtime", "client_secrets", OP_REALTIME_SECRET),
     POST("realtime", "sessions", OP_REALTIME_SESSION),
-    NEVER("realtime", "transcription_sessions", "The Realtime API's sessions", NO_SECRETS),
+    POST("realtime", "transcription_sessions", OP_TRANSCRIPTION_SESSION),
     NEVER("realtime", "calls", "The Realtime API's calls", NO_CALLS),
     LATER("realtime", "", "This part of the Realtime API", ERRORS_OPENAI),
-    LATER("ws", "", "Gemini's Live API", ERRORS_GEMINI),
+    LATER("ws", "", "This part of Gemini's Live API", ERRORS_GEMINI),
     LATER("vector_stores", "", "The Vector Stores API", ERRORS_OPENAI),
     LATER("fine_tuning", "", "The Fine-tuning API", ERRORS_OPENAI),
     LATER("assistants", "", "The Assistants API", ERRORS_OPENAI),
@@ -796,6 +804,32 @@ static bool asks_for_websocket(const struct http_request *r)
     return h != NULL && sl_str_eq_nocase(h->value, SL_STR("websocket"));
 }
 
+/* gemini.md section 18: "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", and Vertex AI's
+ * "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent". The version is kept. */
+static bool take_live(const struct http_request *r, const struct segments *s, size_t at, struct operation_match *m)
+{
+    static const struct sl_str gemini = SL_STR_INIT("google.ai.generativelanguage."),
+                               gemini_end = SL_STR_INIT(".GenerativeService.BidiGenerateContent"),
+                               vertex = SL_STR_INIT("google.cloud.aiplatform."),
+                               vertex_end = SL_STR_INIT(".LlmBidiService");
+    if (s->too_many || !segment_is(s, at, SL_STR("ws")) || s->n < at + 2 || s->n > at + 3)
+        return false;
+    struct sl_str name = s->v[at + 1];
+    bool two = s->n == at + 3, cloud = two && segment_is(s, at + 2, SL_STR("BidiGenerateContent"));
+    struct sl_str begin = cloud ? vertex : gemini, end = cloud ? vertex_end : gemini_end;
+    if (two != cloud || !sl_str_starts(name, begin) || !sl_str_ends(name, end) || name.n <= begin.n + end.n)
+        return false;
+    struct sl_str version = sl_str_of(name.p + begin.n, name.n - begin.n - end.n);
+    for (size_t i = 0; i < version.n; i++) /* it goes into the provider's path */
+        if (!((version.p[i] >= 'a' && version.p[i] <= 'z') || (version.p[i] >= '0' && version.p[i] <= '9')))
+            return false;
+    m->model = version;
+    m->errors = ERRORS_GEMINI;
+    m->op = r->method == HTTP_GET ? OP_LIVE : OP_WRONG_METHOD;
+    m->allow = r->method == HTTP_GET ? SL_STR_NONE : SL_STR("GET");
+    return true;
+}
+
 struct operation_match operation_of(const struct http_request *r)
 {
     struct segments s = split(r->path);
@@ -814,7 +848,7 @@ struct operation_match operation_of(const struct http_request *r)
     m.deployment = is_deployment(&s) ? s.v[2] : SL_STR_NONE;
     m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
     at += m.ark ? 2 : 0;
-    if (take_video(r, &s, at, &m) || take_google_video(r, &s, at, &m))
+    if (take_video(r, &s, at, &m) || take_google_video(r, &s, at, &m) || take_live(r, &s, at, &m))
         return m;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const struct path_row *row = &paths[i];
@@ -865,7 +899,7 @@ enum operation operation_granted_as(enum operation op)
         return OP_VIDEO;
     if (op == OP_RESPONSES_SOCKET)
         return OP_RESPONSES;
-    if (op == OP_REALTIME_SECRET || op == OP_REALTIME_SESSION)
+    if (op == OP_REALTIME_SECRET || op == OP_REALTIME_SESSION || op == OP_TRANSCRIPTION_SESSION || op == OP_LIVE)
         return OP_REALTIME;
     return row->object != OBJECT_NONE ? objects[row->object] : row->stored ? OP_RESPONSES : op;
 }

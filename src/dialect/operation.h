@@ -48,7 +48,9 @@ enum operation {
     OP_REALTIME_SECRET,  /* POST realtime/client_secrets: a key for a browser; granted as OP_REALTIME is */
     OP_REALTIME_SESSION, /* POST realtime/sessions: the same, as the beta interface had it */
     OP_RESPONSES_SOCKET, /* Responses over a WebSocket: a session; granted as OP_RESPONSES is */
-    OP_VIDEO_REMIX,      /* of video jobs; all these are granted as OP_VIDEO is */
+    OP_TRANSCRIPTION_SESSION, /* POST realtime/transcription_sessions: as OP_REALTIME_SESSION, for sessions that transcribe */
+    OP_LIVE, /* Gemini's Live API: a session; granted as OP_REALTIME is. operation_match.model is the version it is asked in */
+    OP_VIDEO_REMIX, /* of video jobs; all these are granted as OP_VIDEO is */
     OP_VIDEO_GET,
     OP_VIDEO_LIST,
     OP_VIDEO_DELETE,
@@ -141,7 +143,7 @@ struct operation_match {
     enum operation op;
     enum error_format errors;
     struct sl_str model; /* of the path (OP_MODEL_GET, OP_GENERATE..., OP_MESSAGES of Vertex' clients, the response's in
-                            OP_RESPONSE_*, the job's in OP_VIDEO_* (the model of a google create; of a google content without "video"), the object's of files and batches): the id, still percent-encoded; view of `path` */
+                            OP_RESPONSE_*, the job's in OP_VIDEO_* (the model of a google create; of a google content without "video"), the object's of files and batches, the version of OP_LIVE): the id, still percent-encoded; view of `path` */
     struct sl_str
         deployment; /* of Azure's clients: the model, where the body names none; percent-encoded; view of `path` */
     enum models_shape shape; /* OP_MODELS_LIST, OP_MODEL_GET */

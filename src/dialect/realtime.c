@@ -219,8 +219,10 @@ void realtime_look_server(struct sl_str message, struct realtime_event *out)
         read_usage(json_raw(message, &at[SM_OF_USAGE]), out);
     else if (out->kind == RT_TRANSCRIBED && at[SM_USAGE].kind == JSON_OBJECT)
         read_usage(json_raw(message, &at[SM_USAGE]), out);
-    if (out->kind == RT_SESSION)
+    if (out->kind == RT_SESSION) {
         out->model = transcriber(message, at);
+        out->opening = sl_str_ends(text_of(message, &at[SM_TYPE]), SL_STR(".created"));
+    }
     if (out->kind != RT_ERROR)
         return;
     out->cause = text_of(message, &at[SM_ERROR_CAUSE]);

@@ -144,18 +144,44 @@ struct sl_str responses_error_of(struct sl_arena *a, int status, struct sl_str b
     return event_of(a, status, json_raw(body, &m), SL_STR_NONE);
 }
 
-static const struct session_words words[] = {
-    {.look_client = realtime_look_client,
-     .look_server = realtime_look_server,
-     .error = realtime_error,
-     .cancel = SL_STR_INIT("{\"type\":\"response.cancel\"}")},
-    {.opens = true,
-     .look_client = responses_look_client,
-     .look_server = responses_look_server,
-     .error = responses_error},
+static const struct session_words realtime_words = {
+    .look_client = realtime_look_client,
+    .look_server = realtime_look_server,
+    .error = realtime_error,
+    .cancel = SL_STR_INIT("{\"type\":\"response.cancel\"}"),
+};
+static const struct session_words responses_words = {
+    .opens = true,
+    .each_names = true,
+    .look_client = responses_look_client,
+    .look_server = responses_look_server,
+    .error = responses_error,
+    .error_of = responses_error_of,
+    .no_model = SL_STR_INIT("Nothing was asked for yet: send response.create first."),
+};
+const struct session_words transcription_words = {
+    .opens = true,
+    .transcribes = true,
+    .look_client = transcription_look_client,
+    .look_server = realtime_look_server,
+    .error = realtime_error,
+    .error_of = realtime_error_of,
+    .greeting = transcription_greeting,
+    .no_model =
+        SL_STR_INIT("Say first which model shall transcribe: session.update with audio.input.transcription.model."),
+};
+static const struct session_words live_words = {
+    .opens = true,
+    .binary = true,
+    .live = true,
+    .look_client = live_look_client,
+    .look_server = live_look_server,
+    .error = live_error,
+    .error_of = live_error_of,
+    .no_model = SL_STR_INIT("the first message must be setup"),
 };
 
 const struct session_words *session_words_of(enum operation op)
 {
-    return &words[op == OP_RESPONSES_SOCKET ? 1 : 0];
+    return op == OP_RESPONSES_SOCKET ? &responses_words : op == OP_LIVE ? &live_words : &realtime_words;
 }

@@ -47,6 +47,7 @@ const struct dialect *dialect_of(enum operation op)
         [OP_MESSAGES] = SL_STR_INIT("anthropic"),
         [OP_MESSAGES_COUNT] = SL_STR_INIT("anthropic"),
         [OP_GENERATE] = SL_STR_INIT("gemini"),
+        [OP_LIVE] = SL_STR_INIT("gemini"),
         [OP_GENERATE_COUNT] = SL_STR_INIT("gemini"),
         [OP_EMBED_CONTENT] = SL_STR_INIT("gemini"),
         [OP_EMBED_BATCH] = SL_STR_INIT("gemini"),

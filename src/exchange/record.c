@@ -310,6 +310,7 @@ static enum tel_operation tel_operation_of(enum operation op)
     case OP_MODEL_GET:
         return TEL_OP_MODELS;
     case OP_REALTIME:
+    case OP_LIVE:
         return TEL_OP_REALTIME;
     default:
         return TEL_OP_OTHER;

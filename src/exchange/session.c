@@ -50,7 +50,14 @@ static bool handshake_is_good(const struct exchange *x, struct error_facts *out)
 }
 
 /* The Realtime API has the model in the query. */
-static bool query_is_good(struct exchange *x, struct error_facts *out)
+static bool transcribes(const struct exchange *x)
+{
+    struct sl_str intent;
+    return x->match.op == OP_REALTIME && url_query_find(x->req->query, SL_STR("intent"), &intent) &&
+           sl_str_eq(intent, SL_STR("transcription"));
+}
+
+static bool query_is_good(struct exchange *x, bool must_name, struct error_facts *out)
 {
     struct sl_str call;
     if (url_query_find(x->req->query, SL_STR("call_id"), &call)) {
@@ -63,6 +70,8 @@ static bool query_is_good(struct exchange *x, struct error_facts *out)
                  session_query_text(x, "deployment", &x->facts.model);
     if (x->secret != NULL && !secret_fits_model(x, out))
         return false;
+    if (!named && x->secret == NULL && !must_name)
+        return true;
     if (!named && x->secret == NULL) {
         *out = (struct error_facts){.error = GE_MEMBER_MISSING,
                                     .param = SL_STR("model"),
@@ -76,14 +85,21 @@ static bool query_is_good(struct exchange *x, struct error_facts *out)
 
 bool session_identify(struct exchange *x, struct error_facts *out)
 {
-    const struct session_words *words = session_words_of(x->match.op);
+    bool by_secret = x->secret != NULL && secret_transcribes(x), only_transcribes = transcribes(x) || by_secret;
+    const struct session_words *words = only_transcribes ? &transcription_words : session_words_of(x->match.op);
     if (!handshake_is_good(x, out))
         return false;
-    if (words->opens && !session_is_of_use(x)) {
+    if (x->secret != NULL && by_secret != only_transcribes) {
+        *out = (struct error_facts){.error = GE_MEMBER_VALUE,
+                                    .param = SL_STR("intent"),
+                                    .message = SL_STR("This client secret is for another kind of session.")};
+        return false;
+    }
+    if (words->each_names && !session_is_of_use(x)) {
         out->error = GE_UPGRADE;
         return false;
     }
-    if (!words->opens && !query_is_good(x, out))
+    if (x->match.op == OP_REALTIME && !query_is_good(x, !words->opens, out))
         return false;
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, out))
         return false;
@@ -92,12 +108,20 @@ bool session_identify(struct exchange *x, struct error_facts *out)
     x->facts.n = 1;
     x->session = SL_ARENA_NEW(x->a, struct exchange_session);
     x->session->words = words;
+    if (words->transcribes && x->facts.model.n > 0)
+        x->session->prepared = x->secret != NULL ? secret_setup(x) : transcription_setup_of(x->a, x->facts.model);
     sl_chunks_init(&x->session->early, SIZE_MAX / 4, x->env->chunks);
     sl_buf_init(&x->session->rewritten, x->snap->set.realtime.message_bytes + MODEL_NAME_MAX);
     int64_t most = x->snap->set.realtime.session_ns;
     x->total_due_ns = x->began_ns + most + SESSION_GRACE_NS; /* connecting has deadlines of its own */
     if (words->opens)
         session_upgrade(x, NULL);
+    if (words->greeting != NULL) {
+        char id[SL_ID_TEXT];
+        sl_id_text(x->id, id);
+        session_to_client(x, WS_TEXT, words->greeting(x->a, sl_str_c(id)));
+        x->session->told.messages_out++;
+    }
     return true;
 }
 
@@ -132,17 +156,20 @@ static struct sl_str offered_protocol(const struct exchange *x)
 static struct sl_str path_of(const struct exchange *x, const struct provider *p, struct sl_str model,
                              struct sl_arena *a)
 {
-    struct sl_str intent, name = url_segment(model, a);
-    if (session_opens(x))
+    const struct session_words *words = x->session->words;
+    struct sl_str name = url_segment(model, a);
+    if (words->live)
+        return provider_live_path(p, x->match.model, a);
+    if (words->transcribes) /* naming a model there is an error */
+        return sl_arena_printf(a, SL_STR_FMT "/realtime?%s" SL_STR_FMT "%sintent=transcription",
+                               SL_STR_ARG(p->base_path), p->api_version.n > 0 ? "api-version=" : "",
+                               SL_STR_ARG(p->api_version), p->api_version.n > 0 ? "&" : "");
+    if (words->opens)
         return sl_arena_printf(a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(p->base_path), SL_STR_ARG(x->op->upstream_path));
-    bool transcribes = url_query_find(x->req->query, SL_STR("intent"), &intent) &&
-                       sl_str_eq(intent, SL_STR("transcription"));
     if (p->api_version.n > 0)
-        return sl_arena_printf(a, SL_STR_FMT "/realtime?api-version=" SL_STR_FMT "&deployment=" SL_STR_FMT "%s",
-                               SL_STR_ARG(p->base_path), SL_STR_ARG(p->api_version), SL_STR_ARG(name),
-                               transcribes ? "&intent=transcription" : "");
-    return sl_arena_printf(a, SL_STR_FMT "/realtime?model=" SL_STR_FMT "%s", SL_STR_ARG(p->base_path), SL_STR_ARG(name),
-                           transcribes ? "&intent=transcription" : "");
+        return sl_arena_printf(a, SL_STR_FMT "/realtime?api-version=" SL_STR_FMT "&deployment=" SL_STR_FMT,
+                               SL_STR_ARG(p->base_path), SL_STR_ARG(p->api_version), SL_STR_ARG(name));
+    return sl_arena_printf(a, SL_STR_FMT "/realtime?model=" SL_STR_FMT, SL_STR_ARG(p->base_path), SL_STR_ARG(name));
 }
 
 void session_ask(struct exchange *x, struct try *t, struct attempt_request *r, struct http_headers *h)
@@ -277,7 +304,9 @@ void session_tell_error(struct exchange *x, const struct error_facts *f, const s
     char text[SL_ID_TEXT];
     sl_arena_init(&a, x->env->arenas);
     sl_id_text(id, text);
-    session_to_client(x, WS_TEXT, x->session->words->error(&a, sl_str_c(text), f, about));
+    struct sl_str event = x->session->words->error(&a, sl_str_c(text), f, about);
+    if (event.n > 0)
+        session_to_client(x, WS_TEXT, event);
     sl_arena_done(&a);
 }
 
@@ -330,6 +359,19 @@ static void end_with(struct exchange *x, const struct session_end *e)
     end_now(x);
 }
 
+/* Live has a message that says how long there is still. */
+static void warn(struct exchange *x, int64_t left_ns)
+{
+    struct exchange_session *s = x->session;
+    struct sl_arena a;
+    if (!s->words->live || s->warned || s->told_client)
+        return;
+    s->warned = true;
+    sl_arena_init(&a, x->env->arenas);
+    session_to_client(x, WS_TEXT, live_go_away(&a, (unsigned)((left_ns + SL_SEC - 1) / SL_SEC)));
+    sl_arena_done(&a);
+}
+
 static void end_behind_responses(struct exchange *x, const struct session_end *e)
 {
     struct exchange_session *s = x->session;
@@ -339,6 +381,8 @@ static void end_behind_responses(struct exchange *x, const struct session_end *e
     s->end_due_ns = sl_loop_now(x->env->loop) + SESSION_GRACE_NS;
     if (session_turns_live(x) == 0)
         end_now(x);
+    else
+        warn(x, SESSION_GRACE_NS);
 }
 
 /* It never goes to the provider. */
@@ -457,6 +501,53 @@ static bool hold(struct exchange *x, const struct session_wish *w)
     return true;
 }
 
+/* A message goes nowhere. Where there are no events for errors, nothing but the end of the session tells the client. */
+static void client_refused(struct exchange *x, const struct error_facts *f, const struct realtime_event *look)
+{
+    const struct gateway_error_row *row = gateway_error_row(f->error);
+    session_tell_error(x, f, look);
+    if (!x->session->words->live)
+        return;
+    bool later = f->error == GE_RATE_LIMITED || row->status == 503;
+    end_with(x, &(struct session_end){.code = later ? WS_CODE_TRY_LATER : WS_CODE_POLICY,
+                                      .code_up = WS_CODE_NORMAL,
+                                      .reason = sl_arena_str(x->a, f->message.n > 0 ? f->message : row->message),
+                                      .by = ACCESS_GATEWAY,
+                                      .why = row->code,
+                                      .outcome = OUT_OK});
+}
+
+/* It says once more what the session is. */
+static void client_sets_up(struct exchange *x, struct sl_str message, const struct realtime_event *look)
+{
+    struct sl_str text;
+    struct error_facts f = {.error = GE_NONE};
+    check_key(x);
+    if (x->session->ended)
+        return;
+    if (session_renames(x, message, look, &text, &f)) {
+        session_to_provider(x, WS_TEXT, (void *)(uintptr_t)text.p, text.n);
+        return;
+    }
+    tel_refuse(x->env->tel, TEL_WHY_BODY);
+    client_refused(x, &f, look);
+}
+
+/* Sound that was sent is to be transcribed: that is charged as a response is. */
+static void client_commits(struct exchange *x, const struct ws_event *e, const struct realtime_event *look)
+{
+    struct error_facts f = {.error = GE_NONE};
+    check_key(x);
+    if (x->session->ended)
+        return;
+    if (session_turn_may(x, &f)) {
+        session_to_provider(x, e->opcode, (void *)(uintptr_t)e->payload.p, e->payload.n);
+        return;
+    }
+    tel_refuse(x->env->tel, TEL_WHY_RATE);
+    client_refused(x, &f, look);
+}
+
 static void client_asks(struct exchange *x, struct sl_str message, const struct realtime_event *look)
 {
     struct exchange_session *s = x->session;
@@ -466,14 +557,19 @@ static void client_asks(struct exchange *x, struct sl_str message, const struct 
     check_key(x);
     if (s->ended)
         return;
-    bool asked = (!session_opens(x) || session_wishes(x, message, &w, &f)) && session_turn_ask(x, look, &w, &f);
+    bool fresh = true;
+    if (s->words->live)
+        session_live_asked(x, look, &fresh);
+    bool asked = !fresh ? session_turn_may(x, &f)
+                        : (!s->words->each_names || session_wishes(x, message, &w, &f)) &&
+                              session_turn_ask(x, look, &w, &f);
     if (asked) {
-        if (!hold(x, &w))
+        if (!fresh || !hold(x, &w))
             ask_provider(x, &w);
         return;
     }
     tel_refuse(x->env->tel, TEL_WHY_RATE);
-    session_tell_error(x, &f, look);
+    client_refused(x, &f, look);
     if (f.error == GE_SESSION_ELSEWHERE)
         end_behind_responses(x, &(struct session_end){.code = WS_CODE_GOING_AWAY,
                                                       .code_up = WS_CODE_NORMAL,
@@ -492,15 +588,19 @@ static void client_message(struct exchange *x, const struct ws_event *e)
     s->message_ns = sl_loop_now(x->env->loop);
     s->told.messages_in++;
     tel_add(x->env->tel, TEL_SESSION_MESSAGES, 1);
-    if (e->opcode == WS_BINARY) {
+    if (e->opcode == WS_BINARY && !s->words->binary) {
         client_broke_protocol(x, WS_CODE_UNSUPPORTED, SL_STR("only text messages are taken"));
         return;
     }
     s->words->look_client(e->payload, &look);
     if (look.kind == RT_TEXT || look.kind == RT_AUDIO)
         *(look.kind == RT_TEXT ? &s->text_bytes : &s->audio_bytes) += look.delta;
-    if (look.kind == RT_CREATE)
+    if (look.kind == RT_CREATE || look.kind == RT_RESULT)
         client_asks(x, e->payload, &look);
+    else if (look.kind == RT_SETUP)
+        client_sets_up(x, e->payload, &look);
+    else if (look.kind == RT_COMMIT)
+        client_commits(x, e, &look);
     else
         session_to_provider(x, e->opcode, (void *)(uintptr_t)e->payload.p, e->payload.n); /* the reader's own memory */
 }
@@ -596,6 +696,10 @@ static void provider_message(struct exchange *x, const struct ws_event *e)
     struct exchange_session *s = x->session;
     struct realtime_event look;
     s->words->look_server(e->payload, &look);
+    if (s->words->greeting != NULL && look.opening && !s->greeted) {
+        s->greeted = true;
+        return;
+    }
     if (look.kind == RT_ERROR && !x->committed && x->events_relayed == 0 && !session_shows_error(x, &look)) {
         first_is_error(x, e->payload);
         return;
@@ -604,14 +708,15 @@ static void provider_message(struct exchange *x, const struct ws_event *e)
     s->told.messages_out++;
     tel_add(x->env->tel, TEL_SESSION_MESSAGES, 1);
     s->message_ns = sl_loop_now(x->env->loop);
-    if (x->first_token_ns < 0 && (look.kind == RT_TEXT || look.kind == RT_AUDIO))
+    bool output = look.kind == RT_TEXT || look.kind == RT_AUDIO || look.delta + look.audio > 0;
+    if (x->first_token_ns < 0 && output)
         x->first_token_ns = s->message_ns - x->began_ns;
     session_turn_see(x, &look, e->payload.n);
     if (!s->told_client)
         session_to_client(x, e->opcode, e->payload);
     if (!x->committed)
         exchange_wake(x, EV_HELD);
-    else if (look.kind == RT_DONE)
+    else if (look.kind == RT_DONE || look.kind == RT_TRANSCRIBED || look.kind == RT_PIECE)
         exchange_wake(x, EV_STREAM_END);
 }
 
@@ -621,6 +726,8 @@ static void provider_closes(struct exchange *x, const struct ws_event *e)
     if (!x->committed) { /* before it has begun: nothing to be had here */
         x->relay_bad = true;
         x->bad_outcome = OUT_TRUNCATED;
+        if (x->session->words->live)
+            session_closed_early(x, e->code, e->reason);
         exchange_wake(x, EV_STREAM_END);
         return;
     }
@@ -681,7 +788,7 @@ static void on_head(void *owner, const struct http_response *head)
     x->held.max = accepted ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->answer_seen = (struct relay_state){.events = 0};
     x->seen = &x->answer_seen;
-    s->provider_closed = false;
+    s->provider_closed = s->greeted = false;
     x->events_relayed = 0;
     if (!accepted && head->status < 300) { /* an upgrade to something else, or an answer of another kind */
         x->answer_ok = x->relay_bad = true;
@@ -767,7 +874,7 @@ static void begin(struct exchange *x)
     x->committed = true;
     s->began_ns = s->message_ns = s->client_ns = sl_loop_now(x->env->loop);
     s->allowance_ns = s->began_ns - SL_MIN;
-    if (session_opens(x))
+    if (s->words->each_names)
         session_turn_allowed(x); /* the first was asked for */
     while (x->held.n > 0) {
         struct iovec v[16];
@@ -778,7 +885,7 @@ static void begin(struct exchange *x)
         http_stream_send_body(x->stream, v, n, false);
         sl_chunks_drop(&x->held, part);
     }
-    if (x->secret != NULL)
+    if (x->secret != NULL && !s->words->transcribes)
         secret_configure(x);
     read_early(x);
     if (!s->holds)
@@ -799,6 +906,14 @@ static void client_left(struct exchange *x)
         end_with(x, &left);
     else
         leave(x, &left);
+}
+
+static int64_t warn_due(const struct exchange *x)
+{
+    int64_t most = x->snap->set.realtime.session_ns;
+    return x->session->words->live && !x->session->warned
+               ? x->session->began_ns + most - (most > 2 * SESSION_WARN_NS ? SESSION_WARN_NS : most / 2)
+               : SL_NEVER;
 }
 
 static void check_limits(struct exchange *x)
@@ -830,6 +945,8 @@ static void check_limits(struct exchange *x)
                                                       .by = ACCESS_GATEWAY,
                                                       .why = SL_STR("insufficient_quota"),
                                                       .outcome = OUT_OK});
+    if (now >= warn_due(x))
+        warn(x, s->began_ns + p->session_ns - now);
     if (now >= s->began_ns + p->session_ns)
         end_behind_responses(x, &(struct session_end){.code = WS_CODE_GOING_AWAY,
                                                       .code_up = WS_CODE_NORMAL,
@@ -886,6 +1003,7 @@ static int64_t next_look(const struct exchange *x)
     int64_t now = sl_loop_now(x->env->loop), due = s->began_ns + p->session_ns;
     if (s->ended || s->leaving || s->end.code != 0)
         return s->end_due_ns;
+    due = earlier(due, warn_due(x));
     if (p->idle_ns > 0)
         due = earlier(due, s->message_ns + p->idle_ns);
     if (p->ping_ns > 0)

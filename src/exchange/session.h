@@ -1,5 +1,6 @@
 /* Inside exchange/ only: a session over a WebSocket (docs/internals/realtime.md). session.c moves messages and knows when it ends,
- * session_turn.c keeps account of the responses in it, session_open.c is about sessions whose messages say which model is asked. */
+ * session_turn.c keeps account of the responses in it (session_live.c of Gemini's, which have no names), session_open.c is about
+ * sessions whose messages say which model is asked. */
 #ifndef SLUICE_EXCHANGE_SESSION_H
 #define SLUICE_EXCHANGE_SESSION_H
 
@@ -14,6 +15,7 @@
 #define SESSION_LEAVE_NS (3 * SL_SEC)  /* for the end of a response whose client has left */
 #define SESSION_GRACE_NS (60 * SL_SEC) /* for the end of a response when the session's time is over */
 #define SESSION_STUCK_NS (60 * SL_SEC) /* a provider that takes nothing */
+#define SESSION_WARN_NS (10 * SL_SEC)  /* Live: goAway so long before the session's time is over */
 #define SESSION_PINGS_MISSED 3         /* intervals without a byte: that side is dead */
 
 struct session_id { /* bytes of an id as they stood between its quotes */
@@ -38,6 +40,11 @@ struct session_turn {
     struct session_id cause;    /* event_id of what asked for it */
     struct session_id lane;     /* Responses: stream_id */
     uint64_t text_bytes, pieces, audio_bytes, bytes_in;
+    /* Live (session_live.c) */
+    bool heard;               /* the provider has said something of it */
+    bool unsure;              /* perhaps nobody asked for it */
+    bool over;                /* ... that it is complete, but not what it has used */
+    struct token_counts said; /* the newest usage of it */
 };
 
 /* What a message of the client asks for. */
@@ -71,7 +78,12 @@ struct session_end { /* why it ends */
 struct exchange_session {
     const struct session_words *words; /* static */
     bool upgraded;                     /* the client has its 101 */
-    bool holds; /* a message waits for its open record; nothing more of the client is read meanwhile */
+    bool warned;                       /* it was told that the session's time is nearly over */
+    struct sl_str
+        prepared; /* the first message where the handshake says all; arena of the exchange; empty: the client's own */
+    uint16_t refusal_code; /* Live: of the provider's close frame; 0: none */
+    bool greeted;          /* the live attempt's greeting was heard, and kept back: the client had one of ours */
+    bool holds;            /* a message waits for its open record; nothing more of the client is read meanwhile */
     struct session_wish held;
     struct session_turn *held_turn;
     struct sl_chunks early;  /* own: bytes of the client that nobody has looked at */
@@ -130,15 +142,34 @@ bool session_key_is_good(struct exchange *x);
 bool session_plan_of(struct exchange *x, const struct request_facts *facts, struct sl_str message,
                      struct route_plan *out);
 
+/* A message that says another model than the first did, or the same: *out is what the provider gets. False: *f says why not. */
+bool session_renames(struct exchange *x, struct sl_str message, const struct realtime_event *look, struct sl_str *out,
+                     struct error_facts *f);
+/* Live: the provider has closed before it began: x->seen says how. */
+void session_closed_early(struct exchange *x, uint16_t code, struct sl_str reason);
+
 /* session_secret.c; only with x->secret, but for the last */
 bool secret_is_good(const struct exchange *x, const struct key_table *keys);
 bool secret_fits_model(struct exchange *x, struct error_facts *out); /* the model is the key's where none was named */
-void secret_configure(struct exchange *x);                           /* the provider learns what it was made for */
+bool secret_transcribes(const struct exchange *x);
+struct sl_str secret_setup(const struct exchange *x); /* ... the message that says what it is for */
+void secret_configure(struct exchange *x);            /* the provider learns what it was made for */
 
 /* session_turn.c */
 struct session_turn *session_turn_newest(const struct exchange *x);
 bool session_turn_allowed(struct exchange *x); /* takes one of those that may be asked for in a minute */
 void session_turn_never(struct exchange *x, struct session_turn *t); /* it was not asked for after all */
+
+bool session_turn_may(struct exchange *x,
+                      struct error_facts *out);              /* one more may be asked for; takes one of a minute's */
+struct session_turn *session_turn_begun(struct exchange *x); /* by the provider itself; with its open record */
+void session_turn_reported(struct exchange *x, struct session_turn *t, const struct token_counts *said);
+void session_turn_unreported(struct exchange *x, struct session_turn *t);
+
+/* session_live.c */
+/* The client asks: *out_new: that needs a turn of its own. */
+void session_live_asked(struct exchange *x, const struct realtime_event *e, bool *out_new);
+void session_live_see(struct exchange *x, const struct realtime_event *e, size_t bytes);
 
 /* session_open.c */
 bool session_opens(const struct exchange *x); /* the first message says which model is asked */

@@ -1,5 +1,5 @@
-/* Ephemeral keys of the Realtime API (auth/ephemeral.h): made by POST /v1/realtime/client_secrets and /v1/realtime/sessions, taken for
- * WebSockets of /v1/realtime only. The provider's own are never handed out: whoever had one would speak to the provider past limits and
+/* Ephemeral keys of the Realtime API (auth/ephemeral.h): made by POST /v1/realtime/client_secrets, /v1/realtime/sessions and
+ * /v1/realtime/transcription_sessions, taken for WebSockets of /v1/realtime only. The provider's own are never handed out: whoever had one would speak to the provider past limits and
  * ledger. What the session was to be like goes to the provider as a session.update, before anything that the client says. */
 #include "auth/ephemeral.h"
 #include "dialect/json_tree.h"
@@ -12,7 +12,8 @@
 
 struct secret_asked {
     struct sl_str model;   /* plain */
-    struct sl_str session; /* JSON without model */
+    struct sl_str session; /* JSON without model; of one that transcribes as it came */
+    bool transcribes;
     uint64_t seconds;
 };
 
@@ -56,9 +57,34 @@ static struct sl_str without_model(const struct json_tree *t, const struct json_
     return text;
 }
 
+/* Its model is that which transcribes; the key keeps the message that says so to the provider. */
+static bool read_transcription(struct exchange *x, const struct json_tree *t, const struct json_node *session,
+                               struct secret_asked *out, struct error_facts *f)
+{
+    struct realtime_event look;
+    size_t n = 0;
+    out->seconds = SECONDS_BETA;
+    out->session = json_raw_of(t, session);
+    struct sl_str setup = transcription_setup(x->a, out->session);
+    transcription_look_client(setup, &look);
+    char *plain = sl_arena_alloc(x->a, look.model.n + 1);
+    if (look.kind != RT_SETUP || look.model.n == 0 || !json_unescape(look.model, plain, &n))
+        return no(f, GE_MEMBER_MISSING,
+                  x->match.op == OP_TRANSCRIPTION_SESSION ? "input_audio_transcription.model"
+                                                          : "session.audio.input.transcription.model",
+                  "The session must name the model that transcribes.");
+    out->model = sl_str_of(plain, n);
+    if (n == 0 || n > MODEL_NAME_MAX)
+        return no(f, GE_MODEL_UNKNOWN, "session.model", "The model does not exist or you do not have access to it.");
+    if (setup.n > EPHEMERAL_SESSION_MAX)
+        return no(f, GE_MEMBER_TOO_LONG, "session",
+                  "The session is too long to be part of a key: 4096 bytes. Send the rest by session.update.");
+    return true;
+}
+
 static bool read_asked(struct exchange *x, struct secret_asked *out, struct error_facts *f)
 {
-    bool beta = x->match.op == OP_REALTIME_SESSION;
+    bool beta = x->match.op != OP_REALTIME_SECRET;
     struct json_tree t;
     if (!json_tree_read(&t, x->body_text, x->a))
         return no(f, GE_BODY_INVALID, "", "The body is not valid JSON.");
@@ -69,8 +95,12 @@ static bool read_asked(struct exchange *x, struct secret_asked *out, struct erro
         return no(f, GE_MEMBER_MISSING, "session", "'session' must say what the key is for.");
     const struct json_node *model = json_get(&t, session, SL_STR("model")),
                            *type = json_get(&t, session, SL_STR("type"));
+    out->transcribes = x->match.op == OP_TRANSCRIPTION_SESSION ||
+                       (!beta && json_text_is(&t, type, SL_STR("transcription")));
+    if (out->transcribes)
+        return read_transcription(x, &t, session, out, f) && (beta || read_seconds(&t, root, &out->seconds, f));
     if (type != NULL && !json_text_is(&t, type, SL_STR("realtime")))
-        return no(f, GE_UNSUPPORTED, "session.type", "Keys are made for sessions of type 'realtime' only.");
+        return no(f, GE_UNSUPPORTED, "session.type", "A session's type is 'realtime' or 'transcription'.");
     if (json_kind_of(model) != JSON_STRING)
         return no(f, GE_MEMBER_MISSING, "session.model", "'session.model' must name a model.");
     out->model = json_plain_of(&t, model, x->a);
@@ -91,6 +121,16 @@ static struct sl_str answer(struct exchange *x, const struct secret_asked *s, st
     const char *comma = rest.n > 0 ? "," : "";
     char id[SL_ID_TEXT];
     sl_id_text(x->id, id);
+    if (x->match.op == OP_TRANSCRIPTION_SESSION)
+        return sl_arena_printf(x->a,
+                               "{\"id\":\"sess_%s\",\"object\":\"realtime.transcription_session\",\"client_secret\":"
+                               "{\"value\":\"" SL_STR_FMT "\",\"expires_at\":%lld}%s" SL_STR_FMT "}",
+                               id, SL_STR_ARG(key), (long long)expires_s, comma, SL_STR_ARG(rest));
+    if (s->transcribes)
+        return sl_arena_printf(x->a,
+                               "{\"value\":\"" SL_STR_FMT "\",\"expires_at\":%lld,\"session\":{\"id\":\"sess_%s\","
+                               "\"object\":\"realtime.transcription_session\"%s" SL_STR_FMT "}}",
+                               SL_STR_ARG(key), (long long)expires_s, id, comma, SL_STR_ARG(rest));
     if (x->match.op == OP_REALTIME_SESSION)
         return sl_arena_printf(x->a,
                                "{\"id\":\"sess_%s\",\"object\":\"realtime.session\",\"model\":" SL_STR_FMT
@@ -119,8 +159,11 @@ enum step secret_understand(struct exchange *x)
         return exchange_refuse_with(x,
                                     &(struct error_facts){.error = GE_MODEL_UNKNOWN, .param = SL_STR("session.model")});
     int64_t expires_s = x->wall_ns / SL_SEC + (int64_t)asked.seconds;
-    const struct ephemeral e = {
-        .key = x->key->id, .expires_s = expires_s, .model = asked.model, .session = asked.session};
+    const struct ephemeral e = {.key = x->key->id,
+                                .expires_s = expires_s,
+                                .model = asked.model,
+                                .session = asked.transcribes ? transcription_setup(x->a, asked.session)
+                                                             : asked.session};
     x->own_body = answer(x, &asked, ephemeral_write(x->env->pepper, &e, x->a), expires_s);
     exchange_ends(x, ACCESS_GATEWAY, SL_STR("ok"));
     exchange_goto(x, XS_RESPOND);
@@ -149,6 +192,21 @@ enum gateway_error secret_authenticate(struct exchange *x)
 bool secret_is_good(const struct exchange *x, const struct key_table *keys)
 {
     return key_table_of_id(keys, x->secret->key, sl_loop_wall(x->env->loop)) != NULL;
+}
+
+bool secret_transcribes(const struct exchange *x)
+{
+    static const struct json_watch type = {SL_STR_INIT("type"), -1};
+    struct json_member m;
+    struct json_info info;
+    return json_scan(x->secret->session, &type, 1, &m, &info) == JSON_OK && m.kind == JSON_STRING &&
+           sl_str_ends(json_inside(x->secret->session, &m),
+                       SL_STR("session.update")); /* a session's own type is another */
+}
+
+struct sl_str secret_setup(const struct exchange *x)
+{
+    return x->secret->session;
 }
 
 bool secret_fits_model(struct exchange *x, struct error_facts *out)

@@ -5,6 +5,8 @@
 #include "ledger/money.h"
 #include "tokens/estimate.h"
 
+#define AUDIO_BYTES_PER_MS 64u /* base64 of 24 kHz, 16 bit */
+
 /* ---- ids ---- */
 
 static void id_set(struct session_id *id, struct sl_str text)
@@ -75,9 +77,13 @@ static void turn_drop(struct exchange *x, struct session_turn *t)
     s->free_turns = t;
 }
 
+/* Not those that are complete and wait for nothing but their usage. */
 unsigned session_turns_live(const struct exchange *x)
 {
-    return x->session != NULL ? x->session->n_turns : 0;
+    unsigned n = 0;
+    for (const struct session_turn *t = x->session != NULL ? x->session->turns : NULL; t != NULL; t = t->next)
+        n += !t->over;
+    return n;
 }
 
 /* The conversation as far as it is known: reported, and what the client has said since. */
@@ -206,9 +212,8 @@ static void count_response(struct exchange *x)
 
 /* ---- what was used ---- */
 
-static struct usage usage_of(const struct realtime_event *e)
+static struct usage usage_of(const struct token_counts *c)
 {
-    const struct token_counts *c = &e->usage;
     return usage_from_openai(&(struct usage_openai){
         .prompt = c->prompt,
         .completion = c->completion,
@@ -218,6 +223,7 @@ static struct usage usage_of(const struct realtime_event *e)
         .image_prompt = c->image_prompt,
         .reasoning = c->reasoning,
         .audio_completion = c->audio_completion,
+        .image_completion = c->image_completion,
         .unknown_fields = c->unknown,
     });
 }
@@ -242,7 +248,7 @@ static void close_reported(struct exchange *x, struct session_turn *t, const str
 {
     bool failed = sl_str_eq(e->status, SL_STR("failed"));
     bool has = e->usage.found && !e->usage.bad;
-    struct settlement settled = {.usage = has ? usage_of(e) : usage_seen(x, t), .billed = true};
+    struct settlement settled = {.usage = has ? usage_of(&e->usage) : usage_seen(x, t), .billed = true};
     if (!has && failed) /* providers do not bill what failed, unless they say so */
         settled = (struct settlement){.billed = false};
     else
@@ -277,12 +283,36 @@ void session_turn_never(struct exchange *x, struct session_turn *t)
     turn_close(x, t, &none, OUT_CANCELLED);
 }
 
+struct session_turn *session_turn_begun(struct exchange *x)
+{
+    const struct session_wish w = first_wish(x);
+    struct session_turn *t = turn_take(x, &w);
+    append_open(x, t, t->candidate->model, false); /* too late to refuse it; said in the log */
+    return t;
+}
+
+void session_turn_reported(struct exchange *x, struct session_turn *t, const struct token_counts *said)
+{
+    const struct realtime_event e = {.kind = RT_DONE, .usage = *said};
+    close_reported(x, t, &e);
+}
+
+void session_turn_unreported(struct exchange *x, struct session_turn *t)
+{
+    const struct realtime_event e = {.kind = RT_DONE};
+    close_reported(x, t, &e);
+}
+
 void session_turns_cut(struct exchange *x, enum outcome o)
 {
     while (x->session->turns != NULL) {
         struct session_turn *t = x->session->turns;
-        struct settlement settled = {.usage = usage_seen(x, t), .billed = true};
-        settled.usage.flags |= USAGE_PARTIAL;
+        if (t->unsure && !t->heard) { /* speech that was followed by nothing */
+            session_turn_never(x, t);
+            continue;
+        }
+        struct settlement settled = {.usage = t->said.found ? usage_of(&t->said) : usage_seen(x, t), .billed = true};
+        settled.usage.flags |= t->over ? 0u : (uint32_t)USAGE_PARTIAL;
         settled.cost = price_of(t->price, &settled.usage, NULL);
         count_response(x);
         turn_close(x, t, &settled, o);
@@ -311,8 +341,7 @@ bool session_turn_allowed(struct exchange *x)
     return true;
 }
 
-bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const struct session_wish *w,
-                      struct error_facts *out)
+bool session_turn_may(struct exchange *x, struct error_facts *out)
 {
     struct exchange_session *s = x->session;
     int64_t most = x->snap->set.realtime.cost_p;
@@ -323,9 +352,16 @@ bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const 
         out->error = GE_SESSION_COST;
     else if (s->n_turns >= SESSION_TURNS_MAX || !session_turn_allowed(x))
         out->error = GE_RATE_LIMITED;
-    if (out->error != GE_NONE)
+    return out->error == GE_NONE;
+}
+
+bool session_turn_ask(struct exchange *x, const struct realtime_event *e, const struct session_wish *w,
+                      struct error_facts *out)
+{
+    if (!session_turn_may(x, out))
         return false;
     struct session_turn *t = turn_take(x, w);
+    t->unsure = e->unsure;
     id_set(&t->cause, e->id);
     id_set(&t->lane, e->lane);
     if (append_open(x, t, t->candidate->model, true))
@@ -373,9 +409,7 @@ static struct session_turn *turn_begun(struct exchange *x, const struct realtime
 {
     struct session_turn *t = turn_unnamed(x, e);
     if (t == NULL) {
-        const struct session_wish w = first_wish(x);
-        t = turn_take(x, &w);
-        append_open(x, t, t->candidate->model, false); /* too late to refuse it; said in the log */
+        t = session_turn_begun(x);
         id_set(&t->lane, e->lane);
     }
     id_set(&t->response, e->response);
@@ -385,25 +419,37 @@ static struct session_turn *turn_begun(struct exchange *x, const struct realtime
 /* Charged by itself, and known only when it is done. */
 static void transcribed(struct exchange *x, const struct realtime_event *e)
 {
-    const struct exchange_session *s = x->session;
+    struct exchange_session *s = x->session;
     struct sl_str model = sl_str_of(s->transcriber.text, s->transcriber.n);
-    if (!e->usage.found)
+    bool said = e->usage.found && !e->usage.bad;
+    if (!said && !s->words->transcribes)
         return; /* this provider charges nothing for it, or does not say */
     struct session_wish w = first_wish(x);
     w.price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
     struct session_turn *t = turn_take(x, &w);
     append_open(x, t, model.n > 0 ? model : t->candidate->model, false);
-    struct settlement settled = {.usage = usage_of(e), .billed = true};
+    struct settlement settled = {.usage = usage_of(&e->usage), .billed = true};
     settled.usage.audio_ms_in = e->usage_ms;
+    if (!said) /* what was sent since the last one */
+        settled.usage = (struct usage){.flags = USAGE_ESTIMATED, .audio_ms_in = s->audio_bytes / AUDIO_BYTES_PER_MS};
     settled.cost = price_of(t->price, &settled.usage, NULL);
+    if (s->words->transcribes) { /* this is what the session is for */
+        s->audio_bytes = 0;
+        count_response(x);
+    }
     turn_close(x, t, &settled, OUT_OK);
 }
 
 void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t bytes)
 {
-    struct session_turn *t = e->response.n > 0                         ? turn_named(x, e->response)
-                             : session_opens(x) && e->kind != RT_ERROR ? turn_of_lane(x, e)
-                                                                       : NULL;
+    bool lanes = x->session->words->each_names;
+    if (x->session->words->live) {
+        session_live_see(x, e, bytes);
+        return;
+    }
+    struct session_turn *t = e->response.n > 0              ? turn_named(x, e->response)
+                             : lanes && e->kind != RT_ERROR ? turn_of_lane(x, e)
+                                                            : NULL;
     if (t != NULL)
         t->bytes_in += bytes;
     switch (e->kind) {
@@ -431,13 +477,12 @@ void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t
             id_set(&x->session->transcriber, e->model);
         break;
     case RT_ERROR:
-        if ((t = turn_unnamed(x, e)) != NULL && (session_opens(x) || e->cause.n > 0 || t->cause.n == 0))
+        if ((t = turn_unnamed(x, e)) != NULL && (lanes || e->cause.n > 0 || t->cause.n == 0))
             close_refused(x, t);
-        else if (session_opens(x) && (t = turn_of_lane(x, e)) != NULL)
+        else if (lanes && (t = turn_of_lane(x, e)) != NULL)
             close_broken(x, t);
         break;
-    case RT_CREATE:
-    case RT_OTHER:
+    default:
         break;
     }
 }
@@ -448,7 +493,7 @@ bool session_open_first(struct exchange *x, struct try *t)
 {
     struct exchange_session *s = x->session;
     struct realtime_event look;
-    if (!session_opens(x))
+    if (!s->words->each_names)
         return true;
     s->words->look_client(x->body_text, &look);
     const struct session_wish w = {.model = x->facts.model,

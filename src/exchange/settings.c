@@ -324,6 +324,6 @@ const struct cfg_section realtime_settings_section = {
         {"responses_per_minute", CFG_INT_AT(struct realtime_settings, responses_per_minute), .preset = "0", .min = 0,
          .max = 100000,
          .text =
-             "Responses that a session may ask for in a minute; more are answered by an error event, and the session goes on. "
-             "0: any. Those that a provider begins by itself (voice detection) are not counted."},
+             "Responses that a session may ask for in a minute, and transcriptions; more are answered by an error event, and the "
+             "session goes on (Gemini's Live API has no such events: it is closed with 1013). 0: any. Those that a provider begins by itself (voice detection) are not counted."},
         CFG_END}};

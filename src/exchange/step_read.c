@@ -76,7 +76,8 @@ static enum step understand(struct exchange *x)
         return exchange_refuse(x, x->body_error);
     if (x->op->video)
         return video_understand(x);
-    if (x->match.op == OP_REALTIME_SECRET || x->match.op == OP_REALTIME_SESSION)
+    if (x->match.op == OP_REALTIME_SECRET || x->match.op == OP_REALTIME_SESSION ||
+        x->match.op == OP_TRANSCRIPTION_SESSION)
         return secret_understand(x);
     if (forms_is_one(x))
         return forms_understand(x);

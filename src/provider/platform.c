@@ -87,6 +87,49 @@ struct sl_str provider_method_path(const struct provider *p, struct sl_str model
                            SL_STR_ARG(url_escape(model, SL_STR_NONE, a)), SL_STR_ARG(verb));
 }
 
+/* -- Gemini's Live API: gemini.md section 18 ------------------------------------------------------------------------------ */
+
+static bool is_vertex(const struct provider *p)
+{
+    return sl_str_eq(p->kind->platform, SL_STR("vertex"));
+}
+
+/* The base path without the version at its end. */
+static struct sl_str live_base(const struct provider *p)
+{
+    struct sl_str base = p->base_path;
+    size_t at = base.n;
+    while (at > 0 && base.p[at - 1] != '/')
+        at--;
+    return at > 0 && at < base.n && base.p[at] == 'v' ? sl_str_head(base, at - 1) : base;
+}
+
+struct sl_str provider_live_path(const struct provider *p, struct sl_str version, struct sl_arena *a)
+{
+    struct sl_str base = live_base(p);
+    if (is_vertex(p)) /* of versions it has v1 and v1beta1 only */
+        return sl_arena_printf(a, SL_STR_FMT "/ws/google.cloud.aiplatform.%s.LlmBidiService/BidiGenerateContent",
+                               SL_STR_ARG(base), sl_str_eq(version, SL_STR("v1")) ? "v1" : "v1beta1");
+    if (!sl_str_eq(p->kind->dialect, SL_STR("gemini")))
+        return SL_STR_NONE;
+    if (sl_str_eq(version, SL_STR("v1beta1"))) /* a client of Vertex AI */
+        version = SL_STR("v1beta");
+    return sl_arena_printf(
+        a, SL_STR_FMT "/ws/google.ai.generativelanguage." SL_STR_FMT ".GenerativeService.BidiGenerateContent",
+        SL_STR_ARG(base), SL_STR_ARG(version));
+}
+
+struct sl_str provider_live_model(const struct provider *p, struct sl_str model, struct sl_arena *a)
+{
+    struct sl_str id = bare_id(model);
+    if (!is_vertex(p))
+        return sl_arena_printf(a, "models/" SL_STR_FMT, SL_STR_ARG(id));
+    if (p->project.n == 0)
+        return sl_arena_printf(a, "publishers/google/models/" SL_STR_FMT, SL_STR_ARG(id));
+    return sl_arena_printf(a, "projects/" SL_STR_FMT "/locations/" SL_STR_FMT "/publishers/google/models/" SL_STR_FMT,
+                           SL_STR_ARG(p->project), SL_STR_ARG(p->location), SL_STR_ARG(id));
+}
+
 /* -- Regions --------------------------------------------------------------------------------------------------------- */
 
 bool provider_region_is(struct sl_str name)

@@ -91,6 +91,10 @@ struct provider {
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model);
 /* Whether Responses over a WebSocket can be asked of it. */
 bool provider_has_socket(const struct provider *p);
+/* Gemini's Live API there: its path, and how a model is called in it ("models/ID"; on Vertex AI with project and location). version: of
+ * the API that the client speaks. In the arena; empty: it has none. */
+struct sl_str provider_live_path(const struct provider *p, struct sl_str version, struct sl_arena *a);
+struct sl_str provider_live_model(const struct provider *p, struct sl_str model, struct sl_arena *a);
 /* Whether its errors are in no client's form where it speaks that dialect: never passed on as they are. */
 bool provider_own_errors(const struct provider *p, struct sl_str dialect);
 

@@ -123,7 +123,10 @@ void sim_account_turn(struct sim_call *c, const struct sim_realtime_turn *t)
                              .completion = t->completion,
                              .audio_in = t->audio_in,
                              .audio_out = t->audio_out,
+                             .reasoning = t->reasoning,
+                             .audio_ms = t->audio_ms,
                              .status = 101,
+                             .live = c->live,
                              .stream = 1,
                              .complete = t->complete,
                              .usage_sent = c->usage_sent,
@@ -154,10 +157,13 @@ static void add_record(struct sl_buf *b, const struct sim_served *r, uint64_t n)
                 r->completion - r->reasoning - r->audio_out);
     if (r->audio_in > 0 || r->audio_out > 0)
         sl_buf_addf(b, ",\"audio_in\":%u,\"audio_out\":%u", r->audio_in, r->audio_out);
+    if (r->audio_ms > 0)
+        sl_buf_addf(b, ",\"audio_ms_in\":%u", r->audio_ms);
     if (r->images + r->characters + r->searches > 0)
         sl_buf_addf(b, ",\"images_out\":%u,\"characters\":%u,\"searches\":%u", r->images, r->characters, r->searches);
     sl_buf_addf(b, ",\"format\":\"%s\"",
                 r->format != NULL  ? r->format->name
+                : r->live          ? "gemini-live"
                 : r->status == 101 ? "openai-realtime"
                                    : "");
     sl_buf_adds(b, SL_STR(",\"stream\":"));

@@ -8,6 +8,8 @@
  * the whole conversation; all of it but what is new since the last response is cached, in steps of 64. A transcription is charged by
  * itself: its sound, and 3 tokens of text; "whisper-1" by the second.
  *
+ * With ?intent=transcription nothing but that is made, the URL must name no model, and "no-such-transcriber" is none.
+ *
  * The beta interface (OpenAI-Beta: realtime=v1) has other names for some events. Messages are read one at a time; what is no frame of a
  * client is answered as RFC 6455 wants. Faults of streams act on the events of responses: stall, cut, close and reset end the
  * connection, garbage-chunk is a frame with reserved bits, error-event is an error as the first message. */
@@ -30,6 +32,7 @@
 struct sim_realtime {
     struct ws_reader in;
     bool beta, audio, vad, transcribes, by_second, closing;
+    bool only; /* it transcribes, and makes no responses */
     char transcriber[48];
     uint64_t events, items, responses; /* for ids */
     uint64_t text_bytes, audio_bytes;  /* of the conversation, text in bytes of text, sound decoded */
@@ -46,7 +49,7 @@ struct sim_realtime {
 
 /* ---- messages out ---- */
 
-static void send_frame(struct sim_call *c, enum ws_opcode opcode, struct sl_str payload)
+void sim_ws_send(struct sim_call *c, enum ws_opcode opcode, struct sl_str payload)
 {
     unsigned char head[WS_HEAD_MAX];
     struct iovec v[2] = {{head, ws_put_head(head, opcode, payload.n, NULL)}, {(void *)(uintptr_t)payload.p, payload.n}};
@@ -67,7 +70,7 @@ static void send_event(struct sim_call *c, const char *type, const char *rest, .
     sl_buf_addv(b, rest, ap);
     va_end(ap);
     sl_buf_addc(b, '}');
-    send_frame(c, WS_TEXT, sl_buf_str(b));
+    sim_ws_send(c, WS_TEXT, sl_buf_str(b));
 }
 
 static void send_error(struct sim_call *c, const char *code, const char *message, struct sl_str cause)
@@ -93,7 +96,7 @@ static void hang_up(struct sim_call *c, uint16_t code, struct sl_str reason)
     if (r->closing)
         return;
     r->closing = true;
-    send_frame(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
+    sim_ws_send(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
     http_stream_send_body(c->s, NULL, 0, true);
     sim_finish(c, true);
 }
@@ -289,11 +292,22 @@ static void on_session(struct sim_call *c, yyjson_val *root, struct sl_str id)
         keep(r->transcriber, sizeof r->transcriber, text_of(words, "model"));
         r->by_second = strcmp(r->transcriber, "whisper-1") == 0;
     }
+    if (r->only && strcmp(r->transcriber, "no-such-transcriber") == 0) {
+        send_error(c, "model_not_found", "The model does not exist or you do not have access to it.", id);
+        return;
+    }
+    if (r->only)
+        c->model = sl_arena_str(c->s->arena, sl_str_c(r->transcriber));
     struct sl_buf b;
     sl_buf_init(&b, 1024);
     sl_buf_add_json(&b, sl_str_c(r->transcriber));
-    if (r->beta)
+    if (r->only && !r->beta)
         send_event(c, "session.updated",
+                   ",\"session\":{\"type\":\"transcription\",\"object\":\"realtime.transcription_session\",\"audio\":{"
+                   "\"input\":{\"transcription\":{\"model\":" SL_STR_FMT "}}}}",
+                   SL_STR_ARG(sl_buf_str(&b)));
+    else if (r->beta)
+        send_event(c, r->only ? "transcription_session.updated" : "session.updated",
                    ",\"session\":{\"object\":\"realtime.session\",\"input_audio_transcription\":{\"model\":" SL_STR_FMT
                    "}}",
                    SL_STR_ARG(sl_buf_str(&b)));
@@ -383,6 +397,7 @@ static void transcribe(struct sim_call *c, uint64_t bytes)
     sim_account_turn(c, &(struct sim_realtime_turn){.prompt = r->by_second ? 0 : audio,
                                                     .completion = r->by_second ? 0 : 3,
                                                     .audio_in = r->by_second ? 0 : audio,
+                                                    .audio_ms = r->by_second ? (uint32_t)(bytes / 48) : 0,
                                                     .complete = true});
 }
 
@@ -421,7 +436,8 @@ static void on_append(struct sim_call *c, yyjson_val *root, struct sl_str id)
     send_event(c, "input_audio_buffer.speech_stopped", ",\"audio_end_ms\":500,\"item_id\":\"item_%llu\"",
                (unsigned long long)r->items + 1);
     on_commit(c, id);
-    begin_response(c);
+    if (!r->only)
+        begin_response(c);
 }
 
 static void on_create(struct sim_call *c, yyjson_val *root, struct sl_str id)
@@ -450,7 +466,8 @@ static void on_message(struct sim_call *c, yyjson_val *root)
 {
     struct sim_realtime *r = c->more;
     struct sl_str type = text_of(root, "type"), id = text_of(root, "event_id");
-    if (sl_str_eq(type, SL_STR("session.update"))) {
+    if (sl_str_eq(type, SL_STR("session.update")) ||
+        (r->only && sl_str_eq(type, SL_STR("transcription_session.update")))) {
         on_session(c, root, id);
     } else if (sl_str_eq(type, SL_STR("conversation.item.create"))) {
         on_item(c, root, id);
@@ -461,6 +478,8 @@ static void on_message(struct sim_call *c, yyjson_val *root)
     } else if (sl_str_eq(type, SL_STR("input_audio_buffer.clear"))) {
         r->pending = 0;
         send_event(c, "input_audio_buffer.cleared", "%s", "");
+    } else if (r->only && sl_str_starts(type, SL_STR("response."))) {
+        send_error(c, "invalid_request_error", "Transcription sessions make no responses.", id);
     } else if (sl_str_eq(type, SL_STR("response.create"))) {
         on_create(c, root, id);
     } else if (sl_str_eq(type, SL_STR("response.cancel"))) {
@@ -483,7 +502,7 @@ void sim_realtime_bytes(struct sim_call *c, struct sl_str bytes)
                 account(c, false);
             hang_up(c, e.code, e.reason);
         } else if (e.opcode == WS_PING) {
-            send_frame(c, WS_PONG, e.payload);
+            sim_ws_send(c, WS_PONG, e.payload);
         } else if (e.opcode == WS_BINARY) {
             hang_up(c, WS_CODE_UNSUPPORTED, SL_STR("binary messages are not taken"));
         } else if (e.opcode == WS_TEXT) {
@@ -521,15 +540,18 @@ static bool is_path(struct sl_str path)
            sl_str_eq(path, SL_STR("/openai/realtime"));
 }
 
-static void upgrade(struct sim_call *c)
+static bool transcribes(const struct sim_call *c)
+{
+    struct sl_str intent;
+    return url_query_find(c->r->query, SL_STR("intent"), &intent) && sl_str_eq(intent, SL_STR("transcription"));
+}
+
+bool sim_ws_accept(struct sim_call *c)
 {
     static const struct sim_error no = {.status = 500, .message = "no upgrade", .content_type = "text/plain"};
-    struct sim_realtime *r = SL_ARENA_NEW(c->s->arena, struct sim_realtime);
     struct http_response answer = {.status = 101, .content_length = HTTP_LENGTH_NONE};
     struct sl_arena *a = c->s->arena;
     char accept[WS_ACCEPT_TEXT];
-    if (sim_fault_instead(c))
-        return;
     ws_accept_of(header(c, "sec-websocket-key"), tls_sha1, accept);
     http_headers_add(&answer.headers, a, SL_STR("sec-websocket-accept"), sl_str_of(accept, WS_ACCEPT_TEXT));
     if (http_list_has(header(c, "sec-websocket-protocol"), SL_STR("realtime")))
@@ -538,25 +560,38 @@ static void upgrade(struct sim_call *c)
     http_headers_add(&answer.headers, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
     if (!http_stream_upgrade(c->s, &answer)) {
         sim_refuse(c, &no);
-        return;
+        return false;
     }
     c->status = 101;
-    c->head_sent = true;
+    c->head_sent = c->realtime = true;
+    return true;
+}
+
+static void upgrade(struct sim_call *c)
+{
+    struct sim_realtime *r = SL_ARENA_NEW(c->s->arena, struct sim_realtime);
+    if (sim_fault_instead(c) || !sim_ws_accept(c))
+        return;
     c->more = r;
-    c->realtime = true;
     r->beta = sl_str_find_str(header(c, "openai-beta"), SL_STR("realtime=v1")) >= 0;
     r->words = WORDS;
+    r->only = r->transcribes = transcribes(c);
     ws_reader_init(&r->in, WS_FROM_CLIENT, MESSAGE_MAX);
     if (sim_fault_marked(c, MARK_ERROR) != NULL) {
         send_error(c, "insufficient_quota", "You exceeded your current quota.", SL_STR_NONE);
         hang_up(c, WS_CODE_POLICY, SL_STR("quota"));
         return;
     }
-    send_event(
-        c, "session.created",
-        ",\"session\":{\"type\":\"realtime\",\"object\":\"realtime.session\",\"id\":\"sess_1\",\"model\":\"" SL_STR_FMT
-        "\",\"output_modalities\":[\"text\"]}",
-        SL_STR_ARG(c->model));
+    if (r->only && c->model.n > 0) {
+        send_error(c, "invalid_model", "You must not provide a model parameter for transcription sessions.",
+                   SL_STR_NONE);
+        hang_up(c, WS_CODE_POLICY, SL_STR("model"));
+        return;
+    }
+    send_event(c, "session.created",
+               ",\"session\":{\"type\":\"%s\",\"object\":\"realtime.session\",\"id\":\"sess_1\",\"model\":\"" SL_STR_FMT
+               "\",\"output_modalities\":[\"text\"]}",
+               r->only ? "transcription" : "realtime", SL_STR_ARG(c->model));
     http_stream_read(c->s, true);
 }
 
@@ -579,9 +614,12 @@ bool sim_realtime_serve(struct sim_call *c)
         sim_refuse(c, ask == WS_ASK_NOT ? &upgrade_wanted : &broken);
         return true;
     }
-    if ((!url_query_find(c->r->query, SL_STR("model"), &model) &&
-         !url_query_find(c->r->query, SL_STR("deployment"), &model)) ||
-        model.n == 0 || sl_str_find(model, '"') >= 0) {
+    bool named = (url_query_find(c->r->query, SL_STR("model"), &model) ||
+                  url_query_find(c->r->query, SL_STR("deployment"), &model)) &&
+                 model.n > 0;
+    if (!named)
+        model = SL_STR("");
+    if ((!named && !transcribes(c)) || sl_str_find(model, '"') >= 0) {
         sim_refuse(c, &no_model);
         return true;
     }

@@ -107,7 +107,7 @@ void sim_finish(struct sim_call *c, bool complete)
     if (c->socket != NULL && !c->is_turn)
         sim_socket_end(c); /* each of its responses has its own record */
     else if (c->realtime)
-        sim_realtime_end(c);
+        (c->live ? sim_live_end : sim_realtime_end)(c);
     else if (!c->control)
         sim_account_add(c);
     sl_timer_cancel(s->loop, &c->timer);
@@ -357,7 +357,8 @@ static bool is_google(struct sl_str path)
 /* Of a path that no format has: the list of models is asked for in three forms. */
 static enum sim_vendor vendor_of(const struct sim_call *c)
 {
-    if (is_google(c->r->path) || http_headers_get(&c->r->headers, HN_X_GOOG_API_KEY).n > 0)
+    if (is_google(c->r->path) || sim_live_is_path(c->r->path) ||
+        http_headers_get(&c->r->headers, HN_X_GOOG_API_KEY).n > 0)
         return VENDOR_GOOGLE; /* Google's SDK for Python asks for /v1/models */
     bool anthropic = http_headers_find_name(&c->r->headers, SL_STR("anthropic-version")) != NULL;
     return anthropic ? VENDOR_ANTHROPIC : VENDOR_OPENAI;
@@ -401,7 +402,7 @@ static void route(struct sim_call *c, struct sl_str raw)
         sim_serve_post(c, raw);
     else if (sim_form_serve(c, raw) || sim_files_serve(c) || sim_parts_serve(c, raw) || sim_batches_serve(c, raw))
         return;
-    else if (!sim_realtime_serve(c) && !sim_socket_serve(c) && !responses_serve(c))
+    else if (!sim_live_serve(c) && !sim_realtime_serve(c) && !sim_socket_serve(c) && !responses_serve(c))
         route_get(c);
 }
 
@@ -457,7 +458,7 @@ static void on_body(void *x, struct sl_str bytes, bool last)
         return;
     }
     if (c->realtime) {
-        sim_realtime_bytes(c, bytes);
+        (c->live ? sim_live_bytes : sim_realtime_bytes)(c, bytes);
         return;
     }
     if (last && c->body.n == 0 && !c->too_large && !c->control) { /* the usual case: all of it at once, no copy */

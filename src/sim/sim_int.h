@@ -176,9 +176,9 @@ struct sim_served {                 /* one request, as /sim/count tells it */
     uint32_t prompt, cached, completion, reasoning; /* what a provider would bill: nothing for an error */
     uint32_t written;                               /* of prompt: to the cache */
     uint32_t images, characters, searches;          /* units beside tokens */
-    uint32_t audio_in, audio_out;                   /* of prompt and completion, in sessions */
-    uint16_t status;                                /* 0: no head was sent */
-    uint8_t stream, complete, usage_sent, faulty;
+    uint32_t audio_in, audio_out, audio_ms; /* of prompt and completion, in sessions; where time is charged that */
+    uint16_t status;                        /* 0: no head was sent */
+    uint8_t stream, complete, usage_sent, faulty, live;
     const struct sim_format *format; /* NULL: none was found */
 };
 
@@ -339,6 +339,7 @@ struct sim_call { /* lives in the stream's arena */
     struct sim_gsend *gsend;     /* arena: bytes of an upload of Google's; NULL: none */
     uint64_t file_at, file_left; /* of a content that is made up */
     bool realtime;               /* a session: `more` is its own */
+    bool live;                   /* ... of Gemini's Live API */
     struct sim_socket *socket;   /* Responses over a WebSocket; NULL: not so */
     bool silent;                 /* generate: false: it only reads */
     bool is_turn;                /* a response in it, not the connection itself */

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import threading
 import time
@@ -19,45 +18,29 @@ import websockets
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from conftest import Makers
 from lib import ledger
 from lib.client import fetch
 from lib.proc import create_key, merge, run_sluice
+from lib.sessions import (BINARY, BREAKERS, PROVIDER_KEY, billed, close_code, ending, frame, hear, open_socket, raw, same, say, serving,
+                          settled)
 from lib.upstream import error_answer
 from lib.wait import LONG, wait_for
 
+PATH = "/v1/realtime?model=voice"
 SOUND = base64.b64encode(bytes(24000)).decode()
 
 
 def config(sim, **more):
-    return merge({"providers": {"up": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sk-of-the-provider"], "direct": True}},
+    return merge({"providers": {"up": {"kind": "openai", "base_url": sim.url + "/v1", "keys": [PROVIDER_KEY], "direct": True}},
                   "models": {"voice": {"targets": ["up/gpt-realtime"]}}}, more)
 
 
-@pytest.fixture(scope="module")
-def served():
-    makers = Makers()
-    sim = makers.sim("--key", "sk-of-the-provider")
-    g = makers.gateway(config(sim))
-    g.sim = sim
-    yield g
-    makers.end()
-
-
-@pytest.fixture
-def g(served):
-    served.sim.rules()
-    return served
+served, g = serving(config)
 
 
 def dial(g, model="voice", query="", key=None, headers=(), **more):
-    return connect(f"ws://127.0.0.1:{g.address[1]}/v1/realtime?model={model}{query}", open_timeout=LONG, close_timeout=LONG, ping_interval=None,
-                   max_size=None, compression=more.pop("compression", None), proxy=None,
-                   additional_headers={**({"authorization": f"Bearer {key or g.key.text}"} if key != "" else {}), **dict(headers)}, **more)
-
-
-def hear(ws):
-    return json.loads(ws.recv(timeout=LONG))
+    head = {**({"authorization": f"Bearer {key or g.key.text}"} if key != "" else {}), **dict(headers)}
+    return open_socket(g, f"/v1/realtime?model={model}{query}", head, **more)
 
 
 def until(ws, kind):
@@ -68,32 +51,11 @@ def until(ws, kind):
     return heard
 
 
-def say(ws, **event):
-    ws.send(json.dumps(event))
-
-
 def ask(ws, text, **more):
     say(ws, type="conversation.item.create",
         item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]})
     say(ws, type="response.create", **more)
     return until(ws, "response.done")[-1]["response"]
-
-
-def billed(sim, since):
-    return [r for r in sim.count()["served"][since:] if r["format"] == "openai-realtime"]
-
-
-def settled(g, id, n):
-    def look():
-        rows = [r for r in ledger.attempts(g.state) if r.exchange == id]
-        return rows if len(rows) >= n and all(r.state != ledger.OPEN for r in rows) else None
-    return wait_for(look, f"{n} settled responses of {id}", every=0.05)
-
-
-def same(rows, served):
-    """The ledger has what the provider would bill. (Ids of one millisecond have no order.)"""
-    names = ("input", "cache_read", "output", "audio_in", "audio_out")
-    assert sorted(tuple(r.tokens[n] for n in names) for r in rows) == sorted(tuple(s.get(n, 0) for n in names) for s in served)
 
 
 # ---- what applications do ----
@@ -124,7 +86,7 @@ def test_official_sdk(g):
     assert usage.output_tokens == 1 and usage.input_token_details.text_tokens == usage.input_tokens > 0
     r = g.record(where=lambda r: r["operation"] == "realtime" and r["session"]["responses"] == 2)
     rows = settled(g, r["id"], 2)
-    same(rows, billed(g.sim, before))
+    same(rows, billed(g, before))
     assert all(a.outcome == "ok" and a.model == "voice" and a.target == "gpt-realtime" and a.cost_p > 0 for a in rows)
     assert r["status"] == 101 and r["ended"] == {"by": "client", "in": "session", "why": "ok"} and r["session"]["closed"] == 1000
     assert r["usage"]["output"] == sum(a.tokens["output"] for a in rows) and float(r["cost_usd"]) > 0
@@ -151,7 +113,7 @@ def test_sound_and_transcriptions(g):
         until(ws, "response.done")
         id = ws.response.headers["x-sluice-id"]
     rows = settled(g, id, 4)
-    same(rows, billed(g.sim, before))
+    same(rows, billed(g, before))
     assert sorted(r.target for r in rows) == ["gpt-4o-transcribe", "gpt-realtime", "gpt-realtime", "whisper-1"]
     assert {r.tokens["audio_out"] for r in rows if r.target == "gpt-realtime"} == {80, 0}
     assert [r.cost_p for r in rows if r.target == "whisper-1"] == [50_000_000]  # half a second: 0.006 $ a minute
@@ -259,7 +221,7 @@ def test_several_hundred_at_once(g):
         return await asyncio.wait_for(asyncio.gather(*(one(i) for i in range(n))), 4 * LONG)
 
     assert asyncio.run(all_of_them()) == [str(i) for i in range(n)]
-    assert len(billed(g.sim, before)) == n
+    assert len(billed(g, before)) == n
     g.wait_metric("sluice_realtime_sessions", 0)
     rows = wait_for(lambda: (lambda r: r if len(r) >= n else None)([r for r in ledger.attempts(g.state) if r.state == ledger.CLOSED]), "all")
     assert sum(r.tokens["output"] for r in rows[-n:]) == n
@@ -289,8 +251,6 @@ def test_refused_before_the_upgrade(g):
 
 
 def test_what_is_not_offered_says_why(g):
-    answer = fetch(g.address, "POST", "/v1/realtime/transcription_sessions", b"{}", [("content-type", "application/json")], key=g.key)
-    assert answer.status == 404 and "past this gateway" in answer.json()["error"]["message"]
     answer = fetch(g.address, "POST", "/v1/realtime/calls", b"v=0", [("content-type", "application/sdp")], key=g.key)
     assert answer.status == 404 and "WebRTC" in answer.json()["error"]["message"]
 
@@ -354,7 +314,7 @@ def test_ephemeral_keys_end(make):
 def test_ephemeral_keys_that_are_not_made(g):
     session = {"type": "realtime", "model": "voice"}
     for status, param, body in ((400, "session", {}), (400, "session.model", {"session": {"type": "realtime"}}),
-                                (400, "session.type", {"session": {**session, "type": "transcription"}}),
+                                (400, "session.type", {"session": {**session, "type": "translation"}}),
                                 (404, "session.model", {"session": {**session, "model": "nope"}}),
                                 (400, "session", {"session": {**session, "instructions": "x" * 5000}}),
                                 (400, "expires_after.seconds", {"session": session, "expires_after": {"seconds": 9}}),
@@ -383,16 +343,6 @@ def test_failover_before_the_upgrade(make):
 
 
 # ---- when things go wrong ----
-
-def ending(ws):
-    """Everything until the end, and the code of that."""
-    heard = []
-    try:
-        while True:
-            heard.append(hear(ws))
-    except websockets.ConnectionClosed:
-        return heard, ws.close_code
-
 
 @pytest.mark.parametrize("fault", ["close", "reset", "garbage-chunk"])
 def test_the_provider_breaks(g, fault):
@@ -423,7 +373,7 @@ def test_errors_leave_the_session_open(g):
         id = ws.response.headers["x-sluice-id"]
     rows = settled(g, id, 2)
     assert sorted(r.outcome for r in rows) == ["client_fault", "ok"]
-    same([r for r in rows if r.outcome == "ok"], billed(g.sim, before))
+    same([r for r in rows if r.outcome == "ok"], billed(g, before))
 
 
 @pytest.mark.parametrize("orderly", [True, False])
@@ -441,7 +391,7 @@ def test_the_client_leaves(g, orderly):
     else:
         ws.socket.shutdown(socket.SHUT_RDWR)
     row, = settled(g, id, 1)
-    served, = wait_for(lambda: billed(g.sim, before), "the account")
+    served, = wait_for(lambda: billed(g, before), "the account")
     same([row], [served])
     assert 0 < row.tokens["output"] < 1000
     assert g.record(id)["ended"]["by"] == "client"
@@ -449,62 +399,16 @@ def test_the_client_leaves(g, orderly):
 
 # ---- those who break the protocol ----
 
-def raw(g, path="/v1/realtime?model=voice"):
-    s = socket.create_connection(g.address, timeout=LONG)
-    s.sendall((f"GET {path} HTTP/1.1\r\nhost: h\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
-               f"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: Bearer {g.key.text}\r\n\r\n").encode())
-    seen = b""
-    while b"session.created" not in seen:
-        more = s.recv(65536)
-        assert more, seen
-        seen += more
-    assert b"101 Switching Protocols" in seen and b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in seen
-    return s
-
-
-def frame(payload, first=0x81, mask=b"\x01\x02\x03\x04", length=None):
-    n = len(payload) if length is None else length
-    size = bytes([0x80 | n]) if n < 126 else bytes([0x80 | 126]) + struct.pack(">H", n) if n < 65536 else bytes([0x80 | 127]) + struct.pack(">Q", n)
-    return bytes([first]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
-
-
-def close_code(s):
-    """Of the close frame at the end of what comes."""
-    seen = b""
-    while True:
-        more = s.recv(65536)
-        if not more:
-            break
-        seen += more
-    at = seen.rindex(b"\x88")
-    return struct.unpack(">H", seen[at + 2:at + 4])[0]
-
-
-@pytest.mark.parametrize("bytes_, code", [
-    (b"\x81\x05Hello", 1002),                                      # not masked
-    (frame(b"{}", first=0xC1), 1002),                              # a reserved bit
-    (frame(b"{}", first=0x83), 1002),                              # a reserved opcode
-    (frame(b"hi", first=0x09), 1002),                              # a ping in fragments
-    (frame(b"x" * 126, first=0x89), 1002),                         # a large one
-    (frame(b"", first=0x80), 1002),                                # a continuation of nothing
-    (frame(b"a", first=0x01) + frame(b"b"), 1002),                 # a message inside of another
-    (frame(b"\xc3\x28"), 1007),                                    # no UTF-8
-    (frame(b"\xc3", first=0x01) + frame(b"\x28", first=0x80), 1007),
-    (frame(b"", length=25 << 20), 1009),                           # larger than is taken
-    (frame(b"{}", first=0x82), 1003),                              # binary
-    (frame(b"\x03", first=0x88), 1002),                            # half a close code
-    (frame(b"\x03\xed", first=0x88), 1002),                        # one that may not be sent
-], ids=["unmasked", "reserved", "opcode", "split-ping", "large-ping", "continuation", "nested", "text", "split-text", "oversize", "binary",
-        "half-code", "code"])
+@pytest.mark.parametrize("bytes_, code", [*BREAKERS.values(), BINARY], ids=[*BREAKERS, "binary"])
 def test_breakers(g, bytes_, code):
-    with raw(g) as s:
+    with raw(g, PATH) as s:
         s.sendall(bytes_)
         assert close_code(s) == code
 
 
 def test_half_sent_and_cut_by_bytes(g):
     """Frames may come in any pieces; one that never ends is nobody's message."""
-    with raw(g) as s:
+    with raw(g, PATH) as s:
         for b in frame(b'{"type":"input_audio_buffer.clear"}') + frame(b"ping", first=0x89):
             s.sendall(bytes([b]))
         seen = b""
@@ -613,7 +517,7 @@ def test_slow_readers_hold_the_other_side(make):
     sim = make.sim()
     g = make.gateway(config(sim))
     before = g.rss_kib()
-    with raw(g) as s:
+    with raw(g, PATH) as s:
         s.settimeout(2)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         say_raw = lambda **e: s.sendall(frame(json.dumps(e).encode()))

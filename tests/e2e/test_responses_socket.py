@@ -11,52 +11,38 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from conftest import Makers
 from lib import ledger
 from lib.client import fetch
 from lib.proc import create_key, merge, run_sluice
+from lib.sessions import BINARY, BREAKERS, PROVIDER_KEY, billed, ending, hear, open_socket, same, serving, settled
 from lib.wait import LONG, wait_for
 
 
 def config(sim, **more):
-    return merge({"providers": {"up": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sk-of-the-provider"]},
-                                "other": {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["sk-of-the-provider"]},
-                                "claude": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": ["sk-of-the-provider"]}},
+    return merge({"providers": {"up": {"kind": "openai", "base_url": sim.url + "/v1", "keys": [PROVIDER_KEY]},
+                                "other": {"kind": "openai", "base_url": sim.url + "/v1", "keys": [PROVIDER_KEY]},
+                                "claude": {"kind": "anthropic", "base_url": sim.url + "/v1", "keys": [PROVIDER_KEY]}},
                   "models": {"work": {"targets": ["up/gpt-4o"]}, "small": {"targets": ["up/gpt-4o-mini"]},
                              "elsewhere": {"targets": ["other/gpt-4o"]}, "foreign": {"targets": ["claude/claude-opus-5-5"]}}}, more)
 
 
-@pytest.fixture(scope="module")
-def served():
-    makers = Makers()
-    sim = makers.sim("--key", "sk-of-the-provider")
-    g = makers.gateway(config(sim))
-    g.sim = sim
-    yield g
-    makers.end()
-
-
-@pytest.fixture
-def g(served):
-    served.sim.rules()
-    return served
+served, g = serving(config)
 
 
 def dial(g, key=None, headers=()):
-    return connect(f"ws://127.0.0.1:{g.address[1]}/v1/responses", open_timeout=LONG, close_timeout=LONG, ping_interval=None, max_size=None,
-                   compression=None, proxy=None, additional_headers={"authorization": f"Bearer {key or g.key.text}", **dict(headers)})
+    return open_socket(g, "/v1/responses", {"authorization": f"Bearer {key or g.key.text}", **dict(headers)})
 
 
 def ask(ws, text, model="work", **more):
     ws.send(json.dumps({"type": "response.create", "model": model, "input": text, **more}))
-    return hear(ws)
+    return answer(ws)
 
 
-def hear(ws):
+def answer(ws):
     """The events of one response."""
     heard = []
     while not heard or heard[-1]["type"] not in ("response.completed", "response.failed", "response.incomplete", "error"):
-        heard.append(json.loads(ws.recv(timeout=LONG)))
+        heard.append(hear(ws))
     return heard
 
 
@@ -64,29 +50,7 @@ def words(heard):
     return "".join(e["delta"] for e in heard if e["type"] == "response.output_text.delta")
 
 
-def ending(ws):
-    heard = []
-    try:
-        while True:
-            heard.append(json.loads(ws.recv(timeout=LONG)))
-    except ConnectionClosed:
-        return heard, ws.close_code
-
-
-def settled(g, id, n):
-    def look():
-        rows = [r for r in ledger.attempts(g.state) if r.exchange == id]
-        return rows if len(rows) >= n and all(r.state != ledger.OPEN for r in rows) else None
-    return wait_for(look, f"{n} settled responses of {id}", every=0.05)
-
-
-def same(rows, served):
-    names = ("input", "cache_read", "output", "reasoning")
-    assert sorted(tuple(r.tokens[n] for n in names) for r in rows) == sorted(tuple(s.get(n, 0) for n in names) for s in served)
-
-
-def billed(g, since):
-    return g.sim.count()["served"][since:]
+NAMES = ("input", "cache_read", "output", "reasoning")
 
 
 def test_official_sdk(g):
@@ -113,7 +77,7 @@ def test_official_sdk(g):
     assert first == "[simulated] hello there" and second.startswith("[simulated]") and later.input_tokens > usage.input_tokens
     r = g.record(where=lambda r: r["operation"] == "responses_websocket" and r["session"]["responses"] == 2)
     rows = settled(g, r["id"], 2)
-    same(rows, billed(g, before))
+    same(rows, billed(g, before), NAMES)
     assert all(a.outcome == "ok" and a.model == "work" and a.target == "gpt-4o" and a.cost_p > 0 for a in rows)
     assert r["status"] == 101 and r["ended"]["by"] == "client" and r["session"]["closed"] == 1000
     assert r["usage"]["output"] == sum(a.tokens["output"] for a in rows) and float(r["cost_usd"]) > 0
@@ -169,7 +133,7 @@ def test_errors_of_the_provider(g):
     """What is wrong with a message is the client's to know, and the connection stays; what is wrong with a provider is tried elsewhere."""
     with dial(g) as ws:
         ws.send('{"type":"response.steer"}')
-        assert hear(ws)[-1]["error"]["message"].startswith("Nothing was asked")
+        assert answer(ws)[-1]["error"]["message"].startswith("Nothing was asked")
         refused = ask(ws, "hi", previous_response_id="resp_of_nobody")[-1]
         assert refused["error"]["code"] == "previous_response_not_found" and refused["status"] == 400
         assert words(ask(ws, "ECHO: again")).endswith("again")
@@ -265,8 +229,7 @@ def test_limits(make):
         assert heard[-1]["error"]["code"] == "invalid_api_key" and closed == 1008
 
 
-@pytest.mark.parametrize("payload,code", [(b"\x82\x82\x00\x00\x00\x00{}", 1003), (b"\x81\x02{}", 1002), (b"\x81\xff\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00", 1009),
-                                          (b"\x81\x82\x00\x00\x00\x00\xc3\x28", 1007)], ids=["binary", "unmasked", "oversize", "text"])
+@pytest.mark.parametrize("payload,code", [BINARY, *(BREAKERS[name] for name in ("unmasked", "oversize", "text"))], ids=["binary", "unmasked", "oversize", "text"])
 def test_breakers(g, payload, code):
     with dial(g) as ws:
         ws.socket.sendall(payload)

@@ -13,6 +13,7 @@ enum usage_member {
     UM_COUNTS, /* the rest are no counts */
     UM_PROMPT_DETAILS = UM_COUNTS,
     UM_CANDIDATES_DETAILS,
+    UM_RESPONSE_DETAILS, /* the same of responseTokenCount (Live) */
     UM_TIER,
     UM_TRAFFIC,
     UM_COUNT
@@ -28,6 +29,7 @@ static const struct json_watch watches[UM_COUNT] = {
     [UM_TOTAL] = {SL_STR_INIT("totalTokenCount"), -1},
     [UM_PROMPT_DETAILS] = {SL_STR_INIT("promptTokensDetails"), -1},
     [UM_CANDIDATES_DETAILS] = {SL_STR_INIT("candidatesTokensDetails"), -1},
+    [UM_RESPONSE_DETAILS] = {SL_STR_INIT("responseTokensDetails"), -1},
     [UM_TIER] = {SL_STR_INIT("serviceTier"), -1},
     [UM_TRAFFIC] = {SL_STR_INIT("trafficType"), -1},
 };
@@ -97,6 +99,8 @@ void gem_usage_add(struct gem_usage *u, struct sl_str object)
         take_details(json_raw(object, &at[UM_PROMPT_DETAILS]), &u->audio_in, &u->image_in);
     if (at[UM_CANDIDATES_DETAILS].kind == JSON_ARRAY)
         take_details(json_raw(object, &at[UM_CANDIDATES_DETAILS]), &u->audio_out, &u->image_out);
+    if (at[UM_RESPONSE_DETAILS].kind == JSON_ARRAY)
+        take_details(json_raw(object, &at[UM_RESPONSE_DETAILS]), &u->audio_out, &u->image_out);
     for (unsigned i = UM_TIER; i <= UM_TRAFFIC; i++) {
         struct sl_str tier = gem_tier_to_neutral(word_of(object, &at[i]));
         if (tier.n > 0)

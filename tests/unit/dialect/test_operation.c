@@ -225,7 +225,21 @@ static const struct {
     {HTTP_GET, "/v1/realtime/client_secrets", OP_WRONG_METHOD, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/calls/rtc_1/hangup", OP_NOT_SERVED, ERRORS_OPENAI},
     {HTTP_POST, "/v1/realtime/translations", OP_NOT_SERVED, ERRORS_OPENAI},
-    {HTTP_GET, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", OP_NOT_SERVED,
+    {HTTP_POST, "/v1/realtime/transcription_sessions", OP_TRANSCRIPTION_SESSION, ERRORS_OPENAI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", OP_LIVE, ERRORS_GEMINI},
+    {HTTP_GET, "/gemini/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent", OP_LIVE,
+     ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent", OP_LIVE, ERRORS_GEMINI},
+    {HTTP_POST, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", OP_WRONG_METHOD,
+     ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained",
+     OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateMusic", OP_NOT_SERVED,
+     ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage..GenerativeService.BidiGenerateContent", OP_NOT_SERVED, ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1%2e.GenerativeService.BidiGenerateContent", OP_NOT_SERVED,
+     ERRORS_GEMINI},
+    {HTTP_GET, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent/x", OP_NOT_SERVED,
      ERRORS_GEMINI},
     /* Nobody's. */
     {HTTP_GET, "/", OP_NONE, ERRORS_OPENAI},
@@ -263,7 +277,7 @@ static void paths(void **state)
         assert_int_equal(m.surface.n > 0, m.op == OP_NOT_SERVED);
         bool in_path = m.op == OP_MODEL_GET || m.op == OP_GENERATE || m.op == OP_GENERATE_COUNT ||
                        m.op == OP_EMBED_CONTENT || (operation_row(m.op)->stored && !is_of_all(m.op)) ||
-                       m.op == OP_VIDEO_REMIX || (m.op == OP_VIDEO && m.google) ||
+                       m.op == OP_VIDEO_REMIX || m.op == OP_LIVE || (m.op == OP_VIDEO && m.google) ||
                        (m.op == OP_MESSAGES && strstr(rows[i].path, "awPredict") != NULL);
         if (m.op != OP_WRONG_METHOD && m.op != OP_NOT_SERVED)
             assert_int_equal(m.model.n > 0, in_path);

@@ -221,11 +221,129 @@ static void responses_errors(void **state)
     sl_arena_done(&a);
 }
 
+static void live_clients(void **state)
+{
+    static const struct {
+        const char *text;
+        enum realtime_kind kind;
+        const char *model;
+        bool unsure;
+    } rows[] = {
+        {"{\"setup\":{\"model\":\"models/x\",\"tools\":[]}}", RT_SETUP, "models/x", false},
+        {"{\"setup\":{}}", RT_SETUP, "", false},
+        {"{\"setup\":{\"model\":\"a\"},\"setup\":{\"model\":\"b\"}}", RT_SETUP, "", false},
+        {"{\"clientContent\":{\"turns\":[],\"turnComplete\":true}}", RT_CREATE, "", false},
+        {"{\"client_content\":{\"turn_complete\":true}}", RT_CREATE, "", false},
+        {"{\"clientContent\":{\"turns\":[],\"turnComplete\":false}}", RT_TEXT, "", false},
+        {"{\"clientContent\":{\"turns\":[{\"turnComplete\":true}]}}", RT_TEXT, "", false},
+        {"{\"realtimeInput\":{\"text\":\"hi\"}}", RT_CREATE, "", true},
+        {"{\"realtime_input\":{\"activity_end\":{}}}", RT_CREATE, "", true},
+        {"{\"realtimeInput\":{\"audio\":{\"data\":\"AAAA\"}}}", RT_AUDIO, "", true},
+        {"{\"toolResponse\":{\"functionResponses\":[]}}", RT_RESULT, "", false},
+        {"{\"tool_response\":{}}", RT_RESULT, "", false},
+        {"[]", RT_OTHER, "", false},
+        {"{", RT_OTHER, "", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct realtime_event e;
+        live_look_client(sl_str_c(rows[i].text), &e);
+        if (e.kind != rows[i].kind || !is(e.model, rows[i].model) || e.unsure != rows[i].unsure)
+            fail_msg("%s: %d", rows[i].text, (int)e.kind);
+    }
+}
+
+static void live_servers(void **state)
+{
+    struct realtime_event e;
+    (void)state;
+    live_look_server(SL_STR("{\"setupComplete\":{}}"), &e);
+    assert_int_equal(e.kind, RT_OTHER);
+    live_look_server(SL_STR("{\"goAway\":{\"timeLeft\":\"10s\"}}"), &e);
+    assert_int_equal(e.kind, RT_OTHER);
+    live_look_server(SL_STR("{\"serverContent\":{\"interrupted\":true}}"), &e);
+    assert_int_equal(e.kind, RT_OTHER);
+    live_look_server(
+        SL_STR("{\"serverContent\":{\"modelTurn\":{\"parts\":[{\"text\":\"abc\"},{\"inlineData\":{\"mimeType\":"
+               "\"audio/pcm\",\"data\":\"AAAAAAAA\"}}]}}}"),
+        &e);
+    assert_int_equal(e.kind, RT_PIECE);
+    assert_int_equal(e.delta, 3);
+    assert_int_equal(e.audio, 8);
+    assert_false(e.ends || e.usage.found);
+    live_look_server(
+        SL_STR("{\"serverContent\":{\"turnComplete\":true},\"usageMetadata\":{\"promptTokenCount\":522,"
+               "\"responseTokenCount\":200,\"totalTokenCount\":722,\"thoughtsTokenCount\":136,"
+               "\"promptTokensDetails\":[{\"modality\":\"TEXT\",\"tokenCount\":332},{\"modality\":\"AUDIO\","
+               "\"tokenCount\":165}],\"responseTokensDetails\":[{\"modality\":\"AUDIO\",\"tokenCount\":200}]}}"),
+        &e);
+    assert_int_equal(e.kind, RT_PIECE);
+    assert_true(e.ends && e.usage.found && !e.usage.bad);
+    assert_int_equal(e.usage.prompt, 522);
+    assert_int_equal(e.usage.audio_prompt, 165);
+    assert_int_equal(e.usage.completion,
+                     336); /* thoughts are beside the response, also where the sums would fit otherwise */
+    assert_int_equal(e.usage.reasoning, 136);
+    assert_int_equal(e.usage.audio_completion, 200);
+}
+
+static void live_closes(void **state)
+{
+    (void)state;
+    assert_int_equal(live_close_error(1007, SL_STR("Unsupported modality")).status, 400);
+    assert_int_equal(live_close_error(1008, SL_STR("models/x is not found for API version v1beta")).status, 404);
+    assert_int_equal(live_close_error(1011, SL_STR("You exceeded your current quota")).status, 429);
+    assert_int_equal(live_close_error(1011, SL_STR("Internal error")).status, 500);
+    assert_int_equal(live_close_error(1001, SL_STR_NONE).status, 503);
+}
+
+static void transcription_sessions(void **state)
+{
+    static const struct {
+        const char *text;
+        enum realtime_kind kind;
+        const char *model;
+    } rows[] = {
+        {"{\"type\":\"session.update\",\"session\":{\"audio\":{\"input\":{\"transcription\":{\"model\":\"m\"}}}}}",
+         RT_SETUP, "m"},
+        {"{\"type\":\"transcription_session.update\",\"session\":{\"input_audio_transcription\":{\"model\":\"m\"}}}",
+         RT_SETUP, "m"},
+        {"{\"type\":\"session.update\",\"session\":{\"audio\":{\"input\":{\"transcription\":{\"model\":\"m\"}}},"
+         "\"input_audio_transcription\":{\"model\":\"n\"}}}",
+         RT_SETUP, ""},
+        {"{\"type\":\"session.update\",\"session\":{\"audio\":{\"input\":{\"turn_detection\":null}}}}", RT_OTHER, ""},
+        {"{\"type\":\"input_audio_buffer.append\",\"audio\":\"AAAA\"}", RT_AUDIO, ""},
+        {"{\"type\":\"input_audio_buffer.commit\"}", RT_COMMIT, ""},
+        {"{\"type\":\"session.update\",\"type\":\"x\"}", RT_SETUP, ""},
+    };
+    struct realtime_event e;
+    struct sl_arena a;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        transcription_look_client(sl_str_c(rows[i].text), &e);
+        if (e.kind != rows[i].kind || !is(e.model, rows[i].model))
+            fail_msg("%s: %d", rows[i].text, (int)e.kind);
+    }
+    sl_arena_init(&a, NULL);
+    transcription_look_client(transcription_setup_of(&a, SL_STR("a\"b")), &e);
+    assert_true(e.kind == RT_SETUP && is(e.model, "a\\\"b"));
+    assert_true(sl_str_starts(transcription_setup(&a, SL_STR("{\"type\":\"transcription\"}")),
+                              SL_STR("{\"type\":\"session.update\"")));
+    assert_true(
+        sl_str_starts(transcription_setup(&a, SL_STR("{}")), SL_STR("{\"type\":\"transcription_session.update\"")));
+    realtime_look_server(transcription_greeting(&a, SL_STR("1")), &e);
+    assert_true(e.kind == RT_SESSION && e.opening);
+    sl_arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(kinds),  cmocka_unit_test(usage),           cmocka_unit_test(transcriptions),
-        cmocka_unit_test(errors), cmocka_unit_test(responses_kinds), cmocka_unit_test(responses_errors),
+        cmocka_unit_test(kinds),           cmocka_unit_test(usage),
+        cmocka_unit_test(transcriptions),  cmocka_unit_test(errors),
+        cmocka_unit_test(responses_kinds), cmocka_unit_test(responses_errors),
+        cmocka_unit_test(live_clients),    cmocka_unit_test(live_servers),
+        cmocka_unit_test(live_closes),     cmocka_unit_test(transcription_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
