@@ -24,7 +24,7 @@ enum request_media {
     REQUEST_FILE = 1 << 3
 };
 /* Parts of the request by their `type` or `mimeType`, in the words of all formats. */
-unsigned request_look_media(struct sl_str body);
+unsigned request_look_media(const struct request_facts *f, struct sl_str body);
 
 /* The first message of a user, which all requests of a conversation begin with: a view of the body, at most 4 KiB of it; empty: none. */
 struct sl_str request_look_conversation(const struct request_facts *f, struct sl_str body);

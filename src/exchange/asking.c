@@ -154,7 +154,7 @@ static void gather_media(const struct asking_from *from, struct route_facts *f)
                 {REQUEST_AUDIO, ROUTE_MODE_AUDIO, ROUTE_NEED_AUDIO},
                 {REQUEST_VIDEO, ROUTE_MODE_VIDEO, ROUTE_NEED_VIDEO},
                 {REQUEST_FILE, ROUTE_MODE_FILE, 0}}; /* text of files is written out where a model takes no files */
-    unsigned media = request_look_media(from->body);
+    unsigned media = request_look_media(from->facts, from->body);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if ((media & rows[i].media) != 0) {
             f->modalities |= rows[i].mode;

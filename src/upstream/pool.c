@@ -197,10 +197,18 @@ static struct up_conn *take_shelved(struct upstream *u, struct pool_origin *o, c
     return NULL;
 }
 
+/* The newest, so that those beyond what the load needs grow old. One that was kept within this turn no poll has looked at, and
+ * the socket would have to be asked: then the oldest. */
+static struct up_conn *next_idle(const struct pool_origin *o, const struct sl_loop *l)
+{
+    struct up_conn *newest = SL_CONTAINER_OF(o->idle.next, struct up_conn, at_origin);
+    return newest->idle_turn != l->turns ? newest : SL_CONTAINER_OF(o->idle.prev, struct up_conn, at_origin);
+}
+
 struct up_conn *pool_take_h1(struct upstream *u, struct pool_origin *o, const struct upstream_origin *at)
 {
     while (!sl_list_is_empty(&o->idle)) {
-        struct up_conn *c = SL_CONTAINER_OF(o->idle.next, struct up_conn, at_origin);
+        struct up_conn *c = next_idle(o, u->loop);
         pool_remove(c);
         if (is_reusable(c, sl_loop_now(u->loop), true))
             return c;
