@@ -121,7 +121,7 @@ bool lanes_choose(struct exchange *x, struct error_facts *out)
         return true;
     }
     *out = (struct error_facts){
-        .error = v.state == HEALTH_BLOCKED ? GE_UP_RATE_LIMITED : GE_NO_TARGET,
+        .error = v.state == HEALTH_BLOCKED && !v.account ? GE_UP_RATE_LIMITED : GE_NO_TARGET,
         .retry_after_ns = v.until_ns > now ? v.until_ns - now : SL_SEC,
     };
     return false;

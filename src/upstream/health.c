@@ -406,6 +406,7 @@ void health_see(struct health_lane *l, const struct headroom_need *need, int64_t
     }
     if (account > now_ns) {
         out->state = HEALTH_BLOCKED;
+        out->account = true;
         out->until_ns = account;
     }
 }

@@ -43,6 +43,7 @@ enum health_state {
 struct health_view {
     enum health_state state;
     int64_t until_ns; /* BLOCKED, DOWN */
+    bool account;     /* BLOCKED: its keys are refused, or without credit; else it asked to wait */
     uint32_t health_q16;
     uint32_t first_q50_us, first_q95_us, first_q99_us, between_q50_us; /* 0: no samples */
     uint32_t samples;                                                  /* of first_* */
