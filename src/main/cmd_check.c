@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "dialect/json_write.h"
 #include "main/options.h"
 #include "main/settings_files.h"
 #include "main/settings_int.h"
@@ -64,6 +65,50 @@ static void print_kinds(void)
                SL_STR_ARG(k->base_url.n > 0 ? k->base_url : SL_STR("-")));
 }
 
+/* The members that a server lacks: "name" is left out, "name=other" goes by that name ("image_url.url": addresses of images). */
+static void write_lacks(struct json_writer *w, struct sl_str lacks, bool renamed)
+{
+    while (lacks.n > 0) {
+        struct sl_str member = sl_str_cut(&lacks, ' '), other = member, name = sl_str_cut(&other, '=');
+        if (name.n == 0 || (name.n != member.n) != renamed)
+            continue;
+        if (renamed)
+            jw_member_plain(w, name, other);
+        else
+            jw_plain(w, name);
+    }
+}
+
+static void print_kinds_json(void)
+{
+    const struct provider_kind *k;
+    struct sl_buf text;
+    sl_buf_init(&text, 1u << 20);
+    struct json_writer w = json_writer_on(&text);
+    jw_open(&w, '[');
+    for (unsigned i = 0; (k = provider_kind_at(i)) != NULL; i++) {
+        jw_open(&w, '{');
+        jw_member_plain(&w, SL_STR("kind"), k->name);
+        jw_member_plain(&w, SL_STR("format"), k->dialect);
+        jw_member_plain(&w, SL_STR("platform"), k->platform);
+        jw_member_plain(&w, SL_STR("key"), k->env_key);
+        jw_member_plain(&w, SL_STR("address"), k->base_url);
+        jw_key(&w, SL_STR("lacks"));
+        jw_open(&w, '[');
+        write_lacks(&w, k->chat_lacks, false);
+        jw_close(&w, ']');
+        jw_key(&w, SL_STR("renamed"));
+        jw_open(&w, '{');
+        write_lacks(&w, k->chat_lacks, true);
+        jw_close(&w, '}');
+        jw_close(&w, '}');
+    }
+    jw_close(&w, ']');
+    sl_buf_add(&text, "\n", 1);
+    write_to(stdout, &text);
+    sl_buf_done(&text);
+}
+
 static void look(struct settings *s, struct cfg *c)
 {
     settings_check_files(s, c);
@@ -79,7 +124,7 @@ int cmd_check(int argc, char **argv)
         {"json", 'j', OPTION_FLAG, &is_json, NULL, "print what was found (or, with --show, the settings) as JSON"},
         {"show", 's', OPTION_FLAG, &show, NULL, "print all settings with their values, secrets masked"},
         {"kinds", 'k', OPTION_FLAG, &kinds, NULL,
-         "list the kinds of providers: address, key's variable, format; check nothing"},
+         "list the kinds of providers: address, key's variable, format (with --json also what each lacks); check nothing"},
         {0}};
     struct command_line c = {.name = "check",
                              .summary = "Check a configuration: all errors at once, with their places.",
@@ -89,7 +134,7 @@ int cmd_check(int argc, char **argv)
     if (o != OPTIONS_GO)
         return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
     if (kinds) {
-        print_kinds();
+        (is_json ? print_kinds_json : print_kinds)();
         return EXIT_OK;
     }
     struct cfg_report report;

@@ -2,6 +2,7 @@
 whole and streamed, in chat completions (bytes pass) and in Messages (translated), and what it cost is what the server counted."""
 
 import json
+import subprocess
 
 import anthropic
 import openai
@@ -9,6 +10,8 @@ import pytest
 
 from conftest import Makers
 from lib.client import fetch
+from lib.proc import SLUICE
+from lib.upstream import json_answer
 from lib.wait import wait_for
 
 PRESETS = ["vllm", "ollama", "llamacpp", "groq", "deepseek", "mistral", "xai", "together", "fireworks", "openrouter", "perplexity",
@@ -179,3 +182,56 @@ def test_error_in_a_stream(world, preset):
         assert fetch(world.sim.address, "POST", "/sim/rules", rule, [("content-type", "application/json")]).status == 200
         with pytest.raises((openai.APIError, anthropic.APIError)):
             ask(world, preset, "hello there", True)
+
+
+def kinds():
+    done = subprocess.run([SLUICE, "check", "--kinds", "--json"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and not done.stderr, done
+    return {row["kind"]: row for row in json.loads(done.stdout)}
+
+
+def test_check_lists_them():
+    rows = kinds()
+    shown = subprocess.run([SLUICE, "check", "--kinds"], capture_output=True, text=True, timeout=60).stdout.splitlines()
+    table = {line.split()[0]: line.split() for line in shown[1:]}
+    assert set(table) == set(rows) and set(PRESETS) | {"openai", "azure", "anthropic", "gemini", "vertex", "bedrock"} <= set(rows)
+    for preset in PRESETS:
+        row = rows[preset]
+        assert row["format"] == "openai" and row["platform"] == preset and row["address"].startswith("http") and row["lacks"], row
+        assert table[preset][-1] == row["address"] and table[preset][2] in (row["key"], "-"), table[preset]
+
+
+WISHES = {  # of a client of Gemini's and of one of Responses: member there, member of chat completions, value
+    "gemini": {"seed": "seed", "presencePenalty": "presence_penalty", "frequencyPenalty": "frequency_penalty", "stopSequences": "stop",
+               "responseLogprobs": "logprobs", "maxOutputTokens": "max_completion_tokens"},
+    "responses": {"safety_identifier": "user", "prompt_cache_key": "prompt_cache_key", "service_tier": "service_tier",
+                  "parallel_tool_calls": "parallel_tool_calls", "tool_choice": "tool_choice", "tools": "tools",
+                  "text.verbosity": "verbosity", "max_output_tokens": "max_completion_tokens"},
+}
+GEMINI = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], "generationConfig": {
+    "seed": 5, "presencePenalty": 0.5, "frequencyPenalty": 0.5, "stopSequences": ["x"], "responseLogprobs": True, "logprobs": 2,
+    "maxOutputTokens": 99}}
+RESPONSES = {"input": "hi", "safety_identifier": "u", "prompt_cache_key": "k", "service_tier": "flex", "parallel_tool_calls": False, "max_output_tokens": 99,
+             "tool_choice": "required", "text": {"verbosity": "low"}, "tools": [{"type": "function", "name": "f", "parameters": SCHEMA, "strict": False}]}
+
+
+def test_what_they_lack_is_not_sent(make):
+    """Every wish either stands in what the server gets, under the name that it has there, or is named in the answer."""
+    up, rows = make.upstream(), kinds()
+    g = make.gateway({"providers": {p: {"kind": p, "base_url": up.url, "keys": ["k-of-the-gateway"], "direct": True} for p in PRESETS},
+                      "models": {p: f"{p}/some-model" for p in PRESETS}, "relay": {"on_unsupported": "drop"}})
+    up.answer = json_answer({"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Hello x there"}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+    for preset in PRESETS:
+        lacks, renamed = rows[preset]["lacks"], rows[preset]["renamed"]
+        for face, path, body in (("gemini", f"/v1beta/models/{preset}:generateContent", GEMINI),
+                                 ("responses", "/v1/responses", {"model": preset, **RESPONSES})):
+            answer = fetch(g.address, "POST", path, json.dumps(body).encode(), key=g.key)
+            assert answer.status == 200, (preset, answer)
+            sent, told = json.loads(up.last().body), answer.get("x-sluice-dropped") or ""
+            assert not set(sent) & (set(lacks) | set(renamed)), (preset, sent)
+            for member, name in WISHES[face].items():
+                kept = name == "stop" and "x" not in answer.json()["candidates"][0]["content"]["parts"][0]["text"]  # looked for here
+                if name in lacks or renamed.get(name, name) not in sent:
+                    kept |= "tools" in lacks and name in ("tool_choice", "parallel_tool_calls")  # means nothing without them
+                    assert member in told or kept, (preset, member, told, sent)
