@@ -420,6 +420,9 @@ void video_content_headers(struct exchange *x, struct http_headers *to);
 bool video_unpacks(const struct exchange *x);                               /* the bytes come inside of JSON: */
 struct sl_str video_content_bytes(struct exchange *x, struct sl_str slice); /* ... those of one slice, until the next */
 bool video_content_is_whole(const struct exchange *x);
+bool video_content_is_passed(const struct exchange *x); /* the range is all here: the rest need not come */
+int64_t video_content_length(const struct exchange *x); /* of what goes to the client; HTTP_LENGTH_NONE: not known */
+int video_content_status(const struct exchange *x);
 void video_headers(struct exchange *x, struct http_headers *to); /* of answers made here */
 void video_refusal_headers(struct exchange *x, struct http_headers *to);
 void video_settled(struct exchange *x, struct try *t);

@@ -220,14 +220,18 @@ static void on_plain_body(struct exchange *x, struct sl_str bytes)
         return;
     }
     batches_on_body(x, bytes);
+    bool enough = video_unpacks(x) && video_content_is_passed(x);
     if (x->state == XS_RELAY && x->committed) {
         pass_plain(x, bytes);
-        if (relay_is_full(x))
+        if (enough)
+            break_off(x, OUT_OK);
+        else if (relay_is_full(x))
             hold_attempt(x);
         return;
     }
     SL_CHECK(sl_chunks_add(&x->held, bytes.p, bytes.n) == SL_OK);
-    if (!whole && (other_is_sound(x) || x->held.n >= x->snap->set.hold_bytes)) { /* sound is heard while it comes */
+    if (!whole &&
+        (enough || other_is_sound(x) || x->held.n >= x->snap->set.hold_bytes)) { /* sound is heard while it comes */
         hold_attempt(x);
         exchange_wake(x, EV_HELD);
     }
@@ -443,7 +447,7 @@ static void name_type(struct http_headers *h, struct sl_str type)
 /* The only place where a provider's answer's head leaves; `committed` flips here and nowhere else. */
 void relay_send_head(struct exchange *x, int64_t content_length)
 {
-    struct http_response r = {.status = x->head->status, .content_length = content_length};
+    struct http_response r = {.status = video_content_status(x), .content_length = content_length};
     if (other_is_foreign(x))
         http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE, other_answer_type(x));
     else if (x->translation !=
@@ -487,10 +491,14 @@ static void send_held(struct exchange *x)
 static void begin_relay(struct exchange *x)
 {
     stored_begun(x);
-    relay_send_head(x, x->out_stream || video_unpacks(x) ? HTTP_LENGTH_NONE : x->head->content_length);
+    relay_send_head(x, video_unpacks(x) ? video_content_length(x)
+                       : x->out_stream  ? HTTP_LENGTH_NONE
+                                        : x->head->content_length);
     send_held(x);
     bool full = relay_is_full(x);
-    if (full)
+    if (video_unpacks(x) && video_content_is_passed(x))
+        break_off(x, OUT_OK);
+    else if (full)
         hold_attempt(x);
     else if (x->client_full) {
         x->client_full = false;

@@ -2,6 +2,7 @@
  * video; TRY asks it, or follows the link that it gave, and RELAY passes what comes. A link is never shown, and the key goes to no
  * host but the provider's own. docs/internals/jobs.md. */
 #include "exchange/video_int.h"
+#include "http/range.h"
 #include "http/url.h"
 
 #define HOPS_MAX 3u
@@ -67,10 +68,63 @@ enum step video_content_begin(struct exchange *x)
     return video_content_pass(x);
 }
 
+/* ---- what is inside of an answer ---- */
+
+/* How long it is, and what of it is asked for. False: a range beyond its end. There is no entity tag, so that If-Range never holds. */
+bool video_content_measure(struct exchange *x)
+{
+    struct exchange_video *v = x->video;
+    const struct http_header *range = http_headers_find_name(&x->req->headers, SL_STR("range"));
+    bool counts = http_headers_find_name(&x->req->headers, SL_STR("if-range")) == NULL;
+    struct video_job made;
+    video_result_read(v->found->result, x->a, &made);
+    v->whole_bytes = 0;
+    for (unsigned i = 0; i < made.n_content && v->whole_bytes == 0; i++)
+        if (made.content[i].part == v->part && made.content[i].url.n == 0)
+            v->whole_bytes = made.content[i].bytes;
+    v->first = 0;
+    v->last = v->whole_bytes > 0 ? v->whole_bytes - 1 : UINT64_MAX;
+    v->in_part = false;
+    if (v->whole_bytes == 0 || range == NULL || !counts)
+        return true;
+    enum range_kind kind = range_read(range->value, v->whole_bytes, &v->first, &v->last);
+    v->in_part = kind == RANGE_PART;
+    if (kind == RANGE_WHOLE) {
+        v->first = 0;
+        v->last = v->whole_bytes - 1;
+    }
+    return kind != RANGE_BEYOND;
+}
+
+void video_inline_headers(const struct exchange *x, struct http_headers *to)
+{
+    const struct exchange_video *v = x->video;
+    http_headers_add(to, x->a, SL_STR("accept-ranges"), v->whole_bytes > 0 ? SL_STR("bytes") : SL_STR("none"));
+    if (v->in_part)
+        http_headers_add(to, x->a, SL_STR("content-range"),
+                         sl_arena_printf(x->a, "bytes %llu-%llu/%llu", (unsigned long long)v->first,
+                                         (unsigned long long)v->last, (unsigned long long)v->whole_bytes));
+}
+
+int64_t video_content_length(const struct exchange *x)
+{
+    const struct exchange_video *v = x->video;
+    return v->whole_bytes > 0 ? (int64_t)(v->last - v->first + 1) : HTTP_LENGTH_NONE;
+}
+
+int video_content_status(const struct exchange *x)
+{
+    return video_unpacks(x) && x->video->in_part ? 206 : x->head->status;
+}
+
 enum step video_content_pass(struct exchange *x)
 {
     const struct store_video *row = x->video->found;
     int64_t wall = sl_loop_wall(x->env->loop);
+    if (!video_content_measure(x)) {
+        x->video->size = x->video->whole_bytes;
+        return exchange_refuse(x, GE_VIDEO_RANGE);
+    }
     if (row->links_ns > 0 && wall + LINK_SLACK_NS >= row->links_ns && renew(x))
         return STEP_WAIT;
     x->total_due_ns = sl_loop_now(x->env->loop) + DOWNLOAD_NS;
@@ -92,7 +146,8 @@ bool video_content_request(struct exchange *x, const struct route_candidate *c)
     }
     if (v->link.n > 0)
         v->http = (struct video_http){.method = HTTP_GET, .url = v->link, .keyless = true};
-    v->unpack = (struct video_unpack){.data = v->http.unpack_data};
+    v->unpack = (struct video_unpack){.data = v->call.adapter->inline_data};
+    v->at = 0;
     if (v->http.body.n > 0) {
         struct iovec *piece = SL_ARENA_NEW(&x->attempt_arena, struct iovec);
         *piece = (struct iovec){.iov_base = (void *)(uintptr_t)v->http.body.p, .iov_len = v->http.body.n};
@@ -170,12 +225,24 @@ struct sl_str video_content_bytes(struct exchange *x, struct sl_str slice)
         v->unpacked = sl_arena_alloc(x->a, slice.n);
         v->unpacked_cap = slice.n;
     }
-    return sl_str_of(v->unpacked, video_unpack(&v->unpack, slice, v->unpacked));
+    struct sl_str plain = sl_str_of(v->unpacked, video_unpack(&v->unpack, slice, v->unpacked));
+    uint64_t begins = v->at;
+    v->at += plain.n;
+    if (v->last < UINT64_MAX && v->last < begins + plain.n)
+        plain = sl_str_head(plain, v->last >= begins ? (size_t)(v->last - begins + 1) : 0);
+    return v->first > begins ? sl_str_from(plain, v->first - begins) : plain;
 }
 
+bool video_content_is_passed(const struct exchange *x)
+{
+    return x->video->in_part && x->video->at > x->video->last;
+}
+
+/* As long as it was when its length was told. */
 bool video_content_is_whole(const struct exchange *x)
 {
-    return video_unpack_whole(&x->video->unpack);
+    const struct exchange_video *v = x->video;
+    return video_unpack_whole(&v->unpack) && (v->whole_bytes == 0 || v->at == v->whole_bytes);
 }
 
 /* Of the answer's head only what is about the bytes. */
@@ -194,7 +261,10 @@ void video_content_headers(struct exchange *x, struct http_headers *to)
     }
     if (!typed)
         http_headers_add(to, x->a, passed[0], SL_STR("video/mp4"));
-    http_headers_add(to, x->a, SL_STR("accept-ranges"), unpacks ? SL_STR("none") : SL_STR("bytes"));
+    if (unpacks)
+        video_inline_headers(x, to);
+    else
+        http_headers_add(to, x->a, SL_STR("accept-ranges"), SL_STR("bytes"));
     http_headers_add(to, x->a, SL_STR("content-disposition"), SL_STR("attachment"));
     http_headers_add(to, x->a, SL_STR("x-content-type-options"), SL_STR("nosniff"));
 }

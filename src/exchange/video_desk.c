@@ -91,7 +91,9 @@ struct desk_call {
     struct attempt_result result;
     struct sl_chunks body;
     const struct http_response *head;
-    struct video_thin thin; /* an answer may have the whole video in it */
+    struct video_thin thin;     /* an answer may have the whole video in it: */
+    struct video_unpack unpack; /* how long it is */
+    uint64_t unpacked;
     struct sl_task task;
     bool over, too_large;
     unsigned again; /* calls that an adapter wanted besides */
@@ -562,6 +564,7 @@ static void on_body(void *owner, struct sl_str bytes)
     char some[4096];
     while (bytes.n > 0 && !c->too_large) {
         struct sl_str slice = sl_str_head(bytes, sizeof some);
+        c->unpacked += video_unpack(&c->unpack, slice, some);
         if (sl_chunks_add(&c->body, some, video_thin(&c->thin, slice, some)) != SL_OK) {
             c->too_large = true;
             sl_task_post(c->desk->env->loop, &c->task);
@@ -600,6 +603,8 @@ static bool send_call(struct desk_call *c, struct sl_str authorization, unsigned
     c->request.deadlines.total_due_ns = sl_loop_now(env->loop) + CALL_NS;
     c->over = c->too_large = false;
     c->thin = (struct video_thin){.n = 0};
+    c->unpack = (struct video_unpack){.data = c->call.adapter != NULL && c->call.adapter->inline_data};
+    c->unpacked = 0;
     c->head = NULL;
     tel_add(env->tel, TEL_VIDEO_POLLS, 1);
     c->attempt = attempt_start(env->upstream, &c->a, &c->request, &call_owner, c);
@@ -652,6 +657,17 @@ static bool poll_again(struct desk_call *c, struct desk_job *j, const struct vid
     return sent;
 }
 
+/* It went by on its way to being thinned: ranges of it can be given from now on. */
+static void measure_inline(const struct desk_call *c, struct video_job *job)
+{
+    for (unsigned i = 0; i < job->n_content && video_unpack_whole(&c->unpack); i++) {
+        if (job->content[i].base64.n == 0)
+            continue;
+        job->content[i].bytes = c->unpacked;
+        break; /* the first is what is unpacked */
+    }
+}
+
 static void polled_one(struct desk_call *c, const struct video_answer *ans)
 {
     struct desk_job *j = c->jobs[0];
@@ -666,6 +682,7 @@ static void polled_one(struct desk_call *c, const struct video_answer *ans)
         return;
     if (said == VIDEO_POLL_OK) {
         c->p->denied = false;
+        measure_inline(c, &job);
         apply(c, j, &job);
     } else if (said == VIDEO_POLL_GONE && ++j->gone >= GONE_MAX && !j->once) {
         fail_job(j, STORE_VIDEO_EXPIRED, "expired", "The provider knows the job no more.");

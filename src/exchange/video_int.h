@@ -68,6 +68,9 @@ struct exchange_video {
     struct video_unpack unpack; /* of an answer that has the bytes in JSON */
     char *unpacked;             /* arena; of one slice */
     size_t unpacked_cap;
+    /* Of what is unpacked: its length where it is known (0: it is not), what was asked for, how far it is. */
+    uint64_t whole_bytes, first, last, at;
+    bool in_part;
     struct sl_str asked;          /* what is kept of the request, without a price; in the exchange's arena */
     struct kept_serving *serving; /* arena: the bytes come from a copy; NULL: they do not */
     bool no_copy;                 /* there is none that can be read */
@@ -149,6 +152,9 @@ enum step video_content_begin(struct exchange *x);                              
 bool video_content_request(struct exchange *x, const struct route_candidate *c);
 bool video_is_content(const struct exchange *x);
 enum step video_content_pass(struct exchange *x); /* the same, from the provider */
+/* Of what is inline. False: a range beyond its end. */
+bool video_content_measure(struct exchange *x);
+void video_inline_headers(const struct exchange *x, struct http_headers *to);
 /* video_kept.c: the bytes from a copy */
 bool video_kept_begin(struct exchange *x,
                       enum step *out);         /* RECALL: the row was found. False: there is no copy of it */

@@ -518,7 +518,7 @@ static void start_part(struct keep_task *t)
     }
     if (t->link.n > 0)
         t->http = (struct video_http){.method = HTTP_GET, .url = t->link, .keyless = true};
-    t->unpack.data = t->http.unpack_data;
+    t->unpack.data = t->call.adapter->inline_data;
     if (!send_call(t))
         later(t, "the provider cannot be asked now");
 }

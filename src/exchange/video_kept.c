@@ -71,6 +71,12 @@ static enum step head_of_unkept(struct exchange *x)
 {
     struct http_response r = {.status = 200, .content_length = HTTP_LENGTH_NONE};
     http_headers_add_id(&r.headers, x->a, HN_CONTENT_TYPE, SL_STR("video/mp4"));
+    (void)video_content_measure(x);
+    if (x->video->whole_bytes > 0) { /* Range is no word of HEAD's */
+        x->video->in_part = false;
+        r.content_length = (int64_t)x->video->whole_bytes;
+        video_inline_headers(x, &r.headers);
+    }
     exchange_headers(x, &r.headers);
     x->committed = true;
     x->status_sent = r.status;

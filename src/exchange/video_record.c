@@ -102,6 +102,7 @@ static void contents(struct sl_buf *out, const struct video_job *j)
         text(out, "url", c->url);
         text(out, "mime", c->mime);
         number(out, "expires", c->expires_s, 0);
+        number(out, "bytes", (int64_t)c->bytes, 0);
         sl_buf_addc(out, '}');
     }
     sl_buf_addc(out, ']');
@@ -214,6 +215,7 @@ static void read_contents(struct reading *r, struct video_job *out)
             .url = get_text(&one, "url"),
             .mime = get_text(&one, "mime"),
             .expires_s = get_number(&one, "expires", 0),
+            .bytes = get_count(&one, "bytes"),
         };
     }
 }

@@ -372,7 +372,7 @@ static bool omni_content_write(const struct video_call *c, const struct video_jo
     if (v == NULL || v->url.n > 0)
         return v != NULL && video_google_file_write(job, part, out);
     omni_poll_write(c, out, NULL);
-    out->unpack = out->unpack_data = true;
+    out->unpack = true;
     return true;
 }
 
@@ -410,6 +410,7 @@ static void omni_settle(const struct video_call *c, const struct video_job *job,
 
 const struct video_adapter video_omni = {
     .name = "omni",
+    .inline_data = true,
     .resolve = VIDEO_RESOLVE_NONE,
     .cancel = VIDEO_CANCEL_RUNNING,
     .result_life_s = 172800,

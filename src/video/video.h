@@ -154,6 +154,7 @@ struct video_content {
     struct sl_str url;    /* a secret: it carries its own right to read. Empty: inline in the poll's answer */
     struct sl_str mime;   /* empty: not said */
     struct sl_str base64; /* inline (Vertex): its beginning at least, inside of its quotes; a view of the answer */
+    uint64_t bytes;       /* of what is inline, unpacked; 0: not known. Set by who saw them pass */
     int64_t expires_s;    /* unix time; 0: not known */
 };
 
@@ -241,7 +242,6 @@ struct video_http { /* what to send */
     unsigned n_headers;
     struct sl_str body; /* of content_write's: what is sent; in the arena */
     bool unpack;        /* of content_write's: the bytes are inside of the JSON that comes (video/inline.h) */
-    bool unpack_data;   /* ... as "data" (interactions) */
 };
 
 struct video_answer {                   /* what came */
@@ -327,6 +327,7 @@ struct video_adapter {
     enum video_resolve resolve;
     unsigned list_poll_max; /* tasks that one list call polls; 0: it cannot */
     enum video_cancel cancel;
+    bool inline_data;       /* what is inline in its answers is a member "data" (interactions) */
     bool unsigned_callback; /* create_write can name c->callback upstream; a call is a hint to poll, no more */
     int64_t
         result_life_s; /* how long results can be fetched after completion where the answer does not say; 0: not known */

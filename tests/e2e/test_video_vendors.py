@@ -70,22 +70,37 @@ def content(g, id, **headers):
 
 
 def test_vertex_has_the_video_in_its_answer(served, client):
-    """Nine megabytes inside of JSON: polled thinned, told as finished once, and unpacked while they are passed on."""
-    done = client.videos.create_and_poll(model="vveo", prompt="[[video takes=60 bytes=9000001]] a boat", seconds="4", poll_interval_ms=20)
+    """Three megabytes inside of JSON: polled thinned, told as finished once, unpacked while they are passed on, whole or a range of them."""
+    done = client.videos.create_and_poll(model="vveo", prompt="[[video takes=60 bytes=3000001]] a boat", seconds="4", poll_interval_ms=20)
     assert done.status == "completed" and done.seconds == "4", done
     task, cost = settled(served, done.id)
     assert cost == 4 * 400_000_000_000
     polls = told(served.sim)["polls"]
     got = content(served, done.id)
-    assert got.status == 200 and got.get("content-type") == "video/mp4" and got.get("accept-ranges") == "none"
+    assert got.status == 200 and got.get("content-type") == "video/mp4"
+    assert got.get("accept-ranges") == "bytes" and got.get("content-length") == "3000001"  # it was measured as the poll went by
     model, _, _ = task.partition("/operations/")
     op = fetch(served.sim.address, "POST", f"/v1/{model}:fetchPredictOperation", json.dumps({"operationName": task}).encode(),
                [("authorization", "Bearer " + KEY), ("content-type", "application/json")])
     said = base64.b64decode(op.json()["response"]["videos"][0]["bytesBase64Encoded"])
-    assert len(said) == 9_000_001 and hashlib.sha256(got.body).digest() == hashlib.sha256(said).digest()
-    part = content(served, done.id, range="bytes=5-9")  # nobody knows how long it is before its end: the whole comes
-    assert part.status == 200 and len(part.body) == len(said)
-    assert told(served.sim)["polls"] == polls + 3  # the desk has not looked again
+    assert len(said) == 3_000_001 and hashlib.sha256(got.body).digest() == hashlib.sha256(said).digest()
+    n, looks = len(said), 2
+    for asked, first, last in (("5-9", 5, 9), ("0-0", 0, 0), (f"{n - 1}-", n - 1, n - 1), ("-7", n - 7, n - 1), ("1500000-1600000", 1500000, 1600000),
+                               (f"2000000-{n + 5}", 2_000_000, n - 1), (f"0-{n}", 0, n - 1)):
+        part = content(served, done.id, range="bytes=" + asked)
+        assert part.status == 206 and part.get("content-range") == f"bytes {first}-{last}/{n}", (asked, part.status, part.headers)
+        assert part.get("content-length") == str(last - first + 1) and part.body == said[first:last + 1], asked
+        looks += 1
+    for asked in (f"bytes={n}-", f"bytes={n + 9}-{n + 10}", "bytes=-0"):  # beyond its end: nobody is asked for that
+        beyond = content(served, done.id, range=asked)
+        assert beyond.status == 416 and beyond.get("content-range") == f"bytes */{n}" and beyond.error()["code"] == "range_not_satisfiable"
+    for more in ({"range": "bytes=5-9, 11-12"}, {"range": "pages=1-2"}, {"range": "bytes=9-5"}, {"range": "bytes=5-9", "if-range": '"x"'}):
+        whole = content(served, done.id, **more)
+        assert whole.status == 200 and len(whole.body) == n, more
+        looks += 1
+    head = fetch(served.address, "HEAD", f"/v1/videos/{done.id}/content", headers=[("authorization", "Bearer " + served.key.text)])
+    assert head.status == 200 and head.get("content-length") == str(n) and head.get("accept-ranges") == "bytes" and head.body == b""
+    assert told(served.sim)["polls"] == polls + looks  # the desk has not looked again, nor was anybody asked for what is not there
 
 
 def test_the_price_is_the_one_of_the_day_it_was_made(make, tmp_path):

@@ -140,7 +140,7 @@ static void inlined(void **state)
         VIDEO_POLL_OK);
     b.call.task_id = SL_STR("v1_a");
     assert_true(b.call.adapter->content_write(&b.call, &b.job, VIDEO_PART_VIDEO, &b.http));
-    assert_true(b.http.unpack && b.http.unpack_data);
+    assert_true(b.http.unpack && b.call.adapter->inline_data);
     is_text(b.http.path, "/interactions/v1_a");
     bench_end(&b);
 }
