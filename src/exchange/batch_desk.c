@@ -63,6 +63,8 @@ struct batch_desk {
     bool asking, poked;         /* what is live */
     struct batch_rows *intents; /* own: of batches that providers may have; NULL: none is looked for */
     size_t at_intent;
+    int64_t after_intent;      /* row: the last one that was looked at; 0: from the first */
+    int64_t began_ns;          /* wall */
     struct batch_call *list;   /* own: what a provider has */
     struct sl_timer look;      /* for more of them */
     struct batch_watch *watch; /* own: of those at providers */
@@ -845,6 +847,7 @@ void batch_desk_poke(struct batch_desk *d)
 #define LOOK_NS (60 * SL_SEC)
 #define GIVE_UP_NS (24 * 3600 * SL_SEC)
 #define LISTS_AT_ONCE 4u /* objects of one message */
+#define INTENTS_AT_ONCE 16u
 
 static void look_next(struct batch_desk *d);
 
@@ -858,6 +861,8 @@ static void on_resolved(struct batch_rows *j, void *receiver)
 
 static void look_done(struct batch_desk *d)
 {
+    size_t n = d->intents->n_objects;
+    d->after_intent = n == INTENTS_AT_ONCE ? d->intents->objects[n - 1].row : 0;
     batch_rows_free(d->intents);
     d->intents = NULL;
     sl_timer_arm(d->env->loop, &d->look, sl_loop_now(d->env->loop) + LOOK_NS);
@@ -895,6 +900,42 @@ static void take_listed(const struct store_object *intent, struct sl_str body, s
     }
 }
 
+static void on_found_files(struct batch_rows *j, void *receiver)
+{
+    SL_LOG(SL_LOG_WARN, j->found == BF_OK ? "files.resolved" : "files.unclear", SL_LS("provider", j->b.tenant),
+           SL_LS("intent", j->id), SL_LS("file", j->b.input), SL_LI("found", (int64_t)j->count));
+    on_resolved(j, receiver);
+}
+
+/* The file is the tenant's who sent it: by its name, its bytes and its time. */
+static void take_files(struct batch_desk *d, const struct store_object *intent, struct sl_str body)
+{
+    struct batch_rows *j = batch_rows_new(BR_FOUND_FILES);
+    struct file_intent want;
+    struct sl_str id, object;
+    size_t at = 0;
+    bool good = file_intent_read(intent->body, &j->a, &want);
+    while (good && j->n_objects < LISTS_AT_ONCE &&
+           (object = file_listed(body, &at, &want, intent->made_ns, &id, &j->a)).n > 0) {
+        struct store_object o = *intent;
+        o.kind = STORE_OBJECT_FILE;
+        o.id = id;
+        o.body = object;
+        batch_rows_add_object(j, &o);
+    }
+    j->id = sl_arena_str(&j->a, intent->id);
+    j->b.input = sl_arena_str(&j->a, intent->body);
+    j->b.tenant = sl_arena_str(&j->a, intent->provider);
+    j->now_ns = sl_loop_wall(d->env->loop);
+    j->asker = d;
+    j->done = on_found_files;
+    j->synced = true;
+    if (d->env->batches_ask(d->env->owner, j))
+        return;
+    batch_rows_free(j);
+    look_done(d);
+}
+
 static void on_listed(void *arg, struct batch_call *c)
 {
     struct batch_desk *d = arg;
@@ -902,7 +943,9 @@ static void on_listed(void *arg, struct batch_call *c)
     int64_t wait_ns;
     const struct store_object *intent = &d->intents->objects[d->at_intent++];
     bool ok = batch_call_answer(c, &r, &wait_ns) && r.status == 200;
-    if (ok && !d->ending) {
+    if (ok && !d->ending && file_intent_is(intent->body)) {
+        take_files(d, intent, r.body);
+    } else if (ok && !d->ending) {
         struct batch_rows *j = batch_rows_new(BR_RESOLVED);
         take_listed(intent, r.body, j);
         resolve(d, intent, j, "batches.resolved");
@@ -913,25 +956,44 @@ static void on_listed(void *arg, struct batch_call *c)
         look_next(d); /* again at the next look */
 }
 
+/* Uploads may take longer than other requests: what was begun since this process lives may still be on its way. */
+static bool may_come(const struct batch_desk *d, const struct store_object *intent)
+{
+    return file_intent_is(intent->body) && intent->made_ns >= d->began_ns &&
+           sl_loop_wall(d->env->loop) - intent->made_ns < d->env->epoch->snapshot->set.files.time_ns + LOOK_NS;
+}
+
 static void look_next(struct batch_desk *d)
 {
+    struct file_intent file = {.bytes = 0};
+    struct sl_arena scratch;
     if (d->ending || d->intents == NULL)
         return;
+    while (d->at_intent < d->intents->n_objects && may_come(d, &d->intents->objects[d->at_intent]))
+        d->at_intent++;
     if (d->at_intent == d->intents->n_objects) {
         look_done(d);
         return;
     }
     const struct store_object *intent = &d->intents->objects[d->at_intent];
+    sl_arena_init(&scratch, NULL);
+    if (file_intent_is(intent->body))
+        (void)file_intent_read(intent->body, &scratch, &file);
+    sl_arena_done(&scratch);
     const struct batch_call_ask ask = {.key = intent->key,
                                        .house = true,
                                        .tenant = intent->tenant,
-                                       .path = SL_STR("/v1/batches"),
+                                       .path = file_intent_is(intent->body) ? SL_STR("/v1/files")
+                                                                            : SL_STR("/v1/batches"),
+                                       .betas = SL_STR("files-api-2025-04-14"),
+                                       .anthropic = file.anthropic,
                                        .lists = true,
                                        .provider = intent->provider,
                                        .credential = intent->credential};
     if (intent->body.n == 0 || sl_loop_wall(d->env->loop) - intent->made_ns > GIVE_UP_NS) {
         d->at_intent++; /* nothing in such a list could be told to be it */
-        resolve(d, intent, batch_rows_new(BR_RESOLVED), "batches.unclear");
+        resolve(d, intent, batch_rows_new(BR_RESOLVED),
+                file_intent_is(intent->body) ? "files.unclear" : "batches.unclear");
         return;
     }
     d->list = batch_call_start(d->env, &ask, on_listed, d);
@@ -954,6 +1016,8 @@ static void on_intents(struct batch_rows *j, void *receiver)
 static void look(struct batch_desk *d, int64_t age_ns)
 {
     struct batch_rows *j = batch_rows_new(BR_INTENTS);
+    j->after = (uint64_t)d->after_intent;
+    j->limit = INTENTS_AT_ONCE;
     j->now_ns = sl_loop_wall(d->env->loop) - age_ns;
     j->asker = d;
     j->done = on_intents;
@@ -1005,6 +1069,7 @@ struct batch_desk *batch_desk_new(struct exchange_env *env)
     struct batch_desk *d = SL_NEW(struct batch_desk);
     d->env = env;
     d->watch = batch_watch_new(env);
+    d->began_ns = sl_loop_wall(env->loop);
     sl_list_init(&d->batches);
     sl_timer_init(&d->retry, on_retry);
     sl_timer_init(&d->sweep, on_sweep);

@@ -438,6 +438,8 @@ void uploads_request(struct exchange *x, struct attempt_request *r);
 void uploads_send(struct exchange *x); /* an attempt was started */
 void uploads_on_room(void *x);         /* attempt_owner.on_room */
 bool uploads_may_repeat(const struct exchange *x);
+/* What the file is called, and its bytes if it is the last part of a form of known length: so many, or `more` more. Else 0. */
+void uploads_file(const struct exchange *x, struct sl_str *out_name, uint64_t *out_bytes, uint64_t *out_more);
 bool uploads_failed(const struct exchange *x);
 enum step uploads_refuse(struct exchange *x); /* ... then */
 
@@ -458,7 +460,8 @@ void bodies_drop(struct exchange *x); /* nobody looks at body_text any more; har
 /* batch_intent.c: a batch that is being made at a provider has a row before it is sent (docs/internals/files.md) */
 bool intent_is_due(const struct exchange *x); /* ... and has none yet */
 /* o: of its input file; NULL: it has none. The answer comes to objects_recall: an RJ_OBJECT_PUT. */
-struct response_job *intent_job(struct exchange *x, const struct store_object *o, struct sl_str provider);
+struct response_job *intent_job(struct exchange *x, const struct store_object *o, const struct provider *p);
+struct sl_str file_intent_body(struct exchange *x, struct sl_arena *a); /* file_intent.c */
 struct response_job *intent_end(struct exchange *x,
                                 const struct try *t); /* SETTLE, without an answer of 2xx; NULL: it stays */
 

@@ -118,7 +118,7 @@ static enum step go(struct exchange *x, uint32_t index, const char *why)
 
 static enum step go_new(struct exchange *x, uint32_t index, const char *why)
 {
-    return intent_is_due(x) ? objects_ask(x, intent_job(x, NULL, x->snap->providers[index].provider.name))
+    return intent_is_due(x) ? objects_ask(x, intent_job(x, NULL, &x->snap->providers[index].provider))
                             : go(x, index, why);
 }
 
@@ -169,7 +169,7 @@ static enum step go_back(struct exchange *x, const struct store_object *o)
         x->stored.provider = o->provider;
         x->stored.credential = o->credential;
         if (intent_is_due(x))
-            return objects_ask(x, intent_job(x, o, o->provider));
+            return objects_ask(x, intent_job(x, o, p));
         return go(x, i, x->match.op == OP_BATCH_CREATE ? "has the input file" : "has it");
     }
     return objects_refuse_unknown(x, x->object.id); /* it is configured no more */
@@ -410,6 +410,9 @@ static enum step begin(struct exchange *x)
             return go_there(x);
         return ask_list(x);
     case OP_FILE_LIST:
+        if (x->inside)
+            return go_there(x);
+        return ask_list(x);
     case OP_MESSAGE_BATCH_LIST:
         return ask_list(x);
     default:
@@ -427,7 +430,7 @@ enum step objects_recall(struct exchange *x)
         return begin(x);
     if (j->kind == RJ_OBJECT_PAGE)
         return x->match.op == OP_GFILE_LIST ? gfiles_answer_list(x, j) : answer_list(x, j);
-    if (x->match.op == OP_UPLOAD_COMPLETE && j->found != RF_FAILED) {
+    if (x->match.op == OP_UPLOAD_COMPLETE && j->found != RF_FAILED && j->kind != RJ_OBJECT_PUT) {
         bool go = false;
         enum step s = upload_parts_found(x, j, &go);
         return go ? go_back(x, x->object.row) : s;
@@ -461,7 +464,7 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
     const char *verb = verbs[x->match.op];
     batches_begin(x);
     bool by_id = x->match.model.n > 0;
-    if (x->match.op == OP_BATCH_LIST)
+    if (x->match.op == OP_BATCH_LIST || x->match.op == OP_FILE_LIST)
         verb = "?limit=100";
     struct sl_str path = sl_arena_printf(a, "%s%s" SL_STR_FMT "%s", roots[x->op->object], by_id ? "/" : "",
                                          SL_STR_ARG(by_id ? x->object.id : SL_STR_NONE), verb != NULL ? verb : "");
@@ -574,7 +577,7 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
         j->id = sl_arena_str(&j->a, x->object.id);
         return j;
     }
-    if (x->final_kind != FINAL_ANSWER || x->op->any_answer || op == OP_BATCH_LIST)
+    if (x->final_kind != FINAL_ANSWER || x->op->any_answer || op == OP_BATCH_LIST || op == OP_FILE_LIST)
         return NULL;
     if (x->op->object == OBJECT_GEMINI_FILE)
         return gfiles_job(x, t);
@@ -602,7 +605,7 @@ struct response_job *objects_job(struct exchange *x, const struct try *t)
     objects_fill(x, t, j, kinds[x->op->object], id, body, &j->o);
     j->intent = sl_arena_str(&j->a, x->object.intent);
     if (x->object.intent.n > 0)
-        sl_die_at("batch_taken");
+        sl_die_at(x->op->object == OBJECT_FILE ? "file_taken" : "batch_taken");
     if (x->op->object == OBJECT_BATCH) {
         j->o.settled = batches_settle_object(x, t, body, objects_member(body, "status"));
         add_results(x, t, j, body);

@@ -1,5 +1,6 @@
 /* OpenAI's uploads in parts (openai.md 15): one is begun, gets parts, is completed to a file or cancelled. All of it goes to the account
  * that began it, as it came; rows say whose the upload, its parts and its file are. docs/internals/files.md. */
+#include "base/die.h"
 #include "dialect/json_tree.h"
 #include "exchange/exchange_int.h"
 
@@ -93,6 +94,9 @@ struct response_job *upload_parts_job(struct exchange *x, const struct try *t)
     struct response_job *j = objects_new_job(x, RJ_OBJECT_PUT);
     bool part = x->match.op == OP_UPLOAD_PART;
     objects_fill(x, t, j, part ? STORE_OBJECT_UPLOAD_PART : STORE_OBJECT_UPLOAD, id, body, &j->o);
+    j->intent = sl_arena_str(&j->a, x->object.intent);
+    if (x->object.intent.n > 0)
+        sl_die_at("file_taken");
     struct sl_str file = objects_member_value(body, "file"), file_id = objects_member(file, "id");
     if (x->match.op == OP_UPLOAD_COMPLETE && objects_is_id(file_id)) {
         j->objects = SL_ARENA_NEW(&j->a, struct store_object);

@@ -14,9 +14,11 @@ struct exchange_upload {
     struct multipart form;
     uint64_t received;
     uint64_t max;
-    struct sl_str part; /* the name of the part that is the file; empty: it is no form, all of it is the file */
-    uint32_t files;     /* parts of that name that are one */
-    bool flowing;       /* bytes have left: they go on as they come */
+    struct sl_str part;      /* the name of the part that is the file; empty: it is no form, all of it is the file */
+    uint32_t files;          /* parts of that name that are one */
+    struct sl_str name;      /* arena: what the first of them is called */
+    uint64_t at, boundary_n; /* where in the form its bytes begin */
+    bool flowing;            /* bytes have left: they go on as they come */
 };
 
 static void drop(void *arg)
@@ -71,6 +73,7 @@ enum step uploads_begin(struct exchange *x)
     if (!multipart_boundary(http_headers_get(&x->req->headers, HN_CONTENT_TYPE), &boundary))
         return refuse_type(x);
     u->max = x->snap->set.files.max_bytes;
+    u->boundary_n = boundary.n;
     u->part = x->match.op == OP_UPLOAD_PART ? SL_STR("data") : SL_STR("file");
     multipart_init(&u->form, boundary, NULL);
     sl_arena_on_drop(x->a, drop, u);
@@ -90,8 +93,11 @@ static void look(struct exchange *x, struct sl_str bytes)
     struct sl_str data;
     enum multipart_event e;
     while ((e = multipart_next(&u->form, &bytes, &data)) != MULTIPART_MORE) {
-        if (e == MULTIPART_PART && u->form.part.has_filename && sl_str_eq(u->form.part.name, u->part))
-            u->files++;
+        if (e == MULTIPART_PART && u->form.part.has_filename && sl_str_eq(u->form.part.name, u->part) &&
+            u->files++ == 0) {
+            u->name = sl_arena_str(x->a, u->form.part.filename);
+            u->at = u->received - bytes.n;
+        }
         if (e != MULTIPART_BAD)
             continue;
         x->body_error = GE_BAD_REQUEST;
@@ -230,6 +236,16 @@ void uploads_on_room(void *arg)
     u->flowing = true;
     if (x->body_error == GE_NONE)
         http_stream_read(x->stream, true);
+}
+
+void uploads_file(const struct exchange *x, struct sl_str *out_name, uint64_t *out_bytes, uint64_t *out_more)
+{
+    const struct exchange_upload *u = x->upload;
+    int64_t length = x->req->content_length;
+    uint64_t behind = u->at + u->boundary_n + 6; /* CR LF "--" boundary "--", and mostly CR LF */
+    *out_name = u->name;
+    *out_more = 2;
+    *out_bytes = length > 0 && (uint64_t)length > behind + 2 ? (uint64_t)length - behind - 2 : 0;
 }
 
 bool uploads_may_repeat(const struct exchange *x)

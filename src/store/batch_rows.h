@@ -24,11 +24,13 @@ enum batch_rows_kind { /* those that write come first */
     BR_CANCEL,         /* b.id, b.cancel_ns, objects: found NONE where it has ended */
     BR_BATCH_GONE,     /* b.id, object: the batch, its lines, the object */
     BR_RESOLVED,       /* objects: put; id: of an intent, which goes */
+    BR_FOUND_FILES, /* objects: those that no row has are put, unless another tenant's intent says the same as b.input; id: of the
+                        * intent, which goes; found NONE: it stays. count: what was put */
     BR_CHARGED, /* at: number of a row: what its batch did cost is in the ledger. Found NONE: it was already, or the row is gone */
     BR_SWEEP,   /* now_ns: what ended before that goes; pieces and drafts without an owner, too, with `all` */
     BR_FIND,    /* b.id, b.key, b.tenant -> batches[0]; the owner is not asked for: the object's row was */
     BR_LIVE,    /* -> batches that have not ended */
-    BR_INTENTS, /* now_ns -> objects: intents of before that, at most 4 */
+    BR_INTENTS, /* now_ns, after, limit -> objects: intents of before that, behind that row */
     BR_UNCHARGED, /* after, limit -> objects: batches at providers that are not in the ledger yet, behind that row; no bodies */
     BR_UNCHARGED_ONE, /* at: number of a row -> objects[0], count 1: its output file was charged. Found NONE: it is charged, or gone */
     BR_READ,   /* id, at -> bytes; found NONE: behind the end, and count 0: there is no such file any more */

@@ -1,6 +1,7 @@
 /* Batches that the gateway runs itself, and files that it holds, in the SQLite store (docs/internals/batches.md). Called by the keeper
  * only. What is asked by id is asked after the object's row was found with its owner. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "store/batch_rows.h"
 #include "store/sqlite_int.h"
 
@@ -37,8 +38,14 @@ const char *const sqlite_batch_sql[SQ_COUNT] = {
     [SQ_RESULTS] = "SELECT line, result FROM batch_lines WHERE " OF_BATCH " AND line > ?2 AND state > 0"
                    " AND (?3 = 0 OR state = ?3) ORDER BY line",
     [SQ_DROP_RESULTS] = "UPDATE batch_lines SET result = NULL WHERE " OF_BATCH " AND state = ?2",
-    [SQ_INTENTS] = "SELECT id, key_id, tenant, provider, credential, made_ns, body FROM objects"
-                   " WHERE kind = 12 AND made_ns < ?1 ORDER BY object LIMIT 4",
+    [SQ_INTENTS] = "SELECT id, key_id, tenant, provider, credential, made_ns, body, object FROM objects"
+                   " WHERE kind = 12 AND made_ns < ?1 AND object > ?2 ORDER BY object LIMIT ?3",
+    [SQ_OTHER_INTENTS] =
+        "SELECT count(*) FROM objects WHERE kind = 12 AND provider = ?2 AND tenant <> ?3 AND made_ns <= ?4"
+        " AND json_valid(CAST(body AS TEXT)) AND json_extract(CAST(body AS TEXT), '$.filename') ="
+        " json_extract(?1, '$.filename') AND json_extract(CAST(body AS TEXT), '$.bytes') ="
+        " json_extract(?1, '$.bytes')",
+    [SQ_FILE_KNOWN] = "SELECT count(*) FROM objects WHERE kind = 1 AND id = ?1 AND provider = ?2",
     [SQ_DROP_INTENT] = "DELETE FROM objects WHERE kind = 12 AND id = ?1",
     [SQ_UNCHARGED] =
         "SELECT object, kind, id, key_id, tenant, provider, credential, made_ns, x'', 0 FROM objects"
@@ -261,9 +268,12 @@ static enum sl_err read_intents(struct sqlite_store *q, struct batch_rows *j, st
     if (st == NULL)
         return SL_EIO;
     (void)sqlite3_bind_int64(st, 1, j->now_ns);
+    bind_u64(st, 2, j->after);
+    bind_u64(st, 3, j->limit);
     while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
         struct store_object o = {
             .kind = STORE_OBJECT_INTENT,
+            .row = sqlite3_column_int64(st, 7),
             .id = sqlite_text(st, 0),
             .key = sqlite_id_of(st, 1),
             .tenant = sqlite_text(st, 2),
@@ -280,6 +290,44 @@ static enum sl_err read_intents(struct sqlite_store *q, struct batch_rows *j, st
         e = sqlite_fail(q, "read what is being made from", fail);
     sqlite3_reset(st);
     return e == SL_OK && j->n_objects == 0 ? SL_ENOENT : e;
+}
+
+static enum sl_err count_rows(struct sqlite_store *q, sqlite3_stmt *st, uint64_t *out_n, struct sl_fail *fail)
+{
+    enum sl_err e = sqlite3_step(st) == SQLITE_ROW ? SL_OK : sqlite_fail(q, "count objects of", fail);
+    *out_n = e == SL_OK ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+    sqlite3_reset(st);
+    return e;
+}
+
+/* What two tenants may both have made is nobody's until one of them has it. */
+static enum sl_err found_files(struct store *s, struct batch_rows *j, struct sl_fail *fail)
+{
+    struct sqlite_store *q = sqlite_of(s);
+    sqlite3_stmt *known = sqlite_statement(q, SQ_FILE_KNOWN, fail),
+                 *others = sqlite_statement(q, SQ_OTHER_INTENTS, fail);
+    enum sl_err e = known != NULL && others != NULL ? SL_OK : SL_EIO;
+    bool wait = false;
+    j->count = 0;
+    for (size_t i = 0; i < j->n_objects && e == SL_OK; i++) {
+        uint64_t n = 0;
+        sqlite_bind_str(known, 1, j->objects[i].id);
+        sqlite_bind_str(known, 2, j->objects[i].provider);
+        e = count_rows(q, known, &n, fail);
+        if (e != SL_OK || n > 0)
+            continue;
+        sqlite_bind_str(others, 1, j->b.input);
+        sqlite_bind_str(others, 2, j->objects[i].provider);
+        sqlite_bind_str(others, 3, j->objects[i].tenant);
+        (void)sqlite3_bind_int64(others, 4, j->now_ns);
+        e = count_rows(q, others, &n, fail);
+        wait |= n > 0;
+        if (e == SL_OK && n == 0 && (e = s->ops->put_object(s, &j->objects[i], fail)) == SL_OK)
+            j->count++;
+    }
+    if (e != SL_OK)
+        return e;
+    return wait ? SL_ENOENT : run_on(q, SQ_DROP_INTENT, j->id, fail);
 }
 
 static enum sl_err read_uncharged(struct sqlite_store *q, struct batch_rows *j, bool one, struct sl_fail *fail)
@@ -420,16 +468,36 @@ static enum sl_err results(struct sqlite_store *q, struct batch_rows *j, struct 
     "DELETE FROM file_pieces WHERE file IN (SELECT id FROM objects WHERE " OLD_FILES ");"                              \
     "DELETE FROM objects WHERE " OLD_FILES
 
+/* What providers have forgotten by themselves: uploads in parts after an hour, Gemini's files after two days, links of its uploads after
+ * a week (openai.md 17, gemini.md 12), a day later each. Nobody can do anything with these rows any more. */
+#define DAY_NS (INT64_C(24) * 3600 * 1000000000)
+#define FORGOTTEN                                                                                                      \
+    "DELETE FROM objects WHERE (kind IN (10, 11) AND made_ns < %lld) OR (kind = 8 AND made_ns < %lld)"                 \
+    " OR (kind = 9 AND made_ns < %lld)"
+
+static enum sl_err sweep_forgotten(struct sqlite_store *q, struct sl_fail *fail)
+{
+    int64_t day_ago = sl_clock_wall_ns() - DAY_NS;
+    char *sql = sqlite3_mprintf(FORGOTTEN, (long long)(day_ago - DAY_NS / 24), (long long)(day_ago - 2 * DAY_NS),
+                                (long long)(day_ago - 7 * DAY_NS));
+    enum sl_err e = sqlite_exec(q, sql, "clear", fail);
+    sqlite3_free(sql);
+    return e;
+}
+
 static enum sl_err sweep(struct sqlite_store *q, struct batch_rows *j, struct sl_fail *fail)
 {
-    if (j->all)
-        return sqlite_exec(q, LEFTOVERS, "clear", fail);
-    long long t = (long long)j->now_ns;
-    char *sql = sqlite3_mprintf(SWEEP_BATCHES, t, t, t, t, t);
     int before = sqlite3_total_changes(q->db);
-    enum sl_err e = sqlite_exec(q, sql, "clear", fail);
+    long long t = (long long)j->now_ns;
+    enum sl_err e = sweep_forgotten(q, fail);
+    if (e == SL_OK && j->all) {
+        e = sqlite_exec(q, LEFTOVERS, "clear", fail);
+    } else if (e == SL_OK) {
+        char *sql = sqlite3_mprintf(SWEEP_BATCHES, t, t, t, t, t);
+        e = sqlite_exec(q, sql, "clear", fail);
+        sqlite3_free(sql);
+    }
     j->count = (uint64_t)(sqlite3_total_changes(q->db) - before);
-    sqlite3_free(sql);
     return e;
 }
 
@@ -459,6 +527,8 @@ static enum sl_err write(struct store *s, struct batch_rows *j, struct sl_fail *
         return cancel(s, j, fail);
     case BR_CHARGED:
         return sqlite_change_row(s, SQ_CHARGED, (int64_t)j->at, "settle a batch in", fail);
+    case BR_FOUND_FILES:
+        return found_files(s, j, fail);
     case BR_RESOLVED:
         e = put_objects(s, j, fail);
         return e == SL_OK ? run_on(q, SQ_DROP_INTENT, j->id, fail) : e;

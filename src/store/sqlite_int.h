@@ -82,6 +82,8 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_DROP_BATCH,
     SQ_INTENTS,
     SQ_DROP_INTENT,
+    SQ_OTHER_INTENTS,
+    SQ_FILE_KNOWN,
     SQ_UNCHARGED,
     SQ_UNCHARGED_ONE,
     SQ_CHARGED,

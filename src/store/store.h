@@ -239,7 +239,8 @@ enum store_object_kind { /* numbers are stored */
     STORE_OBJECT_UPLOAD = 10,
     STORE_OBJECT_UPLOAD_PART = 11,
     STORE_OBJECT_INTENT =
-        12 /* a batch that is being made at a provider. id: ours; body: id of its input file, or nothing */
+        12 /* a batch or file that is being made at a provider. id: ours; body: id of the batch's input file, or nothing;
+            * or JSON about the file (exchange/file_intent.c) */
 };
 
 struct store_object {
