@@ -5,8 +5,6 @@
 #include "exchange/batch_int.h"
 #include "exchange/exchange_int.h"
 
-#include <stdio.h>
-
 #define CLOCKS_NS (5 * SL_SEC) /* the provider's may go differently */
 
 bool file_intent_is(struct sl_str body)
@@ -67,23 +65,26 @@ bool file_intent_read(struct sl_str body, struct sl_arena *a, struct file_intent
     return true;
 }
 
-/* Seconds, or "2026-11-22T01:02:03Z". */
+/* Seconds, or "2026-11-22T01:02:03Z"; 0: neither. */
 static int64_t time_of(const struct json_tree *t, const struct json_node *v, struct sl_arena *a)
 {
-    struct sl_civil c = {.year = 0};
-    uint64_t s = 0;
-    char text[32] = {0};
-    struct sl_str plain = json_plain_of(t, v, a);
-    unsigned year = 0;
+    static const struct {
+        unsigned at, n, least, most;
+    } parts[] = {{0, 4, 1970, 9999}, {5, 2, 1, 12}, {8, 2, 1, 31}, {11, 2, 0, 23}, {14, 2, 0, 59}, {17, 2, 0, 60}};
+    uint64_t s = 0, n[6];
+    struct sl_str text = json_plain_of(t, v, a);
     if (json_u64_of(t, v, &s))
         return s < INT64_MAX ? (int64_t)s : 0;
-    if (plain.n < 19 || plain.n >= sizeof text)
-        return 0;
-    memcpy(text, plain.p, plain.n);
-    if (sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u", &year, &c.month, &c.day, &c.hour, &c.minute, &c.second) != 6 ||
-        c.month < 1 || c.month > 12 || c.day < 1 || c.day > 31)
-        return 0;
-    c.year = year;
+    for (size_t i = 0; i < 6; i++)
+        if (text.n < 19 || !sl_str_to_u64(sl_str_of(text.p + parts[i].at, parts[i].n), &n[i]) ||
+            n[i] < parts[i].least || n[i] > parts[i].most)
+            return 0;
+    const struct sl_civil c = {.year = (int64_t)n[0],
+                               .month = (unsigned)n[1],
+                               .day = (unsigned)n[2],
+                               .hour = (unsigned)n[3],
+                               .minute = (unsigned)n[4],
+                               .second = (unsigned)n[5]};
     return sl_civil_to_s(&c);
 }
 
