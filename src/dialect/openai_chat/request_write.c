@@ -78,8 +78,11 @@ static bool write_counts(struct chat_write *cw)
         return true;
     if (!caps_has(cw->t->caps, CAP_LOGPROBS) || translation_lacks(cw->t, SL_STR("logprobs")))
         return !chat_refuses_term(cw, true, TERM_LOGPROBS, "");
+    bool top = q->top_logprobs > 0 && !translation_lacks(cw->t, SL_STR("top_logprobs"));
+    if (q->top_logprobs > 0 && !top && chat_refuses_term(cw, true, TERM_LOGPROBS, "of the chosen tokens only"))
+        return false;
     jw_member_bool(&cw->w, SL_STR("logprobs"), true);
-    if (q->top_logprobs > 0)
+    if (top)
         jw_member_u64(&cw->w, SL_STR("top_logprobs"), q->top_logprobs);
     return true;
 }
