@@ -368,3 +368,24 @@ def test_limits_within_a_session(make):
         heard, code = ending(busy)
         assert {"goAway": {"timeLeft": "60s"}} in heard and heard[-1]["serverContent"] == {"turnComplete": True} and code == 1001
     assert g.wait_exit() == 0
+
+
+def test_budgets_within_a_session(make):
+    """What a turn may cost is reserved before it is asked for, and there is no room; a transcription's cost is known behind it."""
+    sim = make.sim()
+    up = {"kind": "openai", "base_url": sim.url + "/v1", "keys": ["k"]}
+    g = make.gateway(config(sim, providers={"openai": up}, models={"scribe": {"targets": ["openai/gpt-4o-transcribe"]}}, tenants={"zero": {"budget": {"usd": 0}}, "small": {"budget": {"usd": "0.000001"}}}))
+    keys = {name: create_key(g.state, name, "--tenant", name) for name in ("zero", "small")}
+    wait_for(lambda: all(fetch(g.address, "GET", "/v1/models", key=k).status == 200 for k in keys.values()), "the keys are known")
+    with dial(g, key=keys["zero"].text) as ws:
+        begin(ws)
+        say(ws, clientContent={"turns": [{"parts": [{"text": "hi"}]}], "turnComplete": True})
+        assert ending(ws) == ([], 1008) and "budget" in ws.close_reason
+        id = id_of(ws)
+    assert not [r for r in ledger.attempts(g.state) if r.exchange == id] and not sim.count()["served"]
+    with open_socket(g, "/v1/realtime?intent=transcription&model=scribe", {"authorization": f"Bearer {keys['small'].text}"}) as ws:
+        say(ws, type="input_audio_buffer.append", audio=base64.b64encode(SOUND).decode())
+        say(ws, type="input_audio_buffer.commit")
+        heard, code = ending(ws)
+        assert [e["type"] for e in heard[-2:]] == ["conversation.item.input_audio_transcription.completed", "error"] and code == 1008
+        assert heard[-1]["error"]["code"] == "insufficient_quota"

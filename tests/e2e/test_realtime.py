@@ -3,6 +3,7 @@ simulator says that it would bill."""
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -21,8 +22,8 @@ from websockets.sync.server import serve
 from lib import ledger
 from lib.client import fetch
 from lib.proc import create_key, merge, run_sluice
-from lib.sessions import (BINARY, BREAKERS, PROVIDER_KEY, billed, close_code, ending, frame, hear, open_socket, raw, same, say, serving,
-                          settled)
+from lib.sessions import (BINARY, BREAKERS, PROVIDER_BREAKERS, PROVIDER_KEY, billed, bytes_provider, close_code, ending, frame, hear, open_socket, plain,
+                          raw, same, say, serving, settled)
 from lib.upstream import error_answer
 from lib.wait import LONG, wait_for
 
@@ -404,6 +405,91 @@ def test_breakers(g, bytes_, code):
     with raw(g, PATH) as s:
         s.sendall(bytes_)
         assert close_code(s) == code
+
+
+def test_providers_that_break_the_protocol(make):
+    """Never a clean end: the client is told by an event and 1011; what had begun is settled."""
+    with contextlib.ExitStack() as stack:
+        hello = plain(b'{"type":"session.created"}')
+        ports = {name: stack.enter_context(bytes_provider(hello, bad)) for name, bad in PROVIDER_BREAKERS.items()}
+        g = make.gateway({"providers": {n: {"kind": "openai", "base_url": f"http://127.0.0.1:{port}/v1", "keys": ["k"]} for n, port in ports.items()},
+                          "models": {n: {"targets": [f"{n}/m"]} for n in ports}})
+        for name in ports:
+            with dial(g, name) as ws:
+                hear(ws)
+                say(ws, type="response.create")
+                heard, code = ending(ws)
+                id = ws.response.headers["x-sluice-id"]
+            assert code == 1011 and [e["type"] for e in heard] == ["error"], (name, heard, code)
+            row, = settled(g, id, 1)
+            assert row.outcome == ("truncated" if name == "cut" else "malformed"), (name, row)
+
+
+def test_upgrades_that_are_none(make):
+    """A wrong answer to the handshake, an extension that nobody asked for, frames of nonsense instead of a greeting: the next target."""
+    sim = make.sim()
+    hello = plain(b'{"type":"session.created"}')
+    with bytes_provider(hello, accept=b"AAAAAAAAAAAAAAAAAAAAAAAAAAA=") as wrong, \
+            bytes_provider(hello, more=b"\r\nsec-websocket-extensions: permessage-deflate") as extended, bytes_provider(b"\xff\x00\xff") as noise:
+        kinds = {"wrong": wrong, "extended": extended, "noise": noise}
+        g = make.gateway(config(sim, providers={n: {"kind": "openai", "base_url": f"http://127.0.0.1:{port}/v1", "keys": ["k"]} for n, port in kinds.items()},
+                                models={n: {"targets": [f"{n}/m", "up/gpt-realtime"]} for n in kinds}))
+        for name in kinds:
+            with dial(g, name) as ws:
+                assert hear(ws)["session"]["model"] == "gpt-realtime"
+                id = ws.response.headers["x-sluice-id"]
+            assert [(a["provider"], a["outcome"]) for a in g.record(id)["attempts"]] == [(name, "malformed"), ("up", "ok")]
+
+
+@pytest.mark.parametrize("face", ["openai", "gemini"])
+def test_moved_only_at_its_end(make, face):
+    """A session stays at its provider while others of its model go elsewhere, be that provider at fault or no target any more; when its
+    provider breaks, it ends, and the client's next one is elsewhere."""
+    here, there = make.sim(), make.sim()
+    kind, base, target = ("openai", "/v1", "gpt-realtime") if face == "openai" else ("gemini", "/v1beta", "gemini-3.1-flash-live-preview")
+
+    def config_of(*targets):
+        return {"providers": {name: {"kind": kind, "base_url": sim.url + base, "keys": ["k"]} for name, sim in (("here", here), ("there", there))},
+                "models": {"voice": {"targets": [f"{t}/{target}" for t in targets]}},
+                "resilience": {"retry": {"attempts": 3, "backoff": {"base": "10ms", "cap": "50ms"}}}}
+
+    def talk(ws):
+        if face == "openai":
+            return ask(ws, "hi")["status"] == "completed"
+        say(ws, clientContent={"turns": [{"parts": [{"text": "hi"}]}], "turnComplete": True})
+        while not hear(ws).get("serverContent", {}).get("turnComplete"):
+            pass
+        return True
+
+    def begin():
+        path = PATH if face == "openai" else "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+        ws = stack.enter_context(open_socket(g, path, {"authorization": f"Bearer {g.key.text}"}))
+        if face == "gemini":
+            say(ws, setup={"model": "models/voice", "generationConfig": {"responseModalities": ["TEXT"]}})
+        hear(ws)
+        assert talk(ws)
+        return ws
+
+    def served(*sims):
+        return [len([r for r in sim.count()["served"] if r["status"] == 101]) for sim in sims or (here, there)]
+
+    g = make.gateway(config_of("here", "there"))
+    with contextlib.ExitStack() as stack:
+        first = begin()
+        assert served() == [1, 0]
+        here.rules({"fault": "503", "times": 1000})
+        begin()
+        assert served() == [1, 1] and talk(first) and served() == [2, 1]
+        here.rules()
+        g.reload(config_of("there"))
+        begin()
+        assert served() == [2, 2] and talk(first) and served() == [3, 2]
+        here.kill()
+        assert ending(first)[1] == 1011
+        id = first.response.headers["x-sluice-id"]
+        assert [a["provider"] for a in g.record(id)["attempts"]] == ["here"] and g.record(id)["session"]["responses"] == 3
+        begin()
+        assert served(there) == [3]
 
 
 def test_half_sent_and_cut_by_bytes(g):

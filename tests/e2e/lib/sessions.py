@@ -1,8 +1,12 @@
 """Sessions over WebSockets: what their tests have in common."""
 
+import base64
+import contextlib
+import hashlib
 import json
 import socket
 import struct
+import threading
 
 import pytest
 import websockets
@@ -92,6 +96,61 @@ def frame(payload, first=0x81, mask=b"\x01\x02\x03\x04", length=None):
     n = len(payload) if length is None else length
     size = bytes([0x80 | n]) if n < 126 else bytes([0x80 | 126]) + struct.pack(">H", n) if n < 65536 else bytes([0x80 | 127]) + struct.pack(">Q", n)
     return bytes([first]) + size + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+def plain(payload, first=0x81, length=None):
+    """A frame of a server's."""
+    n = len(payload) if length is None else length
+    size = bytes([n]) if n < 126 else bytes([126]) + struct.pack(">H", n) if n < 65536 else bytes([127]) + struct.pack(">Q", n)
+    return bytes([first]) + size + payload
+
+
+@contextlib.contextmanager
+def bytes_provider(greeting, answer=b"", accept=None, more=b""):
+    """A provider at the level of bytes: it accepts the upgrade (or says `accept`, and headers more), greets, and answers whatever comes by
+    `answer` and the end of its connection. Gives its port."""
+    def one(s):
+        with s, contextlib.suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += s.recv(65536) or b"\r\n\r\n"
+            key = [line.split(b":", 1)[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")]
+            right = base64.b64encode(hashlib.sha1((key or [b""])[0] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            s.sendall(b"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: " + (accept or right) +
+                      more + b"\r\n\r\n" + greeting)
+            if s.recv(65536) and answer:
+                s.sendall(answer)
+                s.shutdown(socket.SHUT_WR)
+                while s.recv(65536):
+                    pass
+
+    def run():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=one, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=run, daemon=True).start()
+        yield server.getsockname()[1]
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+# The same rules for a provider.
+PROVIDER_BREAKERS = {
+    "masked": frame(b"{}"),
+    "reserved": plain(b"{}", first=0xC1),
+    "opcode": plain(b"{}", first=0x83),
+    "split-ping": plain(b"hi", first=0x09),
+    "large-ping": plain(b"x" * 126, first=0x89),
+    "continuation": plain(b"", first=0x80),
+    "nested": plain(b"a", first=0x01) + plain(b"b"),
+    "text": plain(b"\xc3\x28"),
+    "oversize": plain(b"", length=25 << 20),
+    "half-code": plain(b"\x03", first=0x88),
+    "code": plain(b"\x03\xed", first=0x88),
+    "cut": plain(b"Hel", length=5),
+}
 
 
 def close_code(s):
