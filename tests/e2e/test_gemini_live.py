@@ -389,3 +389,39 @@ def test_budgets_within_a_session(make):
         heard, code = ending(ws)
         assert [e["type"] for e in heard[-2:]] == ["conversation.item.input_audio_transcription.completed", "error"] and code == 1008
         assert heard[-1]["error"]["code"] == "insufficient_quota"
+
+
+def test_synced_before_it_is_sent(make):
+    """`ledger.open: synced`: a turn's open record was flushed when the provider hears of it; a crash then loses none."""
+    seen, crash = [], threading.Event()
+
+    def handle(ws):
+        for message in ws:
+            if "setup" in json.loads(message):
+                ws.send('{"setupComplete":{}}')
+                continue
+            seen.append(g.metrics().sum("sluice_journal_sync_seconds_count", {}))
+            if len(seen) == 3:
+                g.kill()
+                crash.set()
+                return
+            ws.send('{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":3,"responseTokenCount":4,"totalTokenCount":7}}')
+
+    with serve(handle, "127.0.0.1", 0, compression=None) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        g = make.gateway({"providers": {"up": {"kind": "gemini", "base_url": f"http://127.0.0.1:{server.socket.getsockname()[1]}/v1beta", "keys": ["k"]}},
+                          "models": {"live": {"targets": ["up/m"]}}, "ledger": {"open": "synced"}})
+        with dial(g) as ws:
+            begin(ws)
+            for _ in range(3):
+                say(ws, clientContent={"turnComplete": True})
+                try:
+                    until_complete(ws)
+                except ConnectionClosed:
+                    break
+        assert crash.wait(LONG)
+        server.shutdown()
+    assert len(seen) == 3 and 0 < seen[0] < seen[1] < seen[2], seen
+    g = make.adopt(g.restart())
+    rows = wait_for(lambda: (lambda rows: len(rows) == 3 and all(r.state != ledger.OPEN for r in rows) and rows)(ledger.attempts(g.state)), "its ledger")
+    assert sorted(r.state for r in rows) == [ledger.CLOSED, ledger.CLOSED, ledger.INTERRUPTED]
