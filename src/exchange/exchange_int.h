@@ -614,6 +614,24 @@ unsigned other_answered(const struct exchange *x);  /* calls of this candidate t
 void other_reserve(struct exchange *x, struct try *t);
 void other_note_usage(struct exchange *x, struct try *t);
 struct sl_str other_answer_type(const struct exchange *x); /* of a pair's */
+/* other_stream.c: streams between two formats, and clients that are told of each call */
+bool other_may_stream(const struct exchange *x); /* an event stream is an answer to what was asked */
+void other_open(struct exchange *x);             /* it begins: x->seen is its state */
+void other_close(struct exchange *x);
+bool other_reads(const struct exchange *x); /* between the two */
+enum relay_feed other_feed(struct exchange *x, struct sl_str bytes, const struct iovec **out_v, int *out_n);
+struct sl_str other_rest(const struct exchange *x); /* what other_feed has not taken: give it that again */
+bool other_stream_is_whole(struct exchange *x);
+bool other_is_shown(const struct exchange *x, bool over); /* TRY: what came is the client's */
+bool other_gives_events(const struct exchange *x);        /* the client gets a stream of events */
+bool other_is_told(
+    const struct exchange *x); /* the client has the answer of an earlier call: only this target goes on */
+/* A call is whole and there are more: the client has its answer and the try is closed; the state is, or is to be, RELAY. */
+bool other_goes_on(struct exchange *x);
+bool other_rests(const struct exchange *x);                                 /* RELAY: between two calls */
+enum step other_step(struct exchange *x);                                   /* ... its step */
+struct sl_str other_error(struct exchange *x, const struct error_facts *f); /* instead of the end */
+bool other_note_stream(const struct exchange *x, struct try *t);            /* other_note_usage of a stream */
 
 /* fan.c: several answers from a target that gives one */
 void fan_prepare(struct exchange *x); /* x->neutral says what this candidate is to be asked */

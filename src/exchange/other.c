@@ -3,30 +3,16 @@
  *
  * A provider that takes fewer inputs at once than the request has is asked several times, one call after the other and each an
  * attempt of its own with its rows in the ledger, for the reasons that fan.c tells: nothing is shown before all are there, and
- * the next target begins anew. */
-#include "dialect/other/other.h"
+ * the next target begins anew. A client that gets events is given those of each call when it is over: other_stream.c. */
 #include "dialect/request_look.h"
 #include "exchange/exchange_int.h"
+#include "exchange/other_int.h"
 
 #define ANSWER_BYTES (256u << 20) /* of all calls together: 2048 vectors of 3072 numbers are 80 MB of text */
 #define EVENT_BYTES (48u << 20)   /* a picture is one event */
 #define MS_OF_CHARACTER                                                                                                \
     70u /* of speech: assumed, about 14 characters a second; not measured. Such usage is marked estimated */
 #define PART_CALLS (EXCHANGE_TRIES_MAX - 2u) /* of one request: some are left for trying again */
-
-struct exchange_other {
-    struct other_look look;
-    struct other_translation *live; /* of the attempt; NULL: the client's own format */
-    struct sl_str path;             /* of the attempt; empty: as the operation says */
-    bool root;                      /* it counts from the server's root */
-    struct sl_str verb;             /* instead of a path: of a method of the model */
-    struct other_usage usage;       /* of the attempt's answer */
-    bool used;                      /* ... is set */
-    unsigned candidate;             /* whose calls `bodies` are the answers of */
-    uint32_t got, calls;
-    size_t bytes;
-    struct sl_str *bodies;
-};
 
 static bool is_v2(const struct exchange *x)
 {
@@ -116,6 +102,7 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
         .a = &x->attempt_arena,
     };
     t->notes->a = t->a;
+    t->up_stream = other_asks_stream(t);
     sl_buf_init(&body, ANSWER_BYTES);
     bool ok = pair->write(t, &body, &refusal) && !body.over;
     if (ok) {
@@ -138,7 +125,7 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
             SL_STR("The provider has no place for this, and nothing may be left out (on_unsupported: reject)."));
     o->live = t;
     o->path = pair->path_of != NULL ? pair->path_of(t) : pair->path;
-    o->verb = pair->verb;
+    o->verb = t->up_stream && pair->stream_verb.n > 0 ? pair->stream_verb : pair->verb;
     o->root = pair->root;
     return true;
 }
@@ -325,19 +312,25 @@ enum outcome other_verdict(struct exchange *x)
     o->usage = (struct other_usage){.found = false};
     t->pair->usage(t, body, &o->usage);
     o->used = true;
-    o->bodies[o->got] = sl_arena_str(x->a, body);
+    if (!other_gives_events(x))
+        o->bodies[o->got] = sl_arena_str(x->a, body);
     sl_buf_init(&out, ANSWER_BYTES);
     /* Each answer is looked at when it comes, so that one that is none can be asked for again. */
-    bool last = o->got + 1 == o->calls;
+    bool each = other_gives_events(x), last = o->got + 1 == o->calls && !each;
     uint32_t from = t->from, count = t->count;
     if (last) {
         t->from = 0;
         t->count = o->look.n;
     }
-    bool ok = t->pair->answer(t, last ? o->bodies : &o->bodies[o->got], last ? o->calls : 1, &out) && !out.over;
+    bool ok = t->pair->answer(t,
+                              last   ? o->bodies
+                              : each ? &body
+                                     : &o->bodies[o->got],
+                              last ? o->calls : 1, &out) &&
+              !out.over;
     t->from = from;
     t->count = count;
-    if (ok && last) {
+    if (ok && (last || each)) {
         sl_chunks_clear(&x->held);
         SL_CHECK(sl_chunks_add(&x->held, out.p, out.n) == SL_OK);
     }
@@ -408,6 +401,8 @@ void other_note_usage(struct exchange *x, struct try *t)
 {
     struct exchange_other *o = x->other;
     struct usage asked = {.flags = 0};
+    if (x->answer_ok && other_note_stream(x, t))
+        return;
     if (!x->answer_ok || !x->over || t->outcome != OUT_OK)
         return;
     units_of_call(x, &asked);
@@ -421,11 +416,6 @@ void other_note_usage(struct exchange *x, struct try *t)
         t->counted = o->usage.found;
         memcpy(t->units.by_unit, o->usage.units, sizeof t->units.by_unit);
         t->shape = shape_of(x, &o->usage, t->candidate->model);
-        return;
-    }
-    if (x->is_stream && x->seen != NULL && x->seen->images > 0) { /* each was seen as it ended */
-        t->counted = x->seen->usage.found;
-        t->units.images_out = x->seen->images;
         return;
     }
     /* It passed unheld: what was asked for is what came. Speech by the character is exact, too. */

@@ -44,6 +44,10 @@ static void open_relay(struct exchange *x)
         return;
     }
     x->relay_live = true;
+    if (other_is_foreign(x)) {
+        other_open(x);
+        return;
+    }
     if (x->is_framed) {
         aws_stream_init(&x->frames, x->snap->set.event_bytes);
         x->frames.plain = x->up->frames;
@@ -79,8 +83,11 @@ static void on_head(void *owner, const struct http_response *head)
     x->answer_ok = head->status >= 200 && head->status < 300;
     struct sl_str type = http_headers_get(&head->headers, HN_CONTENT_TYPE);
     x->is_framed = x->answer_ok && (x->up->errors == ERRORS_ANTHROPIC || x->up->frames) && aws_stream_is(type);
-    x->is_stream = x->answer_ok && x->op->object == OBJECT_NONE && (x->is_framed || is_event_stream(type));
-    x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream : x->is_stream;
+    x->is_stream = x->answer_ok && x->op->object == OBJECT_NONE && (x->is_framed || is_event_stream(type)) &&
+                   other_may_stream(x);
+    x->out_stream = x->translation != NULL ? x->answer_ok && x->facts.stream
+                    : other_is_foreign(x)  ? x->answer_ok && other_gives_events(x)
+                                           : x->is_stream;
     x->held.max = x->answer_ok ? SIZE_MAX / 4 : ERROR_BODY_MAX;
     x->head_ns = sl_loop_now(x->env->loop);
     lanes_head(x, try_current(x), x->head);
@@ -137,6 +144,7 @@ static void on_stream_body(struct exchange *x, struct sl_str bytes)
     int n = 0;
     uint64_t before = x->seen->events, content = x->seen->content_events;
     enum relay_feed r = x->translation != NULL ? relay_translate_feed(&x->foreign, bytes, &v, &n)
+                        : other_reads(x)       ? other_feed(x, bytes, &v, &n)
                                                : relay_same_feed(&x->relay, bytes, &v, &n);
     if (x->seen->events != before)
         note_event_times(x, x->seen->events - before, x->seen->content_events != content);
@@ -246,6 +254,9 @@ static void take_body(struct exchange *x, struct sl_str bytes)
     }
     if (x->is_framed)
         on_framed_body(x, bytes);
+    else if (x->is_stream && other_reads(x))
+        for (on_stream_body(x, bytes); (bytes = other_rest(x)).n > 0;)
+            on_stream_body(x, bytes);
     else if (x->is_stream)
         on_stream_body(x, bytes);
     else
@@ -320,6 +331,8 @@ static bool stream_is_whole(struct exchange *x)
 {
     if (x->is_framed && !x->seen->saw_done && aws_frames_rest(&x->frames.frames) > 0)
         return false; /* in the middle of a frame */
+    if (other_reads(x))
+        return other_stream_is_whole(x);
     return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_end(&x->relay);
 }
 
@@ -422,6 +435,8 @@ void relay_release(struct exchange *x)
         relay_translate_pause(&x->foreign);
     else if (x->relay_live && x->translation != NULL)
         relay_translate_done(&x->foreign);
+    else if (x->relay_live && other_reads(x))
+        other_close(x);
     else if (x->relay_live)
         relay_same_done(&x->relay);
     if (x->relay_live && x->is_framed)
@@ -491,9 +506,9 @@ static void send_held(struct exchange *x)
 static void begin_relay(struct exchange *x)
 {
     stored_begun(x);
-    relay_send_head(x, video_unpacks(x) ? video_content_length(x)
-                       : x->out_stream  ? HTTP_LENGTH_NONE
-                                        : x->head->content_length);
+    relay_send_head(x, video_unpacks(x)                ? video_content_length(x)
+                       : x->out_stream || x->is_stream ? HTTP_LENGTH_NONE
+                                                       : x->head->content_length);
     send_held(x);
     bool full = relay_is_full(x);
     if (video_unpacks(x) && video_content_is_passed(x))
@@ -525,6 +540,8 @@ static struct sl_str broken_off(struct exchange *x, struct error_facts *f)
     sl_id_text(x->id, id);
     f->id = sl_arena_str(x->a, sl_str_c(id));
     f->in_array = x->match.stream_array;
+    if (other_is_foreign(x))
+        return other_error(x, f);
     f->answer = x->translation == NULL ? x->seen->answer_id : SL_STR_NONE;
     if (x->rescue != NULL)
         return rescue_error(x, f);
@@ -540,8 +557,8 @@ static struct sl_str broken_off(struct exchange *x, struct error_facts *f)
 enum step relay_fail(struct exchange *x, const struct error_facts *f)
 {
     struct error_facts told = *f;
-    bool stream = x->out_stream || x->rescue != NULL;
-    if (x->rescue != NULL && !rescue_is_joined(x))
+    bool stream = x->out_stream || x->rescue != NULL || other_is_told(x);
+    if ((x->rescue != NULL && !rescue_is_joined(x)) || (other_is_told(x) && x->state != XS_RELAY))
         sl_chunks_clear(&x->held); /* an answer that was none */
     x->final_kind = stream ? FINAL_ANSWER : FINAL_RESET;
     if (stream)
@@ -558,6 +575,8 @@ static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome mea
         exchange_goto(x, XS_TRY);
         return STEP_GO;
     }
+    if (o == OUT_OK && other_goes_on(x))
+        return STEP_GO; /* and stays, to rest */
     if (o == OUT_OK && turns_stream(x)) {
         exchange_goto(x, XS_TRY);
         return STEP_GO;
@@ -578,9 +597,8 @@ static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome mea
 static enum step stream_is_over(struct exchange *x)
 {
     struct try *t = try_current(x);
-    enum outcome o = x->relay_bad                                    ? x->bad_outcome
-                     : x->translation != NULL && !stream_is_whole(x) ? OUT_TRUNCATED
-                                                                     : OUT_OK;
+    bool asks = x->translation != NULL || other_reads(x);
+    enum outcome o = x->relay_bad ? x->bad_outcome : asks && !stream_is_whole(x) ? OUT_TRUNCATED : OUT_OK;
     if (!x->over) {
         attempt_cancel(x->attempt, o == OUT_OK, &t->result);
         x->over = true;
@@ -600,7 +618,7 @@ static enum step cut_off(struct exchange *x, enum outcome o)
 /* Another target goes on: what it said so far follows what the client has. */
 static void go_on(struct exchange *x)
 {
-    struct sl_str seam = rescue_seam(x);
+    struct sl_str seam = x->rescue != NULL ? rescue_seam(x) : SL_STR_NONE;
     if (seam.n > 0)
         http_stream_send_body(x->stream, &(struct iovec){(void *)(uintptr_t)seam.p, seam.n}, 1, false);
     send_held(x);
@@ -610,6 +628,8 @@ static void go_on(struct exchange *x)
 
 enum step step_relay(struct exchange *x)
 {
+    if (other_rests(x))
+        return other_step(x);
     if (exchange_take(x, EV_GONE))
         return exchange_client_gone(x);
     if (!x->committed)

@@ -479,14 +479,14 @@ static enum step next_try(struct exchange *x, struct try *t)
         return next_rescue(x, t);
     const struct retry_facts f = {
         .outcome = t->outcome,
-        .tries_same = x->tries_here,
+        .tries_same = x->tries_here - other_answered(x),
         .tries_total = x->n_tries - fan_answered(x) - turns_answered(x) - other_answered(x) - x->hedged,
         .now_ns = sl_loop_now(x->env->loop),
         .total_due_ns = x->total_due_ns,
-        .committed = x->committed,
+        .committed = x->committed && !other_is_told(x),
         .op_repeatable = x->op->repeatable,
         .provider_wait_ns = t->wait_ns,
-        .candidates_left = lanes_left(x),
+        .candidates_left = other_is_told(x) ? 0 : lanes_left(x),
         .policy = &x->snap->retry,
         .random = sl_rand_next(&x->env->loop->rand),
         .was_sent = t->result.sent,
@@ -555,6 +555,10 @@ static enum step attempt_is_over(struct exchange *x)
         return without_bytes(x, t);
     if (t->outcome != OUT_OK)
         return next_try(x, t);
+    if (other_goes_on(x)) {
+        exchange_goto(x, XS_RELAY);
+        return STEP_GO;
+    }
     if (fan_wants_more(x) || turns_want_more(x) || other_wants_more(x)) {
         t->why = fan_is_on(x)          ? "one of several answers"
                  : other_is_foreign(x) ? "one of several calls"
@@ -597,7 +601,7 @@ static enum step second_wins(struct exchange *x)
 /* Its first words are the client's, or it has paused and goes on: whatever came behind them is RELAY's to see. */
 static bool is_relays(const struct exchange *x, bool over)
 {
-    return rescue_is_joined(x) || (over && turns_paused(x));
+    return rescue_is_joined(x) || (over && turns_paused(x)) || other_is_shown(x, over);
 }
 
 /* The request cannot go on: its time is up, or an upload went wrong. */

@@ -11,6 +11,7 @@
 #define IMAGE_TOKENS 272u     /* of one image, OpenAI */
 #define PCM_OF_CHARACTER 480u /* bytes of sound for a character */
 #define SOUND_PIECE 65536u
+#define SPEECH_PIECE 50000u /* bytes of sound in an event of Gemini's */
 
 struct ask {
     struct sim_call *c;
@@ -462,8 +463,27 @@ static bool imagen(struct ask *a)
     return true;
 }
 
+static bool is_streamed(const struct ask *a)
+{
+    return sl_str_ends(a->c->r->path, SL_STR(":streamGenerateContent"));
+}
+
+/* In a stream each part has its own event, all but the last with the tokens of the prompt. */
+static void next_part(struct ask *a, uint32_t prompt)
+{
+    if (!a->c->stream) {
+        sl_buf_addc(a->b, ',');
+        return;
+    }
+    sl_buf_addf(a->b,
+                "]},\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,\"totalTokenCount\":%u}}\r\n\r\n"
+                "data: {\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[",
+                prompt, prompt);
+}
+
 static bool gemini_image(struct ask *a)
 {
+    bool three = sl_str_find_str(a->c->model, SL_STR("gemini-3")) >= 0, thinks = false;
     yyjson_val *config = member(a, "generationConfig"), *kinds = yyjson_obj_get(config, "responseModalities"),
                *last = yyjson_arr_get_last(kinds);
     struct sl_str ratio = text_of(yyjson_obj_get(yyjson_obj_get(config, "imageConfig"), "aspectRatio"));
@@ -480,20 +500,38 @@ static bool gemini_image(struct ask *a)
         return google_no(a, "aspectRatio is not supported.");
     if (prompt.n == 0)
         return google_no(a, "contents is not specified.");
+    thinks = yyjson_is_true(yyjson_obj_get(yyjson_obj_get(config, "thinkingConfig"), "includeThoughts"));
+    if (thinks && !three)
+        return google_no(a, "Thinking is not enabled for this model.");
     uint32_t words = tokens_of(prompt), given = a->given * GEMINI_IMAGE_TOKENS;
+    if (is_streamed(a))
+        sl_buf_adds(a->b, SL_STR("data: "));
     a->c->prompt = words + given;
     a->c->usage_sent = true;
     a->c->tokens = 1290;
     a->c->units[UU_IMAGES_OUT] = 1;
-    sl_buf_adds(a->b, SL_STR("{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"Here it is.\"},"
-                             "{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\""));
+    a->c->stream = is_streamed(a);
+    sl_buf_adds(a->b,
+                SL_STR("{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"Here it is.\"}"));
+    for (uint64_t i = 0; thinks && i < 2; i++) { /* on the way to it */
+        next_part(a, words);
+        sl_buf_adds(a->b, SL_STR("{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\""));
+        add_picture(a, 100 + i);
+        sl_buf_adds(a->b, SL_STR("\"},\"thought\":true}"));
+    }
+    next_part(a, words);
+    sl_buf_adds(a->b, SL_STR("{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\""));
     add_picture(a, 0);
+    sl_buf_adds(a->b, SL_STR("\"}}"));
+    if (a->c->stream)
+        next_part(a, words);
     sl_buf_addf(a->b,
-                "\"}}]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
+                "]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
                 "\"candidatesTokenCount\":1290,\"totalTokenCount\":%u,\"candidatesTokensDetails\":[{\"modality\":"
                 "\"IMAGE\",\"tokenCount\":1290}],\"promptTokensDetails\":[{\"modality\":\"TEXT\",\"tokenCount\":%u},"
                 "{\"modality\":\"IMAGE\",\"tokenCount\":%u}]}}",
                 a->c->prompt, a->c->prompt + 1290, words, given);
+    sl_buf_adds(a->b, a->c->stream ? SL_STR("\r\n\r\n") : SL_STR_NONE);
     return true;
 }
 
@@ -516,16 +554,26 @@ static bool gemini_speech(struct ask *a)
     a->c->prompt = tokens_of(text);
     a->c->tokens = (uint32_t)text.n;
     a->c->usage_sent = true;
-    sl_buf_adds(a->b,
-                SL_STR("{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"inlineData\":{\"mimeType\":"
-                       "\"audio/L16;codec=pcm;rate=24000\",\"data\":\""));
-    room = sl_buf_room(a->b, SL_BASE64_BYTES(n));
-    if (room != NULL)
-        sl_buf_wrote(a->b, sl_base64_encode(sl_str_of(samples, n), room));
+    a->c->stream = is_streamed(a);
+    sl_buf_adds(a->b, a->c->stream ? SL_STR("data: ") : SL_STR_NONE);
+    sl_buf_adds(a->b, SL_STR("{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":["));
+    for (size_t at = 0, part; at < n; at += part) { /* in a stream a second and a bit each */
+        part = a->c->stream && n - at > SPEECH_PIECE ? SPEECH_PIECE : n - at;
+        if (at > 0)
+            next_part(a, a->c->prompt);
+        sl_buf_adds(a->b, SL_STR("{\"inlineData\":{\"mimeType\":\"audio/L16;codec=pcm;rate=24000\",\"data\":\""));
+        room = sl_buf_room(a->b, SL_BASE64_BYTES(part));
+        if (room != NULL)
+            sl_buf_wrote(a->b, sl_base64_encode(sl_str_of(samples + at, part), room));
+        sl_buf_adds(a->b, SL_STR("\"}}"));
+    }
+    if (a->c->stream)
+        next_part(a, a->c->prompt);
     sl_buf_addf(a->b,
-                "\"}}]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
+                "]},\"finishReason\":\"STOP\",\"index\":0}],\"usageMetadata\":{\"promptTokenCount\":%u,"
                 "\"candidatesTokenCount\":%u,\"totalTokenCount\":%u}}",
                 a->c->prompt, a->c->tokens, a->c->prompt + a->c->tokens);
+    sl_buf_adds(a->b, a->c->stream ? SL_STR("\r\n\r\n") : SL_STR_NONE);
     return true;
 }
 
@@ -757,6 +805,8 @@ static const struct served paths[] = {
     {SL_STR_INIT("/invoke"), cohere_embed, true, SL_STR_INIT("cohere.embed")},
     {SL_STR_INIT(":generateContent"), gemini_speech, true, SL_STR_INIT("-tts")},
     {SL_STR_INIT(":generateContent"), gemini_image, true, SL_STR_INIT("-image")},
+    {SL_STR_INIT(":streamGenerateContent"), gemini_speech, true, SL_STR_INIT("-tts")},
+    {SL_STR_INIT(":streamGenerateContent"), gemini_image, true, SL_STR_INIT("-image")},
 };
 
 static struct sl_str sound_type(const struct ask *a)

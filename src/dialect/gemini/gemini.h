@@ -42,6 +42,8 @@ struct gemini_answer_watch {
 void gemini_answer_watch_init(void *watch, struct sl_arena *a);
 void gemini_answer_watch_feed(void *watch, struct sl_str slice);
 void gemini_answer_watch_done(const void *watch, struct answer_facts *out);
+/* Whether a finishReason, or a blockReason, says that what was asked for or made is not allowed. */
+bool gemini_is_filter(struct sl_str reason);
 void gemini_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
 
 /* -- Translation (codec.h) ------------------------------------------------------------------------------------------ */

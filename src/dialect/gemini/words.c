@@ -34,6 +34,11 @@ enum gem_end gem_end_of(struct sl_str word)
     return GEM_END_OTHER;
 }
 
+bool gemini_is_filter(struct sl_str reason)
+{
+    return gem_end_of(reason) == GEM_END_FILTER;
+}
+
 struct sl_str gem_finish_word(enum neutral_finish f)
 {
     switch (f) {

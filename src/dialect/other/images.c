@@ -1,12 +1,13 @@
 /* OpenAI's images/generations and images/edits at Imagen (gemini.md 15.2), Gemini's image models (15.1) and Seedream (seedance.md 17). What they have
- * no word for is noted. A client that asked for a stream gets each picture as its completed event: none of them shows partial ones
- * in a way that could be passed on. */
+ * no word for is noted. A client that asked for a stream gets each picture as its completed event. Providers that stream are asked to
+ * and read in stream_pictures.c; what comes in one piece is read here. */
 #include "dialect/media.h"
 #include "dialect/other/pairs.h"
 
 #define KNOWN "model prompt n size stream task fallback models route"
 #define KNOWN_EDIT KNOWN " images mask"
 #define IMAGEN_MOST 4u
+#define PARTIALS_MOST 3u      /* openai.md 12.1 */
 #define GEMINI_PICTURES 14u   /* of one request */
 #define SEEDREAM_PICTURES 14u /* seedance.md 17; its 5.0 pro takes 10 and says so */
 
@@ -167,6 +168,16 @@ static bool add_contents(struct other_translation *t, struct json_writer *w, str
     return true;
 }
 
+/* Models that think make pictures on the way. */
+static uint32_t partials_of(const struct other_translation *t)
+{
+    uint64_t n = 0;
+    if (!t->up_stream || sl_str_find_str(t->up_model, SL_STR("gemini-3")) < 0 ||
+        !json_u64_of(&t->look->tree, other_member(t, SL_STR("partial_images")), &n))
+        return 0;
+    return n < PARTIALS_MOST ? (uint32_t)n : PARTIALS_MOST;
+}
+
 static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
 {
     struct json_writer w = json_writer_on(out);
@@ -174,13 +185,19 @@ static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct
     uint64_t longest;
     if (!ratio_of(t, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9", &ratio, &longest, r))
         return false;
-    other_note_rest(t, wants_link(t) ? KNOWN_EDIT : KNOWN_EDIT " response_format");
+    t->partials = partials_of(t);
+    other_note_rest(t, t->partials > 0
+                           ? wants_link(t) ? KNOWN_EDIT " partial_images" : KNOWN_EDIT " response_format partial_images"
+                       : wants_link(t) ? KNOWN_EDIT
+                                       : KNOWN_EDIT " response_format");
     jw_open(&w, '{');
     if (!add_contents(t, &w, r))
         return false;
     jw_key(&w, SL_STR("generationConfig"));
     jw_open(&w, '{');
     jw_member_raw(&w, SL_STR("responseModalities"), SL_STR("[\"TEXT\",\"IMAGE\"]"));
+    if (t->partials > 0)
+        jw_member_raw(&w, SL_STR("thinkingConfig"), SL_STR("{\"includeThoughts\":true}"));
     if (ratio.n > 0) {
         jw_key(&w, SL_STR("imageConfig"));
         jw_open(&w, '{');
@@ -232,6 +249,8 @@ static bool write_seedream(struct other_translation *t, struct sl_buf *out, stru
     static const struct sl_str own[] = {SL_STR_INIT("image"), SL_STR_INIT("seed"), SL_STR_INIT("guidance_scale")};
     for (size_t i = is_edit(t); i < sizeof own / sizeof *own; i++)
         jw_maybe_raw(&w, own[i], json_raw_of(&t->look->tree, other_member(t, own[i])));
+    if (t->up_stream)
+        jw_member_bool(&w, SL_STR("stream"), true);
     const struct json_node *mark = other_member(t, SL_STR("watermark"));
     jw_member_bool(&w, SL_STR("watermark"), json_kind_of(mark) == JSON_TRUE); /* theirs is on where nothing is said */
     jw_close(&w, '}');
@@ -319,23 +338,6 @@ static void use(struct other_translation *t, struct sl_str body, struct other_us
     c->total = c->prompt + c->completion;
 }
 
-static void add_usage(struct json_writer *w, const struct token_counts *c)
-{
-    if (!c->found)
-        return;
-    jw_key(w, SL_STR("usage"));
-    jw_open(w, '{');
-    jw_member_u64(w, SL_STR("input_tokens"), c->prompt);
-    jw_key(w, SL_STR("input_tokens_details"));
-    jw_open(w, '{');
-    jw_member_u64(w, SL_STR("text_tokens"), c->prompt - c->image_prompt);
-    jw_member_u64(w, SL_STR("image_tokens"), c->image_prompt);
-    jw_close(w, '}');
-    jw_member_u64(w, SL_STR("output_tokens"), c->completion);
-    jw_member_u64(w, SL_STR("total_tokens"), c->total);
-    jw_close(w, '}');
-}
-
 struct gathering {
     struct other_translation *t;
     struct sl_buf *out;
@@ -357,20 +359,11 @@ static void add_data(void *arg, struct picture p)
 static void add_event(void *arg, struct picture p)
 {
     struct gathering *g = arg;
+    const struct other_image i = {.name = p.name, .raw = p.raw, .partial = -1};
     g->n++;
-    struct sl_str type = is_edit(g->t) ? SL_STR("image_edit.completed") : SL_STR("image_generation.completed");
-    sl_buf_adds(g->out, SL_STR("event: "));
-    sl_buf_adds(g->out, type);
-    sl_buf_adds(g->out, SL_STR("\ndata: "));
-    g->w = json_writer_on_line(g->out);
-    jw_open(&g->w, '{');
-    jw_member_plain(&g->w, SL_STR("type"), type);
-    jw_member_u64(&g->w, SL_STR("created_at"), (uint64_t)g->t->created_s);
-    jw_member_raw(&g->w, sl_str_c(p.name), p.raw);
-    add_usage(&g->w, &g->sum);
+    other_image_begin(g->t, &i, g->out);
+    other_image_end(&g->sum, g->out);
     g->sum = (struct token_counts){.found = g->sum.found};
-    jw_close(&g->w, '}');
-    sl_buf_adds(g->out, SL_STR("\n\n"));
 }
 
 static bool answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out)
@@ -404,7 +397,7 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
     }
     if (!t->stream) {
         jw_close(&g.w, ']');
-        add_usage(&g.w, &g.sum);
+        other_image_usage(&g.w, &g.sum);
         jw_close(&g.w, '}');
     }
     return g.n > 0; /* refused, or talked instead of drawing */
@@ -417,14 +410,29 @@ static struct sl_str imagen_path(const struct other_translation *t)
 
 static struct sl_str gemini_path(const struct other_translation *t)
 {
-    return other_google_path(t, ":generateContent");
+    return other_google_path(t, t->up_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
 }
 
 const struct other_pair other_images_imagen = {
     .most = IMAGEN_MOST, .path_of = imagen_path, .write = write_imagen, .usage = use, .answer = answer};
 const struct other_pair other_images_vertex = {
     .most = IMAGEN_MOST, .verb = SL_STR_INIT(":predict"), .write = write_imagen, .usage = use, .answer = answer};
-const struct other_pair other_images_gemini = {
-    .most = 1, .path_of = gemini_path, .write = write_gemini, .usage = use, .answer = answer};
-const struct other_pair other_images_seedream = {
-    .most = 1, .path = SL_STR_INIT("/images/generations"), .write = write_seedream, .usage = use, .answer = answer};
+const struct other_pair other_images_gemini = {.most = 1,
+                                               .streams = OTHER_STREAMS_GEMINI,
+                                               .path_of = gemini_path,
+                                               .write = write_gemini,
+                                               .usage = use,
+                                               .answer = answer};
+const struct other_pair other_images_vertex_gemini = {.most = 1,
+                                                      .streams = OTHER_STREAMS_GEMINI,
+                                                      .verb = SL_STR_INIT(":generateContent"),
+                                                      .stream_verb = SL_STR_INIT(":streamGenerateContent?alt=sse"),
+                                                      .write = write_gemini,
+                                                      .usage = use,
+                                                      .answer = answer};
+const struct other_pair other_images_seedream = {.most = 1,
+                                                 .streams = OTHER_STREAMS_SEEDREAM,
+                                                 .path = SL_STR_INIT("/images/generations"),
+                                                 .write = write_seedream,
+                                                 .usage = use,
+                                                 .answer = answer};

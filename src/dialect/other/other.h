@@ -55,12 +55,22 @@ struct other_translation { /* one request for one candidate; everything in `a` *
     struct sl_str model, up_model; /* as asked; the provider's name; plain */
     uint32_t from, count;          /* of the inputs: those that this call is about */
     bool v2;                       /* the client's path was Cohere's /v2 */
-    bool stream;                   /* the client asked for one: it gets the whole as one event */
+    bool stream;                   /* the client asked for one: it gets each picture as an event */
+    bool up_stream;                /* the provider is asked for one: other_asks_stream */
+    uint32_t partials; /* partial pictures that the client wants and that the provider shows; set by write */
     int64_t created_s;
-    uint64_t estimate_input; /* tokens, where nobody reports any */
-    struct sl_str id;        /* the exchange's */
+    uint64_t estimate_input;    /* tokens, where nobody reports any */
+    struct token_counts counts; /* what `usage` has read last */
+    struct sl_str id;           /* the exchange's */
     struct neutral_notes *notes;
     struct sl_arena *a; /* borrow */
+};
+
+enum other_streams { /* what a pair's provider can answer as a stream (stream.h) */
+    OTHER_STREAMS_NOTHING = 0,
+    OTHER_STREAMS_GEMINI,   /* pictures, as events of Gemini's */
+    OTHER_STREAMS_SEEDREAM, /* pictures, as Ark's */
+    OTHER_STREAMS_SOUND     /* samples, inside of events of Gemini's */
 };
 
 struct other_pair {
@@ -68,7 +78,9 @@ struct other_pair {
     bool root;          /* its path counts from the server's root, not from the base URL's path */
     struct sl_str path; /* static; or path_of makes it */
     struct sl_str verb; /* instead of a path: of a method of the model (provider_method_path): ":predict", "/invoke" */
-    bool sound;         /* its answer is sound: the format that the client asked for (other_sound_type) */
+    struct sl_str stream_verb; /* the same where the provider is asked for a stream */
+    enum other_streams streams;
+    bool sound; /* its answer is sound: the format that the client asked for (other_sound_type) */
     struct sl_str (*path_of)(const struct other_translation *t);
     bool (*write)(struct other_translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
     /* The usage of one call's answer. */
@@ -78,6 +90,9 @@ struct other_pair {
 };
 /* The content-type of a pair's sound, by what the client asked for. */
 struct sl_str other_sound_type(const struct other_look *l);
+bool other_wants_sound_events(const struct other_look *l); /* stream_format: sse */
+/* Whether this call is to be answered as a stream: t->stream, pair and up_model are set. */
+bool other_asks_stream(const struct other_translation *t);
 
 enum other_way {
     OTHER_NONE = 0, /* the provider does not have this operation */

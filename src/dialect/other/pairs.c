@@ -13,6 +13,7 @@ enum other_match {
     MATCH_VERTEX_ONE,
     MATCH_VERTEX_TWO,
     MATCH_VERTEX_IMAGEN,
+    MATCH_VERTEX_IMAGE, /* Gemini's models that draw */
     MATCH_VERTEX_SPEECH,
     MATCH_TITAN, /* on Bedrock */
     MATCH_BEDROCK_COHERE
@@ -48,10 +49,12 @@ static const struct row rows[] = {
     {OP_IMAGES, MATCH_GEMINI, -1, OTHER_PAIR, &other_images_gemini},
     {OP_IMAGES, MATCH_OPENAI, -1, OTHER_SAME, NULL},
     {OP_IMAGES, MATCH_VERTEX_IMAGEN, -1, OTHER_PAIR, &other_images_vertex},
+    {OP_IMAGES, MATCH_VERTEX_IMAGE, -1, OTHER_PAIR, &other_images_vertex_gemini},
     {OP_IMAGE_EDIT, MATCH_ARK, -1, OTHER_PAIR, &other_images_seedream}, /* its generations take pictures */
     {OP_IMAGE_EDIT, MATCH_IMAGEN, -1, OTHER_NONE, NULL},
     {OP_IMAGE_EDIT, MATCH_GEMINI_SPEECH, -1, OTHER_NONE, NULL},
     {OP_IMAGE_EDIT, MATCH_GEMINI, -1, OTHER_PAIR, &other_images_gemini},
+    {OP_IMAGE_EDIT, MATCH_VERTEX_IMAGE, -1, OTHER_PAIR, &other_images_vertex_gemini},
     {OP_IMAGE_EDIT, MATCH_OPENAI, -1, OTHER_SAME, NULL},
     {OP_SPEECH, MATCH_GEMINI_SPEECH, -1, OTHER_PAIR, &other_speech_gemini},
     {OP_SPEECH, MATCH_VERTEX_SPEECH, -1, OTHER_PAIR, &other_speech_vertex},
@@ -87,6 +90,9 @@ static bool fits(enum other_match m, const struct other_provider *p)
         return vertex && sl_str_find_str(p->model, SL_STR("gemini-embedding")) >= 0;
     case MATCH_VERTEX_IMAGEN:
         return vertex && sl_str_find_str(p->model, SL_STR("imagen")) >= 0;
+    case MATCH_VERTEX_IMAGE:
+        return vertex && sl_str_find_str(p->model, SL_STR("gemini")) >= 0 &&
+               sl_str_find_str(p->model, SL_STR("-image")) >= 0;
     case MATCH_VERTEX_SPEECH:
         return vertex && speaks;
     case MATCH_TITAN:
@@ -115,4 +121,27 @@ enum other_way other_way_to(enum operation op, const struct other_provider *p, c
 struct sl_str other_root_path(enum operation op, const struct other_provider *p, bool v2)
 {
     return op == OP_RERANK && v2 && fits(MATCH_COHERE, p) ? SL_STR("/v2/rerank") : SL_STR_NONE;
+}
+
+/* Seedream before 4.0 knows no streams (seedance.md 17); what stands behind the name of an endpoint nobody tells. */
+static bool ark_streams(struct sl_str model)
+{
+    ptrdiff_t at = sl_str_find_str(model, SL_STR("seedream-"));
+    struct sl_str version = sl_str_from(model, at < 0 ? model.n : (size_t)at + 9);
+    return version.n > 0 && version.p[0] >= '4' && version.p[0] <= '9';
+}
+
+bool other_asks_stream(const struct other_translation *t)
+{
+    switch (t->pair->streams) {
+    case OTHER_STREAMS_SOUND:
+        return true; /* the client hears it while it comes, whatever it asked for */
+    case OTHER_STREAMS_GEMINI:
+        return t->stream;
+    case OTHER_STREAMS_SEEDREAM:
+        return t->stream && ark_streams(t->up_model);
+    case OTHER_STREAMS_NOTHING:
+        break;
+    }
+    return false;
 }

@@ -14,6 +14,26 @@ const struct json_node *other_member(const struct other_translation *t, struct s
 struct sl_str other_google_model(const struct other_translation *t);
 struct sl_str other_google_path(const struct other_translation *t, const char *verb);
 
+/* speech.c */
+#define OTHER_WAV_UNKNOWN UINT32_MAX /* bytes of samples: not known yet, as OpenAI writes it */
+bool other_wants_pcm(const struct other_look *l);
+uint32_t other_sound_rate(struct sl_str mime); /* "audio/L16;codec=pcm;rate=24000", or any text with that in it */
+/* stream_sound.c: sound as events (openai.md 13.1) */
+void other_sound_event(struct sl_buf *out, struct sl_str bytes);
+void other_sound_done(struct sl_buf *out, const struct token_counts *c);
+void other_wav_head(struct sl_buf *out, uint32_t rate, uint32_t n);
+
+/* image_events.c: a picture as an event: begin, then end with what it cost (NULL: not said) */
+struct other_image {
+    const char *name;   /* "b64_json", "url" */
+    struct sl_str raw;  /* its value */
+    struct sl_str size; /* as answered; inside; empty: as asked */
+    int partial;        /* its index; -1: it is no partial one */
+};
+void other_image_begin(const struct other_translation *t, const struct other_image *i, struct sl_buf *out);
+void other_image_end(const struct token_counts *usage, struct sl_buf *out);
+void other_image_usage(struct json_writer *w, const struct token_counts *c); /* a member; nothing where none is known */
+
 /* edits.c: gives each picture of an edit (raw, a URL) in order, at most so many. False: refused, by it or by `each`. */
 typedef bool other_edit_picture_f(void *arg, struct sl_str raw_url, struct request_refusal *r);
 bool other_edit_pictures(struct other_translation *t, uint32_t most, other_edit_picture_f *each, void *arg,
@@ -42,9 +62,9 @@ bool other_vector_write(struct json_writer *w, const struct json_tree *t, const 
 extern const struct other_pair other_embed_gemini, other_embed_cohere, other_embed_ark;            /* embed.c */
 extern const struct other_pair other_embed_vertex, other_embed_vertex_one, other_embed_vertex_two; /* embed_cloud.c */
 extern const struct other_pair other_embed_titan, other_embed_bedrock_cohere;
-extern const struct other_pair other_images_vertex;                      /* images.c: Imagen there */
-extern const struct other_pair other_speech_gemini, other_speech_vertex; /* speech.c */
-extern const struct other_pair other_rerank_cohere, other_rerank_jina;   /* rerank.c */
+extern const struct other_pair other_images_vertex, other_images_vertex_gemini;                 /* images.c */
+extern const struct other_pair other_speech_gemini, other_speech_vertex;                        /* speech.c */
+extern const struct other_pair other_rerank_cohere, other_rerank_jina;                          /* rerank.c */
 extern const struct other_pair other_images_imagen, other_images_gemini, other_images_seedream; /* images.c */
 
 #endif

@@ -1,33 +1,42 @@
 /* OpenAI's audio/speech at Gemini's speech models (gemini.md 15.3): they answer raw samples inside of JSON, which are given as they are
- * (pcm) or behind a head (wav). Nothing is encoded here: what a client says nothing about is wav, other formats are refused. */
+ * (pcm) or behind a head (wav), as bytes or as events. They are asked for a stream (stream_sound.c); a server that answers in one piece
+ * all the same is read here. Nothing is encoded: other formats are refused. */
 #include "dialect/media.h"
 #include "dialect/other/pairs.h"
 
 #define KNOWN "model input voice response_format stream_format instructions task fallback models route"
 #define RATE 24000u
 
-static bool wants_pcm(const struct other_look *l)
+bool other_wants_pcm(const struct other_look *l)
 {
     return json_text_is(&l->tree, json_got(&l->tree, json_root(&l->tree), SL_STR("response_format")), SL_STR("pcm"));
 }
 
+bool other_wants_sound_events(const struct other_look *l)
+{
+    return json_text_is(&l->tree, json_got(&l->tree, json_root(&l->tree), SL_STR("stream_format")), SL_STR("sse"));
+}
+
 struct sl_str other_sound_type(const struct other_look *l)
 {
-    return wants_pcm(l) ? SL_STR("audio/pcm") : SL_STR("audio/wav");
+    if (other_wants_sound_events(l))
+        return SL_STR("text/event-stream; charset=utf-8");
+    return other_wants_pcm(l) ? SL_STR("audio/pcm") : SL_STR("audio/wav");
 }
 
 static bool write(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
 {
     const struct json_tree *tree = &t->look->tree;
     const struct json_node *format = other_member(t, SL_STR("response_format")),
-                           *voice = other_member(t, SL_STR("voice")), *how = other_member(t, SL_STR("instructions"));
+                           *voice = other_member(t, SL_STR("voice")), *how = other_member(t, SL_STR("instructions")),
+                           *how_given = other_member(t, SL_STR("stream_format"));
     struct json_writer w = json_writer_on(out);
-    if (!wants_pcm(t->look) && !json_text_is(tree, format, SL_STR("wav")))
+    if (!other_wants_pcm(t->look) && !json_text_is(tree, format, SL_STR("wav")))
         return other_refuse(
             r, GE_MEMBER_VALUE, "response_format",
             "'response_format' must be wav or pcm for this model: it gives samples, and they are not encoded.");
-    if (json_text_is(tree, other_member(t, SL_STR("stream_format")), SL_STR("sse")))
-        return other_refuse(r, GE_UNSUPPORTED, "stream_format", "'stream_format' must be audio for this model.");
+    if (how_given != NULL && !other_wants_sound_events(t->look) && !json_text_is(tree, how_given, SL_STR("audio")))
+        return other_refuse(r, GE_MEMBER_VALUE, "stream_format", "'stream_format' must be audio or sse.");
     if (json_kind_of(voice) != JSON_STRING || voice->n <= 2)
         return other_refuse(r, GE_MEMBER_MISSING, "voice",
                             "'voice' must be the name of a voice of this model, such as Kore.");
@@ -64,16 +73,18 @@ static void use(struct other_translation *t, struct sl_str body, struct other_us
     c->audio_completion = c->completion; /* all that these models generate */
     c->total = c->prompt + c->completion;
     out->found = c->found;
+    t->counts = *c;
 }
 
-/* "audio/L16;codec=pcm;rate=24000" */
-static uint32_t rate_of(struct sl_str mime)
+uint32_t other_sound_rate(struct sl_str mime)
 {
     ptrdiff_t at = sl_str_find_str(mime, SL_STR("rate="));
     struct sl_str digits = sl_str_from(mime, at < 0 ? mime.n : (size_t)at + 5);
     uint64_t rate = 0;
-    digits = sl_str_cut(&digits, ';');
-    return sl_str_to_u64(digits, &rate) && rate >= 4000 && rate <= 192000 ? (uint32_t)rate : RATE;
+    size_t n = 0;
+    while (n < digits.n && digits.p[n] >= '0' && digits.p[n] <= '9')
+        n++;
+    return sl_str_to_u64(sl_str_head(digits, n), &rate) && rate >= 4000 && rate <= 192000 ? (uint32_t)rate : RATE;
 }
 
 static void add_number(struct sl_buf *out, uint32_t v, unsigned bytes)
@@ -83,10 +94,10 @@ static void add_number(struct sl_buf *out, uint32_t v, unsigned bytes)
 }
 
 /* One channel of 16 bits, little-endian. */
-static void add_wav_head(struct sl_buf *out, uint32_t rate, size_t n)
+void other_wav_head(struct sl_buf *out, uint32_t rate, uint32_t n)
 {
     sl_buf_adds(out, SL_STR("RIFF"));
-    add_number(out, (uint32_t)n + 36, 4);
+    add_number(out, n < OTHER_WAV_UNKNOWN - 36 ? n + 36 : OTHER_WAV_UNKNOWN, 4);
     sl_buf_adds(out, SL_STR("WAVEfmt "));
     add_number(out, 16, 4);
     add_number(out, 1, 2);
@@ -96,7 +107,29 @@ static void add_wav_head(struct sl_buf *out, uint32_t rate, size_t n)
     add_number(out, 2, 2);
     add_number(out, 16, 2);
     sl_buf_adds(out, SL_STR("data"));
-    add_number(out, (uint32_t)n, 4);
+    add_number(out, n, 4);
+}
+
+/* In one piece, or as one event and the one that ends it. */
+static void add_sound(struct other_translation *t, struct sl_buf *out, uint32_t rate, const struct sl_buf *samples)
+{
+    struct sl_buf head;
+    bool events = other_wants_sound_events(t->look);
+    sl_buf_init(&head, 64);
+    if (!other_wants_pcm(t->look))
+        other_wav_head(&head, rate, (uint32_t)samples->n);
+    if (events) {
+        size_t n = head.n + samples->n;
+        char *all = sl_arena_alloc(t->a, n + 1);
+        memcpy(all, head.n > 0 ? head.p : "", head.n);
+        memcpy(all + head.n, samples->p, samples->n);
+        other_sound_event(out, sl_str_of(all, n));
+        other_sound_done(out, &t->counts);
+    } else {
+        sl_buf_adds(out, sl_buf_str(&head));
+        sl_buf_adds(out, sl_buf_str(samples));
+    }
+    sl_buf_done(&head);
 }
 
 static bool answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out)
@@ -114,23 +147,33 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
         if (json_kind_of(json_got(&tree, blob, SL_STR("data"))) != JSON_STRING ||
             !media_decode(json_inside_of(&tree, json_got(&tree, blob, SL_STR("data"))), t->a, &bytes))
             continue;
-        rate = rate_of(json_plain_of(&tree, json_got(&tree, blob, SL_STR("mimeType")), t->a));
+        rate = other_sound_rate(json_plain_of(&tree, json_got(&tree, blob, SL_STR("mimeType")), t->a));
         sl_buf_adds(&samples, bytes);
     }
     bool good = samples.n > 0 && !samples.over;
-    if (good && !wants_pcm(t->look))
-        add_wav_head(out, rate, samples.n);
-    sl_buf_adds(out, sl_buf_str(&samples));
+    if (good)
+        add_sound(t, out, rate, &samples);
     sl_buf_done(&samples);
     return good;
 }
 
 static struct sl_str gemini_path(const struct other_translation *t)
 {
-    return other_google_path(t, ":generateContent");
+    return other_google_path(t, t->up_stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
 }
 
-const struct other_pair other_speech_gemini = {
-    .most = 1, .sound = true, .path_of = gemini_path, .write = write, .usage = use, .answer = answer};
-const struct other_pair other_speech_vertex = {
-    .most = 1, .sound = true, .verb = SL_STR_INIT(":generateContent"), .write = write, .usage = use, .answer = answer};
+const struct other_pair other_speech_gemini = {.most = 1,
+                                               .sound = true,
+                                               .streams = OTHER_STREAMS_SOUND,
+                                               .path_of = gemini_path,
+                                               .write = write,
+                                               .usage = use,
+                                               .answer = answer};
+const struct other_pair other_speech_vertex = {.most = 1,
+                                               .sound = true,
+                                               .streams = OTHER_STREAMS_SOUND,
+                                               .verb = SL_STR_INIT(":generateContent"),
+                                               .stream_verb = SL_STR_INIT(":streamGenerateContent?alt=sse"),
+                                               .write = write,
+                                               .usage = use,
+                                               .answer = answer};
