@@ -260,15 +260,21 @@ def test_images_translated(served, client, model, target, cost):
         assert events[0].usage.output_tokens == 1290
         two = list(client.images.generate(model=model, prompt="a red circle", stream=True, n=2))
         assert [e.usage.output_tokens for e in two] == [1290, 1290]
+    if model == "vbanana":  # edits, as at the Gemini API
+        png = ("a.png", b"\x89PNG" + bytes(296), "image/png")
+        edited = client.images.edit(model=model, image=[png], prompt="blue")
+        assert base64.b64decode(edited.data[0].b64_json) == b"picture 0 of gemini-2.5-flash-image from 1 with 300 bytes"
+        streamed, = client.images.edit(model=model, image=[png], prompt="blue", stream=True)
+        assert streamed.type == "image_edit.completed" and streamed.usage.output_tokens == 1290
     with pytest.raises(openai.BadRequestError, match="size"):
         client.images.generate(model=model, prompt="x", size="100x333")
     agree(served)
     rows = [r for r in ledger.attempts(served.state) if r.target == target and r.status == 200 and r.model == model]
-    assert sum(r.units["images_out"] for r in rows) == 4 + 2 * ("banana" in model)
+    assert sum(r.units["images_out"] for r in rows) == 4 + 2 * ("banana" in model) + 2 * (model == "vbanana")
     if cost:
         assert sum(r.cost_p for r in rows) == 4 * cost
     if "banana" in model:
-        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == 6 * 1290
+        assert image.usage.output_tokens == 2580 and sum(r.tokens["image_out"] for r in rows) == (6 + 2 * (model == "vbanana")) * 1290
 
 
 def test_gemini_faces(served):
