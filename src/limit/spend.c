@@ -252,7 +252,7 @@ uint32_t spend_permille(struct spend_cell *c, int64_t wall_ns)
 bool spend_next_gap(const struct spend_board *b, int64_t made_ns, struct spend_gap *out)
 {
     const struct spend_cells *t = b == NULL ? NULL : atomic_load_explicit(&b->head.cells, memory_order_acquire);
-    for (size_t i = 0; t != NULL && i < t->n; i++) {
+    for (size_t i = out->at; t != NULL && i < t->n; i++) {
         struct spend_cell *c = t->v[i];
         pthread_mutex_lock(&c->lock);
         bool is_filled = c->is_filled;
@@ -264,6 +264,7 @@ bool spend_next_gap(const struct spend_board *b, int64_t made_ns, struct spend_g
             .tenant = c->tenant,
             .from_ns = spend_period_of(c->per, c->since_ns).from_ns,
             .until_ns = c->since_ns,
+            .at = i + 1,
         };
         return true;
     }

@@ -89,8 +89,9 @@ struct spend_gap { /* attempts opened from from_ns until until_ns (not in it) ar
     struct spend_cell *cell;
     struct sl_str tenant; /* borrow (of the board) */
     int64_t from_ns, until_ns;
+    size_t at; /* where the next look begins: 0 at first */
 };
-/* The first cell that is not filled and was made at or before made_ns. False: there is none. */
+/* The next cell that is not filled and was made at or before made_ns. False: there is none. */
 bool spend_next_gap(const struct spend_board *b, int64_t made_ns, struct spend_gap *out);
 /* sum_p: of all attempts in the gap, those that are under way by their reservations. */
 void spend_fill(const struct spend_gap *g, unsigned __int128 sum_p);

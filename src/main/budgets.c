@@ -5,6 +5,8 @@
 #include "main/gateway.h"
 #include "store/store.h"
 
+#include <stdlib.h>
+
 /* A cell that a reload has made is filled when all attempts from before it have their row, those that are under way, too. */
 #define ROWS_NS ((KEEPER_OPEN_ROW_MS + 2 * KEEPER_IDLE_MS) * SL_MS)
 
@@ -27,31 +29,81 @@ void budgets_set(struct gateway *g, const struct settings *s)
 /* ---- filling ---- */
 
 struct spent {
-    struct sl_str tenant;
+    struct sl_str tenant; /* in the arena */
     unsigned __int128 p;
+};
+
+/* One pass over the attempts of a time tells what all tenants have spent: there may be many of both. */
+struct sums {
+    int64_t from_ns, until_ns;
+    struct sl_arena arena;
+    struct spent *v; /* own; by tenant */
+    size_t n, cap;
 };
 
 static bool on_row(void *arg, const struct store_usage_row *r)
 {
-    struct spent *s = arg;
-    if (!sl_str_eq(r->group, s->tenant))
-        return true;
-    s->p = r->cost_p > 0 ? (unsigned __int128)r->cost_p : 0;
-    return false;
+    struct sums *s = arg;
+    if (s->n == s->cap) {
+        s->cap = s->cap == 0 ? 64 : s->cap * 2;
+        s->v = sl_realloc(s->v, s->cap * sizeof *s->v);
+    }
+    s->v[s->n++] = (struct spent){.tenant = sl_arena_str(&s->arena, r->group),
+                                  .p = r->cost_p > 0 ? (unsigned __int128)r->cost_p : 0};
+    return true;
 }
 
+static int by_tenant(const void *a, const void *b)
+{
+    return sl_str_cmp(((const struct spent *)a)->tenant, ((const struct spent *)b)->tenant);
+}
+
+static enum sl_err read_sums(struct sums *s, struct store *store, const struct spend_gap *gap, struct sl_fail *fail)
+{
+    const struct store_usage_query q = {.by = STORE_SPENT_BY_TENANT, .from_ns = gap->from_ns, .to_ns = gap->until_ns};
+    sl_arena_reset(&s->arena);
+    s->n = 0;
+    s->from_ns = gap->from_ns;
+    s->until_ns = gap->until_ns;
+    enum sl_err e = store->ops->usage(store, &q, on_row, s, fail);
+    if (e == SL_OK && s->n > 0)
+        qsort(s->v, s->n, sizeof *s->v, by_tenant);
+    return e;
+}
+
+static unsigned __int128 spent_of(const struct sums *s, struct sl_str tenant)
+{
+    const struct spent key = {.tenant = tenant};
+    const struct spent *found = s->n > 0 ? bsearch(&key, s->v, s->n, sizeof *s->v, by_tenant) : NULL;
+    return found != NULL ? found->p : 0;
+}
+
+/* Cells of one configuration were made at once: as many times as there are kinds of periods. */
 enum sl_err budgets_fill(struct gateway *g, struct store *store, int64_t made_ns, struct sl_fail *fail)
 {
-    struct spend_gap gap;
-    while (spend_next_gap(g->spend, made_ns, &gap)) {
-        struct spent spent = {.tenant = gap.tenant};
-        const struct store_usage_query q = {.by = STORE_SPENT_BY_TENANT, .from_ns = gap.from_ns, .to_ns = gap.until_ns};
-        enum sl_err e = store->ops->usage(store, &q, on_row, &spent, fail);
-        if (e != SL_OK)
-            return e;
-        spend_fill(&gap, spent.p);
+    struct sums sums[SPEND_PER_COUNT] = {{.until_ns = 0}};
+    struct spend_gap gap = {.at = 0};
+    unsigned next = 0;
+    enum sl_err e = SL_OK;
+    for (unsigned i = 0; i < SPEND_PER_COUNT; i++)
+        sl_arena_init(&sums[i].arena, NULL);
+    while (e == SL_OK && spend_next_gap(g->spend, made_ns, &gap)) {
+        struct sums *s = NULL;
+        for (unsigned i = 0; i < SPEND_PER_COUNT && s == NULL; i++)
+            if (sums[i].from_ns == gap.from_ns && sums[i].until_ns == gap.until_ns)
+                s = &sums[i];
+        if (s == NULL) {
+            s = &sums[next++ % SPEND_PER_COUNT];
+            e = read_sums(s, store, &gap, fail);
+        }
+        if (e == SL_OK)
+            spend_fill(&gap, spent_of(s, gap.tenant));
     }
-    return SL_OK;
+    for (unsigned i = 0; i < SPEND_PER_COUNT; i++) {
+        sl_arena_done(&sums[i].arena);
+        sl_free(sums[i].v);
+    }
+    return e;
 }
 
 static void on_tick(void *arg)

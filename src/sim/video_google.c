@@ -64,8 +64,8 @@ static void create_from(struct sim_call *c, yyjson_val *root, struct sl_str head
     yyjson_val *instances = yyjson_obj_get(root, "instances"), *p = yyjson_obj_get(root, "parameters");
     yyjson_val *instance = yyjson_arr_get_first(instances);
     struct sl_str prompt = sim_str(yyjson_obj_get(instance, "prompt")), resolution;
-    uint32_t seconds;
-    bool portrait;
+    uint32_t seconds = 0;
+    bool portrait = false;
     if (!yyjson_is_obj(instance)) {
         no(c, "instances is required.");
         return;

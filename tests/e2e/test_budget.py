@@ -12,20 +12,20 @@ from conftest import Makers
 from lib import ledger
 from lib.client import chat, chat_body, fetch
 from lib.proc import create_key, run_sluice
-from lib.upstream import Answer, completion, json_answer
+from lib.upstream import Answer, completion, delta, error_answer, json_answer, stream_answer
 from lib.videos import Videos
 from lib.wait import wait_for
 from test_realtime import dial, hear, until
-from test_relay import read_stream
 
 # An answer has 3 tokens of output: 0.003 of the dear model, of which 10 tokens are reserved where the request says 10.
 PRICES = {"schema": 1, "generated": "2026-11-20", "models": [
     {"id": "dear", "provider": "openai", "price": {"input": 0, "output": 1000}},
+    {"id": "dearest", "provider": "openai", "price": {"input": 0, "output": 10000}},
     {"id": "words", "provider": "openai", "price": {"input": 1, "output": 0}},
     {"id": "cheap", "provider": "openai", "price": {"input": 0, "output": 1}},
     {"id": "free", "provider": "openai", "free": True, "price": {"input": 0, "output": 0}}]}
 TENANTS = {"acme": {"budget": {"usd": 0.05, "per": "month"}}, "zero": {"budget": {"usd": 0, "per": "week"}},
-           "tight": {"budget": {"usd": "0.1"}}, "kept": {"budget": {"usd": 1, "per": "day"}}}
+           "tight": {"budget": {"usd": "0.1"}}, "edge": {"budget": {"usd": 0.03}}, "kept": {"budget": {"usd": 1, "per": "day"}}}
 MESSAGES = [{"role": "user", "content": "hello"}]
 
 
@@ -33,9 +33,10 @@ def config(up, directory, **more):
     (directory / "prices.json").write_text(json.dumps(PRICES))
     return {"providers": {"up": {"kind": "openai", "base_url": up.url, "keys": ["k"], "allow_private": "yes"}},
             "models": {"m": {"route": "by-budget"}, "dear": {"targets": ["up/dear"]}, "free": {"targets": ["up/free"]}, "words": {"targets": ["up/words"]},
+                       "pair": {"targets": ["up/dear", "up/dearest"]},
                        "unknown": {"targets": ["up/nobody-knows"]}},
             "routes": {"by-budget": [{"when": {"budget_used": ">= 80%"}, "use": ["up/cheap"]}, {"use": ["up/dear"]}]},
-            "ledger": {"prices": str(directory / "prices.json")}, "resilience": {"retry": {"attempts": 1}}, **more, "tenants": TENANTS}
+            "ledger": {"prices": str(directory / "prices.json")}, "resilience": {"retry": {"attempts": 2, "backoff": {"base": "10ms", "cap": "10ms"}}}, **more, "tenants": TENANTS}
 
 
 def budget_gateway(makers, tmp, up, names):
@@ -49,7 +50,7 @@ def budget_gateway(makers, tmp, up, names):
 @pytest.fixture(scope="module")
 def t(tmp_path_factory):
     makers = Makers()
-    yield budget_gateway(makers, tmp_path_factory.mktemp("budget"), makers.upstream(), ("acme", "zero", "tight"))
+    yield budget_gateway(makers, tmp_path_factory.mktemp("budget"), makers.upstream(), ("acme", "zero", "tight", "edge"))
     makers.end()
 
 
@@ -151,8 +152,22 @@ def test_many_at_once_never_pass_it(t):
     assert wait_for(lambda: booked(t, "tight"), "the ledger") <= 100_000_000_000
     # What was set free may be spent, in streams, too.
     while ask(t, "tight").status == 200:
-        assert read_stream(t, chat_body("dear", max_tokens=10, stream=True), key=t.keys_of["tight"]).status in (200, 402)
+        assert ask(t, "tight", stream=True).status in (200, 402)
     wait_for(lambda: 90_000_000_000 < booked(t, "tight") <= 100_000_000_000 or None, "all that fits, and no more")
+
+
+def test_nobody_goes_on_for_more_than_is_left(t):
+    """In the place of a target that failed, or of one whose stream broke: an attempt like any other, and never the end of an answer."""
+    t.up.reset()
+    for answer, status in ((error_answer(500), 402), (stream_answer(delta("Once upon"), delta(" a time"), "rst", end=False), 200)):
+        asked = len(t.up.requests)
+        t.up.queue(answer)
+        got = ask(t, "edge", "pair", stream=True)
+        assert got.status == status and len(t.up.requests) == asked + 1, got
+        assert b"insufficient_quota" in got.body and b"[DONE]" not in got.body and b'"stop"' not in got.body, got
+        assert [a["model"] for a in t.record(got.id)["attempts"]] == ["dear"]
+    assert 0 < used(t, "edge") < 0.01 and ask(t, "edge").status == 200
+    wait_for(lambda: booked(t, "edge") / 1e12 == pytest.approx(used(t, "edge")) or None, "the ledger")
 
 
 def test_what_was_used_outlives_the_process(make, tmp_path):
