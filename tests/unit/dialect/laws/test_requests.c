@@ -823,6 +823,10 @@ static struct sl_str second_ask(enum format face, struct sl_str answer)
     return kept(&b);
 }
 
+/* Claude's models read each other's thoughts (anthropic.md): one family. */
+static const char *const other_family[FORMATS] = {
+    [CHAT] = "kimi-k3", [RESPONSES] = "gpt-6.1", [MESSAGES] = NULL, [GEMINI] = "gemini-4-hydrogen"};
+
 static void test_thoughts(void **state)
 {
     (void)state;
@@ -857,6 +861,15 @@ static void test_thoughts(void **state)
                               there ? "went" : "did not go", SL_STR_ARG(again), SL_STR_ARG(body));
                 home += there;
                 kept_away += !there;
+                kept_away += next == up && other_family[up] != NULL;
+                if (next == up && other_family[up] != NULL) { /* the vendor's own, but not the model that thought it */
+                    t2 = translation((enum format)face, (enum format)next, read_request((enum format)face, again));
+                    t2->up_model = sl_str_c(other_family[up]);
+                    t2->caps = caps_find(t2->up->codec->caps, t2->up_model);
+                    body = written(t2, &param);
+                    if (body.n == 0 || sl_str_find_str(body, SL_STR(SEALED)) >= 0)
+                        FAIL_CASE("it went to %s:\n" SL_STR_FMT, other_family[up], SL_STR_ARG(body));
+                }
             }
     printf("%u thoughts came home, %u were kept away\n", home, kept_away);
 }
