@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "exchange/batch_int.h"
 #include "exchange/batch_watch.h"
+#include "exchange/exchange_int.h"
 
 #define AGAIN_NS SL_SEC         /* the store could not */
 #define SWEEP_NS (600 * SL_SEC) /* between looks for what is kept no longer */
@@ -921,7 +922,8 @@ static void take_files(struct batch_desk *d, const struct store_object *intent, 
         o.kind = STORE_OBJECT_FILE;
         o.id = id;
         o.body = object;
-        batch_rows_add_object(j, &o);
+        if (objects_is_id(id))
+            batch_rows_add_object(j, &o);
     }
     j->id = sl_arena_str(&j->a, intent->id);
     j->b.input = sl_arena_str(&j->a, intent->body);

@@ -92,7 +92,7 @@ bool batch_call_answer(const struct batch_call *c, struct batch_answer *out,
 int batch_call_status(const struct batch_call *c); /* 0: the answer did not come whole */
 void batch_call_free(struct batch_call *c);        /* NULL accepted */
 
-/* -- file_intent.c: files that providers may have ---------------------------------------------------------------------- */
+/* -- file_listed.c: files that providers may have ---------------------------------------------------------------------- */
 
 struct file_intent { /* what the row of an upload says that is on its way */
     struct sl_str filename;
@@ -102,7 +102,7 @@ struct file_intent { /* what the row of an upload says that is on its way */
 };
 bool file_intent_is(struct sl_str body); /* the body of a row of STORE_OBJECT_INTENT is a file's */
 bool file_intent_read(struct sl_str body, struct sl_arena *a, struct file_intent *out);
-/* The next one behind *at of a provider's list that it can be, made behind from_ns; empty: none. */
+/* The next one behind *at of a provider's list that it can be, made behind from_ns; empty: none. Its id may be anything. */
 struct sl_str file_listed(struct sl_str list, size_t *at, const struct file_intent *want, int64_t from_ns,
                           struct sl_str *out_id, struct sl_arena *a);
 

@@ -1,4 +1,5 @@
-/* Lines of an input file and requests of a message batch: what is taken has an id and a body, and its result is one line of JSON. */
+/* Lines of an input file and requests of a message batch: what is taken has an id and a body, and its result is one line of JSON. The same
+ * bytes as an input file that is estimated, cut anywhere, and as a provider's list of files. */
 #include "exchange/batch_int.h"
 
 #include "base/check.h"
@@ -24,6 +25,42 @@ static void check_result(enum store_object_kind kind, const struct batch_line_re
     batch_unrun_write(kind, read->custom_id, SL_STR("1"), true, b);
     check_line(sl_buf_str(b));
     (void)batch_body_refused(read->body);
+}
+
+/* However the file is cut, the estimate is the same. */
+static void check_guess(struct sl_str text, size_t piece)
+{
+    struct batch_guess *whole = batch_guess_new(), *cut = batch_guess_new();
+    struct sl_str a, b;
+    struct usage u, v;
+    batch_guess_bytes(whole, text);
+    for (size_t at = 0; at < text.n; at += piece)
+        batch_guess_bytes(cut, sl_str_of(text.p + at, text.n - at < piece ? text.n - at : piece));
+    bool more = true;
+    while (more) {
+        more = batch_guess_next(whole, 1, 2, &a, &u);
+        SL_CHECK(more == batch_guess_next(cut, 1, 2, &b, &v));
+        SL_CHECK(!more ||
+                 (sl_str_eq(a, b) && u.input == v.input && u.output == v.output && (u.flags & USAGE_ESTIMATED) != 0));
+    }
+    batch_guess_free(whole);
+    batch_guess_free(cut);
+}
+
+static void check_listed(struct sl_str text, struct sl_arena *a)
+{
+    static const struct sl_str all =
+        SL_STR_INIT("{\"filename\":\"a\",\"bytes\":1,\"or\":3,\"anthropic\":false,\"due\":9}");
+    struct file_intent want;
+    struct sl_str id, found;
+    size_t at = 0;
+    (void)file_intent_read(text, a, &want);
+    SL_CHECK(file_intent_is(all) && file_intent_read(all, a, &want) && want.bytes == 1 && want.or_bytes == 3);
+    for (int claude = 0; claude < 2; claude++, at = 0) {
+        want.anthropic = claude == 1;
+        while ((found = file_listed(text, &at, &want, 0, &id, a)).n > 0)
+            SL_CHECK(id.n > 0 && found.p >= text.p && found.p + found.n <= text.p + text.n);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
@@ -57,6 +94,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     } else {
         SL_CHECK(why.error != GE_NONE);
     }
+    check_guess(text, n > 0 ? data[0] % 64u + 1u : 1);
+    check_listed(text, &a);
     sl_buf_done(&b);
     sl_arena_done(&a);
     return 0;

@@ -226,9 +226,109 @@ static void test_batches(void **state)
     run_free(t, of_batch(BR_FIND), BF_NONE);
 }
 
+static struct store_object at_provider(enum store_object_kind kind, const char *id, const char *tenant,
+                                       const char *body)
+{
+    return (struct store_object){.kind = kind,
+                                 .id = sl_str_c(id),
+                                 .key = one,
+                                 .tenant = sl_str_c(tenant),
+                                 .provider = SL_STR("up"),
+                                 .made_ns = 5,
+                                 .body = sl_str_c(body)};
+}
+
+static void put(struct world *t, struct store_object o)
+{
+    struct batch_rows *j = batch_rows_new(BR_OBJECTS);
+    batch_rows_add_object(j, &o);
+    run_free(t, j, BF_OK);
+}
+
+static struct batch_rows *uncharged(struct world *t, enum batch_rows_kind kind, uint64_t row)
+{
+    struct batch_rows *j = batch_rows_new(kind);
+    j->at = j->after = row;
+    j->limit = 10;
+    return run(t, j);
+}
+
+/* Batches at providers until the ledger has them: in order, behind a row, and with whether their output was charged. */
+static void test_uncharged(void **state)
+{
+    struct world *t = *state;
+    put_batch(t, STORE_BATCH_RUNNING, 0); /* runs here */
+    put(t, at_provider(STORE_OBJECT_BATCH, "batch_a", "t", "{\"output_file_id\":\"file-o\"}"));
+    put(t, at_provider(STORE_OBJECT_MESSAGE_BATCH, "msgbatch_b", "t", "not JSON"));
+    struct batch_rows *j = uncharged(t, BR_UNCHARGED, 0);
+    assert_int_equal(j->n_objects, 2);
+    int64_t first = j->objects[0].row, second = j->objects[1].row;
+    assert_true(sl_str_eq(j->objects[0].id, SL_STR("batch_a")) && sl_str_eq(j->objects[1].id, SL_STR("msgbatch_b")));
+    batch_rows_free(j);
+    j = uncharged(t, BR_UNCHARGED, (uint64_t)first);
+    assert_int_equal(j->n_objects, 1);
+    batch_rows_free(j);
+    j = uncharged(t, BR_UNCHARGED_ONE, (uint64_t)first);
+    assert_true(j->n_objects == 1 && j->count == 0);
+    batch_rows_free(j);
+    struct store_object file = at_provider(STORE_OBJECT_FILE, "file-o", "t", "{}");
+    file.settled = true;
+    put(t, file);
+    j = uncharged(t, BR_UNCHARGED_ONE, (uint64_t)first);
+    assert_true(j->n_objects == 1 && j->count == 1);
+    batch_rows_free(j);
+    j = uncharged(t, BR_UNCHARGED_ONE, (uint64_t)second);
+    assert_true(j->n_objects == 1 && j->count == 0);
+    batch_rows_free(j);
+    for (int i = 0; i < 2; i++) {
+        j = batch_rows_new(BR_CHARGED);
+        j->at = (uint64_t)first;
+        run_free(t, j, i == 0 ? BF_OK : BF_NONE);
+    }
+    j = uncharged(t, BR_UNCHARGED_ONE, (uint64_t)first);
+    assert_int_equal(j->found, BF_NONE);
+    batch_rows_free(j);
+}
+
+static uint64_t found_file(struct world *t, const char *tenant, const char *intent, const char *id,
+                           enum batch_rows_found found)
+{
+    struct batch_rows *j = batch_rows_new(BR_FOUND_FILES);
+    struct store_object o = at_provider(STORE_OBJECT_FILE, id, tenant, "{}");
+    batch_rows_add_object(j, &o);
+    j->id = sl_str_c(intent);
+    j->b.input = SL_STR("{\"filename\":\"a\",\"bytes\":1}");
+    j->now_ns = 100;
+    assert_int_equal(run(t, j)->found, found);
+    uint64_t n = j->count;
+    batch_rows_free(j);
+    return n;
+}
+
+/* A file whose answer was lost is its tenant's, unless another's intent says the same; what has a row is taken from nobody. */
+static void test_found_files(void **state)
+{
+    struct world *t = *state;
+    put(t, at_provider(STORE_OBJECT_INTENT, "i1", "t", "{\"filename\":\"a\",\"bytes\":1,\"due\":7}"));
+    put(t, at_provider(STORE_OBJECT_INTENT, "i2", "other", "{\"filename\":\"a\",\"bytes\":1,\"due\":8}"));
+    put(t, at_provider(STORE_OBJECT_INTENT, "i3", "other", "file-of-a-batch"));
+    put(t, at_provider(STORE_OBJECT_FILE, "file-known", "other", "{}"));
+    assert_int_equal(found_file(t, "t", "i1", "file-new", BF_NONE), 0);
+    assert_int_equal(found_file(t, "other", "i2", "file-known", BF_OK),
+                     0); /* nothing is left for it: its intent goes */
+    assert_int_equal(found_file(t, "t", "i1", "file-new", BF_OK), 1);
+    struct batch_rows *j = batch_rows_new(BR_INTENTS);
+    j->now_ns = 100;
+    j->limit = 10;
+    assert_true(run(t, j)->n_objects == 1 && sl_str_eq(j->objects[0].id, SL_STR("i3")));
+    batch_rows_free(j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_uncharged, world_set_up, world_tear_down),
+        cmocka_unit_test_setup_teardown(test_found_files, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_pieces, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_lines, world_set_up, world_tear_down),
         cmocka_unit_test_setup_teardown(test_batches, world_set_up, world_tear_down),
