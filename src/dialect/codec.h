@@ -58,6 +58,7 @@ struct translation {
     /* Tokens of output, for answers whose provider reports nothing: of so many bytes in so many events. NULL: not told. */
     uint64_t (*estimate_output)(uint64_t bytes, uint64_t events);
     bool show_reasoning; /* the client gets the model's reasoning */
+    bool no_more;        /* set before stream_read_end: nothing follows a whole item (RELAY_NO_MORE) */
     bool stream_array;   /* a Gemini client without alt=sse: one JSON array instead of events */
     /* from request_write to the readers of the same dialect; start zeroed */
     struct names_map names;  /* tool names that had to be changed */

@@ -157,7 +157,7 @@ enum stream_says {
 struct stream_event {
     enum stream_kind kind;
     enum stream_says says;
-    struct sl_str text;      /* inside; view of the data; SAYS_TEXT */
+    struct sl_str text;      /* inside; view of the data; SAYS_TEXT, of Responses also SAYS_THOUGHT */
     bool finish;             /* it has a finish_reason (may also have content) */
     bool has_usage;          /* usage was an object: `usage` is set */
     uint32_t images;         /* finished pictures in it */
@@ -188,6 +188,13 @@ struct stream_memo {
 struct dialect_codec;
 struct stream_unended;
 
+/* What the beginning of an event that was cut lets be. */
+enum rest_says {
+    REST_MAY_END = 0, /* the stream's last event, or another */
+    REST_ENDS,        /* the last event, and all was said */
+    REST_IS_OTHER
+};
+
 struct dialect {
     struct sl_str name;        /* "openai" */
     bool frames;               /* it streams in AWS' frames, each an event of its own (aws_stream.h) */
@@ -212,11 +219,13 @@ struct dialect {
     /* One event's data (and event name, usually empty). Safe on anything; allocates nothing. memo: of this stream, or NULL. */
     void (*stream_watch)(struct stream_memo *memo, struct sl_str event, struct sl_str data, struct stream_event *out);
     /* Of formats that tell of each part when it is whole, and whose last event only says all of it once more: an answer that lacks
-     * just this can be ended here. NULL, all three: no such format. see: each event's data; content: it is a piece of output.
-     * write: the event, in the arena; empty: the answer is not whole. */
+     * just this can be ended here. NULL, all four: no such format. see: each event that is passed on, its data and what it is.
+     * write: the last event, with what ends what is open before it, in the arena; empty: the answer is not whole. structured: its
+     * text is JSON of a form that was asked for. Once. */
     struct stream_unended *(*unended_new)(struct sl_arena *a);
-    void (*unended_see)(struct stream_unended *s, struct sl_str data, bool content);
-    struct sl_str (*unended_write)(struct stream_unended *s, const struct token_counts *usage);
+    void (*unended_see)(struct stream_unended *s, struct sl_str data, const struct stream_event *e);
+    enum rest_says (*unended_rest)(struct sl_str rest); /* what came of an event that was cut; empty: nothing */
+    struct sl_str (*unended_write)(struct stream_unended *s, const struct token_counts *usage, bool structured);
 };
 
 const struct dialect *dialect_find(struct sl_str name); /* NULL: none of that name */

@@ -174,7 +174,7 @@ static bool take_event(struct relay_same *r, const struct sse_piece *piece, stru
     if (r->told != NULL)
         told_event(r->told, &e, piece->data);
     if (r->unended != NULL)
-        r->dialect->unended_see(r->unended, piece->data, e.kind == SK_CONTENT);
+        r->dialect->unended_see(r->unended, piece->data, &e);
     if (e.kind == SK_ERROR && r->hold_errors && r->state.error_event.n == 0)
         r->state.error_event = kept_event(r, piece, raw, "]");
     if ((e.kind == SK_USAGE && r->hide_usage) || (e.kind == SK_ERROR && r->hold_errors)) {
@@ -226,6 +226,14 @@ static bool take_piece(struct relay_same *r, const struct sse_piece *piece, stru
     return true;
 }
 
+static void note_line_end(struct relay_same *r)
+{
+    const struct iovec *last = &r->v[r->n - 1];
+    const char *p = last->iov_base;
+    size_t n = last->iov_len;
+    r->cut_crlf = !r->array && n >= 2 && p[n - 1] == '\r' && p[n - 2] == '\n';
+}
+
 enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const struct iovec **out_v, int *out_n)
 {
     r->n = 0;
@@ -238,6 +246,8 @@ enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const
             break;
         r->over = s == SSE_LIMIT || !take_piece(r, &piece, slice);
     }
+    if (r->n > 0)
+        note_line_end(r);
     *out_v = r->v;
     *out_n = r->n;
     if (!r->over)
@@ -278,27 +288,42 @@ static void take_last(struct relay_same *r)
         r->state.terminal = kept_event(r, &piece, piece.raw, "");
 }
 
-/* Nothing is missing but the event that says so. */
-static bool end_here(struct relay_same *r)
+/* Nothing is missing but the event that says so, or a part of it. */
+static bool end_here(struct relay_same *r, unsigned ending, enum rest_says rest)
 {
     struct relay_state *s = &r->state;
-    if (r->unended == NULL || s->saw_error || r->rest_is_lost || r->broken)
+    if (r->unended == NULL || s->saw_error || r->broken)
+        return false;
+    bool may = rest == REST_ENDS || (rest == REST_MAY_END && (ending & (RELAY_NO_MORE | RELAY_STRUCTURED)) != 0);
+    if (!may)
         return false;
     const struct token_counts estimate = {
         .found = true, .prompt = r->unended_prompt, .completion = r->unended_completion(s->output_bytes, s->events)};
-    s->terminal = r->dialect->unended_write(r->unended, s->usage.found ? &s->usage : &estimate);
+    s->terminal =
+        r->dialect->unended_write(r->unended, s->usage.found ? &s->usage : &estimate, (ending & RELAY_STRUCTURED) != 0);
     s->ended_here = s->terminal.n > 0;
     return s->ended_here;
 }
 
-bool relay_same_end(struct relay_same *r)
+/* It was not said, and some clients wait for it. */
+static void add_done(struct relay_same *r)
 {
+    r->state.terminal = sl_arena_printf(r->arena, "%s" SL_STR_FMT SL_STR_FMT, r->cut_crlf ? "\n" : "",
+                                        SL_STR_ARG(r->state.terminal), SL_STR_ARG(r->dialect->stream_done));
+}
+
+bool relay_same_end(struct relay_same *r, unsigned ending)
+{
+    enum rest_says rest = r->unended != NULL ? r->dialect->unended_rest(sse_rest(&r->sse)) : REST_IS_OTHER;
     if (!r->over && !r->state.saw_error && sse_rest(&r->sse).n > 0)
         take_last(r);
     r->over = true;
-    bool whole = !r->state.saw_error && !r->rest_is_lost && !r->broken && (r->state.saw_done || r->state.saw_finish);
-    if (!whole && end_here(r))
+    bool lost = r->rest_is_lost && !((ending & RELAY_LONE) != 0 && r->state.saw_finish);
+    bool whole = !r->state.saw_error && !lost && !r->broken && (r->state.saw_done || r->state.saw_finish);
+    if (!whole && end_here(r, ending, rest))
         return true;
+    if (whole && !r->state.saw_done && !r->array)
+        add_done(r);
     if (whole && r->array)
         r->state.terminal =
             sl_arena_printf(r->arena, SL_STR_FMT "%s", SL_STR_ARG(r->state.terminal), r->in_array ? "]" : "[]");

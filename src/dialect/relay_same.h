@@ -59,7 +59,8 @@ struct relay_same {
     struct sl_arena *arena;         /* borrow */
     struct stream_memo *memo;       /* own (of the arena) */
     struct told *told;              /* borrow; NULL: nobody wants to know. Set right after init */
-    struct stream_unended *unended; /* own (of the arena); NULL: what lacks its end is truncated */
+    struct stream_unended *unended; /* own (of the arena); NULL: the format has no such thing */
+    bool cut_crlf;                  /* what was passed on ends between CR and LF */
     uint64_t unended_prompt;        /* tokens */
     uint64_t (*unended_completion)(uint64_t bytes, uint64_t events);
     struct sse_scanner sse;
@@ -93,10 +94,17 @@ enum relay_feed relay_same_feed(struct relay_same *r, struct sl_str slice, const
  * read. Otherwise it was truncated. */
 bool relay_same_complete(const struct relay_same *r);
 
+/* What is known when the provider's bytes are over. */
+enum relay_ending {
+    RELAY_LONE = 1 << 0,       /* one answer was asked for: nothing of it follows its finish_reason */
+    RELAY_NO_MORE = 1 << 1,    /* nothing follows a whole item: the end is no break, or there are no tools */
+    RELAY_STRUCTURED = 1 << 2, /* the text is JSON of a form that was asked for */
+};
+
 /* The provider's bytes are over. A whole last event that lacks its blank line counts ([DONE], a finish, usage: some servers just
  * close): it is completed and put into state.terminal, so that the client gets it when the ledger has the close. Then the same
  * answer as relay_same_complete. What is cut inside an event stays cut. */
-bool relay_same_end(struct relay_same *r);
+bool relay_same_end(struct relay_same *r, unsigned ending);
 
 /* Both relays' own, of an event that was not ended: whether its data are whole; whether they are the beginning of "[DONE]", which
  * is no loss. */

@@ -228,7 +228,18 @@ static bool goes_on(struct relay_translate *r)
     return false;
 }
 
-bool relay_translate_end(struct relay_translate *r)
+/* Whether an event that was cut lets the answer be whole all the same. */
+static bool is_part_of_end(struct relay_translate *r, struct sl_str rest)
+{
+    const struct dialect *up = r->t->up;
+    if (up->unended_rest == NULL)
+        return false;
+    enum rest_says says = up->unended_rest(rest);
+    r->t->no_more = says == REST_ENDS || (says == REST_MAY_END && r->t->no_more);
+    return r->t->no_more;
+}
+
+bool relay_translate_end(struct relay_translate *r, unsigned ending)
 {
     const struct neutral_sink sink = {.put = put, .owner = r};
     if (r->state.saw_error)
@@ -236,12 +247,15 @@ bool relay_translate_end(struct relay_translate *r)
     bool said_done = r->state.saw_done;
     r->state.saw_done = false; /* what the reader kept back still goes through */
     sl_buf_reset(&r->out);
-    bool rest_is_whole = said_done || sse_rest(&r->sse).n == 0 || take_last(r);
+    r->t->no_more = (ending & RELAY_NO_MORE) != 0;
+    struct sl_str rest = sl_arena_str(r->t->a, sse_rest(&r->sse));
+    bool rest_is_whole = said_done || rest.n == 0 || take_last(r) || is_part_of_end(r, rest);
     if (r->state.saw_error)
         return false;
     said_done = said_done || r->state.saw_done;
     r->state.saw_done = false;
-    bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) && rest_is_whole;
+    bool whole = r->t->up->codec->stream_read_end(r->reader, &sink) &&
+                 (rest_is_whole || ((ending & RELAY_LONE) != 0 && r->state.saw_finish));
     r->over = true;
     r->state.saw_done = said_done;
     if (r->resume != NULL && whole && !r->state.saw_error)

@@ -47,7 +47,7 @@ enum relay_feed relay_translate_feed(struct relay_translate *r, struct sl_str sl
 
 /* The provider's bytes are over (or RELAY_DONE came): whether the answer is whole. When it is, state.terminal has the client's
  * last events, or, where it is a turn that is to go on, state.turn what is sent back for that. Once. */
-bool relay_translate_end(struct relay_translate *r);
+bool relay_translate_end(struct relay_translate *r, unsigned ending); /* enum relay_ending */
 
 /* Instead of the end: what tells the client, in its own format, that the stream failed. In t->a. */
 struct sl_str relay_translate_error(struct relay_translate *r, const struct error_facts *error);

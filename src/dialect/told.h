@@ -11,13 +11,14 @@
 #define TOLD_FIRST_MAX 256u
 
 struct told {
-    struct sl_buf text;  /* own: insides, joined */
-    struct sl_buf last;  /* own: data of the last event that said something; same format only */
-    struct sl_buf first; /* own: how the first event began; same format only */
-    uint32_t block;      /* translated: the neutral event's of the last text */
-    bool thought;        /* reasoning was shown */
-    bool barred;         /* something was told that cannot be taken up in the middle */
-    bool finished;       /* the provider said why it ended */
+    struct sl_buf text;             /* own: insides, joined */
+    struct sl_buf last;             /* own: data of the last event that said something; same format only */
+    struct sl_buf first;            /* own: how the first event began; same format only */
+    struct stream_unended *unended; /* borrow; what else is known of a stream of Responses; same format only */
+    uint32_t block;                 /* translated: the neutral event's of the last text */
+    bool thought;                   /* reasoning was shown */
+    bool barred;                    /* something was told that cannot be taken up in the middle */
+    bool finished;                  /* the provider said why it ended */
 };
 
 void told_init(struct told *t, struct sl_arena *a); /* a: outlives it */

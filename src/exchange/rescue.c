@@ -36,10 +36,12 @@ void rescue_listen(struct exchange *x)
         told_done(&x->told);
     told_init(&x->told, x->a);
     x->told_on = true;
-    if (x->translation != NULL)
+    if (x->translation != NULL) {
         x->foreign.told = &x->told;
-    else
-        x->relay.told = &x->told;
+        return;
+    }
+    x->relay.told = &x->told;
+    x->told.unended = x->relay.unended;
 }
 
 static bool is_rescuable(enum outcome o)

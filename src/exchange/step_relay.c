@@ -64,7 +64,7 @@ static void open_relay(struct exchange *x)
                         (x->match.stream_array ? RELAY_ARRAY : 0),
                     &x->attempt_arena);
     relay_same_limit(&x->relay, other_event_bytes(x));
-    if (!x->op->stored && (ends_are_sure(x) || !x->facts.has_tools))
+    if (!x->op->stored)
         relay_same_unended(&x->relay, x->estimate_input, tokens_estimate_output);
     x->seen = &x->relay.state;
     rescue_listen(x);
@@ -327,13 +327,40 @@ static enum outcome verdict_foreign(struct exchange *x)
     return x->answer_seen.saw_error ? try_judge_inner(x, &x->answer_seen.error) : OUT_MALFORMED;
 }
 
-static bool stream_is_whole(struct exchange *x)
+/* What was asked for as JSON of a form: whole when its brackets are. */
+static bool is_structured(struct exchange *x)
+{
+    return x->facts.json_output && x->up->errors == ERRORS_RESPONSES && x->translation == NULL && x->op->generates &&
+           translate_read(x) && x->neutral->format > NF_TEXT;
+}
+
+/* What the end itself gave stays told when it is none after all: the client gets it. */
+static bool foreign_is_whole(struct exchange *x, unsigned ending)
+{
+    if (relay_translate_end(&x->foreign, ending))
+        return true;
+    if (x->committed && x->state == XS_RELAY && x->foreign.out.n > 0 && !x->foreign.out.over)
+        http_stream_send_body(x->stream, &(struct iovec){x->foreign.out.p, x->foreign.out.n}, 1, false);
+    return false;
+}
+
+/* Whether nothing follows an item that is whole, where the format's end is missing. With tools a call may: whoever goes on says so. */
+static bool has_no_more(struct exchange *x, bool sure)
+{
+    return !x->facts.has_tools || (sure && !rescue_can(x, OUT_TRUNCATED));
+}
+
+/* sure: it is an end, and no break. */
+static bool stream_is_whole(struct exchange *x, bool sure)
 {
     if (x->is_framed && !x->seen->saw_done && aws_frames_rest(&x->frames.frames) > 0)
         return false; /* in the middle of a frame */
     if (other_reads(x))
         return other_stream_is_whole(x);
-    return x->translation != NULL ? relay_translate_end(&x->foreign) : relay_same_end(&x->relay);
+    unsigned ending = (x->facts.n <= 1 ? RELAY_LONE : 0u) | (has_no_more(x, sure) ? RELAY_NO_MORE : 0u);
+    if (x->translation != NULL)
+        return foreign_is_whole(x, ending);
+    return relay_same_end(&x->relay, ending | (is_structured(x) ? RELAY_STRUCTURED : 0u));
 }
 
 enum outcome relay_verdict(struct exchange *x)
@@ -347,7 +374,7 @@ enum outcome relay_verdict(struct exchange *x)
     if (video_unpacks(x) && !video_content_is_whole(x))
         return OUT_MALFORMED;
     if (x->is_stream)
-        return stream_is_whole(x) ? OUT_OK : OUT_TRUNCATED;
+        return stream_is_whole(x, ends_are_sure(x)) ? OUT_OK : OUT_TRUNCATED;
     if (other_is_foreign(x))
         return other_verdict(x);
     if (x->translation != NULL)
@@ -368,17 +395,17 @@ enum outcome relay_verdict(struct exchange *x)
     return x->answer.error.found ? judge_inner(x) : OUT_OK;
 }
 
-/* Also an answer of Responses whose items are all whole and that can have no more of them: without tools nothing follows a message.
- * A connection that breaks behind the last word of Claude's: the stop reason and the whole usage were told in message_delta, only
- * message_stop is missing (anthropic.md 4.6: complete). Where it closes in good order at that place, it is whole, too. */
+/* A connection that breaks behind the last word: the finish reason was told (Claude's message_delta, with the whole usage; Gemini's and
+ * chat's only answer), and what is missing repeats or counts it. Also an answer of Responses whose items are all whole and that can have
+ * no more of them: without tools nothing follows a message. Where it closes in good order at that place, it is whole, too. */
 static bool broke_behind_the_end(struct exchange *x, enum outcome o)
 {
-    bool may = (o == OUT_RESET || o == OUT_TRUNCATED) && x->is_stream && !x->relay_bad;
-    if (!may)
+    bool broke = o == OUT_RESET || o == OUT_TRUNCATED || o == OUT_BETWEEN_TIMEOUT || o == OUT_STALLED;
+    if (!broke || !x->is_stream || x->relay_bad || x->op->stored || other_reads(x))
         return false;
-    bool told = (x->up->errors == ERRORS_ANTHROPIC && x->seen->usage.found) ||
-                (x->up->errors == ERRORS_RESPONSES && x->translation == NULL && !x->facts.has_tools);
-    return told && stream_is_whole(x); /* which it is not without a stop reason, or with an item that is not whole */
+    bool told = x->seen->saw_finish || x->translation != NULL || x->up->errors == ERRORS_RESPONSES;
+    return told && x->facts.n <= 1 &&
+           stream_is_whole(x, false); /* which it is not without a reason, or with an item that is not whole */
 }
 
 enum outcome relay_outcome(struct exchange *x, struct try *t)
@@ -567,10 +594,21 @@ enum step relay_fail(struct exchange *x, const struct error_facts *f)
     return STEP_GO;
 }
 
+/* What is written next begins a line: the provider's last one was cut between CR and LF. */
+static void end_line(struct exchange *x)
+{
+    if (!x->committed || !x->is_stream || x->translation != NULL || x->rescue != NULL || !x->relay.cut_crlf)
+        return;
+    x->relay.cut_crlf = false;
+    http_stream_send_body(x->stream, &(struct iovec){(void *)(uintptr_t) "\n", 1}, 1, false);
+}
+
 /* o: as it is recorded; means: what the provider's words say it was, where there were any. */
 static enum step relay_ends(struct exchange *x, enum outcome o, enum outcome means)
 {
     struct try *t = try_current(x);
+    if (o != OUT_OK)
+        end_line(x);
     if (o != OUT_OK && rescue_can(x, means) && rescue_begin(x, o)) {
         exchange_goto(x, XS_TRY);
         return STEP_GO;
@@ -598,7 +636,7 @@ static enum step stream_is_over(struct exchange *x)
 {
     struct try *t = try_current(x);
     bool asks = x->translation != NULL || other_reads(x);
-    enum outcome o = x->relay_bad ? x->bad_outcome : asks && !stream_is_whole(x) ? OUT_TRUNCATED : OUT_OK;
+    enum outcome o = x->relay_bad ? x->bad_outcome : asks && !stream_is_whole(x, false) ? OUT_TRUNCATED : OUT_OK;
     if (!x->over) {
         attempt_cancel(x->attempt, o == OUT_OK, &t->result);
         x->over = true;
@@ -612,6 +650,10 @@ static enum step cut_off(struct exchange *x, enum outcome o)
     if (!x->over)
         attempt_cancel(x->attempt, false, &try_current(x)->result);
     x->over = true;
+    if (broke_behind_the_end(x, o)) {
+        try_current(x)->why = "it said nothing more behind the end";
+        o = OUT_OK;
+    }
     return relay_ends(x, o, o);
 }
 

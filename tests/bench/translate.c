@@ -241,7 +241,7 @@ static double stream_once(const struct sl_str *reads, unsigned n_reads, size_t f
     relay_translate_init(&r, &t, 0);
     for (unsigned i = 0; i < n_reads; i++)
         relay_translate_feed(&r, reads[i], &v, &n);
-    if (!relay_translate_end(&r))
+    if (!relay_translate_end(&r, 0))
         exit(1);
     double took = now_us() - start;
     relay_translate_done(&r);

@@ -241,9 +241,11 @@ static void fill_provider(struct core *c, struct snapshot_provider *p, unsigned 
     static const char *const names[] = {"one", "two"}, *const ips[] = {CORE_ONE, CORE_TWO},
                              *const hosts[] = {"one.test", "two.test"};
     const struct core_options *o = &c->o;
+    const char *kind = i == 1 && o->kind_two != NULL ? o->kind_two : o->kind;
     struct sl_addr at = core_addr(ips[i], 80);
     p->provider = (struct provider){.name = sl_str_c(names[i]),
-                                    .kind = provider_kind_find(sl_str_c(o->kind != NULL ? o->kind : "openai")),
+                                    .kind = provider_kind_find(sl_str_c(kind != NULL ? kind : "openai")),
+                                    .only_responses = i == 0 && o->only_responses,
                                     .base_path = SL_STR("/v1"),
                                     .n_credentials = i == 0 && o->keys > 1 ? o->keys : 1,
                                     .pass = i == 0 ? o->pass : NULL,

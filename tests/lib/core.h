@@ -74,10 +74,12 @@ struct core_options { /* all zero: as the program's own settings are */
     uint32_t max_live;    /* of the gate; 0: no ceiling */
     uint32_t max_waiting; /* 0: nobody waits */
     uint64_t segment_bytes;
-    bool no_prepare;  /* no segment is made until the test says so */
-    bool open;        /* names that are no model go to both providers */
-    const char *kind; /* of both providers; NULL: "openai" */
-    bool names;       /* providers have host names: "one.test", "two.test" */
+    bool no_prepare;      /* no segment is made until the test says so */
+    bool open;            /* names that are no model go to both providers */
+    const char *kind;     /* of both providers; NULL: "openai" */
+    const char *kind_two; /* of provider "two"; NULL: as `kind` */
+    bool only_responses;  /* of provider "one" */
+    bool names;           /* providers have host names: "one.test", "two.test" */
     enum upstream_http http;
     const struct sl_str *pass; /* client headers that provider "one" gets */
     unsigned n_pass;

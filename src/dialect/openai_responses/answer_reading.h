@@ -53,6 +53,8 @@ struct answer_reading {
     uint32_t calls, blocks;
     uint64_t chars; /* of text told so far */
     bool started, over, failed;
+    bool may_end; /* the item told last is one that an answer ends with, and whole */
+    bool cut;     /* an item said that it is not */
     struct stop_match stops;
     uint32_t held_block; /* of what it holds back */
 };

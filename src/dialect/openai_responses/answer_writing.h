@@ -39,10 +39,12 @@ struct output_note { /* url_citation; offsets in characters of its part */
 };
 
 struct output_part {
+    struct sl_str raw; /* it was told whole by another provider: nothing else is set */
     bool refusal;
     uint64_t from, chars; /* of the answer's text before it, and of its own */
     struct grown text, logprobs;
     struct output_note *notes, *last_note;
+    struct grown raw_notes; /* of another provider, before the others; joined by commas */
     uint32_t n_notes;
     struct output_part *next;
 };
@@ -69,6 +71,7 @@ struct answer_writing {
     struct json_writer w;
     bool quiet; /* no events: items are gathered only */
     bool started;
+    struct sl_str lead; /* events that go before the next one */
     uint64_t sequence;
     struct output_item *first, *last;
     uint32_t n_items;

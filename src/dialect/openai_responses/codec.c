@@ -32,5 +32,6 @@ const struct dialect openai_responses_dialect = {
     .stream_watch = responses_stream_watch,
     .unended_new = responses_unended_new,
     .unended_see = responses_unended_see,
+    .unended_rest = responses_unended_rest,
     .unended_write = responses_unended_write,
 };

@@ -27,8 +27,9 @@ void responses_answer_watch_done(const void *watch, struct answer_facts *out);
 void responses_stream_watch(struct stream_memo *memo, struct sl_str event, struct sl_str data,
                             struct stream_event *out);
 struct stream_unended *responses_unended_new(struct sl_arena *a);
-void responses_unended_see(struct stream_unended *s, struct sl_str data, bool content);
-struct sl_str responses_unended_write(struct stream_unended *s, const struct token_counts *usage);
+void responses_unended_see(struct stream_unended *s, struct sl_str data, const struct stream_event *e);
+enum rest_says responses_unended_rest(struct sl_str rest);
+struct sl_str responses_unended_write(struct stream_unended *s, const struct token_counts *usage, bool structured);
 
 /* -- struct dialect_codec ------------------------------------------------------------------------------------------- */
 

@@ -16,6 +16,10 @@ void write_output_note(struct json_writer *w, const struct output_note *note)
 void write_output_part(struct json_writer *w, const struct output_part *part, enum item_form form)
 {
     struct sl_str text = form == ITEM_WHOLE ? grown_str(&part->text) : SL_STR_NONE;
+    if (part->raw.n > 0) {
+        jw_raw(w, part->raw);
+        return;
+    }
     jw_open(w, '{');
     if (part->refusal) {
         jw_member_inside(w, SL_STR("type"), SL_STR("refusal"));
@@ -27,6 +31,8 @@ void write_output_part(struct json_writer *w, const struct output_part *part, en
     jw_member_inside(w, SL_STR("text"), text);
     jw_key(w, SL_STR("annotations"));
     jw_open(w, '[');
+    if (form == ITEM_WHOLE && part->raw_notes.n > 0)
+        jw_raw(w, grown_str(&part->raw_notes));
     for (const struct output_note *n = form == ITEM_WHOLE ? part->notes : NULL; n != NULL; n = n->next)
         write_output_note(w, n);
     jw_close(w, ']');

@@ -59,6 +59,7 @@ static bool on_item_added(struct answer_reading *r, const struct json_node *v)
     if (item->done) /* a server that does not count: another item at the same place */
         *item = (struct answer_item){.kind = AI_UNKNOWN};
     item->kind = answer_item_kind_of(r, inner);
+    r->may_end = false;
     if (item->kind == AI_CALL)
         answer_call_begin(r, item, inner);
     else
@@ -69,7 +70,14 @@ static bool on_item_added(struct answer_reading *r, const struct json_node *v)
 static bool on_item_done(struct answer_reading *r, const struct json_node *v)
 {
     struct answer_item *item = item_of(r, v);
-    return item != NULL && answer_item_done(r, item, json_got(&r->tree, v, SL_STR("item")));
+    const struct json_node *inner = json_got(&r->tree, v, SL_STR("item"));
+    if (item == NULL || !answer_item_done(r, item, inner))
+        return false;
+    struct sl_str status = text_of(r, inner, "status");
+    r->cut |= status.n > 0 && !sl_str_eq(status, SL_STR("completed"));
+    r->may_end = (item->kind == AI_MESSAGE || item->kind == AI_CALL) &&
+                 !sl_str_eq(text_of(r, inner, "phase"), SL_STR("commentary"));
+    return true;
 }
 
 static struct answer_part *part_of(struct answer_reading *r, const struct json_node *v)
@@ -288,9 +296,25 @@ bool responses_stream_read(void *state, struct sl_str event, struct sl_str data,
     return good;
 }
 
+/* As stream_unended.c has it: only the last event is missing. */
+static bool is_unended(const struct answer_reading *r)
+{
+    if (!r->may_end || r->cut || !r->t->no_more)
+        return false;
+    for (uint32_t i = 0; i < r->n_items; i++)
+        if (r->items[i] != NULL && !r->items[i]->done)
+            return false;
+    return true;
+}
+
 bool responses_stream_read_end(void *state, const struct neutral_sink *to)
 {
-    (void)to;
-    const struct answer_reading *r = state;
+    struct answer_reading *r = state;
+    if (!r->over && !r->failed && is_unended(r)) {
+        r->to = to;
+        r->over = true;
+        answer_put(
+            r, &(struct neutral_event){.kind = NE_FINISH, .finish = r->calls > 0 ? FINISH_TOOL_CALLS : FINISH_STOP});
+    }
     return r->over && !r->failed;
 }

@@ -110,16 +110,22 @@ static bool item_is_plain(struct sl_str item)
 /* Calls are announced before their first delta; texts and thoughts have frames. */
 static enum stream_says says_of(const struct watching *w, struct sl_str type, struct stream_event *out)
 {
-    static const struct sl_str frames[] = {
-        SL_STR_INIT("response.content_part.added"), SL_STR_INIT("response.reasoning_summary_part.added"),
-        SL_STR_INIT("response.reasoning_summary_part.done"), SL_STR_INIT("response.reasoning_summary_text.done"),
-        SL_STR_INIT("response.reasoning_text.done")};
+    static const struct sl_str frames[] = {SL_STR_INIT("response.content_part.added"),
+                                           SL_STR_INIT("response.content_part.done"),
+                                           SL_STR_INIT("response.output_text.done"),
+                                           SL_STR_INIT("response.output_text.annotation.added"),
+                                           SL_STR_INIT("response.reasoning_summary_part.added"),
+                                           SL_STR_INIT("response.reasoning_summary_part.done"),
+                                           SL_STR_INIT("response.reasoning_summary_text.done"),
+                                           SL_STR_INIT("response.reasoning_text.done")};
     if (sl_str_eq(type, SL_STR("response.output_text.delta"))) {
         out->text = inside_of(w->delta);
         return SAYS_TEXT;
     }
-    if (sl_str_starts(type, SL_STR("response.reasoning")) && sl_str_ends(type, SL_STR(".delta")))
+    if (sl_str_starts(type, SL_STR("response.reasoning")) && sl_str_ends(type, SL_STR(".delta"))) {
+        out->text = inside_of(w->delta);
         return SAYS_THOUGHT;
+    }
     bool item = sl_str_eq(type, SL_STR("response.output_item.added")) ||
                 sl_str_eq(type, SL_STR("response.output_item.done"));
     return is_one_of(type, frames, COUNT(frames)) || (item && item_is_plain(w->item)) ? SAYS_KNOWN : SAYS_MORE;
@@ -146,6 +152,9 @@ static void judge(const struct watching *w, struct sl_str type, struct stream_ev
         out->says = says_of(w, type, out);
     } else {
         out->says = says_of(w, type, out);
+        if (out->says == SAYS_KNOWN && sl_str_ends(type, SL_STR(".added")) &&
+            !sl_str_eq(type, SL_STR("response.output_text.annotation.added")))
+            out->kind = SK_ROLE; /* a frame that nothing is in yet */
     }
 }
 

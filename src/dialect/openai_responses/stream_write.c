@@ -2,7 +2,6 @@
  * said whole; the last event says everything once more. One message or reasoning item is open at a time; calls stay open until they
  * end, since those of parallel tools may interleave. */
 #include "dialect/carrier.h"
-#include "dialect/json_peek.h"
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/answer_writing.h"
 #include "dialect/openai_responses/hosted.h"
@@ -45,6 +44,8 @@ static bool event_begin(struct answer_writing *s, const char *type)
         return false;
     struct sl_str name = sl_str_c(type);
     struct sl_buf *out = s->w.to;
+    sl_buf_adds(out, s->lead);
+    s->lead = SL_STR_NONE;
     sl_buf_adds(out, SL_STR("event: "));
     sl_buf_adds(out, name);
     sl_buf_adds(out, SL_STR("\ndata: "));
@@ -646,68 +647,4 @@ void responses_stream_write_error(void *state, const struct error_facts *error)
     struct answer_writing *s = state;
     start(s);
     response_event(s, "response.failed", RS_FAILED, error);
-}
-
-/* -- Going on -------------------------------------------------------------------------------------------------------- */
-
-struct last_event {
-    struct sl_str type, item; /* insides */
-    uint64_t sequence, output, content;
-};
-
-static struct last_event look_at(struct sl_str data)
-{
-    struct last_event l = {.sequence = 0};
-    struct json_peek k = json_peek_at(data);
-    struct sl_str value;
-    while (json_peek_key(&k) && json_peek_value(&k, &value)) {
-        bool text = value.n > 2 && value.p[0] == '"';
-        if (text && sl_str_eq(k.key, SL_STR("type")))
-            l.type = sl_str_of(value.p + 1, value.n - 2);
-        else if (text && sl_str_eq(k.key, SL_STR("item_id")))
-            l.item = sl_str_of(value.p + 1, value.n - 2);
-        else if (sl_str_eq(k.key, SL_STR("sequence_number")))
-            (void)sl_str_to_u64(value, &l.sequence);
-        else if (sl_str_eq(k.key, SL_STR("output_index")))
-            (void)sl_str_to_u64(value, &l.output);
-        else if (sl_str_eq(k.key, SL_STR("content_index")))
-            (void)sl_str_to_u64(value, &l.content);
-    }
-    return l;
-}
-
-/* The id that the provider gave: "resp_" and what our writers put behind it. */
-static struct sl_str id_of(struct sl_str first)
-{
-    const struct sl_str mark = SL_STR("\"resp_");
-    struct sl_str id = SL_STR_NONE;
-    for (size_t i = 0; i + mark.n < first.n && id.n == 0; i++)
-        if (sl_str_starts(sl_str_from(first, i), mark))
-            id = sl_str_from(first, i + mark.n);
-    const char *close = id.n > 0 ? memchr(id.p, '"', id.n) : NULL;
-    return close != NULL ? sl_str_of(id.p, (size_t)(close - id.p)) : SL_STR_NONE;
-}
-
-/* Either nothing but the announcement was told, or a piece of a message's text. */
-void *responses_stream_write_resume(struct translation *t, struct sl_buf *out, const struct told *told)
-{
-    const struct last_event l = look_at(sl_buf_str(&told->last));
-    struct sl_str id = id_of(sl_buf_str(&told->first));
-    bool fresh = sl_str_eq(l.type, SL_STR("response.created")) || sl_str_eq(l.type, SL_STR("response.in_progress"));
-    if (id.n == 0 || (!fresh && !sl_str_eq(l.type, SL_STR("response.output_text.delta"))))
-        return NULL;
-    t->id = sl_arena_str(t->a, id);
-    struct answer_writing *s = responses_stream_write_begin(t, out);
-    s->started = true;
-    s->n_items = (uint32_t)l.output;
-    if (!fresh) {
-        (void)part_for(s, false);
-        grown_add(&s->open->last->text, t->a, sl_buf_str(&told->text));
-        s->chars = s->open->last->chars = json_chars(sl_buf_str(&told->text));
-        s->open->id = sl_arena_str(t->a, l.item);
-        s->open->n_parts = (uint32_t)l.content + 1;
-    }
-    sl_buf_reset(out);
-    s->sequence = l.sequence + 1;
-    return s;
 }

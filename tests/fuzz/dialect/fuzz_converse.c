@@ -68,7 +68,7 @@ static void try_stream(struct sl_arena *a, struct sl_str bytes, unsigned how, bo
         if (relay_translate_feed(&r, events, &v, &n) == RELAY_BROKEN)
             r.state.saw_error = true;
     }
-    bool whole = !r.state.saw_error && relay_translate_end(&r);
+    bool whole = !r.state.saw_error && relay_translate_end(&r, 0);
     SL_CHECK(!whole || r.state.saw_finish);
     relay_translate_done(&r);
     aws_stream_done(&frames);

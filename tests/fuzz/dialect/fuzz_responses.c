@@ -91,18 +91,19 @@ static bool read_stream(struct sl_str in, struct translation *t, const struct ne
     void *reader = responses_stream_read_begin(t);
     struct stream_unended *unended = responses_unended_new(t->a);
     const struct token_counts usage = {.found = true, .prompt = 1};
+    const size_t in_n = in.n;
     bool good = true;
     sse_scanner_init(&sse, 0);
     while (good && sse_next(&sse, &in, &piece) == SSE_PIECE) {
         struct stream_event seen;
         char *kept = sl_memdup0(piece.data.p, piece.data.n);
         responses_stream_watch(NULL, piece.name, piece.data, &seen);
-        responses_unended_see(unended, piece.data, seen.kind == SK_CONTENT);
+        responses_unended_see(unended, piece.data, &seen);
         good = !piece.has_data || responses_stream_read(reader, piece.name, sl_str_of(kept, piece.data.n), sink);
         sl_free(kept);
     }
     sse_scanner_done(&sse);
-    struct sl_str end = responses_unended_write(unended, &usage);
+    struct sl_str end = responses_unended_write(unended, &usage, in_n % 2 == 1);
     SL_CHECK(end.n == 0 || sl_str_ends(end, SL_STR("}\n\n")));
     return responses_stream_read_end(reader, sink) && good;
 }

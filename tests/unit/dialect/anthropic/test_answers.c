@@ -308,7 +308,7 @@ static void run_relay(struct fixture *f, struct sl_str in, size_t step, struct s
         for (int k = 0; k < count; k++)
             sl_buf_add(out, v[k].iov_base, v[k].iov_len);
     }
-    if (relay_translate_end(&r))
+    if (relay_translate_end(&r, 0))
         sl_buf_adds(out, r.state.terminal);
     relay_translate_done(&r);
 }

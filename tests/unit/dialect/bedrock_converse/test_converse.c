@@ -421,7 +421,7 @@ static void bad_streams(void **state)
         begin(&f, "openai", NOVA);
         relay_translate_init(&r, &f.t, 0);
         relay_translate_feed(&r, quoted(&f.a, bad[i].stream), &v, &n);
-        bool whole = relay_translate_end(&r);
+        bool whole = relay_translate_end(&r, 0);
         if (whole || r.state.saw_error != bad[i].error)
             fail_msg("case %zu: whole %d, error %d", i, whole, r.state.saw_error);
         relay_translate_done(&r);

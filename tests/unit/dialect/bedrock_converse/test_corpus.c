@@ -121,7 +121,7 @@ static void check_stream(struct counts *c, struct record *r, struct sl_str base6
         sl_buf_adds(&all, events);
         good = good && relay_translate_feed(&relay, events, &v, &n) != RELAY_BROKEN;
     }
-    if (!good || aws_frames_rest(&frames.frames) > 0 || !relay_translate_end(&relay))
+    if (!good || aws_frames_rest(&frames.frames) > 0 || !relay_translate_end(&relay, 0))
         complain(c, r, relay.state.saw_error ? "an error in it" : "not read");
     else if (!stream_usage_is(r, sl_buf_str(&all), &relay.state.usage))
         complain(c, r, "another usage");

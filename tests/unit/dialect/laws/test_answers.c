@@ -366,7 +366,7 @@ static bool relayed(enum format up, enum format face, struct sl_str bytes, size_
         good = f == RELAY_MORE || f == RELAY_DONE;
         bytes = sl_str_from(bytes, slice.n);
     }
-    good = relay_translate_end(&r) && good;
+    good = relay_translate_end(&r, 0) && good;
     if (good)
         sl_buf_adds(&all, r.state.terminal);
     relay_translate_done(&r);

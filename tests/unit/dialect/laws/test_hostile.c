@@ -158,7 +158,7 @@ static double of_stream(enum format of, enum format face, struct sl_str bytes)
             break;
         bytes = sl_str_from(bytes, slice.n);
     }
-    (void)relay_translate_end(&r);
+    (void)relay_translate_end(&r, 0);
     double took = seconds() - start;
     relay_translate_done(&r);
     return took;

@@ -267,8 +267,14 @@ static void test_cut_anywhere(void **state)
         for (size_t n = 0; n < (size_t)(last + end) + 1; n++) {
             struct sl_arena mine = arena; /* what this costs is given back at once */
             sl_arena_init(&arena, NULL);
-            struct reading_result r =
-                read_stream(translation(&chat_like, &openai_responses_dialect), sl_str_head(in, n));
+            struct translation *t = translation(&chat_like, &openai_responses_dialect);
+            static const struct neutral_tool tool = {.name = SL_STR_INIT("f")};
+            struct neutral_request *req = SL_ARENA_NEW(&arena, struct neutral_request);
+            if (t->req != NULL)
+                *req = *t->req;
+            req->tools = (struct neutral_tool *)(uintptr_t)&tool; /* so more could have followed */
+            t->req = req;
+            struct reading_result r = read_stream(t, sl_str_head(in, n));
             if (r.whole || r.done)
                 fail_msg("%s: whole when cut at %zu", reads[i].what, n);
             sl_arena_done(&arena);

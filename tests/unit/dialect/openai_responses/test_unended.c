@@ -54,7 +54,7 @@ static struct sl_str end_of(struct sl_str in, size_t step)
         relay_same_feed(&r, slice, &v, &n);
         in = sl_str_from(in, slice.n);
     }
-    bool whole = relay_same_end(&r);
+    bool whole = relay_same_end(&r, RELAY_NO_MORE);
     assert_int_equal(whole, r.state.terminal.n > 0);
     struct sl_str end = whole && r.state.ended_here ? r.state.terminal : SL_STR_NONE;
     relay_same_done(&r);
@@ -170,7 +170,7 @@ static void test_bounded(void **state)
     relay_same_limit(&r, 4u << 20);
     relay_same_unended(&r, 7, completion);
     relay_same_feed(&r, sl_buf_str(&b), &v, &n);
-    assert_false(relay_same_end(&r));
+    assert_false(relay_same_end(&r, RELAY_NO_MORE));
     relay_same_done(&r);
     assert_true(arena.used < 64 * 1024);
     sl_buf_done(&b);
