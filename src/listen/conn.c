@@ -13,7 +13,12 @@
 
 #define READS_PER_EVENT 4 /* so that one fast sender does not starve the others of its worker */
 #define FREE_CONNS_MAX 256
-#define LINGER_BYTES 65536u /* read and thrown away after a refusal, so that the client sees the answer, not a reset */
+/* What is read and thrown away after a refusal, so that the client sees the answer and not a reset: some write all of their body
+ * before they read. So many connections of a worker at a time, each as long as bytes come; further ones get less. */
+#define LINGER_BYTES (64u << 20)
+#define LINGER_BYTES_LESS 65536u
+#define LINGER_CONNS 64u
+#define LINGER_PAUSES 30 /* of deadlines.linger: how long it may take in all */
 #define OUT_IOV 16
 #define H2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -62,6 +67,7 @@ void conn_end(struct conn *c)
     sl_list_remove(&c->node);
     srv->n_conns--;
     stat_add(&srv->stats.closed, 1);
+    srv->n_lingering -= c->lingers;
     if (c->counted)
         listen_address_leave(srv, &c->peer);
     c->kind = CONN_DEAD;
@@ -127,7 +133,10 @@ void conn_linger(struct conn *c)
     if (c->failed || c->kind == CONN_LINGER)
         return;
     c->kind = CONN_LINGER;
-    conn_due_set(c, DUE_LINGER, c->srv->o.limits.linger_ns);
+    if (c->out.n > 0)
+        conn_due_set(c, DUE_WRITE, c->srv->o.limits.write_ns);
+    else
+        conn_due_set(c, DUE_LINGER, c->srv->o.limits.linger_ns);
     sl_task_post(c->srv->loop, &c->task);
 }
 
@@ -296,6 +305,32 @@ static size_t read_limit(const struct conn *c)
     return c->kind == CONN_SNIFF && c->in.n > 0 ? 4000 : c->srv->o.scratch_bytes;
 }
 
+static void throw_away(struct conn *c, size_t got)
+{
+    int64_t now = sl_loop_now(c->srv->loop), left = c->linger_due_ns - now, pause = c->srv->o.limits.linger_ns;
+    stat_add(&c->srv->stats.bytes_in, got);
+    if (!c->lingers) /* the answer still waits for the client to read */
+        return;
+    c->in.max = c->in.max > got ? c->in.max - got : 0;
+    if (c->in.max == 0)
+        conn_fail(c, HTTP_GONE_CLOSED);
+    else
+        conn_due_set(c, DUE_LINGER, left < pause ? left > 0 ? left : 0 : pause);
+}
+
+/* The answer is out. */
+static void linger_begin(struct conn *c)
+{
+    struct listen_server *srv = c->srv;
+    c->lingers = true;
+    sl_chunks_clear(&c->in);
+    c->in.max = srv->n_lingering++ < LINGER_CONNS ? LINGER_BYTES : LINGER_BYTES_LESS;
+    c->linger_due_ns = sl_loop_now(srv->loop) + LINGER_PAUSES * srv->o.limits.linger_ns;
+    conn_due_set(c, DUE_LINGER, srv->o.limits.linger_ns);
+    tls_stream_want(&c->s, SL_READABLE);
+    sl_tcp_shut_write(&c->s.tcp);
+}
+
 static void on_readable(struct conn *c)
 {
     for (int i = 0; i < READS_PER_EVENT && !c->failed; i++) {
@@ -308,10 +343,7 @@ static void on_readable(struct conn *c)
             return;
         }
         if (c->kind == CONN_LINGER) {
-            stat_add(&c->srv->stats.bytes_in, got);
-            c->in.max = c->in.max > got ? c->in.max - got : 0; /* the budget of bytes to throw away */
-            if (c->in.max == 0)
-                conn_fail(c, HTTP_GONE_CLOSED);
+            throw_away(c, got);
             continue;
         }
         stat_add(&c->srv->stats.bytes_in, got);
@@ -382,13 +414,8 @@ static void on_task(struct sl_task *t)
         take_down(c);
         return;
     }
-    if (c->kind == CONN_LINGER && c->out.n == 0 && !c->lingers) {
-        c->lingers = true;
-        sl_chunks_clear(&c->in);
-        c->in.max = LINGER_BYTES;
-        tls_stream_want(&c->s, SL_READABLE);
-        sl_tcp_shut_write(&c->s.tcp);
-    }
+    if (c->kind == CONN_LINGER && c->out.n == 0 && !c->lingers)
+        linger_begin(c);
     if (c->kind == CONN_H1 && c->room_wanted && c->out.n <= c->srv->o.limits.queue_bytes / 4) {
         c->room_wanted = false;
         conn_h1_room(c);

@@ -49,6 +49,7 @@ struct conn {
     struct sl_timer timer;
     struct sl_task task;
     struct sl_ended ended;
+    int64_t linger_due_ns; /* lingers: its end, whatever comes */
     struct sl_chunks out; /* waits for the socket */
     struct sl_addr peer;
     /* CONN_H1 */
@@ -66,6 +67,7 @@ struct listen_server {
     struct sl_list conns;
     struct sl_list listeners;
     unsigned n_conns;
+    unsigned n_lingering;
     bool draining;
     struct sl_map *addresses;  /* own: peer address -> struct address_count */
     struct h1_stream *free_h1; /* own: streams for reuse */

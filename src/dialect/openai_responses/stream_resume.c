@@ -35,16 +35,6 @@ static void event_end(struct json_writer *w)
     sl_buf_adds(w->to, SL_STR("\n\n"));
 }
 
-static struct sl_str member_of(struct sl_str object, struct sl_str name)
-{
-    struct json_peek k = json_peek_at(object);
-    struct sl_str value;
-    while (json_peek_key(&k) && json_peek_value(&k, &value))
-        if (sl_str_eq(k.key, name))
-            return value;
-    return SL_STR_NONE;
-}
-
 static void write_part(const struct stream_unended *s, struct json_writer *w)
 {
     static const struct sl_str types[] = {[UP_TEXT] = SL_STR_INIT("output_text"),
@@ -75,7 +65,7 @@ static void close_part(struct stream_unended *s, struct sl_buf *out)
     const struct sl_str index = s->at.part == UP_SUMMARY ? SL_STR("summary_index") : SL_STR("content_index");
     for (int part = s->at.said_all; part < 2; part++) {
         struct json_writer w = event_begin(s, out, part ? rows[s->at.part].part_done : rows[s->at.part].text_done);
-        jw_member_raw(&w, SL_STR("item_id"), member_of(s->at.item, SL_STR("id")));
+        jw_member_raw(&w, SL_STR("item_id"), unended_member(s->at.item, SL_STR("id")));
         jw_member_u64(&w, SL_STR("output_index"), s->n_items);
         jw_member_u64(&w, index, s->at.index);
         if (part) {
@@ -94,7 +84,7 @@ static void write_parts(const struct stream_unended *s, struct json_writer *w, b
 {
     jw_open(w, '[');
     for (uint32_t i = 0; i < s->at.n_parts; i++)
-        if (sl_str_eq(member_of(s->at.parts[i], SL_STR("type")), SL_STR("\"reasoning_text\"")) == thoughts)
+        if (sl_str_eq(unended_member(s->at.parts[i], SL_STR("type")), SL_STR("\"reasoning_text\"")) == thoughts)
             jw_raw(w, s->at.parts[i]);
     if (s->at.part != UP_NONE && (s->at.part == UP_THOUGHT) == thoughts)
         write_part(s, w);
@@ -107,8 +97,8 @@ static void write_item(const struct stream_unended *s, struct json_writer *w)
     static const struct sl_str own[] = {SL_STR_INIT("status"), SL_STR_INIT("content"), SL_STR_INIT("summary"),
                                         SL_STR_INIT("encrypted_content")};
     bool message = s->at.kind == UK_MESSAGE, has_status = message, has_content = message;
-    struct json_peek k = json_peek_at(s->at.item);
-    struct sl_str value;
+    struct sl_str value, skeleton = s->at.item.n > 0 ? s->at.item : SL_STR("{}");
+    struct json_peek k = json_peek_at(skeleton);
     jw_open(w, '{');
     while (json_peek_key(&k) && json_peek_value(&k, &value)) {
         bool is_own = false;
@@ -160,7 +150,7 @@ void unended_close(struct stream_unended *s, struct sl_buf *out)
 static uint64_t sequence_behind(const struct told *told)
 {
     uint64_t sequence = 0;
-    return sl_str_to_u64(member_of(sl_buf_str(&told->last), SL_STR("sequence_number")), &sequence) ? sequence + 1 : 0;
+    return sl_str_to_u64(unended_member(sl_buf_str(&told->last), SL_STR("sequence_number")), &sequence) ? sequence + 1 : 0;
 }
 
 /* The id that the provider gave: "resp_" and what our writers put behind it. */
@@ -186,7 +176,7 @@ static void add_whole(struct answer_writing *s, struct sl_str raw)
 static void open_message(struct answer_writing *s, const struct stream_unended *u)
 {
     struct sl_arena *a = s->t->a;
-    struct sl_str id = member_of(u->at.item, SL_STR("id"));
+    struct sl_str id = unended_member(u->at.item, SL_STR("id"));
     struct output_item *item = s->open = output_item_new(s, OK_MESSAGE);
     if (id.n > 2)
         item->id = sl_arena_str(a, sl_str_of(id.p + 1, id.n - 2));

@@ -49,11 +49,13 @@ static struct sl_str inside_of(struct sl_str value)
     return value.n >= 2 && value.p[0] == '"' ? sl_str_of(value.p + 1, value.n - 2) : SL_STR_NONE;
 }
 
-static struct sl_str member_of(struct sl_str object, struct sl_str name)
+struct sl_str unended_member(struct sl_str object, struct sl_str name)
 {
-    struct json_peek k = json_peek_at(object);
     struct sl_str value;
-    while (is_object(object) && json_peek_key(&k) && json_peek_value(&k, &value))
+    if (!is_object(object))
+        return SL_STR_NONE;
+    struct json_peek k = json_peek_at(object);
+    while (json_peek_key(&k) && json_peek_value(&k, &value))
         if (sl_str_eq(k.key, name))
             return value;
     return SL_STR_NONE;
@@ -104,7 +106,7 @@ static void take_item(struct stream_unended *s, struct sl_str item)
 
 static enum unended_kind kind_of(struct sl_str item)
 {
-    struct sl_str type = member_of(item, SL_STR("type"));
+    struct sl_str type = unended_member(item, SL_STR("type"));
     if (sl_str_eq(type, SL_STR("\"message\"")))
         return UK_MESSAGE;
     return sl_str_eq(type, SL_STR("\"reasoning\"")) ? UK_REASONING : UK_OTHER;
@@ -131,7 +133,7 @@ static void item_done(struct stream_unended *s, const struct frame *f)
     if (s->open == 0) /* it was not announced */
         s->barred |= kind_of(f->item) != UK_REASONING;
     else if (s->open == 1 && !s->at.said && s->at.kind == UK_MESSAGE)
-        s->barred |= member_of(f->item, SL_STR("content")).n > 2; /* it is told at once: nobody has kept its text */
+        s->barred |= unended_member(f->item, SL_STR("content")).n > 2; /* it is told at once: nobody has kept its text */
     s->open -= s->open > 0;
     s->at.kind = UK_NONE;
     take_item(s, f->item);
@@ -153,7 +155,7 @@ static void part_begins(struct stream_unended *s, enum unended_part part, struct
 
 static void part_added(struct stream_unended *s, const struct frame *f)
 {
-    struct sl_str type = member_of(f->part, SL_STR("type"));
+    struct sl_str type = unended_member(f->part, SL_STR("type"));
     if (sl_str_eq(type, SL_STR("\"output_text\"")))
         part_begins(s, UP_TEXT, f->content);
     else if (sl_str_eq(type, SL_STR("\"reasoning_text\"")))

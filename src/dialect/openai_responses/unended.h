@@ -50,6 +50,8 @@ struct stream_unended {
     } at;
 };
 
+/* The value of a member, raw; empty: none, or no object. */
+struct sl_str unended_member(struct sl_str object, struct sl_str name);
 /* stream_resume.c: writes the events that end the item that is open and makes it one of the whole ones. */
 void unended_close(struct stream_unended *s, struct sl_buf *out);
 /* Of the event that comes next. */

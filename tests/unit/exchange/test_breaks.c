@@ -211,7 +211,8 @@ static void append(char *to, size_t cap, struct sl_str s)
 {
     size_t n = strlen(to);
     assert_true(n + s.n < cap);
-    memcpy(to + n, s.p, s.n);
+    if (s.n > 0)
+        memcpy(to + n, s.p, s.n);
     to[n + s.n] = '\0';
 }
 
@@ -540,7 +541,8 @@ static void give(struct kit *k, const struct cut *c)
     const char *const *all = c->calls ? c->up->call : c->up->plain;
     size_t n = c->n;
     assert_true(n < N_OF(events));
-    memcpy(events, all, n * sizeof *events);
+    if (n > 0)
+        memcpy(events, all, n * sizeof *events);
     if (c->more > 0) {
         struct sl_str part = sl_arena_str(&k->one.arena, sl_str_head(sl_str_c(all[n]), c->more));
         events[n++] = part.p;

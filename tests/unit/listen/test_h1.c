@@ -388,22 +388,89 @@ static void test_early_answer(void **state)
     close_one(&k, &w);
 }
 
-/* The linger takes no more than its budget. */
+#define MIB (1u << 20)
+
+static void linger(struct kit *k, struct wire *w)
+{
+    open_one(k, w);
+    wire_listen(w, false); /* it reads when all of its body is out */
+    wire_send(w, SL_STR("POST /now HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n"));
+}
+
+/* All of a body that was not wanted is read, as long as it comes and has an end. */
+static void test_linger(void **state)
+{
+    (void)state;
+    static char big[MIB];
+    struct kit k;
+    struct wire w;
+    memset(big, 'z', sizeof big);
+    linger(&k, &w);
+    for (int i = 0; i < 32; i++) {
+        wire_send(&w, sl_str_of(big, sizeof big));
+        kit_run(&k, 600 * SL_MS);
+    }
+    wire_listen(&w, true);
+    kit_run(&k, 10 * SL_MS);
+    assert_true(has(&w, "\r\n\r\nnow"));
+    assert_true(atomic_load(&listen_server_stats(k.server)->bytes_in) > 32 * MIB);
+    kit_run(&k, 1100 * SL_MS); /* nothing more came */
+    assert_int_equal(listen_server_connections(k.server), 0);
+    close_one(&k, &w);
+}
+
+/* It takes no more than its bytes, and no longer than its time. */
 static void test_linger_is_bounded(void **state)
 {
     (void)state;
-    static char big[1000000];
-    memset(big, 'z', sizeof big);
+    static char big[MIB];
     struct kit k;
     struct wire w;
-    open_one(&k, &w);
-    wire_send(&w, SL_STR("POST /now HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000\r\n\r\n"));
-    wire_send(&w, sl_str_of(big, sizeof big));
-    kit_run(&k, 5 * SL_SEC);
-    assert_true(has(&w, "\r\n\r\nnow"));
-    assert_true(atomic_load(&listen_server_stats(k.server)->bytes_in) <= 65536 + 3 * 32768 + 100);
+    memset(big, 'z', sizeof big);
+    linger(&k, &w);
+    for (int i = 0; i < 80; i++) {
+        wire_send(&w, sl_str_of(big, sizeof big));
+        kit_run(&k, 10 * SL_MS);
+    }
+    assert_true(atomic_load(&listen_server_stats(k.server)->bytes_in) <= 64 * MIB + MIB);
     assert_int_equal(listen_server_connections(k.server), 0);
     close_one(&k, &w);
+
+    linger(&k, &w);
+    int64_t began = vnet_now(k.net);
+    while (listen_server_connections(k.server) > 0) {
+        wire_send(&w, SL_STR("z"));
+        kit_run(&k, 500 * SL_MS);
+        assert_true(vnet_now(k.net) - began < 40 * SL_SEC);
+    }
+    assert_true(vnet_now(k.net) - began > 29 * SL_SEC);
+    close_one(&k, &w);
+}
+
+/* Who asks for it again and again is read less of. */
+static void test_linger_of_many(void **state)
+{
+    (void)state;
+    static char big[MIB];
+    static struct wire many[70];
+    struct kit k;
+    memset(big, 'z', sizeof big);
+    linger(&k, &many[0]);
+    for (size_t i = 1; i < 70; i++) {
+        kit_connect(&k, &many[i], "127.0.0.1");
+        wire_listen(&many[i], false);
+        wire_send(&many[i], SL_STR("POST /now HTTP/1.1\r\nhost: h\r\ncontent-length: 1000000000\r\n\r\n"));
+    }
+    kit_run(&k, 100 * SL_MS);
+    for (size_t i = 0; i < 70; i++)
+        wire_send(&many[i], sl_str_of(big, sizeof big));
+    kit_run(&k, 500 * SL_MS);
+    assert_int_equal(listen_server_connections(k.server), 64);
+    kit_run(&k, 2 * SL_SEC);
+    assert_int_equal(listen_server_connections(k.server), 0);
+    for (size_t i = 1; i < 70; i++)
+        wire_done(&many[i]);
+    close_one(&k, &many[0]);
 }
 
 /* ---- what is refused ---- */
@@ -687,7 +754,9 @@ int main(void)
         cmocka_unit_test(test_body_on_and_off),
         cmocka_unit_test(test_continue),
         cmocka_unit_test(test_early_answer),
+        cmocka_unit_test(test_linger),
         cmocka_unit_test(test_linger_is_bounded),
+        cmocka_unit_test(test_linger_of_many),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_broken_body),
         cmocka_unit_test(test_client_leaves),
