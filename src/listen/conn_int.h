@@ -50,7 +50,7 @@ struct conn {
     struct sl_task task;
     struct sl_ended ended;
     int64_t linger_due_ns; /* lingers: its end, whatever comes */
-    struct sl_chunks out; /* waits for the socket */
+    struct sl_chunks out;  /* waits for the socket */
     struct sl_addr peer;
     /* CONN_H1 */
     struct h1_parser parser;

@@ -75,9 +75,10 @@ static const struct cfg_section DEADLINES = {
         {"write", DEADLINE_AT(write_ns), .preset = "60s",
          .text = "How long a client may read nothing while an answer waits for it; then its request is cancelled."},
         {"linger", DEADLINE_AT(linger_ns), .preset = "1s",
-         .text = "After an early refusal we read on and throw away what the client still sends, so that it gets to see "
-                 "the answer: the longest pause in it. In all at most 30 times that, 64 MiB, and 64 such connections of "
-                 "a worker (further ones get 64 KiB)."},
+         .text =
+             "After an early refusal we read on and throw away what the client still sends, so that it gets to see "
+             "the answer: the longest pause in it. In all at most 30 times that, 64 MiB, and 64 such connections of "
+             "a worker (further ones get 64 KiB)."},
         {"drain", DEADLINE_AT(drain_ns), .preset = "30s",
          .text = "After SIGTERM: how long running answers may go on before they are cut."},
         CFG_END}};

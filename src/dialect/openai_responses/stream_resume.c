@@ -150,7 +150,8 @@ void unended_close(struct stream_unended *s, struct sl_buf *out)
 static uint64_t sequence_behind(const struct told *told)
 {
     uint64_t sequence = 0;
-    return sl_str_to_u64(unended_member(sl_buf_str(&told->last), SL_STR("sequence_number")), &sequence) ? sequence + 1 : 0;
+    return sl_str_to_u64(unended_member(sl_buf_str(&told->last), SL_STR("sequence_number")), &sequence) ? sequence + 1
+                                                                                                        : 0;
 }
 
 /* The id that the provider gave: "resp_" and what our writers put behind it. */

@@ -133,7 +133,8 @@ static void item_done(struct stream_unended *s, const struct frame *f)
     if (s->open == 0) /* it was not announced */
         s->barred |= kind_of(f->item) != UK_REASONING;
     else if (s->open == 1 && !s->at.said && s->at.kind == UK_MESSAGE)
-        s->barred |= unended_member(f->item, SL_STR("content")).n > 2; /* it is told at once: nobody has kept its text */
+        s->barred |= unended_member(f->item, SL_STR("content")).n >
+                     2; /* it is told at once: nobody has kept its text */
     s->open -= s->open > 0;
     s->at.kind = UK_NONE;
     take_item(s, f->item);

@@ -87,8 +87,8 @@ static void write_event(void *owner, const struct neutral_event *e)
 /* Somebody goes on where this one broke off: what is written has JSON only, and an end. */
 static void run_resume(struct translation *t, struct told *told)
 {
-    static const struct neutral_event goes_on[] = {{.kind = NE_START}, {.kind = NE_TEXT, .text = SL_STR_INIT("on")},
-                                                   {.kind = NE_FINISH, .finish = FINISH_STOP}};
+    static const struct neutral_event goes_on[] = {
+        {.kind = NE_START}, {.kind = NE_TEXT, .text = SL_STR_INIT("on")}, {.kind = NE_FINISH, .finish = FINISH_STOP}};
     struct sl_buf out;
     sl_buf_init(&out, 64u << 20);
     void *writer = responses_stream_write_resume(t, &out, told);
