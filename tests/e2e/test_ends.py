@@ -150,7 +150,7 @@ def test_a_reset_behind_claudes_end(make, face):
         answer, _ = ask(g, face)
         assert answer.status == 200 and b'"error"' not in answer.body, answer.body
         if face == "messages":
-            assert answer.body == b"".join(events)
+            assert answer.body == b"".join(events) + b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
         else:
             assert b'"finish_reason":"stop"' in answer.body and answer.body.endswith(DONE) and b'"completion_tokens":3' in answer.body
         r = g.record(answer.id)
