@@ -4,6 +4,7 @@ results and charges them once, whenever it is killed. What cannot be had is esti
 import contextlib
 import json
 import threading
+import time
 
 import anthropic
 import pytest
@@ -185,3 +186,36 @@ def test_anthropic_and_a_large_output(make):
     print(f"{len(body) >> 20} MiB of output counted, {peak >> 20} MiB resident at most")
     if not SANITIZED:
         assert peak < 64 << 20
+
+
+def test_later_and_later_and_fair(make):
+    """A provider that cannot say is asked less and less often; a tenant whose batches hang keeps nobody else's from the ledger."""
+    up = make.upstream()
+    provider = Silent(up)
+    usual, looks, free = provider.answer, [], threading.Event()
+
+    def answer(seen):
+        if seen.path.startswith("/v1/batches/"):
+            looks.append((seen.path.rsplit("/", 1)[1], time.monotonic()))
+            if looks[-1][0] in slow:
+                return Answer(free, "rst")
+            if sum(id == looks[-1][0] for id, _ in looks) <= 4:
+                return error_answer(503)
+        return usual(seen)
+    slow = {"batch_0", "batch_1", "batch_2"}
+    up.answer = answer
+    g = make.gateway(quick(up, resilience={"retry": {"attempts": 1}, "breaker": False}))
+    other = create_key(g.state, "other", "--tenant", "elsewhere")
+    wait_for(lambda: fetch(g.address, "GET", "/v1/models", None, [], other.text).status == 200, "the new key")
+    with sdk(g) as c:
+        for _ in slow:
+            create(c)
+    wait_for(lambda: looks, "a look that hangs")
+    with sdk(g, other) as c:
+        made = create(c)
+    assert made.id == "batch_3" and costs(rows(g, 2)) == COST
+    times = [at for id, at in looks if id == made.id]
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    assert len(times) == 5 and all(gap >= least for gap, least in zip(gaps, (0.09, 0.19, 0.39, 0.79))), gaps
+    assert {id for id, _ in looks} <= {looks[0][0], made.id}  # of the one that hangs, no second is asked
+    free.set()
