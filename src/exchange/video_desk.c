@@ -23,22 +23,20 @@
 #define GONE_MAX 3u      /* "there is no such task" in a row: it has expired */
 #define RESOLVE_LOOKS 5u /* lists that are read for a job that nobody knows of */
 #define PAUSE_NS (60 * SL_SEC)
-#define FAIR_SCAN 64u /* jobs of one tenant that are passed over for another's */
 #define AGAIN_MAX 3u
 
 struct desk_provider {
     struct sl_list node;
     struct video_desk *desk;
-    struct sl_list ready;  /* struct desk_job */
+    struct sl_list
+        ready; /* struct desk_job: of each tenant the one that waits longest, in turn; others stand behind it */
     struct sl_timer timer; /* when the next call may go */
     double allowance;      /* calls */
     int64_t filled_ns, paused_ns;
     unsigned calls;
     bool denied; /* its keys are refused: said once */
     bool pumping;
-    struct sl_str last_tenant; /* view of `last` */
     size_t name_n;
-    char last[64];
     char name[]; /* name_n bytes */
 };
 
@@ -47,7 +45,8 @@ struct desk_job {
     struct sl_arena a;    /* own */
     struct video_desk *desk;
     struct sl_timer timer;
-    struct sl_list ready; /* in its provider's */
+    struct sl_list ready;  /* in its provider's, or behind another of its tenant's */
+    struct sl_list behind; /* those of its tenant's that wait for a shorter time, while it stands in the provider's */
     struct sl_list all;
     int64_t wait_ns; /* until the next look, before jitter */
     unsigned gone, looks, cancels;
@@ -202,6 +201,7 @@ static struct desk_job *add(struct video_desk *d, const struct store_video *v)
     sl_arena_init(&j->a, NULL);
     sl_timer_init(&j->timer, on_due);
     sl_list_init(&j->ready);
+    sl_list_init(&j->behind);
     sl_list_init(&j->all);
     sl_list_init(&j->renewals);
     sl_list_add_tail(&d->all, &j->all);
@@ -224,12 +224,47 @@ static void give_renewals(struct desk_job *j)
     }
 }
 
+/* ---- turns: tenants in turn, of each the job that waits longest ---- */
+
+static void wait_for_turn(struct sl_list *ready, struct desk_job *j)
+{
+    SL_LIST_EACH(node, ready)
+    {
+        struct desk_job *first = SL_CONTAINER_OF(node, struct desk_job, ready);
+        if (!sl_str_eq(first->v.tenant, j->v.tenant))
+            continue;
+        sl_list_add_tail(&first->behind, &j->ready);
+        return;
+    }
+    sl_list_add_tail(ready, &j->ready);
+}
+
+/* The next of its tenant's stands where it stood, or at the end of `to`. Harmless for one that does not wait. */
+static void leave(struct desk_job *j, struct sl_list *to)
+{
+    struct sl_list *node = sl_list_take_head(&j->behind);
+    if (node != NULL) {
+        struct desk_job *next = SL_CONTAINER_OF(node, struct desk_job, ready);
+        sl_list_splice(&next->behind, &j->behind);
+        sl_list_add_tail(to != NULL ? to : &j->ready, &next->ready);
+    }
+    sl_list_remove(&j->ready);
+}
+
+static struct desk_job *take_next(struct desk_provider *p)
+{
+    SL_CHECK(!sl_list_is_empty(&p->ready));
+    struct desk_job *first = SL_CONTAINER_OF(p->ready.next, struct desk_job, ready);
+    leave(first, &p->ready);
+    return first;
+}
+
 static void forget(struct desk_job *j)
 {
     struct video_desk *d = j->desk;
     give_renewals(j);
     sl_timer_cancel(d->env->loop, &j->timer);
-    sl_list_remove(&j->ready);
+    leave(j, NULL);
     sl_list_remove(&j->all);
     (void)sl_map_remove(&d->jobs, j->v.id);
     sl_arena_done(&j->a);
@@ -890,32 +925,6 @@ static struct desk_provider *provider_of(struct video_desk *d, struct sl_str nam
     return p;
 }
 
-/* The one that waits longest, but not two of one tenant in a row while another's waits. */
-static struct desk_job *take_next(struct desk_provider *p)
-{
-    struct desk_job *first = NULL;
-    unsigned seen = 0;
-    SL_LIST_EACH(node, &p->ready)
-    {
-        struct desk_job *j = SL_CONTAINER_OF(node, struct desk_job, ready);
-        if (first == NULL)
-            first = j;
-        if (!sl_str_eq(sl_str_head(j->v.tenant, sizeof p->last), p->last_tenant)) {
-            first = j;
-            break;
-        }
-        if (++seen == FAIR_SCAN)
-            break;
-    }
-    SL_CHECK(first != NULL);
-    sl_list_remove(&first->ready);
-    size_t n = first->v.tenant.n < sizeof p->last ? first->v.tenant.n : sizeof p->last;
-    if (n > 0)
-        memcpy(p->last, first->v.tenant.p, n);
-    p->last_tenant = sl_str_of(p->last, n);
-    return first;
-}
-
 static const struct snapshot_provider *configured(const struct video_desk *d, const struct desk_provider *p)
 {
     const struct snapshot *s = d->env->epoch->snapshot;
@@ -951,24 +960,43 @@ static bool same_account(const struct desk_job *a, const struct desk_job *b)
     return memcmp(a->v.credential, b->v.credential, sizeof a->v.credential) == 0;
 }
 
-/* Others of the account that are due, too: one list for all. */
-static void gather(struct desk_call *c, struct desk_provider *p)
+static bool goes_along(const struct desk_call *c, const struct desk_job *j)
 {
-    struct desk_job *first = c->jobs[0];
-    unsigned most = c->call.adapter->list_poll_max < LIST_MAX ? c->call.adapter->list_poll_max : LIST_MAX;
-    if (c->call.adapter->list_write == NULL || first->gone > 0)
-        return;
-    SL_LIST_EACH(node, &p->ready)
+    return !is_unclear(j) && !j->cancel && j->gone == 0 && same_account(c->jobs[0], j) &&
+           video_adapter_find(c->at->provider.kind->name, j->v.target) == c->call.adapter;
+}
+
+/* Of one tenant's. NULL: none. */
+static struct desk_job *fitting(const struct desk_call *c, struct desk_job *first)
+{
+    if (goes_along(c, first))
+        return first;
+    SL_LIST_EACH(node, &first->behind)
     {
         struct desk_job *j = SL_CONTAINER_OF(node, struct desk_job, ready);
-        if (c->n >= most)
-            break;
-        if (is_unclear(j) || j->cancel || j->gone > 0 || !same_account(first, j) ||
-            video_adapter_find(c->at->provider.kind->name, j->v.target) != c->call.adapter)
-            continue;
-        sl_list_remove(&j->ready);
-        j->busy = true;
-        c->jobs[c->n++] = j;
+        if (goes_along(c, j))
+            return j;
+    }
+    return NULL;
+}
+
+/* Others of the account that are due, too: one list for all, with one job more of each tenant's at a time. */
+static void gather(struct desk_call *c, struct desk_provider *p)
+{
+    unsigned most = c->call.adapter->list_poll_max < LIST_MAX ? c->call.adapter->list_poll_max : LIST_MAX, before = 0;
+    if (c->call.adapter->list_write == NULL || c->jobs[0]->gone > 0)
+        return;
+    while (c->n > before && c->n < most) {
+        before = c->n;
+        SL_LIST_EACH(node, &p->ready)
+        {
+            struct desk_job *j = c->n < most ? fitting(c, SL_CONTAINER_OF(node, struct desk_job, ready)) : NULL;
+            if (j == NULL)
+                continue;
+            leave(j, NULL);
+            j->busy = true;
+            c->jobs[c->n++] = j;
+        }
     }
 }
 
@@ -1075,7 +1103,7 @@ static void make_ready(struct desk_job *j)
     struct desk_provider *p = provider_of(j->desk, j->v.provider);
     if (j->busy || !sl_list_is_empty(&j->ready))
         return;
-    sl_list_add_tail(&p->ready, &j->ready);
+    wait_for_turn(&p->ready, j);
     pump(p);
 }
 

@@ -1,5 +1,5 @@
 """Video jobs as operations, in Google's form: google-genai (which asks as Vertex does, and polls and downloads as the Gemini API does),
-Vercel's AI SDK for Node, and the bare protocol, in front of Veo, of Veo on Vertex, and of Seedance. docs/internals/video.md."""
+@google/genai and Vercel's AI SDK for Node, and the bare protocol, in front of Veo, of Veo on Vertex, and of Seedance. docs/internals/video.md."""
 
 import json
 import pathlib
@@ -142,3 +142,19 @@ def test_node(served):
         assert out[name] == {"status": 200, "type": "video/mp4", "size": 100_000}
     assert out["failed"].startswith("Video generation failed: ")
     assert out["refused"]["status"] == 400 and "durationSeconds" in out["refused"]["message"]
+
+
+def test_googles_library_for_node(served):
+    if not shutil.which("node") or not (NODE / "node_modules/@google/genai").exists():
+        pytest.skip("node or its packages are missing: dev/setup.sh test installs them")
+    ran = subprocess.run(["node", "genai.mjs"], cwd=NODE, capture_output=True, text=True, timeout=120,
+                         env=clean_environment({"SLUICE_URL": served.url, "SLUICE_KEY": served.key.text}))
+    assert ran.returncode == 0, ran.stderr
+    out = json.loads(ran.stdout)
+    for name in ("veo", "clip"):
+        made = out[name]
+        assert made.pop("name").startswith(f"publishers/google/models/{name}/operations/video_")
+        assert made == {"same": True, "status": 200, "type": "video/mp4", "size": 100_000}
+    assert out["failed"]["code"] == 13 and out["failed"]["message"]
+    assert out["filtered"]["raiMediaFilteredCount"] == 1 and not out["filtered"].get("generatedVideos")
+    assert out["refused"]["status"] == 400 and "4,6,8" in out["refused"]["message"]
