@@ -830,6 +830,12 @@ static bool take_live(const struct http_request *r, const struct segments *s, si
     return true;
 }
 
+/* Paths that no row of the table can say. */
+static bool take_by_shape(const struct http_request *r, const struct segments *s, size_t at, struct operation_match *m)
+{
+    return take_video(r, s, at, m) || take_google_video(r, s, at, m) || take_live(r, s, at, m);
+}
+
 struct operation_match operation_of(const struct http_request *r)
 {
     struct segments s = split(r->path);
@@ -848,7 +854,7 @@ struct operation_match operation_of(const struct http_request *r)
     m.deployment = is_deployment(&s) ? s.v[2] : SL_STR_NONE;
     m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
     at += m.ark ? 2 : 0;
-    if (take_video(r, &s, at, &m) || take_google_video(r, &s, at, &m) || take_live(r, &s, at, &m))
+    if (take_by_shape(r, &s, at, &m))
         return m;
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const struct path_row *row = &paths[i];
