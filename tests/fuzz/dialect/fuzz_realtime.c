@@ -49,9 +49,11 @@ static void look_at_transcription(struct sl_str message, struct sl_arena *a)
     SL_CHECK(e.delta <= message.n);
     renamed(message, &e, transcription_look_client, a);
     struct sl_str error = realtime_error_of(a, 400, message);
-    if (error.n > 0) {
-        realtime_look_server(error, &e);
-        SL_CHECK(e.kind == RT_ERROR);
+    if (error.n > 0) { /* the provider's own object, be it as odd as it likes, in an event */
+        struct json_member m[2];
+        struct json_info info;
+        static const struct json_watch of[] = {{SL_STR_INIT("type"), -1}, {SL_STR_INIT("error"), -1}};
+        SL_CHECK(json_scan(error, of, 2, m, &info) == JSON_OK && m[0].kind == JSON_STRING && m[1].kind == JSON_OBJECT);
     }
     (void)transcription_setup(a, message);
 }
