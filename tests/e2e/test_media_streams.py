@@ -12,6 +12,8 @@ import openai
 import pytest
 
 from lib import ledger
+from lib.corpus import CORPUS, all_records, text_of
+from lib.proc import SANITIZED
 from lib.upstream import body_answer, data_event, error_answer, stream_answer
 from lib.wait import wait_for
 from test_operations import post
@@ -50,6 +52,7 @@ def media(tmp_path_factory):
         "models": {"say": "google/gemini-3.1-flash-tts-preview", "draw": "google/gemini-3-pro-image", "plain": "google/gemini-2.5-flash-image",
                    "dream": "ark/doubao-seedream-4-5-251128", "old": "ark/doubao-seedream-3-0-t2i-250415", "imagen": "google/imagen-4.0-generate-001",
                    "two": ["google/gemini-2.5-flash-image", "spare/gemini-2.5-flash-image"]},
+        "resilience": {"retry": {"backoff": {"base": "5ms", "cap": "20ms"}}},
     })
     g.up, g.other, g.asked = up, other, 0
     yield g
@@ -256,8 +259,8 @@ def test_seedream_streams(media, client):
 
 
 def test_large_pictures(media, client):
-    """A picture of 20 MiB in one event, cut anywhere."""
-    large = base64.b64encode(bytes(range(256)) * 4 * 20480).decode()
+    """A picture of 8 MiB in one event, cut anywhere: the event is held once, and the picture once more."""
+    large = base64.b64encode(bytes(range(256)) * 4 * 8192).decode()
     event = gemini(blob(large))
     media.up.queue(stream_answer(*[event[i:i + 65521] for i in range(0, len(event), 65521)], gemini(finish="STOP", meta=DRAWN)))
     last, = client.images.generate(model="plain", prompt="x", stream=True)
@@ -265,3 +268,47 @@ def test_large_pictures(media, client):
     with open(f"/proc/{media.child.pid}/status") as f:
         peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) >> 10
     print(f"{peak} MiB resident at most")
+    assert SANITIZED or peak < 100
+
+
+# ---- what was recorded ----
+
+def test_recorded_answers(media, client):
+    """Answers of Gemini's image and speech models, in one piece and as streams, for OpenAI's client: what is in the record is what it
+    gets, and a record without picture or sound is an error."""
+    if not CORPUS.is_dir():
+        pytest.skip(f"no recordings at {CORPUS}: set SLUICE_CORPUS")
+    seen = {"sound": 0, "picture": 0, "nothing": 0, "refused": 0}
+    for record in all_records("gemini.*.jsonl.gz"):
+        path = record["path"].split("?")[0]
+        if ("-tts:" not in path and "-image" not in path) or "enerateContent" not in path or record["response_encoding"] not in ("json", "sse"):
+            continue
+        speaks, streamed = "-tts:" in path, record["response_encoding"] == "sse"
+        text = text_of(record, "response")
+        text = text if isinstance(text, bytes) else text.encode()
+        body = {"model": "say" if speaks else "plain", "stream": not speaks, "prompt": "x", "input": "x", "voice": "Kore", "response_format": "pcm"}
+        for as_stream in {streamed, True} if record["status"] == 200 else {False}:
+            frame = data_event(json.dumps(json.loads(text)).encode()) if as_stream and not streamed else text
+            answer = body_answer(frame, record["status"], "text/event-stream" if as_stream else "application/json")
+            media.asked = count(media)
+            media.up.reset()
+            media.up.answer = answer
+            got = post(media, "/v1/audio/speech" if speaks else "/v1/images/generations",
+                       {k: v for k, v in body.items() if k in (("model", "input", "voice", "response_format") if speaks else ("model", "prompt", "stream"))})
+            parts = [p["inlineData"]["data"] for line in ([json.loads(text)] if not streamed else []) for c in line.get("candidates", []) if isinstance(line, dict)
+                     for p in c.get("content", {}).get("parts", []) if "inlineData" in p]
+            if record["status"] != 200:
+                seen["refused"] += 1
+                assert got.status >= 400 and got.json()["error"]["message"], record["id"]
+            elif not parts or ("finishReason" not in json.loads(text)["candidates"][0] and as_stream):
+                seen["nothing"] += 1
+                assert got.status >= 400 and got.json()["error"]["type"], (record["id"], got)
+            elif speaks:
+                seen["sound"] += 1
+                assert got.status == 200 and got.body == b"".join(base64.b64decode(p) for p in parts), record["id"]
+            else:
+                seen["picture"] += 1
+                events = [json.loads(e.split(b"data: ")[1]) for e in got.body.split(b"\n\n") if e]
+                assert [e["b64_json"] for e in events] == parts and events[0]["type"] == "image_generation.completed", record["id"]
+    print(seen)
+    assert seen["sound"] >= 2 and seen["picture"] >= 1 and seen["nothing"] >= 3 and seen["refused"] >= 3

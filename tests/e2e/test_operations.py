@@ -54,7 +54,8 @@ def served(tmp_path_factory):
             "vold": "vertex/text-embedding-005", "vone": "vertex/gemini-embedding-001", "vtwo": "vertex/gemini-embedding-2",
             "titan": "bedrock/amazon.titan-embed-text-v2:0", "bcohere": "bedrock/cohere.embed-v4:0",
             "vimagen": "vertex/imagen-4.0-generate-001", "gsay": "google/gemini-3.1-flash-tts-preview", "vsay": "vertex/gemini-3.1-flash-tts-preview",
-            "banana": "google/gemini-2.5-flash-image", "vbanana": "vertex/gemini-2.5-flash-image", "dream": "ark/doubao-seedream-4-0-250828",
+            "banana": "google/gemini-2.5-flash-image", "vbanana": "vertex/gemini-2.5-flash-image", "nano": "google/gemini-3-pro-image",
+            "dream": "ark/doubao-seedream-4-0-250828",
         },
         "videos": {"poll_first": "20ms", "poll_interval": "20ms", "poll_max": "50ms", "polls_per_second": 500},
     })
@@ -350,6 +351,7 @@ def test_node_sdk(served):
     out = json.loads(done.stdout)
     assert [[round(v, 6) for v in d] for d in out["embeddings"]] == out["floats"] and len(out["floats"]) == 3
     assert out["flagged"] and out["image"] == "picture 0 of imagen-4.0-generate-001" and out["sound"] == 480_000
+    assert out["thought"] == [["image_generation.partial_image", 0], ["image_generation.completed", 1290]] * 2 and out["spoken"] == 200_000
     assert out["heard"].startswith("heard 5000 bytes") and out["translated"].startswith("heard 5000 bytes")
     assert out["deltas"][-1] == "transcript.text.done" and out["edited"].startswith("heard 300 bytes")
     assert out["google"] == [3, 8] and out["drawn"] == "picture 0 of gemini-2.5-flash-image"

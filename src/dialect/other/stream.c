@@ -115,7 +115,7 @@ bool other_stream_end(struct other_stream *s)
         other_pictures_end(s);
     s->over = true;
     s->state.terminal = sl_buf_str(&s->out);
-    s->whole = s->finished && (s->samples > 0 || s->state.images > 0) && !s->broken && !s->state.saw_error &&
+    s->whole = s->finished && (s->samples > 0 || s->pictures > 0) && !s->broken && !s->state.saw_error &&
                !s->out.over && !s->kept.over;
     s->state.saw_finish = s->whole;
     return s->whole;

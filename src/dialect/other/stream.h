@@ -17,7 +17,7 @@
 #include "dialect/relay_same.h"
 
 struct other_stream {         /* fields but state belong to stream*.c */
-    struct relay_state state; /* images: pictures that came, told or not; terminal: of other_stream_end */
+    struct relay_state state; /* images: pictures to be charged; terminal: of other_stream_end */
     struct other_translation *t;
     struct stream_memo memo;
     struct sl_arena scratch;   /* of an event */
@@ -28,9 +28,10 @@ struct other_stream {         /* fields but state belong to stream*.c */
     struct answer_error first; /* of pictures that failed; in the arena */
     struct iovec v;
     size_t max_event;
-    uint64_t partial; /* how many partial pictures were told */
-    uint64_t samples; /* bytes of sound */
-    uint32_t rate;    /* samples a second; 0: not known yet */
+    uint64_t partial;  /* how many partial pictures were told */
+    uint64_t samples;  /* bytes of sound */
+    uint32_t pictures; /* that came, told or not */
+    uint32_t rate;     /* samples a second; 0: not known yet */
     uint8_t odd_n;
     char odd[2]; /* half a sample */
     bool finished, headed, broken, over, ended, whole;

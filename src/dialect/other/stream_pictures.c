@@ -44,6 +44,7 @@ static void take_picture(struct other_stream *s, const char *name, struct sl_str
     tell(s, &nothing);
     other_image_begin(s->t, &i, &s->kept);
     s->state.images++;
+    s->pictures++;
     s->state.output_bytes++;
 }
 
@@ -56,7 +57,7 @@ static bool is_text(const struct json_node *v)
 static bool finish(struct other_stream *s)
 {
     s->finished = true;
-    if (s->state.images > 0)
+    if (s->pictures > 0)
         s->state.saw_finish = true;
     else if (s->first.found)
         other_stream_fails(s, &s->first);
@@ -90,7 +91,7 @@ static bool take_gemini(struct other_stream *s, const struct json_tree *t)
         take_candidate(s, t, it);
     if (end.n == 0)
         return true;
-    if (s->state.images == 0)
+    if (s->pictures == 0)
         other_stream_refused(s, end);
     return finish(s);
 }
@@ -121,7 +122,8 @@ static void take_usage(struct other_stream *s, const struct json_tree *t, const 
         return;
     c->found = true;
     c->total = c->image_completion = c->completion;
-    if (json_u64_of(t, json_got(t, usage, SL_STR("generated_images")), &made) && made > s->state.images && made < 64)
+    if (json_u64_of(t, json_got(t, usage, SL_STR("generated_images")), &made) && s->pictures > 0 &&
+        made > s->state.images && made < 64)
         s->state.images = (uint32_t)made;
 }
 
@@ -145,7 +147,7 @@ static bool take_seedream(struct other_stream *s, const struct json_tree *t)
                      json_get_inside(t, root, SL_STR("size")));
     if (!sl_str_ends(type, SL_STR(".completed")))
         return true;
-    if (s->state.images == 0 && !s->first.found)
+    if (s->pictures == 0 && !s->first.found)
         s->broken = true;
     take_usage(s, t, json_got(t, root, SL_STR("usage")));
     return finish(s);

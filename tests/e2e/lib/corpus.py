@@ -13,8 +13,8 @@ from .upstream import Answer, body_answer, chunk, head_bytes
 CORPUS = pathlib.Path(os.environ.get("SLUICE_CORPUS", ROOT.parent / "shared/corpus"))
 
 
-def all_records():
-    for path in sorted(CORPUS.glob("*.jsonl.gz")):
+def all_records(files="*.jsonl.gz"):
+    for path in sorted(CORPUS.glob(files)):
         with gzip.open(path, "rt", encoding="utf-8") as file:
             for line in file:
                 yield json.loads(line)

@@ -11,6 +11,11 @@ out.flagged = (await client.moderations.create({ model: "safe", input: "kill" })
 out.image = Buffer.from((await client.images.generate({ model: "imagen", prompt: "a red circle" })).data[0].b64_json, "base64").toString();
 out.events = [];
 for await (const e of await client.images.generate({ model: "draw", prompt: "a red circle", stream: true, partial_images: 1 })) out.events.push(e.type);
+out.thought = [];
+for await (const e of await client.images.generate({ model: "nano", prompt: "a red circle", n: 2, stream: true, partial_images: 1 }))
+  out.thought.push([e.type, e.usage?.output_tokens ?? e.partial_image_index]);
+const spoken = await client.audio.speech.create({ model: "gsay", input: "x".repeat(1000), voice: "Kore", response_format: "pcm" });
+out.spoken = (await spoken.arrayBuffer()).byteLength;
 const sound = await client.audio.speech.create({ model: "say", input: "x".repeat(1000), voice: "alloy", response_format: "wav" });
 out.sound = (await sound.arrayBuffer()).byteLength;
 out.heard = (await client.audio.transcriptions.create({ model: "hear", file: await toFile(Buffer.alloc(5000), "a.wav") })).text;

@@ -110,6 +110,7 @@ static const struct row {
     {&other_images_seedream, &DRAW, MADE COST(1), true, false, 1, "\"size\":\"2048x2048\""},
     {&other_images_seedream, &DRAW, MADE, false, false, 1, "\"b64_json\":\"" PNG},
     {&other_images_seedream, &DRAW, COST(0), false, false, 0, ""},
+    {&other_images_seedream, &DRAW, COST(1), false, false, 0, ""},
     {&other_images_seedream, &DRAW,
      "data: {\"type\":\"image_generation.partial_failed\",\"error\":{\"code\":\"OutputImageSensitiveContentDetected\"}}\n\n" COST(
          0),
