@@ -15,8 +15,11 @@ struct sums {
     int64_t idle;
 };
 
+/* Under the lock: a worker that has drained before the others has nothing any more. */
 static void sum_worker(const struct worker *w, struct sums *s)
 {
+    if (w->server == NULL || w->upstream == NULL)
+        return;
     const struct listen_stats *l = listen_server_stats(w->server);
     const struct upstream_stats *u = upstream_stats(w->upstream);
     s->accepted += READ(l->accepted);
@@ -36,8 +39,10 @@ static void gather(struct gateway *g, struct tel_worker *w)
     const struct keeper_counters *k = keeper_counters(g->keeper);
     struct sums s = {0};
     int64_t since = READ(k->lag_since_ns);
+    pthread_mutex_lock(&g->lock);
     for (unsigned i = 0; i < g->n_workers; i++)
         sum_worker(g->workers[i], &s);
+    pthread_mutex_unlock(&g->lock);
     add(w, TEL_CONNECTIONS, s.accepted);
     add(w, TEL_CONNECTIONS_OPEN, s.accepted - s.closed);
     add(w, TEL_CONNECTIONS_REFUSED, s.refused);

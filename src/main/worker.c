@@ -432,12 +432,17 @@ static void finish(struct worker *w)
         prober_end(w->prober);
     }
     sl_loop_drain(&w->loop);
-    listen_server_free(w->server);
+    struct listen_server *server = w->server;
+    struct upstream *upstream = w->upstream;
+    pthread_mutex_lock(&w->gateway->lock); /* other workers may drain for long, and the admin thread counts meanwhile */
     w->server = NULL;
+    w->upstream = NULL;
+    pthread_mutex_unlock(&w->gateway->lock);
+    listen_server_free(server);
     sl_loop_drain(&w->loop);
     if (w->role == WORKER_CLIENTS) {
         on_flush(&w->flush);
-        upstream_free(w->upstream);
+        upstream_free(upstream);
         sl_loop_drain(&w->loop);
         journal_writer_finish(w->env.journal);
     } else if (w->role == WORKER_SIM) {

@@ -70,7 +70,7 @@ static bool check(struct sim_call *c, yyjson_val *root, uint32_t *seconds)
 static void create(struct sim_call *c, yyjson_val *root)
 {
     struct sl_str prompt = prompt_of(yyjson_obj_get(root, "input"));
-    uint32_t seconds;
+    uint32_t seconds = 0;
     if (prompt.n == 0) {
         no(c, "input is required.");
         return;
