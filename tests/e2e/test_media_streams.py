@@ -12,6 +12,7 @@ import openai
 import pytest
 
 from lib import ledger
+from lib.client import Conn, request_bytes
 from lib.corpus import CORPUS, all_records, text_of
 from lib.proc import SANITIZED
 from lib.upstream import body_answer, data_event, error_answer, stream_answer
@@ -269,6 +270,21 @@ def test_large_pictures(media, client):
         peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) >> 10
     print(f"{peak} MiB resident at most")
     assert SANITIZED or peak < 100
+
+
+def test_a_client_that_does_not_read(media, client):
+    """The next picture is asked for when it has taken the last one."""
+    large = base64.b64encode(bytes(range(256)) * 4 * 8192).decode()
+    body = gemini(blob(large)) + gemini(finish="STOP", meta=DRAWN)
+    media.up.queue(stream_answer(body), stream_answer(body))
+    with Conn(media.address, rcvbuf=65536) as c:
+        ask = json.dumps({"model": "plain", "prompt": "x", "stream": True, "n": 2}).encode()
+        c.send(request_bytes("POST", "/v1/images/generations", ask, [("Content-Type", "application/json")], media.key))
+        response = c.read_head()
+        media.up.wait_requests(1).answered.wait(30)
+        assert len(media.up.requests) == 1
+        got = b"".join(c.pieces(response))
+    assert got.count(b"event: image_generation.completed\n") == 2 and got.count(large.encode()) == 2 and len(media.up.requests) == 2
 
 
 # ---- what was recorded ----
