@@ -257,6 +257,9 @@ static struct sl_str level_of(struct gem_writer *g)
 {
     enum neutral_effort wanted = effort_wanted(&g->req->reasoning);
     enum neutral_effort level = effort_fit(wanted, g->t->caps->efforts);
+    bool has_high = (g->t->caps->efforts & EFFORT_BIT(EFFORT_HIGH)) != 0;
+    if (wanted == EFFORT_MEDIUM && level < EFFORT_MEDIUM && has_high)
+        level = EFFORT_HIGH; /* of Gemini 3 Pro, which has no medium: translate-gemini.md 6.1 */
     if (wanted == EFFORT_UNSAID || level == EFFORT_UNSAID)
         return SL_STR_NONE;
     if (wanted == EFFORT_NONE)

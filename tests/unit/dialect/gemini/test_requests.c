@@ -219,6 +219,8 @@ static const struct {
      "\"generationConfig\":{\"maxOutputTokens\":8000,\"thinkingConfig\":{\"thinkingBudget\":6000}}", ""},
     {"openai", "gemini-3.8-flash", "\"reasoning_effort\":\"none\"",
      "\"generationConfig\":{\"thinkingConfig\":{\"thinkingLevel\":\"LOW\"}}", "reasoning_effort;clamped"},
+    {"openai", "gemini-3-pro-preview", "\"reasoning_effort\":\"medium\"",
+     "\"generationConfig\":{\"thinkingConfig\":{\"thinkingLevel\":\"HIGH\"}}", ""},
     {"openai", "gemini-4-hydrogen", "\"reasoning_effort\":\"xhigh\"",
      "\"generationConfig\":{\"thinkingConfig\":{\"thinkingLevel\":\"xhigh\"}}", ""},
     {"anthropic", "gemini-3.8-flash", "\"max_tokens\":9000,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":5000}",
