@@ -435,6 +435,11 @@ static bool is_deployment(const struct segments *s)
     return segment_is(s, 0, SL_STR("openai")) && segment_is(s, 1, SL_STR("deployments")) && s->n > 3;
 }
 
+static struct sl_str deployment_of(const struct segments *s)
+{
+    return is_deployment(s) ? s->v[2] : SL_STR_NONE;
+}
+
 /* Where the API's own path begins, and whose errors are asked for by the prefix. */
 static size_t skip_prefix(const struct segments *s, enum error_format *errors)
 {
@@ -851,7 +856,7 @@ struct operation_match operation_of(const struct http_request *r)
         return m;
     }
     size_t at = skip_prefix(&s, &m.errors);
-    m.deployment = is_deployment(&s) ? s.v[2] : SL_STR_NONE;
+    m.deployment = deployment_of(&s);
     m.ark = segment_is(&s, at, SL_STR("api")) && segment_is(&s, at + 1, SL_STR("v3"));
     at += m.ark ? 2 : 0;
     if (take_by_shape(r, &s, at, &m))
