@@ -56,7 +56,7 @@ static void findings(void **state)
          "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, vertex, bedrock, "
          "vllm, ollama, llamacpp, groq, deepseek, mistral, xai, together, fireworks, openrouter, perplexity, cohere, qwen, "
          "moonshot, zhipu, ark, byteplus, runway, kling, fal, replicate, luma, "
-         "minimax or sim, not 'opena'. Did you mean 'openai'?\n"},
+         "minimax, vidu, pixverse or sim, not 'opena'. Did you mean 'openai'?\n"},
         {"providers: {o: {kind: openai}}\n",
          "s.yaml:1:13: providers.o.keys: a provider of kind 'openai' needs a key. Write keys: [\"${OPENAI_API_KEY}\"]\n"},
         {"providers: {o: {kind: openai, keys: []}}\n",

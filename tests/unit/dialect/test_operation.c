@@ -320,6 +320,7 @@ static void upgrades(void **state)
 {
     (void)state;
     struct http_request r = {.method = HTTP_GET, .path = SL_STR("/v1/responses")};
+    sl_arena_init(&arena, NULL);
     http_headers_add_id(&r.headers, &arena, HN_UPGRADE, SL_STR("WebSocket"));
     struct operation_match m = operation_of(&r);
     assert_int_equal(m.op, OP_RESPONSES_SOCKET);
@@ -329,6 +330,7 @@ static void upgrades(void **state)
     assert_int_equal(operation_of(&r).op, OP_RESPONSE_GET);
     r.path = SL_STR("/v1/messages");
     assert_int_equal(operation_of(&r).op, OP_WRONG_METHOD);
+    sl_arena_done(&arena);
 }
 
 /* The deployment of Azure's clients stands for the model, in the words of the path. */
