@@ -265,11 +265,10 @@ static const struct cfg_word BUDGET_PER[] = {{"day", SPEND_DAY, "from midnight t
 
 static const struct cfg_section tenant_budget_section = {
     .settings = (const struct cfg_setting[]){
-        {"usd", CFG_STRING_AT(struct tenant_budget_settings, usd), .refused = cfg_usd_refused,
+        {"usd", CFG_STRING_AT(struct tenant_budget_settings, usd), .flags = CFG_REQUIRED, .refused = cfg_usd_refused,
          .text =
              "US dollars that may be spent in a period. A request whose highest cost would pass them is refused before anything is "
-             "sent, in the form in which the client's format says that a quota is used up. 0: only what costs nothing. Not set: no "
-             "budget."},
+             "sent, in the form in which the client's format says that a quota is used up. 0: only what costs nothing."},
         {"per", CFG_ENUM_AT(struct tenant_budget_settings, per, BUDGET_PER), .preset = "month",
          .text = "How long a period is. Each begins with nothing spent."},
         CFG_END}};

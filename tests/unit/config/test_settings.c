@@ -175,6 +175,8 @@ static void findings(void **state)
         {SIM "resilience: {deadline: {first_byte: 20m}}\n",
          "s.yaml:2:37: warning: resilience.deadline.first_byte: has no effect: resilience.deadline.total is shorter\n"},
         {SIM "resilience: {deadline: {total: off}}\n", ""},
+        {SIM "tenants: {a: {budget: {per: day}}}\n", "s.yaml:2:15: tenants.a.budget: 'usd' is missing\n"},
+        {SIM "tenants: {a: {budget: {usd: 0}}, b: {}}\n", ""},
         {SIM
          "models: {m: s/x}\nroutes: {r: [use: [s/x]]}\nlimits: {priority: {high: ['model:m', 'route:r', 'key:a'], low: ['tenant:t', 'model:s/y']}}\n",
          ""},
