@@ -489,6 +489,7 @@ void batches_settle_unread(struct exchange *x, const struct try *t);  /* it was 
 size_t named_values(struct sl_str body, const struct sl_str *names, size_t n_names, struct sl_arena *a,
                     struct sl_str *out, size_t max);
 bool named_may_be(struct sl_str body, struct sl_str name); /* false: there is none for sure */
+void named_skip_blanks(struct sl_str *s);                  /* JSON's, at its begin */
 
 /* gfiles.c: Gemini's files */
 enum gateway_error gfiles_authenticate(struct exchange *x);    /* IDENTIFY: there is no key; GE_NONE: x->key is set */

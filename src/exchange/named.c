@@ -9,7 +9,7 @@ bool named_may_be(struct sl_str body, struct sl_str name)
     return sl_str_find_str(body, name) >= 0 || sl_str_find_str(body, SL_STR("\\u00")) >= 0; /* "file\u005fid" */
 }
 
-static void skip_blanks(struct sl_str *s)
+void named_skip_blanks(struct sl_str *s)
 {
     while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t' || s->p[0] == '\n' || s->p[0] == '\r'))
         *s = sl_str_from(*s, 1);
@@ -17,7 +17,7 @@ static void skip_blanks(struct sl_str *s)
 
 static bool take(struct sl_str *s, char c)
 {
-    skip_blanks(s);
+    named_skip_blanks(s);
     if (s->n == 0 || s->p[0] != c)
         return false;
     *s = sl_str_from(*s, 1);

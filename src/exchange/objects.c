@@ -302,12 +302,6 @@ bool objects_named(const struct exchange *x)
     return x->op->generates && format && named_may_be(x->body_text, SL_STR("\"file_id\""));
 }
 
-static void skip_blanks(struct sl_str *s)
-{
-    while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t' || s->p[0] == '\n' || s->p[0] == '\r'))
-        *s = sl_str_from(*s, 1);
-}
-
 static size_t ids_of(struct sl_str body, struct sl_arena *a, struct sl_str *ids, size_t max)
 {
     static const struct sl_str name = SL_STR_INIT("file_id");
@@ -518,7 +512,7 @@ void objects_fill(struct exchange *x, const struct try *t, struct response_job *
 struct sl_str objects_member_value(struct sl_str body, const char *name)
 {
     struct sl_str value;
-    skip_blanks(&body);
+    named_skip_blanks(&body);
     if (body.n == 0 || body.p[0] != '{')
         return SL_STR_NONE;
     struct json_peek k = json_peek_at(body);
