@@ -4,7 +4,6 @@
 
 #define GEMINI_BATCH 100u
 #define COHERE_BATCH 96u
-#define KNOWN EMBED_KNOWN
 
 bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r)
 {
@@ -20,6 +19,16 @@ bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struc
     for (JSON_EACH(tree, json_kind_of(out->input) == JSON_ARRAY ? out->input : NULL, it))
         if (it->kind != JSON_STRING)
             return other_refuse(r, GE_UNSUPPORTED, "input", "'input' must be texts for this model, not tokens.");
+    return true;
+}
+
+bool other_embed_begin(struct other_translation *t, struct json_writer *w, struct embed_wish *out,
+                       struct request_refusal *r)
+{
+    if (!other_embed_wish(t, out, r))
+        return false;
+    other_note_rest(t, "model input dimensions encoding_format input_type task fallback models route");
+    jw_open(w, '{');
     return true;
 }
 
@@ -68,10 +77,8 @@ static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct
     struct json_writer w = json_writer_on(out);
     const char *task = other_embed_task(t);
     const struct json_node *text = NULL;
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
-    other_note_rest(t, KNOWN);
-    jw_open(&w, '{');
     jw_key(&w, SL_STR("requests"));
     jw_open(&w, '[');
     for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++) {
@@ -92,27 +99,30 @@ static bool write_gemini(struct other_translation *t, struct sl_buf *out, struct
     return true;
 }
 
+void other_embed_cohere_end(struct other_translation *t, struct json_writer *w, const struct embed_wish *wish)
+{
+    struct sl_str type = other_embed_type(t);
+    const struct json_node *text = NULL;
+    jw_member_inside(w, SL_STR("input_type"), type.n > 0 ? type : SL_STR("search_document"));
+    jw_member_raw(w, SL_STR("embedding_types"), SL_STR("[\"float\"]"));
+    if (wish->dimensions > 0)
+        jw_member_u64(w, SL_STR("output_dimension"), wish->dimensions);
+    jw_key(w, SL_STR("texts"));
+    jw_open(w, '[');
+    for (uint32_t i = 0; (text = other_embed_text(t, wish, text, i)) != NULL; i++)
+        jw_raw(w, json_raw_of(&t->look->tree, text));
+    jw_close(w, ']');
+    jw_close(w, '}');
+}
+
 static bool write_cohere(struct other_translation *t, struct sl_buf *out, struct request_refusal *r)
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    struct sl_str type = other_embed_type(t);
-    const struct json_node *text = NULL;
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
-    other_note_rest(t, KNOWN);
-    jw_open(&w, '{');
     jw_member_plain(&w, SL_STR("model"), t->up_model);
-    jw_member_inside(&w, SL_STR("input_type"), type.n > 0 ? type : SL_STR("search_document"));
-    jw_member_raw(&w, SL_STR("embedding_types"), SL_STR("[\"float\"]"));
-    if (wish.dimensions > 0)
-        jw_member_u64(&w, SL_STR("output_dimension"), wish.dimensions);
-    jw_key(&w, SL_STR("texts"));
-    jw_open(&w, '[');
-    for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++)
-        jw_raw(&w, json_raw_of(&t->look->tree, text));
-    jw_close(&w, ']');
-    jw_close(&w, '}');
+    other_embed_cohere_end(t, &w, &wish);
     return true;
 }
 
@@ -120,12 +130,10 @@ static bool write_ark(struct other_translation *t, struct sl_buf *out, struct re
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
     if (wish.dimensions != 0 && wish.dimensions != 1024 && wish.dimensions != 2048)
         return other_refuse(r, GE_MEMBER_VALUE, "dimensions", "'dimensions' must be 1024 or 2048 for this model.");
-    other_note_rest(t, KNOWN);
-    jw_open(&w, '{');
     jw_member_plain(&w, SL_STR("model"), t->up_model);
     jw_key(&w, SL_STR("input"));
     jw_raw(&w, SL_STR("[{\"type\":\"text\",\"text\":"));

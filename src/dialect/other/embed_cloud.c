@@ -11,10 +11,8 @@ static bool write_predict(struct other_translation *t, struct sl_buf *out, struc
     struct json_writer w = json_writer_on(out);
     const char *task = other_embed_task(t);
     const struct json_node *text = NULL;
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
-    other_note_rest(t, EMBED_KNOWN);
-    jw_open(&w, '{');
     jw_key(&w, SL_STR("instances"));
     jw_open(&w, '[');
     for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++) {
@@ -40,10 +38,8 @@ static bool write_content(struct other_translation *t, struct sl_buf *out, struc
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
     const char *task = other_embed_task(t);
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
-    other_note_rest(t, EMBED_KNOWN);
-    jw_open(&w, '{');
     jw_key(&w, SL_STR("content"));
     jw_raw(&w, SL_STR("{\"parts\":[{\"text\":"));
     sl_buf_adds(out, json_raw_of(&t->look->tree, other_embed_text(t, &wish, NULL, 0)));
@@ -66,7 +62,7 @@ static bool write_titan(struct other_translation *t, struct sl_buf *out, struct 
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
     bool second = sl_str_find_str(t->up_model, SL_STR("-v2")) >= 0;
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
     bool fits = wish.dimensions == 0 ||
                 (second && (wish.dimensions == 256 || wish.dimensions == 512 || wish.dimensions == 1024));
@@ -74,8 +70,6 @@ static bool write_titan(struct other_translation *t, struct sl_buf *out, struct 
         return other_refuse(r, GE_MEMBER_VALUE, "dimensions",
                             second ? "'dimensions' must be 256, 512 or 1024 for this model."
                                    : "'dimensions' cannot be chosen for this model.");
-    other_note_rest(t, EMBED_KNOWN);
-    jw_open(&w, '{');
     jw_member_raw(&w, SL_STR("inputText"), json_raw_of(&t->look->tree, other_embed_text(t, &wish, NULL, 0)));
     if (wish.dimensions > 0)
         jw_member_u64(&w, SL_STR("dimensions"), wish.dimensions);
@@ -87,25 +81,12 @@ static bool write_cohere(struct other_translation *t, struct sl_buf *out, struct
 {
     struct embed_wish wish;
     struct json_writer w = json_writer_on(out);
-    struct sl_str type = other_embed_type(t);
-    const struct json_node *text = NULL;
     bool fourth = sl_str_find_str(t->up_model, SL_STR("embed-v4")) >= 0;
-    if (!other_embed_wish(t, &wish, r))
+    if (!other_embed_begin(t, &w, &wish, r))
         return false;
     if (wish.dimensions > 0 && !fourth)
         return other_refuse(r, GE_MEMBER_VALUE, "dimensions", "'dimensions' cannot be chosen for this model.");
-    other_note_rest(t, EMBED_KNOWN);
-    jw_open(&w, '{');
-    jw_member_inside(&w, SL_STR("input_type"), type.n > 0 ? type : SL_STR("search_document"));
-    jw_member_raw(&w, SL_STR("embedding_types"), SL_STR("[\"float\"]"));
-    if (wish.dimensions > 0)
-        jw_member_u64(&w, SL_STR("output_dimension"), wish.dimensions);
-    jw_key(&w, SL_STR("texts"));
-    jw_open(&w, '[');
-    for (uint32_t i = 0; (text = other_embed_text(t, &wish, text, i)) != NULL; i++)
-        jw_raw(&w, json_raw_of(&t->look->tree, text));
-    jw_close(&w, ']');
-    jw_close(&w, '}');
+    other_embed_cohere_end(t, &w, &wish);
     return true;
 }
 

@@ -45,8 +45,12 @@ struct embed_wish {
     uint64_t dimensions;           /* 0: not said */
     bool base64;
 };
-#define EMBED_KNOWN "model input dimensions encoding_format input_type task fallback models route"
 bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r);
+/* How each body begins: the wish is read, what no pair knows is noted, and the body's object is open. */
+bool other_embed_begin(struct other_translation *t, struct json_writer *w, struct embed_wish *out,
+                       struct request_refusal *r);
+/* Cohere's members but the model, and the end of the body. */
+void other_embed_cohere_end(struct other_translation *t, struct json_writer *w, const struct embed_wish *wish);
 /* The texts of this call, one after the other: NULL behind the last. i counts from 0. */
 const struct json_node *other_embed_text(const struct other_translation *t, const struct embed_wish *w,
                                          const struct json_node *before, uint32_t i);
