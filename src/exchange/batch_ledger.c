@@ -94,7 +94,7 @@ bool batch_charge(const struct exchange_env *env, const struct batch_charge *c)
         .usage = *c->usage,
         .outcome = outcome_row(OUT_OK)->name,
     };
-    budget_correct(env, open.tenant, open.wall_ns, 0, close.cost_p);
+    budget_correct_once(env, open.tenant, open.attempt, open.wall_ns, close.cost_p);
     n = entry_close_encode(&close, bytes);
     SL_CHECK(journal_append(env->journal, JOURNAL_CLOSES, ENTRY_CLOSE, sl_str_of(bytes, n), &at) == SL_OK);
     if (c->out_closed != NULL)

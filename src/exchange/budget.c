@@ -45,6 +45,14 @@ void budget_correct(const struct exchange_env *env, struct sl_str tenant, int64_
         spend_settle(c, opened_ns, reserved_p, cost_p);
 }
 
+void budget_correct_once(const struct exchange_env *env, struct sl_str tenant, struct sl_id attempt, int64_t opened_ns,
+                         int64_t cost_p)
+{
+    struct spend_cell *c = spend_find(env->spend, tenant);
+    if (c != NULL)
+        spend_settle_once(c, attempt, opened_ns, cost_p);
+}
+
 bool budget_has_room(struct exchange *x)
 {
     const struct reservation unknown = {.cost.flags = COST_UNPRICED};

@@ -781,6 +781,9 @@ void budget_settle(struct spend_cell **c, int64_t wall_ns, const struct reservat
 /* Something that was not reserved, or by somebody else, did cost so much. Any thread. */
 void budget_correct(const struct exchange_env *env, struct sl_str tenant, int64_t opened_ns, int64_t reserved_p,
                     int64_t cost_p);
+/* As that, of nothing reserved; the same attempt again counts once (spend_settle_once). */
+void budget_correct_once(const struct exchange_env *env, struct sl_str tenant, struct sl_id attempt, int64_t opened_ns,
+                         int64_t cost_p);
 bool budget_has_room(struct exchange *x); /* for what nobody can estimate; as budget_reserve, of nothing */
 struct error_facts budget_refusal(const struct exchange *x); /* ... then */
 

@@ -27,6 +27,8 @@ struct spend_cell {
     struct slot slots[2];
     unsigned at; /* the newer one */
     bool is_filled;
+    struct sl_id once[SPEND_ONCE]; /* attempts of spend_settle_once; the oldest is overwritten */
+    size_t n_once;                 /* ever */
 };
 
 struct spend_cells {
@@ -208,13 +210,36 @@ void spend_count(struct spend_cell *c, int64_t wall_ns, int64_t cost_p)
     pthread_mutex_unlock(&c->lock);
 }
 
-void spend_settle(struct spend_cell *c, int64_t wall_ns, int64_t reserved_p, int64_t cost_p)
+static void settle(struct spend_cell *c, int64_t wall_ns, int64_t reserved_p, int64_t cost_p)
 {
-    pthread_mutex_lock(&c->lock);
     struct slot *s = slot_of(c, wall_ns);
     if (s != NULL && !is_told(c, wall_ns)) {
         s->used_p += amount(cost_p);
         s->used_p -= s->used_p < amount(reserved_p) ? s->used_p : amount(reserved_p);
+    }
+}
+
+void spend_settle(struct spend_cell *c, int64_t wall_ns, int64_t reserved_p, int64_t cost_p)
+{
+    pthread_mutex_lock(&c->lock);
+    settle(c, wall_ns, reserved_p, cost_p);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static bool is_known(const struct spend_cell *c, struct sl_id attempt)
+{
+    for (size_t i = 0; i < c->n_once && i < SPEND_ONCE; i++)
+        if (sl_id_eq(c->once[i], attempt))
+            return true;
+    return false;
+}
+
+void spend_settle_once(struct spend_cell *c, struct sl_id attempt, int64_t wall_ns, int64_t cost_p)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!is_known(c, attempt)) {
+        c->once[c->n_once++ % SPEND_ONCE] = attempt;
+        settle(c, wall_ns, 0, cost_p);
     }
     pthread_mutex_unlock(&c->lock);
 }

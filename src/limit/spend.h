@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/id.h"
 #include "base/str.h"
 
 enum spend_per {
@@ -63,6 +64,10 @@ bool spend_reserve(struct spend_cell *c, int64_t wall_ns, int64_t cost_p, bool u
 void spend_count(struct spend_cell *c, int64_t wall_ns, int64_t cost_p);
 /* The attempt of that moment did cost so much; in front of its close record, so that a filling never sees both. */
 void spend_settle(struct spend_cell *c, int64_t wall_ns, int64_t reserved_p, int64_t cost_p);
+/* The same of nothing reserved, for what may be charged again by others or after a failure: once for each attempt, as far as it is
+ * among the last SPEND_ONCE of the cell. */
+#define SPEND_ONCE 256u
+void spend_settle_once(struct spend_cell *c, struct sl_id attempt, int64_t wall_ns, int64_t cost_p);
 
 struct spend_view {
     struct sl_str tenant; /* borrow (of the board) */

@@ -76,6 +76,29 @@ static void reserves_and_settles(void **state)
     spend_board_free(b);
 }
 
+/* A batch that two workers charge, or that is charged again because its row could not be written. */
+static void the_same_attempt_counts_once(void **state)
+{
+    (void)state;
+    struct spend_board *b = board_with(SPEND_MONTH, 100);
+    struct spend_cell *c = filled(b);
+    for (uint64_t i = 0; i < 3; i++) {
+        spend_settle_once(c, (struct sl_id){1, i}, NOON, 10);
+        spend_settle_once(c, (struct sl_id){1, i}, NOON, 10);
+        spend_settle_once(c, (struct sl_id){1, 0}, NOON, 99);
+    }
+    assert_int_equal(used(c, NOON), 30);
+    spend_settle_once(spend_find(b, SL_STR("zeta")), (struct sl_id){1, 0}, NOON, 4); /* another's */
+    assert_int_equal(used(spend_find(b, SL_STR("zeta")), NOON), 4);
+    for (uint64_t i = 0; i < SPEND_ONCE; i++)
+        spend_settle_once(c, (struct sl_id){2, i}, NOON, 1);
+    assert_int_equal(used(c, NOON), 30 + SPEND_ONCE);
+    for (uint64_t i = 0; i < SPEND_ONCE; i++) /* all that are promised are known */
+        spend_settle_once(c, (struct sl_id){2, i}, NOON, 1);
+    assert_int_equal(used(c, NOON), 30 + SPEND_ONCE);
+    spend_board_free(b);
+}
+
 static void nothing_may_be_spent(void **state)
 {
     (void)state;
@@ -242,13 +265,10 @@ static void many_threads_never_pass_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reserves_and_settles),
-        cmocka_unit_test(nothing_may_be_spent),
-        cmocka_unit_test(large_amounts_do_not_wrap),
-        cmocka_unit_test(periods_are_of_the_calendar),
-        cmocka_unit_test(a_new_period_begins_at_nothing),
-        cmocka_unit_test(reloads_keep_what_was_spent),
-        cmocka_unit_test(nobody_has_any),
+        cmocka_unit_test(reserves_and_settles),        cmocka_unit_test(the_same_attempt_counts_once),
+        cmocka_unit_test(nothing_may_be_spent),        cmocka_unit_test(large_amounts_do_not_wrap),
+        cmocka_unit_test(periods_are_of_the_calendar), cmocka_unit_test(a_new_period_begins_at_nothing),
+        cmocka_unit_test(reloads_keep_what_was_spent), cmocka_unit_test(nobody_has_any),
         cmocka_unit_test(many_threads_never_pass_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
