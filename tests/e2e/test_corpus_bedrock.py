@@ -136,28 +136,31 @@ class Records(Run):
                 self.count.unexplained.append((case.id, record["api"], record["model"], face, found))
 
 
-@pytest.mark.timeout(900)
-def test_recorded_converse_through_every_face(capsys):
+def replay(capsys, run_of, model, count_as, wanted):
     if not CORPUS.is_dir():
         pytest.skip(f"no recordings at {CORPUS}: set SLUICE_CORPUS")
     makers = Makers()
     try:
         up = makers.upstream()
         g = makers.gateway({"providers": {"b": {"kind": "bedrock", "region": "us-east-1", "base_url": up.url[:-3], "keys": ["k"]}},
-                            "models": {"m": "b/us.amazon.nova-lite-v1:0"}, "resilience": {"retry": {"attempts": 1}}})
-        run = Records(g, up)
-        wanted = [r for r in all_records() if r["api"] in ("bedrock.converse", "bedrock.converse_stream") and r["status"] == 200 and
-                  r["response_encoding"] in ("json", "base64")]
+                            "models": {"m": "b/" + model}, "resilience": {"retry": {"attempts": 1}}})
+        run = run_of(g, up)
+        good = (r for r in all_records() if r["status"] == 200 and r["response_encoding"] in ("json", "base64") and wanted(r))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(run.one, r) for r in wanted]:
+            for done in [pool.submit(run.one, r) for r in good]:
                 done.result()
     finally:
         makers.end()
     with capsys.disabled():
         print()
         report(run.count)
-    assert run.count.by["converse", "chat", "equal"] > 0
+    assert run.count.by[count_as, "chat", "equal"] > 0
     assert not run.count.unexplained, f"{len(run.count.unexplained)} differ:\n" + "\n".join(map(str, run.count.unexplained[:20]))
+
+
+@pytest.mark.timeout(900)
+def test_recorded_converse_through_every_face(capsys):
+    replay(capsys, Records, "us.amazon.nova-lite-v1:0", "converse", lambda r: r["api"] in ("bedrock.converse", "bedrock.converse_stream"))
 
 
 # -- Claude by InvokeModel --
@@ -202,32 +205,14 @@ class Invocations(Records):
                 self.count.unexplained.append((case.id, record["api"], record["model"], face, found))
 
 
-@pytest.mark.timeout(900)
-def test_recorded_invocations_through_every_face(capsys):
-    if not CORPUS.is_dir():
-        pytest.skip(f"no recordings at {CORPUS}: set SLUICE_CORPUS")
-    makers = Makers()
-    try:
-        up = makers.upstream()
-        g = makers.gateway({"providers": {"b": {"kind": "bedrock", "region": "us-east-1", "base_url": up.url[:-3], "keys": ["k"]}},
-                            "models": {"m": "b/us.anthropic.claude-sonnet-4-5-20250929-v1:0"}, "resilience": {"retry": {"attempts": 1}}})
-        run = Invocations(g, up)
-        wanted = [r for r in all_records() if r["api"] in ("bedrock.invoke", "bedrock.invoke_stream") and r["status"] == 200 and
-                  r["response_encoding"] in ("json", "base64") and "claude" in (r["model"] or "") and is_messages(r)]
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            for done in [pool.submit(run.one, r) for r in wanted]:
-                done.result()
-    finally:
-        makers.end()
-    with capsys.disabled():
-        print()
-        report(run.count)
-    assert run.count.by["invoke", "chat", "equal"] > 0
-    assert not run.count.unexplained, f"{len(run.count.unexplained)} differ:\n" + "\n".join(map(str, run.count.unexplained[:20]))
-
-
 def is_messages(record):
     """Old models of Claude's answered with a completion."""
     if record["api"] == "bedrock.invoke":
         return isinstance(record["response_body"], dict) and record["response_body"].get("type") == "message"
     return b'"message_start"' in events_of(base64.b64decode(record["response_body"]))
+
+
+@pytest.mark.timeout(900)
+def test_recorded_invocations_through_every_face(capsys):
+    replay(capsys, Invocations, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "invoke",
+           lambda r: r["api"] in ("bedrock.invoke", "bedrock.invoke_stream") and "claude" in (r["model"] or "") and is_messages(r))
