@@ -5,18 +5,15 @@
 #include "dialect/json_scan.h"
 #include "exchange/batch_int.h"
 #include "exchange/exchange.h"
+#include "exchange/inner_stream.h"
 
 #define ANSWER_MAX ((size_t)64 << 20)
 
 struct batch_call {
-    struct http_stream pub; /* first */
-    struct sl_loop *loop;   /* borrow */
-    struct sl_arena arena;
-    struct http_request req;
-    struct sl_str body; /* borrow (of the asker) */
-    struct sl_task give, tell;
+    struct inner_stream in; /* first; the body is the asker's */
+    struct sl_task tell;
     struct sl_ended ended;
-    bool given, whole, reset;
+    bool whole, reset;
     bool no_retry; /* the answer says so */
     int status;
     int64_t wait_ns; /* as the answer says; 0: it does not */
@@ -33,21 +30,6 @@ static struct batch_call *of_stream(struct http_stream *s)
     return (struct batch_call *)(void *)s;
 }
 
-static void on_give(struct sl_task *t)
-{
-    struct batch_call *c = SL_CONTAINER_OF(t, struct batch_call, give);
-    c->pub.app->on_body(c->pub.x, c->body, true);
-}
-
-static void op_read(struct http_stream *s, bool on)
-{
-    struct batch_call *c = of_stream(s);
-    if (!on || c->given)
-        return;
-    c->given = true;
-    sl_task_post(c->loop, &c->give);
-}
-
 static void op_send_head(struct http_stream *s, const struct http_response *r, bool last)
 {
     struct batch_call *c = of_stream(s);
@@ -56,7 +38,7 @@ static void op_send_head(struct http_stream *s, const struct http_response *r, b
     if (sl_str_to_u64(http_headers_get(&r->headers, HN_RETRY_AFTER), &seconds) && seconds < 86400)
         c->wait_ns = (int64_t)seconds * SL_SEC;
     c->no_retry = sl_str_eq(http_headers_get(&r->headers, HN_X_SHOULD_RETRY), SL_STR("false"));
-    c->request_id = sl_arena_str(&c->arena, http_headers_get(&r->headers, HN_X_SLUICE_ID));
+    c->request_id = sl_arena_str(&c->in.arena, http_headers_get(&r->headers, HN_X_SLUICE_ID));
     c->whole = last;
 }
 
@@ -69,17 +51,6 @@ static void op_send_body(struct http_stream *s, const struct iovec *v, int n, bo
         else
             (void)sl_buf_add(&c->answer, v[i].iov_base, v[i].iov_len);
     c->whole = last && !c->reset;
-}
-
-static void op_send_informational(struct http_stream *s, int status)
-{
-    (void)s, (void)status;
-}
-
-static size_t op_room(const struct http_stream *s)
-{
-    (void)s;
-    return SIZE_MAX / 2;
 }
 
 static void op_reset(struct http_stream *s)
@@ -98,25 +69,25 @@ static void on_tell(struct sl_task *t)
 static void op_release(struct http_stream *s)
 {
     struct batch_call *c = of_stream(s);
-    sl_task_cancel(&c->give);
-    sl_task_post(c->loop, &c->tell);
+    sl_task_cancel(&c->in.give);
+    sl_task_post(c->in.loop, &c->tell);
 }
 
 static const struct http_stream_ops ops = {
-    .read = op_read,
+    .read = inner_stream_read,
     .send_head = op_send_head,
     .send_body = op_send_body,
-    .send_informational = op_send_informational,
-    .room = op_room,
+    .send_informational = inner_stream_send_informational,
+    .room = inner_stream_room,
     .reset = op_reset,
     .release = op_release,
 };
 
 static void write_request(struct batch_call *c, const struct batch_call_ask *ask)
 {
-    struct sl_arena *a = &c->arena;
-    struct http_headers *h = &c->req.headers;
-    c->req = (struct http_request){
+    struct sl_arena *a = &c->in.arena;
+    struct http_headers *h = &c->in.req.headers;
+    c->in.req = (struct http_request){
         .method = HTTP_POST,
         .version = HTTP_1_1,
         .method_text = SL_STR("POST"),
@@ -127,9 +98,9 @@ static void write_request(struct batch_call *c, const struct batch_call_ask *ask
         .has_body = true,
     };
     if (ask->lists) {
-        c->req.method = HTTP_GET;
-        c->req.method_text = SL_STR("GET");
-        c->req.has_body = false;
+        c->in.req.method = HTTP_GET;
+        c->in.req.method_text = SL_STR("GET");
+        c->in.req.has_body = false;
     }
     http_headers_add_id(h, a, HN_CONTENT_TYPE, SL_STR("application/json"));
     http_headers_add(h, a, SL_STR("user-agent"), SL_STR("sluice-batch"));
@@ -145,32 +116,24 @@ struct batch_call *batch_call_start(struct exchange_env *env, const struct batch
 {
     struct batch_call *c = SL_NEW(struct batch_call);
     const struct auth_key *key = key_table_of_id(env->epoch->keys, ask->key, sl_loop_wall(env->loop));
-    sl_arena_init(&c->arena, env->arenas);
+    inner_stream_init(&c->in, env, &ops);
     c->house = (struct auth_key){
-        .id = ask->key, .tenant = sl_arena_str(&c->arena, ask->tenant), .grant.operations = UINT64_MAX};
+        .id = ask->key, .tenant = sl_arena_str(&c->in.arena, ask->tenant), .grant.operations = UINT64_MAX};
     const struct exchange_inside inside = {
         .key = ask->house ? &c->house : key,
         .provider = ask->provider,
         .credential = ask->credential,
     };
-    c->loop = env->loop;
     c->over = over;
     c->arg = arg;
-    c->body = ask->body;
+    c->in.body = ask->body;
     c->on_bytes = ask->on_bytes;
-    sl_task_init(&c->give, on_give);
     sl_task_init(&c->tell, on_tell);
     sl_buf_init(&c->answer, ANSWER_MAX);
     write_request(c, ask);
-    c->pub = (struct http_stream){
-        .ops = &ops,
-        .app = &exchange_app,
-        .arena = &c->arena,
-        .began_ns = sl_loop_now(env->loop),
-    };
-    SL_CHECK(sl_addr_parse(SL_STR("127.0.0.1"), 0, &c->pub.peer));
+    SL_CHECK(sl_addr_parse(SL_STR("127.0.0.1"), 0, &c->in.pub.peer));
     env->inside = &inside;
-    c->pub.x = exchange_app.on_request(env, &c->pub, &c->req);
+    c->in.pub.x = exchange_app.on_request(env, &c->in.pub, &c->in.req);
     env->inside = NULL;
     return c;
 }
@@ -196,12 +159,12 @@ static void free_call(struct sl_ended *e)
 {
     struct batch_call *c = SL_CONTAINER_OF(e, struct batch_call, ended);
     sl_buf_done(&c->answer);
-    sl_arena_done(&c->arena);
+    sl_arena_done(&c->in.arena);
     sl_free(c);
 }
 
 void batch_call_free(struct batch_call *c)
 {
     if (c != NULL)
-        sl_end(c->loop, &c->ended, free_call);
+        sl_end(c->in.loop, &c->ended, free_call);
 }

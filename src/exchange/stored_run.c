@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "dialect/openai_responses/openai_responses.h"
 #include "exchange/exchange_int.h"
+#include "exchange/inner_stream.h"
 
 #define QUEUED_BYTES ((size_t)1 << 30)
 #define RUNS_THERE "the response would run at the provider"
@@ -16,34 +17,13 @@
 /* ---- the stream without a client ---- */
 
 struct unheard {
-    struct http_stream pub; /* first */
-    struct sl_loop *loop;   /* borrow */
-    struct sl_arena arena;
-    struct http_request req;
-    struct sl_str body;
-    struct sl_task give;
+    struct inner_stream in; /* first */
     struct sl_ended ended;
-    bool given;
 };
 
 static struct unheard *unheard_of(struct http_stream *s)
 {
     return (struct unheard *)(void *)s;
-}
-
-static void on_give(struct sl_task *t)
-{
-    struct unheard *u = SL_CONTAINER_OF(t, struct unheard, give);
-    exchange_on_body(u->pub.x, u->body, true);
-}
-
-static void op_read(struct http_stream *s, bool on)
-{
-    struct unheard *u = unheard_of(s);
-    if (!on || u->given)
-        return;
-    u->given = true;
-    sl_task_post(u->loop, &u->give);
 }
 
 static void op_send_head(struct http_stream *s, const struct http_response *r, bool last)
@@ -56,17 +36,6 @@ static void op_send_body(struct http_stream *s, const struct iovec *v, int n, bo
     (void)s, (void)v, (void)n, (void)last;
 }
 
-static void op_send_informational(struct http_stream *s, int status)
-{
-    (void)s, (void)status;
-}
-
-static size_t op_room(const struct http_stream *s)
-{
-    (void)s;
-    return SIZE_MAX / 2;
-}
-
 static void op_reset(struct http_stream *s)
 {
     (void)s;
@@ -75,23 +44,23 @@ static void op_reset(struct http_stream *s)
 static void free_unheard(struct sl_ended *e)
 {
     struct unheard *u = SL_CONTAINER_OF(e, struct unheard, ended);
-    sl_arena_done(&u->arena);
+    sl_arena_done(&u->in.arena);
     sl_free(u);
 }
 
 static void op_release(struct http_stream *s)
 {
     struct unheard *u = unheard_of(s);
-    sl_task_cancel(&u->give);
-    sl_end(u->loop, &u->ended, free_unheard);
+    sl_task_cancel(&u->in.give);
+    sl_end(u->in.loop, &u->ended, free_unheard);
 }
 
 static const struct http_stream_ops unheard_ops = {
-    .read = op_read,
+    .read = inner_stream_read,
     .send_head = op_send_head,
     .send_body = op_send_body,
-    .send_informational = op_send_informational,
-    .room = op_room,
+    .send_informational = inner_stream_send_informational,
+    .room = inner_stream_room,
     .reset = op_reset,
     .release = op_release,
 };
@@ -99,28 +68,28 @@ static const struct http_stream_ops unheard_ops = {
 /* The body is as it was decoded: what speaks of its coding and length stays behind. */
 static void copy_request(struct unheard *u, const struct http_request *from, struct sl_str body)
 {
-    struct sl_arena *a = &u->arena;
-    u->req = *from;
-    u->req.method_text = sl_arena_str(a, from->method_text);
-    u->req.target = sl_arena_str(a, from->target);
-    u->req.path = sl_arena_str(a, from->path);
-    u->req.query = sl_arena_str(a, from->query);
-    u->req.authority = sl_arena_str(a, from->authority);
-    u->req.headers = (struct http_headers){.n = 0};
+    struct sl_arena *a = &u->in.arena;
+    u->in.req = *from;
+    u->in.req.method_text = sl_arena_str(a, from->method_text);
+    u->in.req.target = sl_arena_str(a, from->target);
+    u->in.req.path = sl_arena_str(a, from->path);
+    u->in.req.query = sl_arena_str(a, from->query);
+    u->in.req.authority = sl_arena_str(a, from->authority);
+    u->in.req.headers = (struct http_headers){.n = 0};
     for (uint32_t i = 0; i < from->headers.n; i++) {
         const struct http_header *h = &from->headers.v[i];
         if (h->id == HN_CONTENT_ENCODING || h->id == HN_CONTENT_LENGTH)
             continue;
         struct sl_str value = sl_arena_str(a, h->value);
         if (h->id != HN_OTHER)
-            http_headers_add_id(&u->req.headers, a, h->id, value);
+            http_headers_add_id(&u->in.req.headers, a, h->id, value);
         else
-            http_headers_add(&u->req.headers, a, sl_arena_str(a, h->name), value);
+            http_headers_add(&u->in.req.headers, a, sl_arena_str(a, h->name), value);
     }
-    u->body = sl_arena_str(a, body);
-    u->req.content_length = (int64_t)body.n;
-    u->req.has_body = true;
-    u->req.expect_continue = false;
+    u->in.body = sl_arena_str(a, body);
+    u->in.req.content_length = (int64_t)body.n;
+    u->in.req.has_body = true;
+    u->in.req.expect_continue = false;
 }
 
 /* The second exchange; x is the one that was asked. */
@@ -128,20 +97,12 @@ static void run_open(struct exchange *x)
 {
     struct unheard *u = SL_NEW(struct unheard);
     struct exchange_env *env = x->env;
-    u->loop = env->loop;
-    sl_arena_init(&u->arena, env->arenas);
-    sl_task_init(&u->give, on_give);
+    inner_stream_init(&u->in, env, &unheard_ops);
+    u->in.pub.peer = x->stream->peer;
+    u->in.pub.tls = x->stream->tls;
     copy_request(u, x->req, x->body_text);
-    u->pub = (struct http_stream){
-        .ops = &unheard_ops,
-        .app = &exchange_app,
-        .arena = &u->arena,
-        .peer = x->stream->peer,
-        .tls = x->stream->tls,
-        .began_ns = sl_loop_now(env->loop),
-    };
-    struct exchange *run = exchange_app.on_request(env, &u->pub, &u->req);
-    u->pub.x = run;
+    struct exchange *run = exchange_app.on_request(env, &u->in.pub, &u->in.req);
+    u->in.pub.x = run;
     run->id = x->stored.run_id; /* nothing was said of the one that it was born with */
     run->stored.run = true;
 }
