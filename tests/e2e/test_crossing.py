@@ -232,3 +232,47 @@ def test_answers(pairs):
                     wrong.append((up, face, name, answer.status, answer.body))
     print(f"{n} answers between formats, {len(wrong)} not as decided")
     assert not wrong, "\n".join(map(str, wrong))
+
+
+# ---- tools that providers run ----
+
+TOOLS = {
+    "chat": [{"type": "web_search"}, {"type": "web_search_preview", "search_context_size": "low"}, {"type": "code_interpreter"}],
+    "messages": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 3, "allowed_domains": ["a.test"]},
+                 {"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": "code_execution_20250825", "name": "code_execution"},
+                 {"type": "bash_20250124", "name": "bash"}, {"type": "memory_20250818", "name": "memory"}],
+    "gemini": [{"googleSearch": {}}, {"codeExecution": {}}, {"urlContext": {}}, {"googleMaps": {}},
+               {"fileSearch": {"fileSearchStoreNames": ["a"]}}, {"computerUse": {"environment": "ENVIRONMENT_BROWSER"}}],
+    "responses": [{"type": "web_search", "search_context_size": "high"}, {"type": "file_search", "vector_store_ids": ["v"]},
+                  {"type": "code_interpreter", "container": {"type": "auto"}}, {"type": "image_generation"}, {"type": "local_shell"},
+                  {"type": "mcp", "server_label": "x", "server_url": "https://x.test"}, {"type": "apply_patch"}],
+}
+FORCED = {"chat": {"tool_choice": "required"}, "responses": {"tool_choice": "required"}, "messages": {"tool_choice": {"type": "any"}},
+          "gemini": {"toolConfig": {"functionCallingConfig": {"mode": "ANY"}}}}
+SETTINGS = ("search_context_size", "max_uses", "allowed_domains")
+
+
+def test_no_tool_is_lost_in_silence(pairs):
+    """A tool that its provider runs is passed, or it is named: in a refusal, or in what was left out; so are its settings, and a choice
+    that forces it."""
+    wrong, n = [], 0
+    for face, tools in TOOLS.items():
+        for up, (u, g) in pairs.items():
+            for tool in tools if up != face else ():
+                n += 1
+                u.answer = json_answer(UPS[up][2])
+                before = len(u.requests)
+                body = {**BODIES[face], "tools": [tool], **FORCED[face]}
+                answer = fetch(g.address, "POST", PATHS[face], json.dumps(body).encode(), key=g.key)
+                sent = json.loads(u.requests[-1].body) if len(u.requests) > before else None
+                told = answer.get("x-sluice-dropped") or ""
+                if sent is None:
+                    good = answer.status == 400 and b"tools[0]" in answer.body
+                else:
+                    good = bool(sent.get("tools")) or "tools[0]" in told
+                    good = good and ("tool_choice" in sent or "toolConfig" in sent or "tool_choice" in told or "toolConfig" in told)
+                    good = good and all(s in told or s in json.dumps(sent) or not sent.get("tools") for s in SETTINGS if s in tool)
+                if not good:
+                    wrong.append((face, up, tool, answer.status, sent, told))
+    print(f"{n} tools of providers between formats, {len(wrong)} lost in silence")
+    assert not wrong, "\n".join(map(str, wrong))

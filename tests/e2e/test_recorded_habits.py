@@ -256,3 +256,134 @@ def test_retry_after_on_an_answer(make):
         answer = chat(g)
         assert answer.status == 200 and g.record(answer.id)["ended"]["why"] == "ok", answer
     assert time.monotonic() - began < 25
+
+
+# ---- what other formats make of it ----
+
+def gemini_face(g, stream=False, **more):
+    body = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], **more}
+    path = "/v1beta/models/m:" + ("streamGenerateContent?alt=sse" if stream else "generateContent")
+    return fetch(g.address, "POST", path, json.dumps(body).encode(), [("content-type", "application/json")], key=g.key)
+
+
+def responses(g, stream=False, **more):
+    body = {"model": "m", "input": "hi", "store": False, "stream": stream, **more}
+    return fetch(g.address, "POST", "/v1/responses", json.dumps(body).encode(), [("content-type", "application/json")], key=g.key)
+
+
+def test_one_id_for_two_calls(make):
+    """A server that numbers no calls: two that share an id are two calls with two ids, or results could not find them."""
+    up, g = gateway(make)
+    two = [call("a", "f", '{"x":1}'), call("a", "f", '{"x":2}')]
+    whole = completion(None)
+    whole["choices"][0] |= {"finish_reason": "stop"}
+    whole["choices"][0]["message"]["tool_calls"] = two
+    parts = [with_calls([{**two[0], "index": 0}]), with_calls([{**two[1], "index": 1}]), delta(None, "stop"), usage_event(), DONE]
+    for stream, answered in ((False, json_answer(whole)), (True, stream_answer(*parts))):
+        up.answer = answered
+        found = blocks(messages(g, stream, tools=[TOOL]))
+        assert [b["input"] for b in found] == [{"x": 1}, {"x": 2}] and len({b["id"] for b in found}) == 2, found
+        if not stream:
+            items = json.loads(responses(g, tools=[{"type": "function", "name": "f", "parameters": {}}]).body)["output"]
+            assert [i["arguments"] for i in items] == ['{"x":1}', '{"x":2}'] and len({i["call_id"] for i in items}) == 2, items
+
+
+def test_fractions_of_seconds(make):
+    """`created` with a fraction is a whole number where the caller's format has one."""
+    up, g = gateway(make)
+    up.answer = json_answer(completion("Hello", created=1764000000.25))
+    said = json.loads(responses(g).body)
+    assert isinstance(said["created_at"], int) and said["output"][0]["content"][0]["text"] == "Hello", said
+
+
+def claude(*events):
+    return stream_answer(*(e if isinstance(e, float) else f"event: {e['type']}\ndata: {json.dumps(e)}\n\n".encode() for e in events))
+
+
+START = {"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-4-6", "content": [],
+                                              "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 10, "output_tokens": 1}}}
+TEXT = [{"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}}]
+OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+
+
+def test_iterations_in_a_stream(make):
+    """Counts are cumulative and come twice; those of the iterations stand in no total."""
+    up, g = gateway(make, "anthropic", "claude-opus-4-6")
+    usage = {"input_tokens": 10, "output_tokens": 5, "iterations": [
+        {"type": "compaction", "input_tokens": 100, "output_tokens": 20}, {"type": "message", "input_tokens": 10, "output_tokens": 5}]}
+    ends = {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage}
+    up.answer = claude(START, {"type": "ping"}, *TEXT, {"type": "content_block_stop", "index": 0}, ends, {"type": "message_stop"})
+    for ask in (messages, chat, responses, gemini_face):
+        answer = ask(g, True)
+        told = g.record(answer.id)["usage"]
+        assert answer.status == 200 and (told["input"], told["output"]) == (110, 25), (ask, told)
+
+
+def google(*values):
+    return stream_answer(*(v if isinstance(v, float) else b"data: " + json.dumps(v).encode() + b"\r\n\r\n" for v in values))
+
+
+def piece(text, tokens, **more):
+    return {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "index": 0, **more}],
+            "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": tokens, "totalTokenCount": 9 + tokens}}
+
+
+UNAVAILABLE = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
+
+
+def test_counts_that_grow(make):
+    """Gemini's usage stands in every chunk and grows: the last one is the whole."""
+    up, g = gateway(make, "gemini", "gemini-2.5-flash")
+    up.answer = google(piece("He", 1), piece("l", 2), piece("lo", 3, finishReason="STOP"))
+    for ask in (gemini_face, chat, messages, responses):
+        answer = ask(g, True)
+        told = g.record(answer.id)["usage"]
+        assert answer.status == 200 and (told["input"], told["output"]) == (9, 3), (ask, told)
+
+
+ERRORS_IN_200 = {  # as the first event, behind output, and instead of an answer
+    "anthropic": ("claude-opus-4-6", claude(OVERLOADED), claude(START, OVERLOADED), claude(START, *TEXT, 0.05, OVERLOADED), json_answer(OVERLOADED)),
+    "gemini": ("gemini-2.5-flash", google(UNAVAILABLE), google(UNAVAILABLE, UNAVAILABLE), google(piece("Hello", 1), 0.05, UNAVAILABLE),
+               json_answer(UNAVAILABLE)),
+}
+ENDS = {chat: b"[DONE]", messages: b"message_stop", gemini_face: b'"finishReason"', responses: b"response.completed"}
+
+
+@pytest.mark.parametrize("kind", ERRORS_IN_200)
+def test_errors_in_answers_of_other_formats(make, kind):
+    """Before output it is a failed attempt and the caller's own error with a status; behind output the caller is told in the stream, or by
+    a status where nothing had gone out yet."""
+    model, first, second, behind, whole = ERRORS_IN_200[kind]
+    up, g = gateway(make, kind, model)
+    wrong = []
+    for ask in ENDS:
+        for answered, stream, early in ((first, True, True), (second, True, True), (whole, False, True), (behind, True, False)):
+            up.answer = answered
+            answer = ask(g, stream)
+            r = g.record(answer.id)
+            told = answer.status >= 500 or (not early and b"rror" in answer.body and ENDS[ask] not in answer.body)
+            if not told or r["ended"]["why"] == "ok" or r["attempts"][-1]["outcome"] not in ("overloaded", "stream_error"):
+                wrong.append((ask.__name__, early, stream, answer.status, r["attempts"][-1]["outcome"], answer.body[:300]))
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_broken_formats_are_tried_elsewhere(make):
+    """An answer that breaks its own format is its provider's fault: another target gives the answer, none of the first is seen."""
+    one, two = make.upstream(), make.upstream()
+    g = make.gateway({"providers": {n: {"kind": "openai-compatible", "base_url": u.url, "keys": [f"k-of-{n}"]}
+                                    for n, u in (("one", one), ("two", two))},
+                      "models": {"m": {"targets": ["one/llama-3", "two/llama-3"]}}, "resilience": {"retry": {"attempts": 2}}})
+    wrong = []
+    for ask in (messages, responses, gemini_face):
+        for stream, broken in ((False, body_answer(b"{")), (False, body_answer(b"<html>no</html>")), (False, json_answer({"choices": [7]})),
+                               (True, stream_answer(b"data: {\n\n")), (True, stream_answer(b'data: {"choices":7}\n\n')),
+                               (True, stream_answer(b"data: [1]\n\n"))):
+            one.answer = broken
+            answer = ask(g, stream)
+            tries = [(a["provider"], a["outcome"]) for a in g.record(answer.id)["attempts"]]
+            if answer.status != 200 or b"Hello" not in answer.body or tries[-1] != ("two", "ok"):
+                wrong.append((ask.__name__, stream, answer.status, tries, answer.body[:200]))
+            if len(tries) == 2 and tries[0][1] in ("ok", "client_fault"):
+                wrong.append((ask.__name__, stream, tries))
+    assert not wrong, "\n".join(map(str, wrong))

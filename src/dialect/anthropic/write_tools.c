@@ -46,6 +46,17 @@ static bool can_be_spared(const struct anthropic_writing *w)
     return false;
 }
 
+/* How much a search brings into the context is not for clients of Claude to say. */
+static bool may_lose_size(struct anthropic_writing *w, const struct neutral_tool *tool, unsigned index)
+{
+    struct json_tree t;
+    struct sl_str place = term_tool(w->req, index, w->a);
+    bool said = tool->raw.n > 0 && json_tree_read(&t, tool->raw, w->a) &&
+                json_got(&t, json_root(&t), SL_STR("search_context_size")) != NULL;
+    return !said || !anthropic_refuses(w, false,
+                                       sl_arena_printf(w->a, SL_STR_FMT ".search_context_size", SL_STR_ARG(place)), "");
+}
+
 static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool *from, unsigned index, unsigned *strict)
 {
     struct anthropic_tool *to = &w->tools[w->n_tools];
@@ -55,7 +66,7 @@ static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool 
             return !anthropic_refuses(w, from->kind == NT_HOSTED && !can_be_spared(w), term_tool(w->req, index, w->a),
                                       "no such tool there");
         w->n_tools++;
-        return true;
+        return w->native || from->kind != NT_WEB_SEARCH || may_lose_size(w, from, index);
     }
     to->name = names_out(&w->t->names, &names_anthropic, from->name, w->a);
     if (from->kind == NT_CUSTOM) {

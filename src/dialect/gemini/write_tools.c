@@ -5,6 +5,7 @@
 #include "dialect/terms.h"
 
 #define FUNCTIONS_MAX 512u
+#define SETTING_NAME_MAX 64u  /* bytes told of a longer one */
 #define EMPTY_SCHEMA_MAX 256u /* bytes: longer ones say something */
 
 struct tools {
@@ -156,6 +157,26 @@ static bool write_functions(struct tools *to)
     return true;
 }
 
+/* Google's search takes no settings: each that was asked for is named. What is null or only the frame asks for nothing. */
+static bool may_lose_settings(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
+{
+    static const struct sl_str frame[] = {SL_STR_INIT("type"), SL_STR_INIT("name"), SL_STR_INIT("external_web_access")};
+    struct json_tree t;
+    if (tool->raw.n == 0 || !json_tree_read(&t, tool->raw, g->t->a))
+        return true;
+    for (JSON_EACH(&t, json_root(&t), it)) {
+        bool said = it->kind != JSON_NULL;
+        for (size_t i = 0; i < sizeof frame / sizeof frame[0]; i++)
+            said = said && !json_key_is(&t, it, frame[i]);
+        struct sl_str key = sl_str_head(json_key_of(&t, it), SETTING_NAME_MAX), place = place_of(g, index);
+        if (said &&
+            gem_drops(g, false, sl_arena_printf(g->t->a, SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(place), SL_STR_ARG(key)),
+                      ""))
+            return false;
+    }
+    return true;
+}
+
 /* Those that run at the provider: Gemini's own as they are; web search of any other format as Google's. */
 static bool write_hosted(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
 {
@@ -165,6 +186,8 @@ static bool write_hosted(struct gem_writer *g, const struct neutral_tool *tool, 
     if (!known || mixed)
         return !gem_drops(g, !spare, place_of(g, index),
                           known ? "the model takes either functions or tools of its provider" : "");
+    if (!g->from_google && !may_lose_settings(g, tool, index))
+        return false;
     jw_open(&g->w, '{');
     jw_key(&g->w, g->from_google && tool->type.n > 0 ? tool->type : SL_STR("googleSearch"));
     jw_raw(&g->w, g->from_google && tool->raw.n > 0 ? tool->raw : SL_STR("{}"));
@@ -211,13 +234,20 @@ static void write_allowed(struct gem_writer *g)
     jw_close(&g->w, ']');
 }
 
-static void write_choice(struct gem_writer *g)
+static bool is_forced(enum neutral_choice_mode mode)
+{
+    return mode == NCH_REQUIRED || mode == NCH_NAMED || mode == NCH_ALLOWED_REQUIRED;
+}
+
+static bool write_choice(struct gem_writer *g)
 {
     struct sl_str mode = g->functions ? mode_of(g) : SL_STR_NONE;
+    if (!g->functions && is_forced(g->req->choice.mode) && gem_drops(g, false, term_of(g->req, TERM_TOOL_CHOICE), ""))
+        return false; /* only functions can be forced */
     bool both = g->functions && g->hosted && !g->vertex;
     g->any = sl_str_eq(mode, SL_STR("ANY"));
     if (mode.n == 0 && !both)
-        return;
+        return true;
     jw_key(&g->w, SL_STR("toolConfig"));
     jw_open(&g->w, '{');
     if (mode.n > 0) {
@@ -230,6 +260,7 @@ static void write_choice(struct gem_writer *g)
     if (both)
         jw_member_bool(&g->w, SL_STR("includeServerSideToolInvocations"), true);
     jw_close(&g->w, '}');
+    return true;
 }
 
 bool gem_write_tools(struct gem_writer *g)
@@ -246,6 +277,5 @@ bool gem_write_tools(struct gem_writer *g)
         if (!is_function(tool) && g->req->choice.mode != NCH_NONE && !write_hosted(g, tool, index))
             return false;
     jw_close(&g->w, ']');
-    write_choice(g);
-    return true;
+    return write_choice(g);
 }

@@ -216,6 +216,8 @@ bool chat_write_tools(struct chat_write *cw)
     if (!sent) { /* an empty list is an error, and so is a choice without tools */
         cw->w = before;
         cw->w.to->n = at;
+        if (is_forced(cw->req->choice.mode) && chat_refuses_term(cw, false, TERM_TOOL_CHOICE, ""))
+            return false;
     } else if (!write_choice(cw) || !write_parallel(cw)) {
         return false;
     }

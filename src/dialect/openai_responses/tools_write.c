@@ -72,6 +72,8 @@ static bool write_web_search(struct writing *w, const struct neutral_tool *tool,
     if (json_got(&tree, options, SL_STR("blocked_domains")) != NULL &&
         writing_refuses(w, false, what, "blocked_domains"))
         return false;
+    if (json_got(&tree, options, SL_STR("max_uses")) != NULL && writing_refuses(w, false, what, "max_uses"))
+        return false;
     jw_open(&w->w, '{');
     jw_member_inside(&w->w, SL_STR("type"), SL_STR("web_search"));
     if (json_kind_of(allowed) == JSON_ARRAY) {

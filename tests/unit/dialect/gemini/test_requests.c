@@ -257,6 +257,16 @@ static const struct {
      "\"input_schema\":{\"type\":\"object\",\"properties\":{}}}]",
      "\"tools\":[{\"functionDeclarations\":[{\"name\":\"f\"}]}],\"generationConfig\":{\"maxOutputTokens\":10}",
      "tools[0]"},
+    /* Google's search has no settings, and only functions can be forced: both are named */
+    {"anthropic", FLASH,
+     "\"max_tokens\":10,\"tools\":[{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":3,"
+     "\"allowed_domains\":[\"a.test\"],\"user_location\":null}],\"tool_choice\":{\"type\":\"any\"}",
+     "\"tools\":[{\"googleSearch\":{}}],\"generationConfig\":{\"maxOutputTokens\":10}",
+     "tools[0].max_uses, tools[0].allowed_domains, tool_choice"},
+    {"openai", FLASH, "\"web_search_options\":{\"search_context_size\":\"low\"}", "\"tools\":[{\"googleSearch\":{}}]",
+     "web_search_options.search_context_size"},
+    {"openai", FLASH, "\"tools\":[{\"type\":\"web_search\",\"external_web_access\":true}],\"tool_choice\":\"auto\"",
+     "\"tools\":[{\"googleSearch\":{}}]", ""},
 };
 
 static void writes_members(void **state)

@@ -310,6 +310,9 @@ static const struct row rows[] = {
     {"anthropic", "", "gpt-4o",
      TOOLS("{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},{\"type\":\"code_execution\"}"), HI,
      "tools[0], tools[1]"},
+    /* a choice without tools is an error there: it goes with them, and is named as they are */
+    {"anthropic", "", "gpt-4o", BODY(",\"tools\":[{\"type\":\"web_search\"}],\"tool_choice\":\"required\""), HI,
+     "tools[0], tool_choice"},
     {"openai-responses", "compatible", "llama", TOOLS("{\"type\":\"custom\",\"custom\":{\"name\":\"sql\"}}"),
      HI
      ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"sql\",\"description\":\"\",\"parameters\":{\"type\":"
