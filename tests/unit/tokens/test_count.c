@@ -475,6 +475,38 @@ static void references_keep_it(void **state)
     tokens_vocab_unref(NULL);
 }
 
+static bool is_mapped(const char *name)
+{
+    char line[1024];
+    bool found = false;
+    FILE *f = fopen("/proc/self/maps", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL)
+        found |= strstr(line, name) != NULL;
+    fclose(f);
+    return found;
+}
+
+/* The file itself is looked into, not a copy of it; with the last reference it is let go. */
+static void the_file_is_mapped(void **state)
+{
+    (void)state;
+    FILE *f = fopen(toy_path, "rb");
+    char *bytes = malloc(1 << 20);
+    size_t n = fread(bytes, 1, 1 << 20, f);
+    fclose(f);
+    char *path = scratch_file(bytes, n);
+    struct tokens_vocab *v = NULL;
+    struct sl_fail fail;
+    assert_int_equal(tokens_vocab_open(path, &v, &fail), SL_OK);
+    assert_true(is_mapped(path));
+    unlink(path); /* those who have it keep it */
+    assert_int_equal(tokens_count(v, SL_STR("the counting")), tokens_count(toy[0], SL_STR("the counting")));
+    tokens_vocab_unref(v);
+    assert_false(is_mapped(path));
+    free(bytes);
+}
+
 static struct tokens_vocab *open_or_null(const char *directory, const char *name)
 {
     char path[512];
@@ -490,12 +522,19 @@ static struct tokens_vocab *open_or_null(const char *directory, const char *name
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_those_of_the_patterns), cmocka_unit_test(undecided_pieces_wait),
-        cmocka_unit_test(characters_that_are_cut),          cmocka_unit_test(merges_are_those_of_the_definition),
-        cmocka_unit_test(counts_are_those_of_tiktoken),     cmocka_unit_test(encoding_stops_where_told),
-        cmocka_unit_test(slices_count_as_the_whole),        cmocka_unit_test(long_texts_in_slices),
-        cmocka_unit_test(endless_pieces_are_cut),           cmocka_unit_test(time_is_linear),
-        cmocka_unit_test(broken_files_are_refused),         cmocka_unit_test(references_keep_it),
+        cmocka_unit_test(pieces_are_those_of_the_patterns),
+        cmocka_unit_test(undecided_pieces_wait),
+        cmocka_unit_test(characters_that_are_cut),
+        cmocka_unit_test(merges_are_those_of_the_definition),
+        cmocka_unit_test(counts_are_those_of_tiktoken),
+        cmocka_unit_test(encoding_stops_where_told),
+        cmocka_unit_test(slices_count_as_the_whole),
+        cmocka_unit_test(long_texts_in_slices),
+        cmocka_unit_test(endless_pieces_are_cut),
+        cmocka_unit_test(time_is_linear),
+        cmocka_unit_test(broken_files_are_refused),
+        cmocka_unit_test(references_keep_it),
+        cmocka_unit_test(the_file_is_mapped),
     };
     struct sl_fail fail;
     if (argc != 4 || tokens_vocab_open(argv[1], &toy[0], &fail) != SL_OK ||
