@@ -168,7 +168,6 @@ struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const stru
     t->up = u;
     t->arena = a;
     t->req = *r;
-    t->fresh = r->once;
     t->owner = owner;
     t->owner_arg = owner_arg;
     t->result.first_byte_us = -1;
@@ -182,7 +181,8 @@ struct attempt *attempt_start(struct upstream *u, struct sl_arena *a, const stru
     sl_task_init(&t->task, on_task);
     sl_timer_init(&t->timer, on_timer);
     sl_chunks_init(&t->stream_body, SIZE_MAX / 4, u->chunks);
-    t->fresh = t->stream_full = r->streamed;
+    t->fresh = r->once || r->streamed;
+    t->stream_full = r->streamed;
     sl_chunks_init(&t->held_body, (size_t)u->limits.stream_window + UPSTREAM_SCRATCH_MIN, u->chunks);
     t->origin = pool_origin_get(u, r->origin->id);
     pool_origin_use(t->origin);

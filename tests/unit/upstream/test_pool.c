@@ -186,6 +186,30 @@ static void no_second_free_try(void **state)
     kit_close(&k);
 }
 
+/* What must not be done twice goes on a connection of its own, with or without a kept one that lives. */
+static void once_is_never_reused(void **state)
+{
+    (void)state;
+    struct kit k;
+    kit_open(&k, 1);
+    k.server.reject_reuse = true;
+    ok_once(&k, false);
+    for (unsigned i = 0; i < 3; i++) {
+        struct probe p;
+        probe_init(&p, &k);
+        p.req.once = true;
+        probe_start(&p);
+        probe_run(&p, 10 * SL_SEC);
+        assert_string_equal(outcome_row(p.result.outcome)->name.p, "ok");
+        assert_false(p.result.reused);
+        probe_done(&p);
+    }
+    assert_int_equal(k.server.accepted, 4);
+    assert_int_equal(k.server.requests, 4);
+    assert_int_equal(upstream_stats(k.up)->reused, 0);
+    kit_close(&k);
+}
+
 /* Dies long after the request began: somebody may have worked on it. */
 static void late_death_is_not_stale(void **state)
 {
@@ -371,6 +395,7 @@ int main(void)
         cmocka_unit_test(closed_while_idle),
         cmocka_unit_test(one_free_try),
         cmocka_unit_test(no_second_free_try),
+        cmocka_unit_test(once_is_never_reused),
         cmocka_unit_test(late_death_is_not_stale),
         cmocka_unit_test(half_an_answer_is_not_stale),
         cmocka_unit_test(too_old),
