@@ -39,14 +39,17 @@ class Tap:
     """A provider whose connections die on demand: all is done by the simulator behind it."""
 
     def __init__(self, up, sim):
-        self.up, self.sim, self.armed, self.met = up, sim, None, []
+        self.up, self.sim, self.armed, self.met, self.used = up, sim, None, [], set()
         up.answer = self.answer
 
     def answer(self, seen):
         if seen.method == "GET" or self.armed is None:
+            self.used.add(seen.connection)
             return self.done(seen)
         self.met.append(f"{seen.method} {seen.target}")
         how = self.armed
+        if how == "used" and seen.connection in self.used:
+            return Answer("rst")  # nothing was done
         done = self.done(seen)
         if how == "whole":
             return Answer("rst")
@@ -211,3 +214,21 @@ def test_asked_once(served, name):
         assert answer.status < 500 or answer.get("x-should-retry") in ("false", None), (how, answer.headers)
         if not name.startswith("videos_"):
             assert len(met) == 1, (how, answer.status, answer.body)
+
+
+@pytest.mark.parametrize("name", sorted(once() - HERE))
+def test_not_on_a_kept_connection(served, name):
+    """Kept connections are gone, or go in the moment they are used: nothing that creates or changes is sent on one, so each is
+    done."""
+    asks = Asks(served)
+    for how in ("used", "dropped"):
+        request = getattr(asks, name)()
+        for tap in served.taps:
+            tap.met, tap.armed = [], how
+            if how == "dropped":
+                tap.up.drop_connections()
+        answer = asks.ask(*request)
+        met = [m for tap in served.taps for m in tap.met]
+        for tap in served.taps:
+            tap.armed = None
+        assert answer.status < 300 and len(met) <= 1, (how, answer.status, answer.body, met)

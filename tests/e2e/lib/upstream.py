@@ -255,12 +255,16 @@ class Upstream:
             self.answer = chat_answer
 
     def drop_connections(self):
-        """Closes all connections, as a server does that restarts."""
-        def drop():
-            for transport in list(self._transports):
+        """Closes all connections there are, as a server does that restarts. The gateway may open others meanwhile (it looks after
+        jobs on its own): those stay, and nobody waits for them."""
+        dropped = []
+
+        async def drop():
+            dropped.extend(self._transports)
+            for transport in dropped:
                 transport.close()
-        self._loop.call(drop)
-        wait_for(lambda: self.open_connections == 0, "the connections to be closed")
+        self._loop.run(drop())
+        wait_for(lambda: self._transports.isdisjoint(dropped), "the connections to be closed")
 
     def close(self):
         def stop():
