@@ -67,8 +67,8 @@ bench: release
 simulate:
 	@dev/setup.sh run
 	@dev/build release tests/simulate/simulate
-	@build/release/tests/simulate/simulate --days 60
-	@build/release/tests/simulate/simulate --days 365 --incidents ../shared/traces/provider-incidents.csv
+	@build/release/tests/simulate/simulate --check --days 60
+	@build/release/tests/simulate/simulate --check --days 365 --incidents ../shared/traces/provider-incidents.csv
 
 corpus:
 	@dev/setup.sh test
