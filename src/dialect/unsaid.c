@@ -4,6 +4,8 @@
 #include "dialect/openai_responses/openai_responses.h"
 #include "dialect/terms.h"
 
+#define SETTING_NAME_MAX 64u /* bytes told of a longer one */
+
 /* An empty list or object, or nothing. */
 static bool is_empty(struct sl_str raw)
 {
@@ -51,4 +53,18 @@ bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refus
             translation_refuses(t, rows[i].harmful, term_of(req, rows[i].what), "", out))
             return true;
     return false;
+}
+
+bool unsaid_search_setting(const struct json_tree *t, const struct json_node *member)
+{
+    bool frame = json_key_is(t, member, SL_STR("type")) || json_key_is(t, member, SL_STR("name"));
+    bool as_ever = member->kind == JSON_TRUE && json_key_is(t, member, SL_STR("external_web_access"));
+    return member->kind != JSON_NULL && !frame && !as_ever;
+}
+
+struct sl_str unsaid_search_name(struct sl_str tool, const struct json_tree *t, const struct json_node *member,
+                                 struct sl_arena *a)
+{
+    struct sl_str key = sl_str_head(json_key_of(t, member), SETTING_NAME_MAX);
+    return sl_arena_printf(a, SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(tool), SL_STR_ARG(key));
 }

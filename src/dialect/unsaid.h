@@ -5,6 +5,7 @@
 #define SLUICE_DIALECT_UNSAID_H
 
 #include "dialect/codec.h"
+#include "dialect/json_tree.h"
 
 enum wish {
     WISH_N = 1 << 0,
@@ -28,5 +29,11 @@ enum wish {
 
 /* Those of `wishes` (of enum wish) that the request has are refused or noted, by translation_refuses. True: refused (*out). */
 bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refusal *out);
+
+/* Whether a member of a web search tool asks for something: not so what is null, the frame, or the default. */
+bool unsaid_search_setting(const struct json_tree *t, const struct json_node *member);
+/* Its path behind that of the tool, cut to a readable length. In the arena. */
+struct sl_str unsaid_search_name(struct sl_str tool, const struct json_tree *t, const struct json_node *member,
+                                 struct sl_arena *a);
 
 #endif

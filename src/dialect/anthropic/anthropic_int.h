@@ -25,8 +25,9 @@ struct anthropic_reading {
     struct neutral_message *last, *last_system; /* last_system: the system prompt, which a compaction leaves */
     struct neutral_tool *last_tool;
     struct neutral_member *last_unknown;
-    enum neutral_effort turn_effort; /* what the newest system message between turns asks for */
-    bool saw_max_tokens;
+    enum neutral_effort turn_effort;  /* what the newest system message between turns asks for */
+    bool saw_max_tokens, left_search; /* left_search: a tool that searches tools is not among them */
+    const struct json_node *choice;
 };
 
 struct
@@ -52,8 +53,12 @@ struct sl_str anthropic_inside(struct anthropic_reading *r, const struct json_no
 bool anthropic_read_content(struct anthropic_reading *r, const struct json_node *content,
                             const struct anthropic_place *at, enum neutral_role role, struct anthropic_parts *results,
                             struct anthropic_parts *rest);
+/* What the neutral form has no place for: writers name it by `name` (inside), a path. */
+void anthropic_add_unknown(struct anthropic_reading *r, struct sl_str name, const struct json_node *v, bool harmful);
 bool anthropic_read_tools(struct anthropic_reading *r, const struct json_node *list);
 bool anthropic_read_tool_choice(struct anthropic_reading *r, const struct json_node *choice);
+/* When all tools are read: a choice that only what was left out could meet goes, too. */
+void anthropic_check_choice(struct anthropic_reading *r);
 /* Blocks of system messages that change the list of tools. */
 void anthropic_change_tools(struct anthropic_reading *r, const struct json_node *block);
 

@@ -98,10 +98,13 @@ static bool read_custom(struct anthropic_reading *r, const struct json_node *v, 
     return true;
 }
 
-static void read_typed(struct anthropic_reading *r, const struct json_node *v, struct sl_str type)
+static void read_typed(struct anthropic_reading *r, const struct json_node *v, struct sl_str type, int index)
 {
-    if (sl_str_starts(type, SL_STR("tool_search_tool")))
+    if (sl_str_starts(type, SL_STR("tool_search_tool"))) {
+        anthropic_add_unknown(r, sl_arena_printf(r->a, "tools[%d].type", index), v, false);
+        r->left_search = true;
         return;
+    }
     struct neutral_tool *tool = add_tool(r, v);
     tool->kind = sl_str_starts(type, SL_STR("web_search_")) ? NT_WEB_SEARCH : NT_HOSTED;
     for (size_t i = 0; i < sizeof client_tools / sizeof client_tools[0]; i++) {
@@ -133,7 +136,7 @@ static bool read_tool(struct anthropic_reading *r, const struct json_node *v, in
         return refuse(r, GE_MEMBER_MISSING, index, "name", "is missing");
     if (custom)
         return read_custom(r, v, index);
-    read_typed(r, v, json_inside_of(&r->t, type));
+    read_typed(r, v, json_inside_of(&r->t, type), index);
     return true;
 }
 
@@ -172,6 +175,7 @@ bool anthropic_read_tool_choice(struct anthropic_reading *r, const struct json_n
                  {SL_STR_INIT("tool"), NCH_NAMED},
                  {SL_STR_INIT("none"), NCH_NONE}};
     struct neutral_choice *choice = &r->out->choice;
+    r->choice = v;
     const struct json_node *type = json_get(&r->t, v, SL_STR("type"));
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
         if (json_text_is(&r->t, type, modes[i].word))
@@ -191,4 +195,19 @@ bool anthropic_read_tool_choice(struct anthropic_reading *r, const struct json_n
     choice->names = name;
     choice->n_names = 1;
     return true;
+}
+
+void anthropic_check_choice(struct anthropic_reading *r)
+{
+    struct neutral_choice *choice = &r->out->choice;
+    bool named = choice->mode == NCH_NAMED, can = r->out->tools != NULL && !named;
+    if (!r->left_search || (!named && choice->mode != NCH_REQUIRED))
+        return;
+    for (const struct neutral_tool *t = r->out->tools; t != NULL && !can; t = t->next)
+        can = sl_str_eq(t->name, choice->names[0]);
+    if (can)
+        return;
+    anthropic_add_unknown(r, named ? SL_STR("tool_choice.name") : SL_STR("tool_choice.type"), r->choice, false);
+    choice->mode = NCH_UNSAID;
+    choice->n_names = 0;
 }

@@ -105,7 +105,7 @@ enum neutral_cache anthropic_cache_of(const struct json_tree *t, const struct js
     return json_text_is(t, json_get(t, mark, SL_STR("ttl")), SL_STR("1h")) ? NC_1H : NC_5M;
 }
 
-static void add_unknown(struct anthropic_reading *r, struct sl_str name, const struct json_node *v, bool harmful)
+void anthropic_add_unknown(struct anthropic_reading *r, struct sl_str name, const struct json_node *v, bool harmful)
 {
     struct neutral_member *m = SL_ARENA_NEW(r->a, struct neutral_member);
     m->name = name;
@@ -272,8 +272,8 @@ static bool read_metadata(struct anthropic_reading *r, const struct json_node *v
     r->out->user = json_get_inside(&r->t, v, SL_STR("user_id"));
     for (JSON_EACH(&r->t, v, it))
         if (!json_key_is(&r->t, it, SL_STR("user_id")))
-            add_unknown(r, sl_arena_printf(r->a, "metadata." SL_STR_FMT, SL_STR_ARG(json_key_of(&r->t, it))), it,
-                        false);
+            anthropic_add_unknown(r, sl_arena_printf(r->a, "metadata." SL_STR_FMT, SL_STR_ARG(json_key_of(&r->t, it))),
+                                  it, false);
     return true;
 }
 
@@ -340,10 +340,10 @@ static bool read_output_config(struct anthropic_reading *r, const struct json_no
         if (json_key_is(&r->t, it, SL_STR("effort")))
             r->out->reasoning.effort = effort_of(json_inside_of(&r->t, it));
         else if (!json_key_is(&r->t, it, SL_STR("format")))
-            add_unknown(r,
-                        sl_arena_printf(r->a, "output_config." SL_STR_FMT,
-                                        SL_STR_ARG(sl_str_head(json_key_of(&r->t, it), 128))),
-                        it, false);
+            anthropic_add_unknown(r,
+                                  sl_arena_printf(r->a, "output_config." SL_STR_FMT,
+                                                  SL_STR_ARG(sl_str_head(json_key_of(&r->t, it), 128))),
+                                  it, false);
         else if (!read_format(r, it))
             return false;
     }
@@ -374,21 +374,21 @@ static bool read_context_management(struct anthropic_reading *r, const struct js
     bool other = false;
     for (JSON_EACH(&r->t, json_get(&r->t, v, SL_STR("edits")), it))
         other = other || !json_text_is(&r->t, json_get(&r->t, it, SL_STR("type")), SL_STR("clear_thinking_20251015"));
-    add_unknown(r, SL_STR("context_management"), v, other);
+    anthropic_add_unknown(r, SL_STR("context_management"), v, other);
     return true;
 }
 
 static bool read_speed(struct anthropic_reading *r, const struct json_node *v)
 {
     if (!json_text_is(&r->t, v, SL_STR("standard")))
-        add_unknown(r, SL_STR("speed"), v, true);
+        anthropic_add_unknown(r, SL_STR("speed"), v, true);
     return true;
 }
 
 static bool read_geo(struct anthropic_reading *r, const struct json_node *v)
 {
     if (!json_text_is(&r->t, v, SL_STR("global")))
-        add_unknown(r, SL_STR("inference_geo"), v, true);
+        anthropic_add_unknown(r, SL_STR("inference_geo"), v, true);
     return true;
 }
 
@@ -442,10 +442,10 @@ static bool read_member(struct anthropic_reading *r, const struct json_node *v)
             continue;
         if (members[i].read != NULL)
             return members[i].read(r, v);
-        add_unknown(r, members[i].name, v, true);
+        anthropic_add_unknown(r, members[i].name, v, true);
         return true;
     }
-    add_unknown(r, json_key_of(&r->t, v), v, false);
+    anthropic_add_unknown(r, json_key_of(&r->t, v), v, false);
     return true;
 }
 
@@ -485,5 +485,6 @@ static bool read_top(struct anthropic_reading *r, const struct json_node *root)
     if (out->reasoning.budget == -1)
         out->reasoning.visible = SAID_NO; /* who did not ask for thinking shall not meet it */
     mark_last(r);
+    anthropic_check_choice(r);
     return true;
 }

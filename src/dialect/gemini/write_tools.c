@@ -3,9 +3,9 @@
 #include "dialect/gemini/gemini_int.h"
 
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define FUNCTIONS_MAX 512u
-#define SETTING_NAME_MAX 64u  /* bytes told of a longer one */
 #define EMPTY_SCHEMA_MAX 256u /* bytes: longer ones say something */
 
 struct tools {
@@ -157,23 +157,16 @@ static bool write_functions(struct tools *to)
     return true;
 }
 
-/* Google's search takes no settings: each that was asked for is named. What is null or only the frame asks for nothing. */
+/* Google's search takes no settings: each that was asked for is named. */
 static bool may_lose_settings(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
 {
-    static const struct sl_str frame[] = {SL_STR_INIT("type"), SL_STR_INIT("name"), SL_STR_INIT("external_web_access")};
     struct json_tree t;
     if (tool->raw.n == 0 || !json_tree_read(&t, tool->raw, g->t->a))
         return true;
-    for (JSON_EACH(&t, json_root(&t), it)) {
-        bool said = it->kind != JSON_NULL;
-        for (size_t i = 0; i < sizeof frame / sizeof frame[0]; i++)
-            said = said && !json_key_is(&t, it, frame[i]);
-        struct sl_str key = sl_str_head(json_key_of(&t, it), SETTING_NAME_MAX), place = place_of(g, index);
-        if (said &&
-            gem_drops(g, false, sl_arena_printf(g->t->a, SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(place), SL_STR_ARG(key)),
-                      ""))
+    for (JSON_EACH(&t, json_root(&t), it))
+        if (unsaid_search_setting(&t, it) &&
+            gem_drops(g, false, unsaid_search_name(place_of(g, index), &t, it, g->t->a), ""))
             return false;
-    }
     return true;
 }
 

@@ -2,6 +2,8 @@
  * 5.1; translate-gemini.md 12.1 (November 2026). */
 #include "dialect/openai_chat/chat_write.h"
 
+#include "dialect/unsaid.h"
+
 #define SCHEMA_NAME_MAX 64u
 #define PROPERTIES_MAX 512u /* of one object, looked at for strictness */
 #define WRAPPED_MAX 256u
@@ -56,9 +58,12 @@ static void write_custom(struct chat_write *cw, const struct neutral_tool *tool)
 }
 
 /* A free-form tool for servers that have functions only: one text as its input (2.4). The reader of the answer takes it out again. */
-static void write_custom_as_function(struct chat_write *cw, const struct neutral_tool *tool)
+static bool write_custom_as_function(struct chat_write *cw, const struct neutral_tool *tool, unsigned index)
 {
     struct translation *t = cw->t;
+    bool grammar = tool->schema.n > 0 && sl_str_find_str(tool->schema, SL_STR("grammar")) >= 0;
+    if (grammar && chat_refuses(cw, false, term_tool(cw->req, index, t->a), "grammar in the description"))
+        return false;
     struct sl_str *wrapped = sl_arena_alloc(t->a, (t->n_wrapped + 1) * sizeof *wrapped);
     if (t->n_wrapped > 0)
         memcpy(wrapped, t->wrapped, t->n_wrapped * sizeof *wrapped);
@@ -72,7 +77,7 @@ static void write_custom_as_function(struct chat_write *cw, const struct neutral
     jw_key(&cw->w, SL_STR("description"));
     jw_string(&cw->w);
     jw_piece_inside(&cw->w, tool->description);
-    if (tool->schema.n > 0 && sl_str_find_str(tool->schema, SL_STR("grammar")) >= 0) {
+    if (grammar) {
         jw_piece_inside(&cw->w, SL_STR("\\n\\nThe input must follow this grammar: "));
         jw_piece_plain(&cw->w, tool->schema);
     }
@@ -82,6 +87,7 @@ static void write_custom_as_function(struct chat_write *cw, const struct neutral
                          "\"required\":[\"input\"]}"));
     jw_close(&cw->w, '}');
     jw_close(&cw->w, '}');
+    return true;
 }
 
 static bool searches(const struct chat_write *cw)
@@ -100,10 +106,10 @@ static bool write_tool(struct chat_write *cw, const struct neutral_tool *tool, u
         write_function(cw, tool);
     else if (can && tool->kind == NT_CUSTOM && cw->openai)
         write_custom(cw, tool);
-    else if (can && tool->kind == NT_CUSTOM && cw->t->n_wrapped < WRAPPED_MAX)
-        write_custom_as_function(cw, tool);
-    else
+    else if (!can || tool->kind != NT_CUSTOM || cw->t->n_wrapped >= WRAPPED_MAX)
         return !chat_refuses(cw, function, term_tool(cw->req, index, cw->t->a), "");
+    else if (!write_custom_as_function(cw, tool, index))
+        return false;
     *sent = true;
     return true;
 }
@@ -189,14 +195,62 @@ static bool write_parallel(struct chat_write *cw)
     return true;
 }
 
-static void write_search(struct chat_write *cw)
+/* Other formats have the place flat. */
+static void write_place(struct chat_write *cw, const struct json_tree *t, const struct json_node *place)
 {
-    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next)
-        if (tool->kind == NT_WEB_SEARCH) {
-            bool own = sl_str_eq(tool->type, SL_STR("web_search_options"));
-            jw_member_raw(&cw->w, SL_STR("web_search_options"), own ? tool->raw : SL_STR("{}"));
-            return;
-        }
+    static const struct sl_str names[] = {SL_STR_INIT("city"), SL_STR_INIT("country"), SL_STR_INIT("region"),
+                                          SL_STR_INIT("timezone")};
+    const struct json_node *inner = json_got(t, place, SL_STR("approximate"));
+    jw_key(&cw->w, SL_STR("user_location"));
+    jw_open(&cw->w, '{');
+    jw_member_inside(&cw->w, SL_STR("type"), SL_STR("approximate"));
+    jw_key(&cw->w, SL_STR("approximate"));
+    jw_open(&cw->w, '{');
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        jw_maybe_raw(&cw->w, names[i], json_get_raw(t, inner != NULL ? inner : place, names[i]));
+    jw_close(&cw->w, '}');
+    jw_close(&cw->w, '}');
+}
+
+/* The settings of a search of another format: what has no place in web_search_options is named. */
+static bool write_settings(struct chat_write *cw, const struct neutral_tool *tool, struct sl_str what)
+{
+    struct json_tree t = {.n = 0};
+    bool good = true;
+    jw_key(&cw->w, SL_STR("web_search_options"));
+    jw_open(&cw->w, '{');
+    const struct json_node *root = tool->raw.n > 0 && json_tree_read(&t, tool->raw, cw->t->a) ? json_root(&t) : NULL;
+    for (JSON_EACH(&t, root, it)) {
+        if (it->kind == JSON_STRING && json_key_is(&t, it, SL_STR("search_context_size")))
+            jw_member_raw(&cw->w, SL_STR("search_context_size"), json_raw_of(&t, it));
+        else if (it->kind == JSON_OBJECT && json_key_is(&t, it, SL_STR("user_location")))
+            write_place(cw, &t, it);
+        else if (good && unsaid_search_setting(&t, it))
+            good = !chat_refuses(cw, false, unsaid_search_name(what, &t, it, cw->t->a), "");
+    }
+    jw_close(&cw->w, '}');
+    return good;
+}
+
+/* One search is all that can be asked for. */
+static bool write_search(struct chat_write *cw)
+{
+    unsigned index = 0;
+    bool done = false;
+    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next, index++) {
+        struct sl_str what;
+        if (tool->kind != NT_WEB_SEARCH)
+            continue;
+        what = term_tool(cw->req, index, cw->t->a);
+        if (done && chat_refuses(cw, false, what, ""))
+            return false;
+        if (!done && sl_str_eq(tool->type, SL_STR("web_search_options")))
+            jw_member_raw(&cw->w, SL_STR("web_search_options"), tool->raw);
+        else if (!done && !write_settings(cw, tool, what))
+            return false;
+        done = true;
+    }
+    return true;
 }
 
 bool chat_write_tools(struct chat_write *cw)
@@ -221,9 +275,7 @@ bool chat_write_tools(struct chat_write *cw)
     } else if (!write_choice(cw) || !write_parallel(cw)) {
         return false;
     }
-    if (searches(cw))
-        write_search(cw);
-    return true;
+    return !searches(cw) || write_search(cw);
 }
 
 /* -- The form of the answer ------------------------------------------------------------------------------------------------ */

@@ -64,6 +64,9 @@ static bool write_request(struct fixture *f, const char *client, const char *mod
 #define M "'model':'m','max_tokens':500,"
 #define HI "'messages':[{'role':'user','content':'Hi'}]"
 #define SENT_HI "'messages':[{'role':'user','content':[{'type':'text','text':'Hi'}]}]"
+#define ASK_TOOL_AND_SEARCH                                                                                            \
+    "'tools':[{'name':'w','input_schema':{'type':'object','properties':{}}},"                                          \
+    "{'type':'tool_search_tool_regex','name':'s'}]"
 #define ASK_TOOL "'tools':[{'name':'w','input_schema':{'type':'object','properties':{}}}]"
 
 static const struct {
@@ -90,6 +93,16 @@ static const struct {
      "'tools':[{'name':'w','input_schema':{'type':'object'}}],"
      "'tool_choice':{'type':'auto','disable_parallel_tool_use':true}}",
      "temperature;clamped"},
+    {"a search of tools is named, and a choice that forces it", "openai", "claude-opus-4-6", "",
+     "{" M HI ",'tool_choice':{'type':'tool','name':'s'}," ASK_TOOL_AND_SEARCH "}",
+     "{'model':'claude-opus-4-6','max_tokens':500," SENT_HI "," ASK_TOOL "}", "tools[1].type, tool_choice.name"},
+    {"the same for its own clients", "anthropic", "claude-opus-4-6", "",
+     "{" M HI ",'tool_choice':{'type':'any'},'tools':[{'type':'tool_search_tool_bm25_20251119','name':'s'}]}",
+     "{'model':'claude-opus-4-6','max_tokens':500," SENT_HI "}", "tools[0].type, tool_choice.type"},
+    {"any other tool meets the choice", "openai", "claude-opus-4-6", "",
+     "{" M HI ",'tool_choice':{'type':'tool','name':'w'}," ASK_TOOL_AND_SEARCH "}",
+     "{'model':'claude-opus-4-6','max_tokens':500," SENT_HI "," ASK_TOOL ",'tool_choice':{'type':'tool','name':'w'}}",
+     "tools[1].type"},
     {"system blocks stay apart", "openai", "claude-opus-4-6", "",
      "{" M "'system':[{'type':'text','text':'a','cache_control':{'type':'ephemeral','ttl':'1h'}},"
      "{'type':'text','text':'b'},"
@@ -479,7 +492,8 @@ static void test_claude_code(void **state)
     assert_int_equal(r->reasoning.effort, EFFORT_MAX);
     assert_true(r->reasoning.budget == -2 && r->reasoning.visible == SAID_NO);
     assert_true(sl_str_eq(r->unknown->name, SL_STR("context_management")) && !r->unknown->harmful);
-    assert_null(r->unknown->next);
+    const struct neutral_member *left = r->unknown->next; /* members stand in the order they have in the body */
+    assert_true(sl_str_eq(left->name, SL_STR("tools[2].type")) && !left->harmful && left->next == NULL);
     const struct neutral_tool *tool = r->tools;
     assert_true(sl_str_eq(tool->name, SL_STR("Bash")));
     tool = tool->next;

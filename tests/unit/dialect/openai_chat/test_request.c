@@ -318,6 +318,25 @@ static const struct row rows[] = {
      ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"sql\",\"description\":\"\",\"parameters\":{\"type\":"
      "\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}}}]",
      NULL},
+    {"openai-responses", "compatible", "llama",
+     TOOLS(
+         "{\"type\":\"custom\",\"custom\":{\"name\":\"sql\",\"description\":\"d\",\"format\":{\"type\":\"grammar\"}}}"),
+     HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"sql\",\"description\":\"d\\n\\nThe input must "
+        "follow this grammar: {\\\"type\\\":\\\"grammar\\\"}\",\"parameters\":{\"type\":\"object\",\"properties\":{"
+        "\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}}}]",
+     "tools[0];grammar in the description"},
+    /* what web_search_options has no word for is named, and so is a second search */
+    {"anthropic", "", "gpt-4o-search-preview",
+     TOOLS(
+         "{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":3,\"allowed_domains\":[\"a.test\"],"
+         "\"user_location\":{\"type\":\"approximate\",\"city\":\"Oslo\",\"country\":null}},{\"type\":\"web_search\"}"),
+     HI ",\"web_search_options\":{\"user_location\":{\"type\":\"approximate\",\"approximate\":{\"city\":\"Oslo\"}}}",
+     "tools[0].max_uses, tools[0].allowed_domains, tools[1]"},
+    {"openai-responses", "", "gpt-4o-search-preview",
+     TOOLS("{\"type\":\"web_search\",\"search_context_size\":\"low\",\"filters\":null,\"external_web_access\":false}"),
+     HI ",\"web_search_options\":{\"search_context_size\":\"low\"}", "tools[0].external_web_access"},
+    {"openai", "", "gpt-4o-search-preview", BODY(",\"web_search_options\":{\"search_context_size\":\"low\",\"x\":1}"),
+     HI ",\"web_search_options\":{\"search_context_size\":\"low\",\"x\":1}", NULL},
 
     /* the form of the answer */
     {"anthropic", "", "gpt-4o",
