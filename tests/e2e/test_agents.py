@@ -53,7 +53,7 @@ CASES = {
     "codex-gemini": Case("codex", "gemini", {RESPONSES: 3, "GET /v1/models": 1},
                          {"tools[];as a function", "tools[];the model takes either functions or tools of its provider",
                           "client_metadata", "prompt_cache_key", "input[].content[].detail"}),
-    "codex-chat": Case("codex", "chat", {RESPONSES: 3, "GET /v1/models": 1}, {"tools[]", "client_metadata", "prompt_cache_key",
+    "codex-chat": Case("codex", "chat", {RESPONSES: 3, "GET /v1/models": 1}, {"tools[]", "tools[];grammar in the description", "client_metadata", "prompt_cache_key",
                                                                               "input[];moved"}),
     "gemini-chat": Case("gemini", "chat", {GEMINI.format("my-model"): 3, COUNT.format("my-model"): 1}, {"generationConfig.topK"}),
     "gemini-anthropic": Case("gemini", "anthropic", {"POST /v1beta/models/gemini-3.5-flash-lite:generateContent": 1,
