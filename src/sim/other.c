@@ -481,11 +481,23 @@ static void next_part(struct ask *a, uint32_t prompt)
                 prompt, prompt);
 }
 
+/* Clients write them in either case. */
+static bool has_word(yyjson_val *list, struct sl_str word)
+{
+    size_t i, n;
+    yyjson_val *v;
+    yyjson_arr_foreach(list, i, n, v)
+    {
+        if (sl_str_eq_nocase(text_of(v), word))
+            return true;
+    }
+    return false;
+}
+
 static bool gemini_image(struct ask *a)
 {
     bool three = sl_str_find_str(a->c->model, SL_STR("gemini-3")) >= 0, thinks = false;
-    yyjson_val *config = member(a, "generationConfig"), *kinds = yyjson_obj_get(config, "responseModalities"),
-               *last = yyjson_arr_get_last(kinds);
+    yyjson_val *config = member(a, "generationConfig"), *kinds = yyjson_obj_get(config, "responseModalities");
     struct sl_str ratio = text_of(yyjson_obj_get(yyjson_obj_get(config, "imageConfig"), "aspectRatio"));
     yyjson_val *parts = yyjson_obj_get(yyjson_arr_get_first(member(a, "contents")), "parts");
     struct sl_str prompt = text_of(yyjson_obj_get(yyjson_arr_get_last(parts), "text"));
@@ -494,7 +506,7 @@ static bool gemini_image(struct ask *a)
         if (!take_picture(a, text_of(yyjson_obj_get(blob, "mimeType")), text_of(yyjson_obj_get(blob, "data"))))
             return google_no(a, "Unable to process input image.");
     }
-    if (kinds != NULL && !yyjson_equals_str(last, "IMAGE")) /* without: text and images */
+    if (kinds != NULL && !has_word(kinds, SL_STR("IMAGE"))) /* without: text and images */
         return google_no(a, "This simulated model makes images only: responseModalities.");
     if (ratio.n > 0 && !is_one_of(ratio, "1:1 2:3 3:2 3:4 4:3 4:5 5:4 9:16 16:9 21:9"))
         return google_no(a, "aspectRatio is not supported.");

@@ -28,7 +28,7 @@ def attempts(state):
     db = sqlite3.connect(f"file:{state}/ledger.db?mode=ro", uri=True, timeout=LONG)
     try:
         rows = db.execute("SELECT attempt_id, state, exchange_id, key_id, model, provider, target, outcome, status, cost_p, "
-                          f"flags, operation, {', '.join(CLASSES + UNITS)} FROM attempts ORDER BY attempt_id").fetchall()
+                          f"flags, operation, {', '.join(CLASSES + UNITS)} FROM attempts ORDER BY opened_ns, number, attempt_id").fetchall()
     finally:
         db.close()
     return [Attempt(id_text(r[0]), r[1], id_text(r[2]), id_text(r[3]), r[4], r[5], r[6], r[7], r[8], r[9],
