@@ -38,14 +38,8 @@ struct sim_live {
 
 static void hang_up(struct sim_call *c, uint16_t code, struct sl_str reason)
 {
-    unsigned char payload[WS_CONTROL_MAX];
     struct sim_live *l = c->more;
-    if (l->closing)
-        return;
-    l->closing = true;
-    sim_ws_send(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
-    http_stream_send_body(c->s, NULL, 0, true);
-    sim_finish(c, true);
+    sim_ws_hang_up(c, &l->closing, code, reason);
 }
 
 static void send_text(struct sim_call *c, const char *format, ...) SL_PRINTF(2, 3);
@@ -108,33 +102,10 @@ static void turn_done(struct sim_call *c, const char *more)
     account(c, true);
 }
 
-/* A fault of streams that is due. True: nothing more is to be said. */
 static bool is_broken(struct sim_call *c)
 {
     struct sim_live *l = c->more;
-    const struct sim_active *f;
-    uint64_t at = l->sent++;
-    if ((f = sim_fault_marked(c, MARK_STALL)) != NULL && at >= (uint64_t)f->arg)
-        return true;
-    if (((f = sim_fault_marked(c, MARK_CUT)) != NULL || (f = sim_fault_marked(c, MARK_CLOSE)) != NULL) &&
-        at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_raw(c, SL_STR_NONE, true);
-        sim_finish(c, false);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_RESET)) != NULL && at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_reset(c);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_GARBAGE)) != NULL && at == (uint64_t)f->arg) {
-        struct iovec v = {(void *)(uintptr_t) "\xf1\x02no", 4};
-        account(c, false);
-        http_stream_send_body(c->s, &v, 1, false);
-        return true;
-    }
-    return false;
+    return sim_ws_is_broken(c, l->sent++, account);
 }
 
 static void say_word(struct sim_call *c)

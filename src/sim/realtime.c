@@ -57,6 +57,43 @@ void sim_ws_send(struct sim_call *c, enum ws_opcode opcode, struct sl_str payloa
     http_stream_send_body(c->s, v, payload.n > 0 ? 2 : 1, false);
 }
 
+void sim_ws_hang_up(struct sim_call *c, bool *closing, uint16_t code, struct sl_str reason)
+{
+    unsigned char payload[WS_CONTROL_MAX];
+    if (*closing)
+        return;
+    *closing = true;
+    sim_ws_send(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
+    http_stream_send_body(c->s, NULL, 0, true);
+    sim_finish(c, true);
+}
+
+bool sim_ws_is_broken(struct sim_call *c, uint64_t at, void (*account)(struct sim_call *c, bool complete))
+{
+    const struct sim_active *f;
+    if ((f = sim_fault_marked(c, MARK_STALL)) != NULL && at >= (uint64_t)f->arg)
+        return true;
+    if (((f = sim_fault_marked(c, MARK_CUT)) != NULL || (f = sim_fault_marked(c, MARK_CLOSE)) != NULL) &&
+        at >= (uint64_t)f->arg) {
+        account(c, false);
+        sim_raw(c, SL_STR_NONE, true);
+        sim_finish(c, false);
+        return true;
+    }
+    if ((f = sim_fault_marked(c, MARK_RESET)) != NULL && at >= (uint64_t)f->arg) {
+        account(c, false);
+        sim_reset(c);
+        return true;
+    }
+    if ((f = sim_fault_marked(c, MARK_GARBAGE)) != NULL && at == (uint64_t)f->arg) {
+        struct iovec v = {(void *)(uintptr_t) "\xf1\x02no", 4};
+        account(c, false);
+        http_stream_send_body(c->s, &v, 1, false);
+        return true;
+    }
+    return false;
+}
+
 /* An event: `rest` is what stands behind its type and id, with the first comma. */
 static void send_event(struct sim_call *c, const char *type, const char *rest, ...) SL_PRINTF(3, 4);
 static void send_event(struct sim_call *c, const char *type, const char *rest, ...)
@@ -91,14 +128,8 @@ static void send_error(struct sim_call *c, const char *code, const char *message
 
 static void hang_up(struct sim_call *c, uint16_t code, struct sl_str reason)
 {
-    unsigned char payload[WS_CONTROL_MAX];
     struct sim_realtime *r = c->more;
-    if (r->closing)
-        return;
-    r->closing = true;
-    sim_ws_send(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
-    http_stream_send_body(c->s, NULL, 0, true);
-    sim_finish(c, true);
+    sim_ws_hang_up(c, &r->closing, code, reason);
 }
 
 /* ---- responses ---- */
@@ -153,33 +184,10 @@ static void response_done(struct sim_call *c, const char *status)
     account(c, true);
 }
 
-/* A fault of streams that is due. True: nothing more is to be said. */
 static bool is_broken(struct sim_call *c)
 {
     struct sim_realtime *r = c->more;
-    const struct sim_active *f;
-    uint64_t at = r->sent++;
-    if ((f = sim_fault_marked(c, MARK_STALL)) != NULL && at >= (uint64_t)f->arg)
-        return true;
-    if (((f = sim_fault_marked(c, MARK_CUT)) != NULL || (f = sim_fault_marked(c, MARK_CLOSE)) != NULL) &&
-        at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_raw(c, SL_STR_NONE, true);
-        sim_finish(c, false);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_RESET)) != NULL && at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_reset(c);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_GARBAGE)) != NULL && at == (uint64_t)f->arg) {
-        struct iovec v = {(void *)(uintptr_t) "\xf1\x02no", 4};
-        account(c, false);
-        http_stream_send_body(c->s, &v, 1, false);
-        return true;
-    }
-    return false;
+    return sim_ws_is_broken(c, r->sent++, account);
 }
 
 static void say_on(struct sim_call *c);

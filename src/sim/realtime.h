@@ -20,6 +20,10 @@ void sim_live_end(struct sim_call *c);
 
 /* realtime.c, for both */
 void sim_ws_send(struct sim_call *c, enum ws_opcode opcode, struct sl_str payload);
+/* Says that it closes and ends the call, once: closing is the session's own. */
+void sim_ws_hang_up(struct sim_call *c, bool *closing, uint16_t code, struct sl_str reason);
+/* A fault of streams that is due at message `at` of an answer; account closes it. True: nothing more is to be said. */
+bool sim_ws_is_broken(struct sim_call *c, uint64_t at, void (*account)(struct sim_call *c, bool complete));
 bool sim_ws_accept(struct sim_call *c); /* 101; false: it was refused */
 
 /* account.c: a response of a session, or a transcription */
