@@ -38,7 +38,7 @@ size_t sl_base64url_encode(struct sl_str bytes, char *out)
     return encode(url_safe, bytes, out);
 }
 
-static int value_of(char c)
+int sl_base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -64,7 +64,7 @@ bool sl_base64_decode(struct sl_str text, char *out, size_t *out_n)
     bool padded = false;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
-        int v = value_of(c);
+        int v = sl_base64_value(c);
         if (is_blank(c))
             continue;
         padded = padded || c == '=';

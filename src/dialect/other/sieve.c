@@ -2,6 +2,8 @@
  * of which only those matter that are values of "data". What is no JSON gives what it gives: the document is read strictly later. */
 #include "dialect/other/sieve.h"
 
+#include "base/base64.h"
+
 enum {
     LINE_NAME = 0, /* the field's name, or nothing yet */
     LINE_DATA,
@@ -31,20 +33,9 @@ bool other_sieve_is_inside(const struct other_sieve *s)
     return s->has_data || s->field_n > 0;
 }
 
-static int value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
 static void take_letter(struct other_sieve *s, char c, struct sl_buf *out)
 {
-    int v = value_of(c);
+    int v = sl_base64_value(c);
     if (c == '=') {
         s->padded = true;
         return;
