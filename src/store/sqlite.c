@@ -191,6 +191,19 @@ void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id)
     (void)sqlite3_bind_blob(st, at, b, sizeof b, SQLITE_TRANSIENT);
 }
 
+struct sl_str sqlite_blob(sqlite3_stmt *st, int column)
+{
+    const void *p = sqlite3_column_blob(st, column);
+    return sl_str_of(p, p != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0);
+}
+
+void sqlite_credential(sqlite3_stmt *st, int column, unsigned char out[STORE_CREDENTIAL_BYTES])
+{
+    struct sl_str found = sqlite_blob(st, column);
+    if (found.n == STORE_CREDENTIAL_BYTES)
+        memcpy(out, found.p, found.n);
+}
+
 void sqlite_bind_blob(sqlite3_stmt *st, int at, struct sl_str s)
 {
     (void)sqlite3_bind_blob64(st, at, s.p != NULL ? s.p : "", s.n, SQLITE_STATIC);

@@ -67,8 +67,7 @@ static void bind_u64(sqlite3_stmt *st, int at, uint64_t v)
 
 static struct sl_str copy_blob(sqlite3_stmt *st, int column, struct sl_arena *a)
 {
-    const void *p = sqlite3_column_blob(st, column);
-    return sl_arena_str(a, sl_str_of(p, p != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0));
+    return sl_arena_str(a, sqlite_blob(st, column));
 }
 
 /* A statement with an id as its first parameter that gives no rows. */
@@ -281,9 +280,7 @@ static enum sl_err read_intents(struct sqlite_store *q, struct batch_rows *j, st
             .made_ns = sqlite3_column_int64(st, 5),
             .body = copy_blob(st, 6, &j->a),
         };
-        struct sl_str credential = copy_blob(st, 4, &j->a);
-        if (credential.n == sizeof o.credential)
-            memcpy(o.credential, credential.p, credential.n);
+        sqlite_credential(st, 4, o.credential);
         batch_rows_add_object(j, &o);
     }
     if (rc != SQLITE_DONE)
@@ -351,9 +348,7 @@ static enum sl_err read_uncharged(struct sqlite_store *q, struct batch_rows *j, 
             .made_ns = sqlite3_column_int64(st, 7),
             .body = copy_blob(st, 8, &j->a),
         };
-        struct sl_str credential = copy_blob(st, 6, &j->a);
-        if (credential.n == sizeof o.credential)
-            memcpy(o.credential, credential.p, credential.n);
+        sqlite_credential(st, 6, o.credential);
         batch_rows_add_object(j, &o);
         j->count = (uint64_t)sqlite3_column_int64(st, 9);
     }

@@ -135,9 +135,12 @@ enum sl_err sqlite_exec(struct sqlite_store *q, const char *sql, const char *wha
 void sqlite_id_bytes(struct sl_id id, unsigned char out[SQLITE_ID_BYTES]); /* big-endian: sorts by time */
 struct sl_id sqlite_id_of(sqlite3_stmt *st, int column);                   /* zero for NULL */
 struct sl_str sqlite_text(sqlite3_stmt *st, int column);                   /* borrow until the next step */
-void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id);            /* copies; zero becomes NULL */
-void sqlite_bind_str(sqlite3_stmt *st, int at, struct sl_str s);           /* borrows until reset */
-void sqlite_bind_blob(sqlite3_stmt *st, int at, struct sl_str s);          /* the same; empty, not NULL, of nothing */
+struct sl_str sqlite_blob(sqlite3_stmt *st, int column);                   /* the same; empty for NULL */
+/* Unless the column has exactly so many bytes, out stays as it is. */
+void sqlite_credential(sqlite3_stmt *st, int column, unsigned char out[STORE_CREDENTIAL_BYTES]);
+void sqlite_bind_id(sqlite3_stmt *st, int at, struct sl_id id);   /* copies; zero becomes NULL */
+void sqlite_bind_str(sqlite3_stmt *st, int at, struct sl_str s);  /* borrows until reset */
+void sqlite_bind_blob(sqlite3_stmt *st, int at, struct sl_str s); /* the same; empty, not NULL, of nothing */
 
 /* sqlite_keys.c */
 enum sl_err sqlite_insert_key(struct store *s, const struct store_key *k, struct sl_fail *fail);

@@ -39,15 +39,8 @@ static void bind_owner(sqlite3_stmt *st, const struct store_response_owner *o)
         (void)sqlite3_bind_null(st, 3);
 }
 
-static struct sl_str blob_of(sqlite3_stmt *st, int column)
-{
-    const void *p = sqlite3_column_blob(st, column);
-    return sl_str_of(p, p != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0);
-}
-
 static void read_row(sqlite3_stmt *st, struct store_object *out)
 {
-    struct sl_str credential = blob_of(st, 6);
     *out = (struct store_object){
         .row = sqlite3_column_int64(st, 0),
         .kind = (enum store_object_kind)sqlite3_column_int64(st, 1),
@@ -57,10 +50,9 @@ static void read_row(sqlite3_stmt *st, struct store_object *out)
         .provider = sqlite_text(st, 5),
         .made_ns = sqlite3_column_int64(st, 7),
         .settled = sqlite3_column_int64(st, 8) != 0,
-        .body = blob_of(st, 9),
+        .body = sqlite_blob(st, 9),
     };
-    if (credential.n == sizeof out->credential)
-        memcpy(out->credential, credential.p, credential.n);
+    sqlite_credential(st, 6, out->credential);
 }
 
 /* Gives all rows of the statement to f until it has enough. SL_ENOENT: there was none. */

@@ -227,15 +227,8 @@ enum sl_err sqlite_lose_responses(struct store *s, uint64_t *out_n, struct sl_fa
 
 /* -- Reading -------------------------------------------------------------------------------------------------------- */
 
-static struct sl_str blob_of(sqlite3_stmt *st, int column)
-{
-    const void *p = sqlite3_column_blob(st, column);
-    return sl_str_of(p, p != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0);
-}
-
 static void read_row(sqlite3_stmt *st, struct store_response *out)
 {
-    struct sl_str credential = blob_of(st, 7);
     *out = (struct store_response){
         .id = sqlite_text(st, 0),
         .key = sqlite_id_of(st, 1),
@@ -247,11 +240,10 @@ static void read_row(sqlite3_stmt *st, struct store_response *out)
         .model = sqlite_text(st, 8),
         .row = sqlite3_column_int64(st, 9),
         .previous = sqlite3_column_int64(st, 10),
-        .body = blob_of(st, 11),
-        .input = blob_of(st, 12),
+        .body = sqlite_blob(st, 11),
+        .input = sqlite_blob(st, 12),
     };
-    if (credential.n == sizeof out->credential)
-        memcpy(out->credential, credential.p, credential.n);
+    sqlite_credential(st, 7, out->credential);
 }
 
 static void bind_owner(sqlite3_stmt *st, const struct store_response_owner *o)

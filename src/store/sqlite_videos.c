@@ -213,15 +213,8 @@ enum sl_err sqlite_sweep_videos(struct store *s, int64_t now_ns, uint64_t most, 
 
 /* -- Reading -------------------------------------------------------------------------------------------------------- */
 
-static struct sl_str blob_of(sqlite3_stmt *st, int column)
-{
-    const void *p = sqlite3_column_blob(st, column);
-    return sl_str_of(p, p != NULL ? (size_t)sqlite3_column_bytes(st, column) : 0);
-}
-
 static void read_video(sqlite3_stmt *st, struct store_video *out)
 {
-    struct sl_str credential = blob_of(st, 12);
     *out = (struct store_video){
         .id = sqlite_text(st, 0),
         .key = sqlite_id_of(st, 1),
@@ -245,8 +238,8 @@ static void read_video(sqlite3_stmt *st, struct store_video *out)
         .price_version = sqlite_text(st, 20),
         .operation = sqlite_text(st, 21),
         .progress = (int32_t)sqlite3_column_int64(st, 22),
-        .request = blob_of(st, 23),
-        .result = blob_of(st, 24),
+        .request = sqlite_blob(st, 23),
+        .result = sqlite_blob(st, 24),
         .error_code = sqlite_text(st, 25),
         .error_text = sqlite_text(st, 26),
         .hook = sqlite_text(st, 27),
@@ -255,8 +248,7 @@ static void read_video(sqlite3_stmt *st, struct store_video *out)
         .hook_tries = (uint32_t)sqlite3_column_int64(st, 30),
         .row = sqlite3_column_int64(st, 31),
     };
-    if (credential.n == sizeof out->credential)
-        memcpy(out->credential, credential.p, credential.n);
+    sqlite_credential(st, 12, out->credential);
 }
 
 /* Gives all rows to f, until it wants no more. SL_ENOENT: there was none. */
