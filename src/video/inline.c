@@ -1,6 +1,8 @@
 /* See inline.h. Both are machines of a few states over JSON's bytes: what is no JSON gives what it gives, and nothing worse. */
 #include "video/inline.h"
 
+#include "base/base64.h"
+
 /* ---- thinning ---- */
 
 size_t video_thin(struct video_thin *t, struct sl_str in, char *out)
@@ -96,20 +98,9 @@ static void colon(struct video_unpack *u, char ch)
     }
 }
 
-static int value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
 static size_t letter(struct video_unpack *u, char ch, char *out)
 {
-    int v = value_of(ch);
+    int v = sl_base64_value(ch);
     if (ch == '=') {
         u->padded = true;
         return 0;
