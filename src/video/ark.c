@@ -310,25 +310,6 @@ static bool seed_is_ours(const struct video_call *c)
     return c->req != NULL && !is_raw(c->req) && c->req->seed == VIDEO_SEED_NONE && c->token.n > 0;
 }
 
-static void write_item(struct json_writer *w, const struct video_media *m, struct sl_arena *a)
-{
-    static const struct sl_str types[] = {SL_STR_INIT("image_url"), SL_STR_INIT("video_url"), SL_STR_INIT("audio_url")};
-    static const struct sl_str roles[] = {SL_STR_INIT("reference_image"), SL_STR_INIT("reference_video"),
-                                          SL_STR_INIT("reference_audio")};
-    jw_open(w, '{');
-    jw_member_plain(w, SL_STR("type"), types[m->kind]);
-    jw_key(w, types[m->kind]);
-    jw_open(w, '{');
-    jw_key(w, SL_STR("url"));
-    video_media_write_url(w, m, a);
-    jw_close(w, '}');
-    jw_member_plain(w, SL_STR("role"),
-                    m->role == VIDEO_FIRST_FRAME  ? SL_STR("first_frame")
-                    : m->role == VIDEO_LAST_FRAME ? SL_STR("last_frame")
-                                                  : roles[m->kind]);
-    jw_close(w, '}');
-}
-
 static void write_content(struct json_writer *w, const struct video_call *c, const struct video_request *r)
 {
     jw_key(w, SL_STR("content"));
@@ -340,10 +321,10 @@ static void write_content(struct json_writer *w, const struct video_call *c, con
         jw_close(w, '}');
     }
     for (unsigned i = 0; i < r->n_media; i++)
-        write_item(w, &r->media[i], c->a);
+        video_media_write_item(w, &r->media[i], c->a);
     if (r->work != VIDEO_GENERATE) {
         struct video_media source = {.kind = VIDEO_MEDIA_VIDEO, .role = VIDEO_REFERENCE, .url = c->source_url};
-        write_item(w, &source, c->a);
+        video_media_write_item(w, &source, c->a);
     }
     jw_close(w, ']');
 }

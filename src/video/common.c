@@ -38,6 +38,20 @@ void video_note(struct video_notes *notes, struct sl_arena *a, const char *forma
     va_end(ap);
 }
 
+bool video_leave_out(const struct video_call *c, const struct video_wish *wishes, size_t n, struct video_notes *notes,
+                     struct video_refusal *no)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!wishes[i].asked)
+            continue;
+        if (c->strict)
+            return video_no(c->a, no, VIDEO_UNSUPPORTED, sl_str_c(wishes[i].param),
+                            "This provider has no such member.");
+        video_note(notes, c->a, "%s: not known to this provider, left out", wishes[i].param);
+    }
+    return true;
+}
+
 /* ---- numbers and texts ---- */
 
 bool video_ms_of_text(struct sl_str text, int64_t *out)
@@ -263,6 +277,25 @@ void video_media_write_url(struct json_writer *w, const struct video_media *m, s
     jw_piece_plain(w, SL_STR(";base64,"));
     jw_piece_inside(w, video_media_base64(m, a)); /* its alphabet needs no escaping */
     jw_string_end(w);
+}
+
+void video_media_write_item(struct json_writer *w, const struct video_media *m, struct sl_arena *a)
+{
+    static const struct sl_str types[] = {SL_STR_INIT("image_url"), SL_STR_INIT("video_url"), SL_STR_INIT("audio_url")};
+    static const struct sl_str roles[] = {SL_STR_INIT("reference_image"), SL_STR_INIT("reference_video"),
+                                          SL_STR_INIT("reference_audio")};
+    jw_open(w, '{');
+    jw_member_plain(w, SL_STR("type"), types[m->kind]);
+    jw_key(w, types[m->kind]);
+    jw_open(w, '{');
+    jw_key(w, SL_STR("url"));
+    video_media_write_url(w, m, a);
+    jw_close(w, '}');
+    jw_member_plain(w, SL_STR("role"),
+                    m->role == VIDEO_FIRST_FRAME  ? SL_STR("first_frame")
+                    : m->role == VIDEO_LAST_FRAME ? SL_STR("last_frame")
+                                                  : roles[m->kind]);
+    jw_close(w, '}');
 }
 
 /* ---- answers ---- */

@@ -103,10 +103,7 @@ static bool check_wishes(const struct video_call *c, struct video_notes *notes, 
 {
     const struct video_request *r = c->req;
     w->tier = video_list_has(SL_STR("flex,priority"), r->service_tier) ? r->service_tier : SL_STR_NONE;
-    const struct {
-        bool asked;
-        const char *param;
-    } rows[] = {
+    const struct video_wish rows[] = {
         {r->watermark == VIDEO_YES, "watermark"},
         {r->camera_fixed == VIDEO_YES, "camera_fixed"},
         {r->fps > 0 && r->fps != 24, "fps"},
@@ -117,14 +114,7 @@ static bool check_wishes(const struct video_call *c, struct video_notes *notes, 
         {r->audio == VIDEO_NO, "audio"},
         {w->tier.n == 0 && r->service_tier.n > 0 && !sl_str_eq(r->service_tier, SL_STR("default")), "service_tier"},
     };
-    for (size_t i = 0; i < VIDEO_COUNT(rows); i++) {
-        if (!rows[i].asked)
-            continue;
-        if (c->strict)
-            return video_no(c->a, no, VIDEO_UNSUPPORTED, sl_str_c(rows[i].param), "This provider has no such member.");
-        video_note(notes, c->a, "%s: not known to this provider, left out", rows[i].param);
-    }
-    return true;
+    return video_leave_out(c, rows, VIDEO_COUNT(rows), notes, no);
 }
 
 static bool settle_wish(const struct video_call *c, struct video_notes *notes, struct omni_wish *w,

@@ -222,10 +222,7 @@ static bool check_wishes(const struct video_call *c, const struct table_row *row
                          struct video_refusal *no)
 {
     const struct video_request *r = c->req;
-    const struct {
-        bool asked;
-        const char *param;
-    } rows[] = {
+    const struct video_wish rows[] = {
         {r->seed >= 0 && !row->has_seed, "seed"},
         {r->watermark == VIDEO_YES && !row->has_watermark, "watermark"},
         {r->audio != VIDEO_UNSAID && !row->has_audio, "audio"},
@@ -241,14 +238,7 @@ static bool check_wishes(const struct video_call *c, const struct table_row *row
         return video_no(c->a, no, VIDEO_UNSUPPORTED, SL_STR("n"), "One video is made at a time: n has to be 1.");
     if (r->draft == VIDEO_YES || r->draft_task.n > 0 || r->task_type.n > 0 || r->web_search)
         return video_no(c->a, no, VIDEO_UNSUPPORTED, SL_STR_NONE, "This provider has no drafts, task types and tools.");
-    for (size_t i = 0; i < VIDEO_COUNT(rows); i++) {
-        if (!rows[i].asked)
-            continue;
-        if (c->strict)
-            return video_no(c->a, no, VIDEO_UNSUPPORTED, sl_str_c(rows[i].param), "This provider has no such member.");
-        video_note(notes, c->a, "%s: not known to this provider, left out", rows[i].param);
-    }
-    return true;
+    return video_leave_out(c, rows, VIDEO_COUNT(rows), notes, no);
 }
 
 static bool settle_wish(const struct video_call *c, struct video_notes *notes, struct table_wish *w,
@@ -281,29 +271,13 @@ static struct sl_str upper(struct sl_str s, struct sl_arena *a)
 
 static void write_content(struct json_writer *w, const struct video_call *c)
 {
-    static const struct sl_str types[] = {SL_STR_INIT("image_url"), SL_STR_INIT("video_url"), SL_STR_INIT("audio_url")};
-    static const struct sl_str roles[] = {SL_STR_INIT("reference_image"), SL_STR_INIT("reference_video"),
-                                          SL_STR_INIT("reference_audio")};
     jw_open(w, '[');
     jw_open(w, '{');
     jw_member_plain(w, SL_STR("type"), SL_STR("text"));
     jw_member_plain(w, SL_STR("text"), c->req->prompt);
     jw_close(w, '}');
-    for (unsigned i = 0; i < c->req->n_media; i++) {
-        const struct video_media *m = &c->req->media[i];
-        jw_open(w, '{');
-        jw_member_plain(w, SL_STR("type"), types[m->kind]);
-        jw_key(w, types[m->kind]);
-        jw_open(w, '{');
-        jw_key(w, SL_STR("url"));
-        video_media_write_url(w, m, c->a);
-        jw_close(w, '}');
-        jw_member_plain(w, SL_STR("role"),
-                        m->role == VIDEO_FIRST_FRAME  ? SL_STR("first_frame")
-                        : m->role == VIDEO_LAST_FRAME ? SL_STR("last_frame")
-                                                      : roles[m->kind]);
-        jw_close(w, '}');
-    }
+    for (unsigned i = 0; i < c->req->n_media; i++)
+        video_media_write_item(w, &c->req->media[i], c->a);
     jw_close(w, ']');
 }
 

@@ -144,10 +144,7 @@ static bool check_wishes(const struct video_call *c, const struct veo_model *m, 
 {
     const struct video_request *r = c->req;
     bool loud = m != NULL && (m->can & VEO_AUDIO) != 0;
-    const struct {
-        bool asked;
-        const char *param;
-    } rows[] = {
+    const struct video_wish rows[] = {
         {r->watermark == VIDEO_YES, "watermark"},
         {r->camera_fixed == VIDEO_YES, "camera_fixed"},
         {r->fps > 0 && r->fps != 24, "fps"},
@@ -157,13 +154,8 @@ static bool check_wishes(const struct video_call *c, const struct veo_model *m, 
         {r->audio == VIDEO_NO && loud && !on_vertex(c), "audio"},
         {r->audio == VIDEO_YES && m != NULL && !loud, "audio"},
     };
-    for (size_t i = 0; i < VIDEO_COUNT(rows); i++) {
-        if (!rows[i].asked)
-            continue;
-        if (c->strict)
-            return video_no(c->a, no, VIDEO_UNSUPPORTED, sl_str_c(rows[i].param), "This provider has no such member.");
-        video_note(notes, c->a, "%s: not known to this provider, left out", rows[i].param);
-    }
+    if (!video_leave_out(c, rows, VIDEO_COUNT(rows), notes, no))
+        return false;
     w->audio = !loud ? VIDEO_UNSAID : r->audio == VIDEO_NO && on_vertex(c) ? VIDEO_NO : VIDEO_YES;
     return true;
 }

@@ -23,6 +23,13 @@ bool video_no(struct sl_arena *a, struct video_refusal *no, const char *code, st
 #define VIDEO_MISSING "missing_required_parameter"
 /* A wish that is dropped. */
 void video_note(struct video_notes *notes, struct sl_arena *a, const char *format, ...) SL_PRINTF(3, 4);
+/* Wishes that a provider has no member for: noted, or with c->strict refused (false). */
+struct video_wish {
+    bool asked;
+    const char *param;
+};
+bool video_leave_out(const struct video_call *c, const struct video_wish *wishes, size_t n, struct video_notes *notes,
+                     struct video_refusal *no);
 
 /* Decimal seconds of a number or a text ("8", "5.04", "8s"): ms. False: not that, negative, or over VIDEO_MS_MAX. */
 bool video_ms_of_text(struct sl_str text, int64_t *out);
@@ -51,6 +58,8 @@ struct sl_str video_media_base64(const struct video_media *m, struct sl_arena *a
 struct sl_str video_media_type(const struct video_media *m, struct sl_arena *a);
 /* As one URL: the one it has, or "data:TYPE;base64,...". To a writer, as a string. */
 void video_media_write_url(struct json_writer *w, const struct video_media *m, struct sl_arena *a);
+/* As an item of ModelArk's "content", which other vendors took over. */
+void video_media_write_item(struct json_writer *w, const struct video_media *m, struct sl_arena *a);
 
 void video_http_init(struct video_http *h, enum http_method method, struct sl_str path);
 void video_http_json(struct video_http *h);
