@@ -1,6 +1,6 @@
 /* What an error of a provider means, from its status and the words of its body: a table. To add a vendor's error, add a row;
  * the first that fits counts, so what is more precise stands above. Sources: openai.md 2.2 to 2.5, anthropic.md 9, gemini.md
- * 10.2 to 10.4, bedrock.md 8 and 11.4, openai-compatible.md 6 to 22 (all November 2026), and recorded answers. */
+ * 10.2 to 10.4, bedrock.md 8 and 11.4, openai-compatible.md 6 to 22, seedance.md 14 (all November 2026), and recorded answers. */
 #include "provider/provider.h"
 
 #define MESSAGE_LOOK_BYTES 1024u /* of a message: the telling words stand at its beginning */
@@ -9,6 +9,8 @@ enum part {
     ANY = 0, /* the status is enough */
     NAME,    /* code, type or reason is this, in any case */
     UNTIMED, /* the same, and it did not say when to come again */
+    STEM,    /* code, type or reason begins with this, in any case */
+    WITHIN,  /* holds this */
     TEXT,    /* message holds this (lower case), in any case */
     QUOTA    /* the quota's name does */
 };
@@ -63,6 +65,7 @@ static const struct error_row rows[] = {
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1003", BAD_CREDENTIALS),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1004", BAD_CREDENTIALS),
     ROW(WORDS_COHERE, 498, 498, TEXT, "invalid token", BAD_CREDENTIALS),
+    ROW(WORDS_ARK, 400, 403, NAME, "AuthenticationError", BAD_CREDENTIALS),
 
     /* ---- billing: waiting does not help; look at the code, not only at the type ---- */
     ROW(WORDS_ALL, 400, 499, NAME, "insufficient_quota", QUOTA_EXHAUSTED),
@@ -100,6 +103,9 @@ static const struct error_row rows[] = {
     ROW(WORDS_ZHIPU, 429, 429, NAME, "1308", QUOTA_EXHAUSTED),
     ROW(WORDS_ZHIPU, 429, 429, NAME, "1309", QUOTA_EXHAUSTED),
     ROW(WORDS_ZHIPU, 429, 429, NAME, "1310", QUOTA_EXHAUSTED),
+    ROW(WORDS_ARK, 400, 499, NAME, "AccountOverdueError", QUOTA_EXHAUSTED),
+    ROW(WORDS_ARK, 400, 499, STEM, "OperationDenied.ServiceOverdue", QUOTA_EXHAUSTED),
+    ROW(WORDS_ARK, 400, 499, NAME, "SetLimitExceeded", QUOTA_EXHAUSTED), /* the bound that the account's owner set */
     ROW(WORDS_ALL, 402, 402, ANY, "", QUOTA_EXHAUSTED), /* DeepSeek, OpenRouter, Together, Cohere, Anthropic */
 
     /* ---- too long for this model: a longer one may take it. Also with 5xx: some servers give their client's fault so ---- */
@@ -144,6 +150,8 @@ static const struct error_row rows[] = {
     ROW(WORDS_DASHSCOPE, 400, 499, NAME, "data_inspection_failed", CONTENT_FILTER),
     ROW(WORDS_DASHSCOPE, 400, 499, NAME, "DataInspectionFailed", CONTENT_FILTER),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1301", CONTENT_FILTER),
+    ROW(WORDS_ARK, 400, 499, WITHIN, "SensitiveContentDetected", CONTENT_FILTER), /* InputText..., ....Violence */
+    ROW(WORDS_ARK, 400, 499, WITHIN, "putTextRiskDetection", CONTENT_FILTER),     /* In..., Out... */
 
     /* ---- the model, not the request ---- */
     ROW(WORDS_ALL, 400, 499, NAME, "model_not_found", MODEL_GONE),
@@ -166,6 +174,8 @@ static const struct error_row rows[] = {
     ROW(WORDS_OPENROUTER, 400, 400, TEXT, "is not a valid model id", MODEL_GONE),
     ROW(WORDS_MOONSHOT, 400, 499, NAME, "resource_not_found_error", MODEL_GONE),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1211", MODEL_GONE),
+    ROW(WORDS_ARK, 400, 499, STEM, "InvalidEndpoint", MODEL_GONE), /* .ClosedEndpoint, OrModel.NotFound */
+    ROW(WORDS_ARK, 400, 499, NAME, "ModelNotOpen", MODEL_GONE),
     ROW(WORDS_ALL, 404, 404, ANY, "", MODEL_GONE), /* unknown model, or no access to it, or a base URL that is wrong */
 
     /* ---- the account may not ---- */
@@ -182,7 +192,10 @@ static const struct error_row rows[] = {
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1120", FORBIDDEN),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1121", FORBIDDEN),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1220", FORBIDDEN),
-    ROW(WORDS_ZHIPU, 434, 435, ANY, "", FORBIDDEN),
+    ROW(WORDS_ARK, 400, 499, NAME, "AccessDenied", FORBIDDEN),
+    ROW(WORDS_ARK, 400, 499, STEM, "OperationDenied", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 434, 434, ANY, "", FORBIDDEN),
+    ROW(WORDS_ZHIPU, 435, 435, ANY, "", CLIENT_FAULT), /* a file that is too large */
     ROW(WORDS_ALL, 403, 403, ANY, "", FORBIDDEN),
     ROW(WORDS_ALL, 407, 407, ANY, "", FORBIDDEN),
 
@@ -204,6 +217,9 @@ static const struct error_row rows[] = {
     ROW(WORDS_DASHSCOPE, 400, 599, NAME, "ModelUnavailable", OVERLOADED),
     ROW(WORDS_MOONSHOT, 400, 599, NAME, "engine_overloaded_error", OVERLOADED),
     ROW(WORDS_ZHIPU, 400, 599, NAME, "1305", OVERLOADED),
+    ROW(WORDS_AZURE, 429, 429, TEXT, "high demand", OVERLOADED), /* capacity, not quota */
+    ROW(WORDS_ARK, 400, 599, NAME, "ServerOverloaded", OVERLOADED),
+    ROW(WORDS_ARK, 400, 599, NAME, "ModelLoadingError", OVERLOADED),
     ROW(WORDS_COHERE, 498, 498, ANY, "", BAD_CREDENTIALS), /* only where Groq cannot be: invalid token */
 
     /* ---- too fast ---- */
@@ -231,6 +247,11 @@ static const struct error_row rows[] = {
     ROW(WORDS_MOONSHOT, 400, 499, NAME, "rate_limit_reached_error", RATE_LIMITED),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1302", RATE_LIMITED),
     ROW(WORDS_ZHIPU, 400, 499, NAME, "1303", RATE_LIMITED),
+    ROW(WORDS_ARK, 400, 499, WITHIN, "RateLimitExceeded",
+        RATE_LIMITED), /* ModelAccountRpm..., ....EndpointRPMExceeded */
+    ROW(WORDS_ARK, 400, 499, NAME, "RequestBurstTooFast", RATE_LIMITED),
+    ROW(WORDS_ARK, 400, 499, NAME, "QuotaExceeded", RATE_LIMITED),
+    ROW(WORDS_ARK, 400, 499, NAME, "InflightBatchsizeExceeded", RATE_LIMITED), /* too many tasks that run */
     ROW(WORDS_ALL, 429, 429, ANY, "", RATE_LIMITED), /* unnamed, or by what is limited: "tokens", "requests" */
 
     /* ---- it failed: as names, for errors without a status ---- */
@@ -250,6 +271,17 @@ static const struct error_row rows[] = {
     ROW(WORDS_GROQ, 424, 424, ANY, "", SERVER_ERROR),
     ROW(WORDS_DASHSCOPE, 400, 599, NAME, "internal_error", SERVER_ERROR),
     ROW(WORDS_ZHIPU, 400, 599, NAME, "1234", SERVER_ERROR), /* its network */
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1210", CLIENT_FAULT), /* parameters: these five */
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1212", CLIENT_FAULT),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1213", CLIENT_FAULT),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1214", CLIENT_FAULT),
+    ROW(WORDS_ZHIPU, 400, 499, NAME, "1215", CLIENT_FAULT),
+    ROW(WORDS_ARK, 400, 599, NAME, "InternalServiceError", SERVER_ERROR),
+    ROW(WORDS_ARK, 400, 599, NAME, "ContentSecurityDetectionError", SERVER_ERROR), /* the check itself failed */
+    ROW(WORDS_ARK, 400, 499, NAME, "MissingParameter", CLIENT_FAULT),
+    ROW(WORDS_ARK, 400, 499, STEM, "InvalidParameter", CLIENT_FAULT), /* .TaskTypeConstraint, ... */
+    ROW(WORDS_ARK, 400, 499, STEM, "InvalidImageURL", CLIENT_FAULT),
+    ROW(WORDS_ARK, 409, 409, NAME, "TaskRunningCannotCancel", CLIENT_FAULT),
     ROW(WORDS_ANTHROPIC, 413, 413, NAME, "request_too_large", CLIENT_FAULT),
     ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image", CLIENT_FAULT), /* openai.md 2.4, from here */
     ROW(WORDS_OPENAI, 400, 499, NAME, "invalid_image_format", CLIENT_FAULT),
@@ -294,17 +326,26 @@ static enum provider_fault by_status(int status)
     return status < 500 ? PF_CLIENT_FAULT : PF_SERVER_ERROR;
 }
 
-static bool holds_nocase(struct sl_str s, struct sl_str lower)
+static bool holds_nocase(struct sl_str s, struct sl_str text)
 {
-    for (size_t i = 0; i + lower.n <= s.n; i++)
-        if (sl_lower(s.p[i]) == lower.p[0] && sl_str_starts_nocase(sl_str_from(s, i), lower))
+    for (size_t i = 0; i + text.n <= s.n; i++)
+        if (sl_lower(s.p[i]) == sl_lower(text.p[0]) && sl_str_starts_nocase(sl_str_from(s, i), text))
             return true;
     return false;
 }
 
-static bool is_named(const struct provider_answer *r, struct sl_str name)
+static bool name_fits(struct sl_str s, enum part part, struct sl_str text)
 {
-    return sl_str_eq_nocase(r->code, name) || sl_str_eq_nocase(r->type, name) || sl_str_eq_nocase(r->reason, name);
+    if (part == STEM)
+        return sl_str_starts_nocase(s, text);
+    return part == WITHIN ? holds_nocase(sl_str_head(s, MESSAGE_LOOK_BYTES), text) : sl_str_eq_nocase(s, text);
+}
+
+static bool is_named(const struct provider_answer *r, const struct error_row *row)
+{
+    enum part part = (enum part)row->part;
+    return name_fits(r->code, part, row->text) || name_fits(r->type, part, row->text) ||
+           name_fits(r->reason, part, row->text);
 }
 
 /* status 0: there is none, only words tell. */
@@ -314,9 +355,11 @@ static bool row_fits(const struct error_row *row, const struct provider_answer *
         return false;
     switch ((enum part)row->part) {
     case NAME:
-        return is_named(r, row->text);
+    case STEM:
+    case WITHIN:
+        return is_named(r, row);
     case UNTIMED:
-        return !r->retry_after && is_named(r, row->text);
+        return !r->retry_after && is_named(r, row);
     case TEXT:
         return holds_nocase(sl_str_head(r->message, MESSAGE_LOOK_BYTES), row->text);
     case QUOTA:
@@ -338,6 +381,11 @@ static enum provider_fault by_rows(const struct provider_answer *r, int status)
         return r->inner_status != 0 ? by_status(r->inner_status) : PF_SERVER_ERROR;
     }
     return status != 0 ? by_status(status) : PF_SERVER_ERROR;
+}
+
+unsigned provider_error_rows(void)
+{
+    return sizeof rows / sizeof rows[0];
 }
 
 enum provider_fault provider_fault_of(const struct provider_answer *r)
@@ -373,6 +421,8 @@ static const struct words_row by_kind[] = {
     {SL_STR_INIT("cohere"), WORDS_OPENAI | WORDS_COHERE},
     {SL_STR_INIT("zhipu"), WORDS_OPENAI | WORDS_ZHIPU},
     {SL_STR_INIT("deepseek"), WORDS_OPENAI | WORDS_DEEPSEEK},
+    {SL_STR_INIT("ark"), WORDS_OPENAI | WORDS_ARK},
+    {SL_STR_INIT("byteplus"), WORDS_OPENAI | WORDS_ARK},
 };
 
 /* Kinds that are not in the list may be anything that speaks their dialect. */

@@ -58,11 +58,16 @@ static bool limit_of(struct sl_str name, bool anthropic, enum provider_limit_id 
     return false;
 }
 
-/* "x-ratelimit-remaining-tokens", "anthropic-ratelimit-input-tokens-remaining" */
+/* "x-ratelimit-remaining-tokens", "anthropic-ratelimit-input-tokens-remaining", "x-tokenlimit-remaining" */
 static bool name_of(struct sl_str name, enum provider_limit_id *out_id, enum part *out_part)
 {
     static const struct sl_str before = SL_STR_INIT("x-ratelimit-"), vendor = SL_STR_INIT("anthropic-ratelimit-");
+    static const struct sl_str tokens = SL_STR_INIT("x-tokenlimit-"); /* Together's */
     struct sl_str rest;
+    if (sl_str_starts(name, tokens)) {
+        *out_id = LIMIT_TOKENS;
+        return part_of(sl_str_from(name, tokens.n), out_part);
+    }
     if (sl_str_starts(name, before)) {
         rest = sl_str_from(name, before.n);
         return part_of(sl_str_cut(&rest, '-'), out_part) && limit_of(rest.p != NULL ? rest : SL_STR(""), false, out_id);

@@ -207,7 +207,8 @@ enum provider_words {
     WORDS_MOONSHOT = 1 << 15,
     WORDS_ZHIPU = 1 << 16,
     WORDS_DEEPSEEK = 1 << 17,
-    WORDS_ALL = (1 << 18) - 1
+    WORDS_ARK = 1 << 18,
+    WORDS_ALL = (1 << 19) - 1
 };
 unsigned provider_words_of(const struct provider_kind *kind); /* by its name; others and NULL: all */
 
@@ -221,6 +222,7 @@ struct provider_answer {
 };
 /* The first row of the table in errors.c that fits, else by the status. */
 enum provider_fault provider_fault_of(const struct provider_answer *r);
+unsigned provider_error_rows(void); /* how many the table has, so that a test can say that it knows all */
 /* The same for an error that came with a status of 200, in the answer or as an event of a stream (status is not looked at).
  * Never PF_NONE. A status in the body, also a code of digits, counts as the status. */
 enum provider_fault provider_fault_inside(const struct provider_answer *r);

@@ -11,7 +11,10 @@
 enum by {
     BY_ANY = 0,
     BY_NAME,
+    BY_INNER, /* the same; the status within counts: by_the_inner_status */
     BY_UNTIMED,
+    BY_STEM,
+    BY_WITHIN,
     BY_TEXT,
     BY_QUOTA
 };
@@ -233,6 +236,45 @@ static const struct row rows[] = {
     {WORDS_XAI, 403, BY_TEXT, "available credits", PF_QUOTA_EXHAUSTED},
     {WORDS_XAI, 403, BY_TEXT, "have any credits", PF_QUOTA_EXHAUSTED},
     {WORDS_MISTRAL, 500, BY_NAME, "internal_server_error", PF_SERVER_ERROR},
+    {WORDS_AWS, 400, BY_NAME, "ExpiredToken", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 400, BY_NAME, "InvalidClientTokenId", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_NAME, "SignatureDoesNotMatch", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_NAME, "RequestTimeTooSkewed", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_NAME, "RequestExpired", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_TEXT, "signature expired", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_TEXT, "signature not yet current", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 403, BY_TEXT, "security token included in the request is", PF_BAD_CREDENTIALS},
+    {WORDS_AWS, 424, BY_INNER, "ModelErrorException", PF_SERVER_ERROR},
+    {WORDS_AWS, 424, BY_INNER, "ModelStreamErrorException", PF_SERVER_ERROR},
+    {WORDS_AZURE, 429, BY_TEXT, "high demand", PF_OVERLOADED},
+    {WORDS_ZHIPU, 435, BY_ANY, "", PF_CLIENT_FAULT},
+    {WORDS_ZHIPU, 400, BY_NAME, "1210", PF_CLIENT_FAULT},
+    {WORDS_ZHIPU, 400, BY_NAME, "1212", PF_CLIENT_FAULT},
+    {WORDS_ZHIPU, 400, BY_NAME, "1213", PF_CLIENT_FAULT},
+    {WORDS_ZHIPU, 400, BY_NAME, "1214", PF_CLIENT_FAULT},
+    {WORDS_ZHIPU, 400, BY_NAME, "1215", PF_CLIENT_FAULT},
+    {WORDS_ARK, 400, BY_NAME, "AuthenticationError", PF_BAD_CREDENTIALS},
+    {WORDS_ARK, 403, BY_NAME, "AccountOverdueError", PF_QUOTA_EXHAUSTED},
+    {WORDS_ARK, 403, BY_STEM, "OperationDenied.ServiceOverdue", PF_QUOTA_EXHAUSTED},
+    {WORDS_ARK, 429, BY_NAME, "SetLimitExceeded", PF_QUOTA_EXHAUSTED},
+    {WORDS_ARK, 400, BY_WITHIN, "SensitiveContentDetected", PF_CONTENT_FILTER},
+    {WORDS_ARK, 400, BY_WITHIN, "putTextRiskDetection", PF_CONTENT_FILTER},
+    {WORDS_ARK, 400, BY_STEM, "InvalidEndpoint", PF_MODEL_GONE},
+    {WORDS_ARK, 400, BY_NAME, "ModelNotOpen", PF_MODEL_GONE},
+    {WORDS_ARK, 400, BY_NAME, "AccessDenied", PF_FORBIDDEN},
+    {WORDS_ARK, 400, BY_STEM, "OperationDenied", PF_FORBIDDEN},
+    {WORDS_ARK, 429, BY_NAME, "ServerOverloaded", PF_OVERLOADED},
+    {WORDS_ARK, 429, BY_NAME, "ModelLoadingError", PF_OVERLOADED},
+    {WORDS_ARK, 400, BY_WITHIN, "RateLimitExceeded", PF_RATE_LIMITED},
+    {WORDS_ARK, 400, BY_NAME, "RequestBurstTooFast", PF_RATE_LIMITED},
+    {WORDS_ARK, 400, BY_NAME, "QuotaExceeded", PF_RATE_LIMITED},
+    {WORDS_ARK, 400, BY_NAME, "InflightBatchsizeExceeded", PF_RATE_LIMITED},
+    {WORDS_ARK, 400, BY_NAME, "InternalServiceError", PF_SERVER_ERROR},
+    {WORDS_ARK, 400, BY_NAME, "ContentSecurityDetectionError", PF_SERVER_ERROR},
+    {WORDS_ARK, 400, BY_NAME, "MissingParameter", PF_CLIENT_FAULT},
+    {WORDS_ARK, 400, BY_STEM, "InvalidParameter", PF_CLIENT_FAULT},
+    {WORDS_ARK, 400, BY_STEM, "InvalidImageURL", PF_CLIENT_FAULT},
+    {WORDS_ARK, 409, BY_NAME, "TaskRunningCannotCancel", PF_CLIENT_FAULT},
 };
 
 static void expect(const struct provider_answer *a, bool inside, enum provider_fault want)
@@ -267,6 +309,28 @@ static void check_name(const struct row *r, unsigned words)
     expect(&longer, false, provider_fault_of(&(struct provider_answer){.words = words, .status = r->status}));
 }
 
+/* "STEM.More"; within: "MoreSTEM.More", too. Nothing that lacks the last letter of it. */
+static void check_stem(const struct row *r, unsigned words)
+{
+    static const struct {
+        const char *before, *behind;
+        bool within;
+    } forms[] = {
+        {"", "", false}, {"", ".More", false}, {"", "More", false}, {"More", ".More", true}, {"More", "", true}};
+    char text[100];
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        int n = snprintf(text, sizeof text, "%s%s%s", forms[i].before, r->text, forms[i].behind);
+        const struct sl_str name = sl_str_of(text, (size_t)n);
+        bool fits = r->by == BY_WITHIN || !forms[i].within;
+        struct provider_answer a = {.words = words, .status = r->status, .code = name};
+        expect(&a, false, fits ? r->fault : provider_fault_of(&(struct provider_answer){.status = r->status}));
+        expect(&(struct provider_answer){.words = words, .type = name}, true, fits ? r->fault : PF_SERVER_ERROR);
+    }
+    struct provider_answer a = {
+        .words = words, .status = r->status, .code = sl_str_head(sl_str_c(r->text), strlen(r->text) - 1)};
+    expect(&a, false, provider_fault_of(&(struct provider_answer){.status = r->status}));
+}
+
 static void check_text(const struct row *r, unsigned words)
 {
     char text[200];
@@ -285,7 +349,12 @@ static void check_row(const struct row *r, unsigned words)
     struct provider_answer a = {.words = words, .status = r->status};
     switch (r->by) {
     case BY_NAME:
+    case BY_INNER:
         check_name(r, words);
+        break;
+    case BY_STEM:
+    case BY_WITHIN:
+        check_stem(r, words);
         break;
     case BY_TEXT:
         check_text(r, words);
@@ -312,7 +381,12 @@ static void check_row(const struct row *r, unsigned words)
 static void every_row(void **state)
 {
     (void)state;
+    assert_int_equal(sizeof rows / sizeof rows[0],
+                     provider_error_rows()); /* a row of the table that is not here is no tested one */
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t k = 0; k < i; k++)
+            assert_false(rows[k].words == rows[i].words && rows[k].by == rows[i].by &&
+                         rows[k].status == rows[i].status && strcmp(rows[k].text, rows[i].text) == 0);
         check_row(&rows[i], rows[i].words);
         if (rows[i].fault != PF_BAD_CREDENTIALS || rows[i].status != 498 ||
             rows[i].by != BY_ANY) /* Groq's, among all */
@@ -331,6 +405,10 @@ static void whose_words(void **state)
     expect(&(struct provider_answer){.words = WORDS_OPENAI, .status = 412}, false, PF_CLIENT_FAULT);
     expect(&(struct provider_answer){.words = WORDS_COHERE, .status = 498}, false, PF_BAD_CREDENTIALS);
     expect(&(struct provider_answer){.words = 0, .status = 429, .code = SL_STR("1113")}, false, PF_QUOTA_EXHAUSTED);
+    expect(&(struct provider_answer){.words = WORDS_OPENAI, .status = 429, .code = SL_STR("SetLimitExceeded")}, false,
+           PF_RATE_LIMITED);
+    assert_int_equal(provider_words_of(provider_kind_find(SL_STR("ark"))), WORDS_OPENAI | WORDS_ARK);
+    assert_int_equal(provider_words_of(provider_kind_find(SL_STR("byteplus"))), WORDS_OPENAI | WORDS_ARK);
     assert_int_equal(provider_words_of(NULL), WORDS_ALL);
     assert_int_equal(provider_words_of(provider_kind_find(SL_STR("openai"))), WORDS_OPENAI);
     assert_int_equal(provider_words_of(provider_kind_find(SL_STR("openai-compatible"))), WORDS_ALL);
@@ -368,6 +446,14 @@ static const struct {
     {400, "1113", "", "", PF_CLIENT_FAULT},
     {400, "3051", "invalid_request_invalid_args", "Image input is not enabled for this model", PF_CLIENT_FAULT},
     {400, "Client specified an invalid argument", "", "Incorrect API key provided: in***ey.", PF_BAD_CREDENTIALS},
+    {400, "InputImageSensitiveContentDetected.PolicyViolation", "BadRequest", "", PF_CONTENT_FILTER},
+    {400, "OutputTextRiskDetection", "BadRequest", "", PF_CONTENT_FILTER},
+    {400, "InvalidParameter.TaskTypeMismatch", "BadRequest", "", PF_CLIENT_FAULT},
+    {404, "InvalidEndpointOrModel.NotFound", "NotFound", "", PF_MODEL_GONE},
+    {403, "OperationDenied.ServiceNotOpen", "Forbidden", "", PF_FORBIDDEN},
+    {429, "ModelAccountTpmRateLimitExceeded", "TooManyRequests", "", PF_RATE_LIMITED},
+    {429, "RateLimitExceeded.EndpointRPMExceeded", "TooManyRequests", "", PF_RATE_LIMITED},
+    {429, "SetLimitExceeded", "TooManyRequests", "", PF_QUOTA_EXHAUSTED},
     {400, "400", "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", PF_BAD_CREDENTIALS},
     {400, "400", "FAILED_PRECONDITION", "User location is not supported for the API use.", PF_FORBIDDEN},
     {400, "ValidationException", "", "The provided model identifier is invalid.", PF_MODEL_GONE},

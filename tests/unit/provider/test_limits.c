@@ -76,10 +76,19 @@ static void vendors(void **state)
     assert_true(reads(mistral, &l));
     is(&l, LIMIT_REQUESTS, 60, 59, -1);
     is(&l, LIMIT_TOKENS, 500000, 499000, -1);
-    static const char *const together[HEADERS] = {"x-ratelimit-limit", "10", "x-ratelimit-remaining", "3",
-                                                  "x-ratelimit-reset", "2"};
+    static const char *const together[HEADERS] = {"x-ratelimit-limit",      "10",  "x-ratelimit-remaining", "3",
+                                                  "x-ratelimit-reset",      "2",   "x-tokenlimit-limit",    "3000",
+                                                  "x-tokenlimit-remaining", "700", "x-tokenlimit-reset",    "1"};
     assert_true(reads(together, &l));
     is(&l, LIMIT_REQUESTS, 10, 3, 2 * SL_SEC);
+    is(&l, LIMIT_TOKENS, 3000, 700, SL_SEC);
+    static const char *const cerebras[HEADERS] = {
+        "x-ratelimit-limit-requests-day",  "14400", "x-ratelimit-remaining-requests-day",  "14399",
+        "x-ratelimit-reset-requests-day",  "33011", "x-ratelimit-limit-tokens-minute",     "60000",
+        "x-ratelimit-reset-tokens-minute", "11.3",  "x-ratelimit-remaining-tokens-minute", "52000"};
+    assert_true(reads(cerebras, &l));
+    is(&l, LIMIT_REQUESTS_DAY, 14400, 14399, 33011 * SL_SEC);
+    is(&l, LIMIT_TOKENS, 60000, 52000, 11300 * SL_MS);
 }
 
 /* Nothing of these is believed. */
