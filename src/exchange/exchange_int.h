@@ -199,6 +199,7 @@ struct exchange {
     struct asking *asking;  /* arena: what it was made from; NULL: not planned yet */
     unsigned at_candidate;  /* index of the one that is tried */
     unsigned tries_here;    /* on this candidate */
+    uint64_t too_small;     /* a target with this context said that the request is too long for it; 0: none did */
 
     struct exchange_terms terms; /* the route's, where it says any */
 
@@ -561,7 +562,9 @@ int64_t terms_hold_until(const struct exchange *x, const struct try *t); /* t ha
 
 /* lanes.c: targets' health */
 bool lanes_view(const void *arg, uint32_t target_index,
-                struct route_target_view *out);                 /* a route_view_f; arg: the exchange */
+                struct route_target_view *out);               /* a route_view_f; arg: the exchange */
+void lanes_too_long(struct exchange *x, const struct try *t); /* from now on only larger targets may be asked */
+bool lanes_is_too_small(const struct exchange *x, uint32_t candidate);
 bool lanes_choose(struct exchange *x, struct error_facts *out); /* x->at_candidate may be asked; false: all are down */
 uint32_t lanes_left(const struct exchange *x);                  /* candidates behind the current one that are up */
 void lanes_begin(struct exchange *x, struct try *t);

@@ -81,12 +81,29 @@ static bool is_down(const struct exchange *x, uint32_t candidate, struct health_
     return v->state >= HEALTH_BLOCKED;
 }
 
+/* A target whose context nobody knows may be larger. */
+bool lanes_is_too_small(const struct exchange *x, uint32_t candidate)
+{
+    const struct route_candidate *c = &x->plan.candidates[candidate];
+    if (x->too_small == 0)
+        return false;
+    uint64_t context = route_policy_context(x->snap->policy, c->provider_index, c->model);
+    return context > 0 && context <= x->too_small;
+}
+
+void lanes_too_long(struct exchange *x, const struct try *t)
+{
+    uint64_t context = route_policy_context(x->snap->policy, t->candidate->provider_index, t->candidate->model);
+    if (t->outcome == OUT_CONTEXT_OVERFLOW && context > x->too_small)
+        x->too_small = context;
+}
+
 uint32_t lanes_left(const struct exchange *x)
 {
     uint32_t n = 0;
     for (uint32_t i = x->at_candidate + 1; i < x->plan.n; i++) {
         struct health_view v;
-        n += !is_down(x, i, &v);
+        n += !is_down(x, i, &v) && !lanes_is_too_small(x, i);
     }
     return n;
 }
@@ -94,7 +111,7 @@ uint32_t lanes_left(const struct exchange *x)
 bool lanes_is_up(const struct exchange *x, uint32_t candidate)
 {
     struct health_view v;
-    return !is_down(x, candidate, &v);
+    return !is_down(x, candidate, &v) && !lanes_is_too_small(x, candidate);
 }
 
 /* Those that are down are passed over while another is up. When none is, the one that comes back first is asked, but only once a
@@ -106,6 +123,8 @@ bool lanes_choose(struct exchange *x, struct error_facts *out)
     if (x->snap->lanes == NULL || x->tries_here > 0)
         return true;
     for (uint32_t i = x->at_candidate; i < x->plan.n; i++) {
+        if (lanes_is_too_small(x, i))
+            continue;
         if (!is_down(x, i, &at)) {
             x->at_candidate = i;
             return true;

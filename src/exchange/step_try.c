@@ -141,6 +141,11 @@ static enum step let_go(struct exchange *x, struct try *t)
 static bool find_askable(struct exchange *x)
 {
     for (; x->at_candidate < x->plan.n; x->at_candidate++, x->tries_here = 0) {
+        if (lanes_is_too_small(x, x->at_candidate)) {
+            if (x->first_refused.error == GE_NONE)
+                x->first_refused.error = GE_UP_TOO_LONG;
+            continue;
+        }
         sl_arena_init(&x->attempt_arena, x->env->arenas);
         if (translate_request(x, &x->plan.candidates[x->at_candidate]))
             return true;
@@ -477,6 +482,7 @@ static enum step next_try(struct exchange *x, struct try *t)
 {
     if (x->rescue != NULL)
         return next_rescue(x, t);
+    lanes_too_long(x, t);
     const struct retry_facts f = {
         .outcome = t->outcome,
         .tries_same = x->tries_here - other_answered(x),

@@ -205,13 +205,30 @@ static bool has_met(const struct run *r)
     return drill_sims_met(r->sims);
 }
 
-static void settle(struct run *r)
+static bool nobody_is_larger(const struct drill_result *o, const struct snapshot *s)
+{
+    uint64_t first = route_policy_context(s->policy, o->first.provider, sl_str_c(o->first.model));
+    for (uint32_t i = 0; i < o->n_targets; i++) {
+        uint64_t context = route_policy_context(s->policy, o->targets[i].provider, sl_str_c(o->targets[i].model));
+        if (context == 0 || context > first)
+            return false;
+    }
+    return o->n_targets > 1;
+}
+
+static void settle(struct run *r, const struct snapshot *snapshot)
 {
     struct drill_result *o = r->out;
     const struct drill_scenario *s = r->c->scenario;
     read_ledger(r);
     read_plan(r);
     o->met = has_met(r);
+    if (!o->passed && s != NULL && s->too_long && o->status == 400 && nobody_is_larger(o, snapshot)) {
+        o->passed = o->by_policy = true;
+        o->failed = 0;
+        keep(o->saw, sizeof o->saw, SL_STR("the refusal: no target takes more"));
+        o->why[0] = 0;
+    }
     if (o->passed && !o->met) {
         o->passed = false;
         keep(o->why, sizeof o->why, SL_STR("the fault was never met: another target was asked first"));
@@ -246,7 +263,7 @@ void drill_run(struct settings *s, const struct drill_case *c, struct drill_resu
     struct snapshot *kept = snapshot_ref(r->g.first_snapshot); /* the settings live in it */
     gateway_take_apart(&r->g);
     drill_sims_stop(r->sims);
-    settle(r);
+    settle(r, kept);
     drill_sims_free(r->sims);
     snapshot_unref(kept);
     keys_made_wipe(&r->first.made);

@@ -544,6 +544,7 @@ static void fill_plain(struct full_snapshot *f)
         .base_ns = s->resilience.retry.backoff.base_ns,
         .cap_ns = s->resilience.retry.backoff.cap_ns,
         .wait_cap_ns = s->resilience.retry.wait_cap_ns,
+        .filtered_next = s->resilience.content_filter == FILTER_NEXT,
         .cost_p = usd(s->resilience.retry.max_cost),
     };
     f->s.deadlines = (struct attempt_deadlines){

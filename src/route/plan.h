@@ -99,6 +99,8 @@ enum route_wants {
     ROUTE_WANTS_CONVERSATION = 1 << 1,
     ROUTE_WANTS_MEDIA = 1 << 2
 };
+/* Tokens that a model there takes; 0: not known. */
+uint64_t route_policy_context(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 unsigned route_policy_wants(const struct route_policy *p);
 /* False: all names lead to plain lists of targets, so that plans depend on names and health alone. */
 bool route_policy_has_rules(const struct route_policy *p);

@@ -89,6 +89,14 @@ uint32_t route_policy_target_of(const struct route_policy *p, uint32_t provider_
     return t != NULL ? t->index : provider->rest->index;
 }
 
+uint64_t route_policy_context(const struct route_policy *p, uint32_t provider_index, struct sl_str model)
+{
+    struct route_caps caps = {.known = false};
+    if (p->caps != NULL)
+        p->caps(p->caps_arg, provider_index, model, &caps);
+    return caps.known ? caps.context : 0;
+}
+
 unsigned route_policy_wants(const struct route_policy *p)
 {
     return p->wants;

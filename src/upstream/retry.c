@@ -107,7 +107,8 @@ struct retry_verdict retry_decide(const struct retry_facts *f)
         return give_up("answered");
     if (f->committed)
         return give_up("the client has seen a byte");
-    if (row->next == NEXT_NONE)
+    bool filtered = f->outcome == OUT_CONTENT_FILTER && f->policy->filtered_next;
+    if (row->next == NEXT_NONE && !filtered)
         return give_up("trying again cannot help");
     if (f->total_due_ns > 0 && f->now_ns >= f->total_due_ns)
         return give_up("no time left");

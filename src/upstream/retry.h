@@ -14,6 +14,7 @@ struct retry_policy {
     int64_t base_ns;     /* back-off: up to base, 2 base, 4 base, ... */
     int64_t cap_ns;      /* ... never over this */
     int64_t wait_cap_ns; /* a provider that asks for a longer wait is not waited for */
+    bool filtered_next;  /* what a vendor's content filter refuses is asked of the next target */
     int64_t cost_p;      /* no further attempt once those before have cost so much, in picodollars; 0: no bound */
 };
 #define RETRY_POLICY_DEFAULT                                                                                           \

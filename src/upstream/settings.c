@@ -126,6 +126,11 @@ static const struct cfg_word SLOW[] = {
     {"stays", SLOW_STAYS, "only orders that look at times (`fastest`, `scored`) notice"},
     {NULL, 0, NULL}};
 
+static const struct cfg_word FILTER[] = {
+    {"told", FILTER_TOLD, "the client gets the refusal"},
+    {"next", FILTER_NEXT, "the next target is asked; with none left, the client gets the refusal"},
+    {NULL, 0, NULL}};
+
 static const struct cfg_section HEDGE = {
     .short_form = "enabled",
     .settings = (const struct cfg_setting[]){
@@ -186,6 +191,10 @@ const struct cfg_section resilience_settings_section = {
          .text = "What happens to a stream that breaks off or stalls when the client has seen output of it. Once for a "
                  "request, and only for text: never inside of a tool call or structured output; those get the error. A "
                  "broken stream never ends as if it were whole."},
+        {"content_filter", CFG_ENUM_AT(struct resilience_settings, content_filter, FILTER), .preset = "told",
+         .text =
+             "What follows when a vendor's content filter refuses a request with an error. An answer that the filter "
+             "ended is an answer."},
         {"hedge", CFG_SECTION_AT(struct resilience_settings, hedge, &HEDGE),
          .text = "Asking a second target while the first is silent."},
         {"probe", CFG_SECTION_AT(struct resilience_settings, probe, &PROBE),

@@ -71,6 +71,11 @@ struct probe_settings {
     CFG_LIST_OF(struct sl_str) providers; /* none: all */
 };
 
+enum filter_policy {
+    FILTER_TOLD = 0,
+    FILTER_NEXT
+};
+
 struct hold_settings {
     uint32_t pieces;
     int64_t time_ns;
@@ -84,6 +89,7 @@ struct resilience_settings {
     struct probe_settings probe;
     bool breaker;
     enum slow_policy slow;
+    enum filter_policy content_filter;
     struct retry_settings retry;
     struct deadline_settings deadline;
 };

@@ -90,6 +90,12 @@ def test_what_is_drilled(folder):
     assert [(r["route"], r["model"], r["passed"]) for r in card["routes"]] == [("r", "a", 1), ("", "c", 0), ("lonely", "a", 0)]
     assert card["routes"][1]["scenarios"][0]["advice"] == "all targets of model `c` are at `one`: add one at another provider"
     assert "route `lonely` has one target" in card["routes"][2]["scenarios"][0]["advice"]
+    small = {**config, "models": {"d": {"targets": ["two/claude-haiku-4-5", "one/gpt-4o"]}, "e": {"targets": ["one/gpt-4o"]},
+                                  "f": {"targets": ["one/gpt-4o", "two/claude-haiku-4-5"]}}, "routes": {}}
+    card = card_of(drill(folder, small, "--scenario", "context-overflow", "--json"))
+    told = {r["model"]: r["scenarios"][0] for r in card["routes"]}
+    assert [(r["pass"], r["by_policy"], r["saw"]) for r in told["d"]["runs"]] == [(True, True, "the refusal: no target takes more")] * 2
+    assert not told["e"]["pass"] and told["f"]["pass"] and not told["f"]["runs"][0]["by_policy"]
     only = card_of(drill(folder, config, "--scenario", "no-credit", "--json", "--route", "lonely"))
     assert [r["route"] for r in only["routes"]] == ["lonely"]
 

@@ -148,6 +148,51 @@ def test_clients_own_faults_are_final(t, status, code):
     assert t.two.requests == []
 
 
+@pytest.fixture(scope="module")
+def sizes():
+    """Models whose context is known, and one whose is not; what a filter refuses is asked of the next."""
+    makers = Makers()
+    one, two = makers.upstream(), makers.upstream()
+    kind = {"kind": "openai", "keys": ["${RELAY_PROVIDER_KEY}"]}
+    g = makers.gateway({
+        "providers": {"one": {**kind, "base_url": one.url}, "two": {**kind, "base_url": two.url}},
+        "models": {"larger": {"targets": ["one/gpt-4o", "two/gpt-3.5-turbo", "two/gpt-4o-mini", "two/gpt-4.1"]},
+                   "unknown": {"targets": ["one/gpt-4o", "two/gpt-4o", "two/somebodys"]}, "as-large": {"targets": ["one/gpt-4o", "two/gpt-4o"]}},
+        "resilience": {"content_filter": "next"}})
+    g.one, g.two = one, two
+    yield g
+    makers.end()
+
+
+def test_only_larger_targets_get_what_is_too_long(sizes):
+    """What is too long for one is asked only of those that take more, or of whom nobody knows it."""
+    refusal = error_answer(400, "context_length_exceeded", param="messages")
+    for model, last in [("larger", "gpt-4.1"), ("unknown", "somebodys")]:
+        sizes.one.reset()
+        sizes.two.reset()
+        sizes.one.answer = refusal
+        answer = chat(sizes, model=model)
+        assert answer.status == 200 and [r.json()["model"] for r in sizes.two.requests] == [last]
+        assert attempts(sizes, answer) == [("one", "context_overflow"), ("two", "ok")]
+    sizes.two.reset()
+    answer = chat(sizes, model="as-large")
+    assert answer.status == 400 and answer.error()["code"] == "context_length_exceeded" and sizes.two.requests == []
+    sizes.one.reset()
+    sizes.one.answer = error_answer(500)  # any other failure: the next one, as large or not
+    assert chat(sizes, model="as-large").status == 200 and len(sizes.two.requests) == 1
+
+
+def test_the_filter_by_policy(sizes):
+    sizes.one.reset()
+    sizes.two.reset()
+    sizes.one.answer = error_answer(400, "content_policy_violation")
+    answer = chat(sizes, model="as-large")
+    assert answer.status == 200 and attempts(sizes, answer) == [("one", "content_filter"), ("two", "ok")]
+    sizes.two.answer = error_answer(400, "content_policy_violation")
+    answer = chat(sizes, model="as-large")
+    assert answer.status == 400 and answer.error()["code"] == "content_policy_violation"
+
+
 def test_same_target_again_after_a_pause(t):
     t.one.queue(error_answer(503, "server_is_overloaded", "service_unavailable_error"), error_answer(500), json_answer())
     answer = chat(t)

@@ -95,7 +95,14 @@ static void every_outcome(void **state)
         struct retry_facts f = facts_of(table[i].o);
         assert_int_equal(table[i].o, i);
         check(&f, table[i].with, "another target left");
+        struct retry_policy filtered = policy;
+        filtered.filtered_next = true;
+        f.policy = &filtered;
+        check(&f, table[i].o == OUT_CONTENT_FILTER ? 'N' : table[i].with,
+              "the next target is asked what a filter refuses");
         f.candidates_left = 0;
+        check(&f, table[i].alone, "no other target, to ask what a filter refuses");
+        f.policy = &policy;
         check(&f, table[i].alone, "no other target");
         f.candidates_left = 1;
         f.op_repeatable = false;
