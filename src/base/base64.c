@@ -51,11 +51,6 @@ int sl_base64_value(char c)
     return c == '/' || c == '_' ? 63 : -1;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 bool sl_base64_decode(struct sl_str text, char *out, size_t *out_n)
 {
     uint32_t bits = 0;
@@ -65,7 +60,7 @@ bool sl_base64_decode(struct sl_str text, char *out, size_t *out_n)
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
         int v = sl_base64_value(c);
-        if (is_blank(c))
+        if (sl_is_blank(c))
             continue;
         padded = padded || c == '=';
         if (c == '=')

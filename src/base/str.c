@@ -193,3 +193,13 @@ size_t sl_u64_digits(uint64_t v, char *out)
         out[0] = (char)('0' + v);
     return n;
 }
+
+void sl_hex_digits(const void *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[from[i] >> 4];
+        *out++ = digits[from[i] & 15];
+    }
+}

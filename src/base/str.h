@@ -84,6 +84,27 @@ static inline char sl_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
 
+static inline bool sl_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool sl_is_blank(
+    char c) /* JSON's white space (RFC 8259 section 2): space, tab, line feed, carriage return */
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static inline int sl_hex_value(char c) /* of a digit in either case; -1: it is none */
+{
+    if (sl_is_digit(c))
+        return c - '0';
+    c = sl_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Writes two lower-case hexadecimal digits for each of n bytes. */
+void sl_hex_digits(const void *bytes, size_t n, char *out);
 /* Writes the decimal digits of v to out (at least 20 bytes); gives the count. */
 size_t sl_u64_digits(uint64_t v, char *out);
 

@@ -13,18 +13,13 @@ static const struct {
 };
 #define VENDORS (sizeof vendors / sizeof vendors[0])
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* "gpt-5.2-mini" is "gpt-5": the name up to and with its first whole number behind a dash. */
 static struct sl_str numbered(struct sl_str model)
 {
     for (size_t i = 1; i < model.n; i++) {
-        if (model.p[i - 1] != '-' || !is_digit(model.p[i]))
+        if (model.p[i - 1] != '-' || !sl_is_digit(model.p[i]))
             continue;
-        while (i < model.n && is_digit(model.p[i]))
+        while (i < model.n && sl_is_digit(model.p[i]))
             i++;
         return sl_str_head(model, i);
     }
@@ -58,7 +53,7 @@ struct sl_str carrier_pack(struct sl_arena *a, enum carrier_vendor vendor, struc
     out[n++] = '.';
     for (size_t i = 0; i < family.n; i++) { /* no dot, nothing that JSON would escape */
         char c = family.p[i];
-        bool fine = is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+        bool fine = sl_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
         out[n++] = fine ? c : '_';
     }
     out[n++] = '.';

@@ -70,16 +70,11 @@ static const struct member_row {
 
 static void read_value(struct reader *r, struct sl_str v, struct answer_error *e);
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static struct sl_str skip_blanks(struct sl_str s)
 {
     if (sl_str_starts(s, SL_STR("\xef\xbb\xbf")))
         s = sl_str_from(s, 3);
-    while (s.n > 0 && is_blank(s.p[0]))
+    while (s.n > 0 && sl_is_blank(s.p[0]))
         s = sl_str_from(s, 1);
     return s;
 }

@@ -7,7 +7,7 @@
 
 static inline const char *skip_blanks(const char *p, const char *end)
 {
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (p < end && sl_is_blank(*p))
         p++;
     return p;
 }

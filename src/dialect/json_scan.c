@@ -161,7 +161,7 @@ static const char *unexpected(struct scan *s, const char *p)
 
 static inline const char *skip_blanks(const struct scan *s, const char *p)
 {
-    while (p < s->end && SL_UNLIKELY((unsigned char)*p <= ' ') && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    while (p < s->end && SL_UNLIKELY((unsigned char)*p <= ' ') && sl_is_blank(*p))
         p++;
     return p;
 }
@@ -470,14 +470,6 @@ static const char *scan_long_string(struct scan *s, const char *p)
     return flaw == NULL ? p + 1 : fails(s, flaw, JSON_BAD_UTF8);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = sl_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* p is the backslash. */
 static const char *scan_escape(struct scan *s, const char *p)
 {
@@ -501,7 +493,7 @@ static const char *scan_escape(struct scan *s, const char *p)
     for (int i = 2; i < 6; i++) {
         if (p + i == s->end)
             return fails(s, s->end, JSON_CUT_SHORT);
-        if (hex_digit(p[i]) < 0)
+        if (sl_hex_value(p[i]) < 0)
             return fails(s, p, JSON_BAD_ESCAPE);
     }
     return p + 6;

@@ -4,10 +4,8 @@
 static uint32_t hex4(const char *p)
 {
     uint32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = sl_lower(p[i]);
-        v = v << 4 | (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
+    for (int i = 0; i < 4; i++)
+        v = v << 4 | (uint32_t)sl_hex_value(p[i]);
     return v;
 }
 
@@ -193,7 +191,7 @@ bool json_is_zero(struct sl_str number)
 
 static size_t skip_blanks(struct sl_str s, size_t at)
 {
-    while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\n' || s.p[at] == '\r' || s.p[at] == '\t'))
+    while (at < s.n && sl_is_blank(s.p[at]))
         at++;
     return at;
 }

@@ -6,14 +6,6 @@
 
 #define SNIFF_CHARS 64u /* of base64: 48 bytes */
 
-static int hex_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = sl_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986; a '%' that begins no escape stays as it is. */
 static struct sl_str percent_decode(struct sl_str s, struct sl_arena *a)
 {
@@ -22,8 +14,8 @@ static struct sl_str percent_decode(struct sl_str s, struct sl_arena *a)
     char *out = sl_arena_alloc(a, s.n);
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
+        int high = s.p[i] == '%' && i + 2 < s.n ? sl_hex_value(s.p[i + 1]) : -1;
+        int low = high >= 0 ? sl_hex_value(s.p[i + 2]) : -1;
         char c = s.p[i];
         if (low >= 0) {
             c = (char)(high << 4 | low);

@@ -129,7 +129,7 @@ unsigned request_look_media(const struct request_facts *f, struct sl_str body)
             break;
         struct sl_str s = sl_str_of(p + 1, (size_t)(close - p - 1));
         p = close + 1;
-        while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        while (p < end && sl_is_blank(*p))
             p++;
         if (p < end && *p == ':') {
             key = key_of(s);

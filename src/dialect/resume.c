@@ -8,17 +8,12 @@
 
 /* -- Comparing -------------------------------------------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
 /* Any run of blanks counts as one. to: as long as s; at: where in s each byte is, or NULL. */
 static size_t fold(struct sl_str s, char *to, uint16_t *at)
 {
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        bool blank = is_blank(s.p[i]);
+        bool blank = sl_is_blank(s.p[i]);
         if (blank && n > 0 && to[n - 1] == ' ')
             continue;
         if (at != NULL)
@@ -91,11 +86,11 @@ static void give_text(struct resume *r, struct sl_str plain, const struct neutra
 static struct sl_str without_blanks(struct sl_str told, struct sl_str s)
 {
     size_t n = 0;
-    while (n < told.n && is_blank(told.p[told.n - 1 - n]))
+    while (n < told.n && sl_is_blank(told.p[told.n - 1 - n]))
         n++;
     if (n > 0 && sl_str_starts(s, sl_str_from(told, told.n - n)))
         return sl_str_from(s, n);
-    while (n > 0 && s.n > 0 && is_blank(s.p[0]))
+    while (n > 0 && s.n > 0 && sl_is_blank(s.p[0]))
         s = sl_str_from(s, 1);
     return s;
 }
@@ -263,7 +258,7 @@ struct neutral_request *resume_request(const struct neutral_request *req, const 
     struct neutral_request *again = SL_ARENA_NEW(a, struct neutral_request);
     struct sl_str shown = told;
     *again = *req;
-    while (shown.n > 0 && is_blank(shown.p[shown.n - 1]))
+    while (shown.n > 0 && sl_is_blank(shown.p[shown.n - 1]))
         shown.n--;
     struct neutral_message **end = copy_messages(req->messages, &again->messages, a);
     *end = text_message(NR_ASSISTANT, shown.n > 0 ? shown : told, a);

@@ -11,7 +11,7 @@ bool named_may_be(struct sl_str body, struct sl_str name)
 
 void named_skip_blanks(struct sl_str *s)
 {
-    while (s->n > 0 && (s->p[0] == ' ' || s->p[0] == '\t' || s->p[0] == '\n' || s->p[0] == '\r'))
+    while (s->n > 0 && sl_is_blank(s->p[0]))
         *s = sl_str_from(*s, 1);
 }
 

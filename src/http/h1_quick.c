@@ -68,17 +68,12 @@ static bool take_request_line(struct head_scan *s)
     return take(s, SL_STR(" HTTP/1.1\r\n")) || take(s, SL_STR(" HTTP/1.0\r\n"));
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool take_status_line(struct head_scan *s)
 {
     if (!take(s, SL_STR("HTTP/1.1 ")) && !take(s, SL_STR("HTTP/1.0 ")))
         return false;
     const char *c = s->at;
-    if (s->end - c < 5 || c[0] < '2' || c[0] > '5' || !is_digit(c[1]) || !is_digit(c[2]) ||
+    if (s->end - c < 5 || c[0] < '2' || c[0] > '5' || !sl_is_digit(c[1]) || !sl_is_digit(c[2]) ||
         (c[3] != ' ' && c[3] != '\r'))
         return false;
     s->at = find_control(c + 3, s->end);
@@ -93,7 +88,7 @@ static bool is_count(struct sl_str value)
     if (value.n == 0 || value.n > LENGTH_DIGITS_MAX)
         return false;
     for (size_t i = 0; i < value.n; i++)
-        if (!is_digit(value.p[i]))
+        if (!sl_is_digit(value.p[i]))
             return false;
     return true;
 }

@@ -146,10 +146,8 @@ static int recall_script(void *arg, uint32_t script, const struct route_ask *ask
 static uint64_t hex_of(struct sl_str s)
 {
     uint64_t v = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = sl_lower(s.p[i]);
-        v = v << 4 | (uint64_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
-    }
+    for (size_t i = 0; i < s.n; i++)
+        v = v << 4 | (uint64_t)sl_hex_value(s.p[i]);
     return v;
 }
 

@@ -80,11 +80,6 @@ static struct cond_node *add_node(struct reading *g, enum cond_kind kind, const 
 
 /* -- Values ----------------------------------------------------------------------------------------------------------- */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* "50000", "50k", "2M", "1_000": times `unit`. */
 static bool read_number(struct sl_str s, uint64_t unit, uint64_t *out)
 {
@@ -96,12 +91,12 @@ static bool read_number(struct sl_str s, uint64_t unit, uint64_t *out)
         factor = 1000 * unit, s.n--;
     else if (s.n > 0 && s.p[s.n - 1] == 'M')
         factor = 1000000 * unit, s.n--;
-    if (s.n == 0 || s.n > 15 || !is_digit(s.p[0]))
+    if (s.n == 0 || s.n > 15 || !sl_is_digit(s.p[0]))
         return false;
     for (size_t i = 0; i < s.n; i++) {
         if (s.p[i] == '_')
             continue;
-        if (!is_digit(s.p[i]))
+        if (!sl_is_digit(s.p[i]))
             return false;
         v = v * 10 + (uint64_t)(s.p[i] - '0');
     }

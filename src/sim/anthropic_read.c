@@ -265,7 +265,7 @@ static bool read_stops(struct claude_reader *r, yyjson_val *root)
         struct sl_str text = sim_str(s), rest = text;
         if (!yyjson_is_str(s))
             return claude_no(r, "stop_sequences.%llu: Input should be a valid string", (unsigned long long)i);
-        while (rest.n > 0 && (rest.p[0] == ' ' || rest.p[0] == '\n' || rest.p[0] == '\t' || rest.p[0] == '\r'))
+        while (rest.n > 0 && sl_is_blank(rest.p[0]))
             rest = sl_str_from(rest, 1);
         if (rest.n == 0)
             return claude_no(r, "stop_sequences: each stop sequence must contain non-whitespace");

@@ -37,20 +37,14 @@ static void choose(struct sim_call *c, const struct sim_format *f, enum sim_kind
     c->count = count;
 }
 
-static int hex_of(char ch)
-{
-    ch = sl_lower(ch);
-    return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 : -1;
-}
-
 struct sl_str sim_unescape(struct sim_call *c, struct sl_str s)
 {
     char *out = sl_arena_alloc(c->s->arena, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        bool escape = s.p[i] == '%' && i + 2 < s.n && hex_of(s.p[i + 1]) >= 0 && hex_of(s.p[i + 2]) >= 0;
+        bool escape = s.p[i] == '%' && i + 2 < s.n && sl_hex_value(s.p[i + 1]) >= 0 && sl_hex_value(s.p[i + 2]) >= 0;
         if (escape) {
-            out[n++] = (char)(hex_of(s.p[i + 1]) << 4 | hex_of(s.p[i + 2]));
+            out[n++] = (char)(sl_hex_value(s.p[i + 1]) << 4 | sl_hex_value(s.p[i + 2]));
             i += 2;
         } else {
             out[n++] = s.p[i];

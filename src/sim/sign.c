@@ -21,20 +21,15 @@ static const struct {
     [SIGNER_OPENAI] = {{(char)0x80, 0x00, 0x00}},    /* "gAAA" */
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 /* Models that understand each other's thinking: Claude all; others up to the first whole number of their name. */
 static struct sl_str family_of(struct sl_str model)
 {
     if (sl_str_find_str(model, SL_STR("claude")) >= 0)
         return SL_STR("claude");
     for (size_t i = 1; i < model.n; i++) {
-        if (model.p[i - 1] != '-' || !is_digit(model.p[i]))
+        if (model.p[i - 1] != '-' || !sl_is_digit(model.p[i]))
             continue;
-        while (i < model.n && is_digit(model.p[i]))
+        while (i < model.n && sl_is_digit(model.p[i]))
             i++;
         return sl_str_head(model, i);
     }

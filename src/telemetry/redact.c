@@ -44,14 +44,6 @@ static bool is_alnum(char c)
     return (kinds[(unsigned char)c] & ALNUM) != 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = sl_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_token_char(char c)
 {
     return (kinds[(unsigned char)c] & TOKEN) != 0;
@@ -59,12 +51,12 @@ static bool is_token_char(char c)
 
 static bool both_hex(char a, char b)
 {
-    return hex_value(a) >= 0 && hex_value(b) >= 0;
+    return sl_hex_value(a) >= 0 && sl_hex_value(b) >= 0;
 }
 
 static char from_hex(char a, char b)
 {
-    return (char)(hex_value(a) << 4 | hex_value(b));
+    return (char)(sl_hex_value(a) << 4 | sl_hex_value(b));
 }
 
 /* A backslash and what it escapes in JSON: "\u0073" is 's', "\/" is '/'; a line break or the like is a blank, so that its

@@ -116,17 +116,12 @@ static const struct {
     {SL_STR_INIT("--wm"), FLAG_WATERMARK},
 };
 
-static bool blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static struct sl_str word_at(struct sl_str s, size_t *at)
 {
-    while (*at < s.n && blank(s.p[*at]))
+    while (*at < s.n && sl_is_blank(s.p[*at]))
         (*at)++;
     size_t from = *at;
-    while (*at < s.n && !blank(s.p[*at]))
+    while (*at < s.n && !sl_is_blank(s.p[*at]))
         (*at)++;
     return sl_str_of(s.p + from, *at - from);
 }
@@ -236,7 +231,7 @@ void ark_flags_take(struct video_request *r, struct sl_arena *a, struct ark_flag
         out->n++;
         if (set_flag(r, (enum flag)flag, value, a) && out->conflict.n == 0)
             out->conflict = word;
-        while (from > copied && blank(s.p[from - 1]))
+        while (from > copied && sl_is_blank(s.p[from - 1]))
             from--;
         memcpy(left + n, s.p + copied, from - copied);
         n += from - copied;
@@ -244,7 +239,7 @@ void ark_flags_take(struct video_request *r, struct sl_arena *a, struct ark_flag
     }
     memcpy(left + n, s.p + copied, s.n - copied);
     n += s.n - copied;
-    while (n > 0 && blank(left[n - 1]))
+    while (n > 0 && sl_is_blank(left[n - 1]))
         n--;
     if (out->n > 0)
         out->prompt = sl_str_of(left, n);

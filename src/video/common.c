@@ -533,25 +533,20 @@ struct sl_str video_size_param(const struct video_request *r)
     return r->width > 0 ? SL_STR("size") : SL_STR("resolution");
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* From its name to behind its comma, or from the comma before it where it is the last. */
 static void member_bytes(struct sl_str doc, const struct json_node *v, size_t *from, size_t *to)
 {
     *from = v->key_at - 1;
     *to = (size_t)v->at + v->n;
     size_t behind = *to;
-    while (behind < doc.n && is_blank(doc.p[behind]))
+    while (behind < doc.n && sl_is_blank(doc.p[behind]))
         behind++;
     if (behind < doc.n && doc.p[behind] == ',') {
         *to = behind + 1;
         return;
     }
     size_t before = *from;
-    while (before > 0 && is_blank(doc.p[before - 1]))
+    while (before > 0 && sl_is_blank(doc.p[before - 1]))
         before--;
     if (before > 0 && doc.p[before - 1] == ',')
         *from = before - 1;

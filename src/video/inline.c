@@ -43,11 +43,6 @@ enum {
     BROKEN
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool is_member(const struct video_unpack *u)
 {
     struct sl_str key = sl_str_of(u->key, u->key_n);
@@ -78,7 +73,7 @@ static void string(struct video_unpack *u, char ch)
 
 static void after(struct video_unpack *u, char ch)
 {
-    if (is_blank(ch))
+    if (sl_is_blank(ch))
         return;
     if (ch == ':' && is_member(u)) {
         u->state = COLON;
@@ -93,7 +88,7 @@ static void colon(struct video_unpack *u, char ch)
     if (ch == '"') {
         u->state = BYTES;
         u->escape = u->unicode_n = 0;
-    } else if (!is_blank(ch)) {
+    } else if (!sl_is_blank(ch)) {
         u->state = BETWEEN; /* null */
     }
 }

@@ -537,8 +537,7 @@ struct sl_str anthropic_schema_of_tool(struct sl_str schema, bool google, struct
     const char *open = memchr(schema.p, '{', schema.n);
     struct sl_str rest = sl_str_from(schema, (size_t)(open - schema.p) + 1);
     size_t first = 0;
-    while (first < rest.n &&
-           (rest.p[first] == ' ' || rest.p[first] == '\n' || rest.p[first] == '\r' || rest.p[first] == '\t'))
+    while (first < rest.n && sl_is_blank(rest.p[first]))
         first++;
     bool empty = rest.p[first] == '}';
     return sl_arena_printf(a, "{\"type\":\"object\"%s" SL_STR_FMT, empty ? "" : ",", SL_STR_ARG(rest));

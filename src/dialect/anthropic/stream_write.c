@@ -376,10 +376,9 @@ static void scan_braces(struct braces *k, struct sl_str plain)
             else if (c == '"')
                 k->in_string = false;
         } else if (!k->begun) {
-            bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
             k->begun = c == '{';
             k->depth = k->begun;
-            k->odd = !k->begun && !blank;
+            k->odd = !k->begun && !sl_is_blank(c);
         } else if (c == '"') {
             k->in_string = true;
         } else if (c == '{' || c == '[') {

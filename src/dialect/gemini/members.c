@@ -54,11 +54,6 @@ bool gem_count_of(const struct json_tree *t, const struct json_node *v, uint64_t
     return json_u64_of(t, v, out);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 /* Behind the string whose opening quote is at p. */
 static const char *skip_string(const char *p, const char *end)
 {
@@ -76,7 +71,7 @@ static bool has_blanks(struct sl_str raw)
 {
     const char *p = raw.p, *end = raw.p + raw.n;
     while (p < end) {
-        if (is_blank(*p))
+        if (sl_is_blank(*p))
             return true;
         p = *p == '"' ? skip_string(p, end) : p + 1;
     }
@@ -93,7 +88,7 @@ struct sl_str gem_compact(struct sl_str raw, struct sl_arena *a)
     while (p < end) {
         const char *from = p;
         p = *p == '"' ? skip_string(p, end) : p + 1;
-        if (is_blank(*from))
+        if (sl_is_blank(*from))
             continue;
         memcpy(out + n, from, (size_t)(p - from));
         n += (size_t)(p - from);

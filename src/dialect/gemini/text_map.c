@@ -25,10 +25,8 @@ static void add_char(struct gem_text_map *m, struct sl_arena *a, unsigned width)
 static unsigned hex4(const char *p)
 {
     unsigned v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = sl_lower(p[i]);
-        v = v << 4 | (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
+    for (int i = 0; i < 4; i++)
+        v = v << 4 | (unsigned)sl_hex_value(p[i]);
     return v;
 }
 

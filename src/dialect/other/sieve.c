@@ -104,7 +104,6 @@ static void take_string(struct other_sieve *s, char c)
 
 static void take_between(struct other_sieve *s, char c)
 {
-    bool blank = c == ' ' || c == '\t' || c == '\n' || c == '\r';
     if (c == '"' && s->json == JSON_COLON) {
         s->json = JSON_BYTES;
         s->bits = s->n_bits = s->escape = s->unicode_n = 0;
@@ -114,7 +113,7 @@ static void take_between(struct other_sieve *s, char c)
         s->key_n = s->escape = 0;
     } else if (c == ':' && s->json == JSON_AFTER && sl_str_eq(sl_str_of(s->key, s->key_n), SL_STR("data"))) {
         s->json = JSON_COLON;
-    } else if (!blank) {
+    } else if (!sl_is_blank(c)) {
         s->json = JSON_BETWEEN;
     }
 }

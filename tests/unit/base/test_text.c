@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,6 +50,21 @@ static void test_views(void **state)
     assert_true(sl_str_eq(sl_str_trim(SL_STR(" \t a b\t ")), SL_STR("a b")));
     assert_int_equal(sl_str_trim(SL_STR(" \t ")).n, 0);
     assert_int_equal(sl_str_trim(none).n, 0);
+}
+
+static void test_characters(void **state)
+{
+    (void)state;
+    for (int c = -128; c < 256; c++) {
+        char ch = (char)c;
+        assert_int_equal(sl_is_digit(ch), ch != 0 && strchr("0123456789", ch) != NULL);
+        assert_int_equal(sl_is_blank(ch), ch != 0 && strchr(" \t\n\r", ch) != NULL);
+        const char *hex = ch != 0 ? strchr("0123456789abcdefABCDEF", ch) : NULL;
+        assert_int_equal(sl_hex_value(ch), hex == NULL ? -1 : (int)strtol((char[]){ch, 0}, NULL, 16));
+    }
+    char out[6];
+    sl_hex_digits("\x00\x9f\xff", 3, out);
+    assert_memory_equal(out, "009fff", 6);
 }
 
 static void test_numbers(void **state)
@@ -284,8 +300,9 @@ static void test_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_views), cmocka_unit_test(test_numbers), cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_utf8),  cmocka_unit_test(test_json),    cmocka_unit_test(test_log),
+        cmocka_unit_test(test_views),    cmocka_unit_test(test_characters), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_distance), cmocka_unit_test(test_utf8),       cmocka_unit_test(test_json),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests_name("base text", tests, NULL, NULL);
 }
