@@ -101,10 +101,7 @@ enum key_find key_find(const struct http_headers *headers, struct sl_str query, 
 
 void key_digest(struct sl_str pepper, struct sl_str text, unsigned char out[KEY_DIGEST_BYTES])
 {
-    struct tls_hmac h;
-    tls_hmac_init(&h, pepper);
-    tls_hmac(&h, text, out);
-    tls_hmac_done(&h);
+    tls_hmac_once(pepper, text, out);
 }
 
 void key_digest_prepared(const struct tls_hmac *pepper, struct sl_str text, unsigned char out[KEY_DIGEST_BYTES])

@@ -13,9 +13,8 @@
 #include "exchange/exchange_int.h"
 #include "http/url.h"
 
-#include <stdio.h>
-
 #define TARGET_MAX 4096u
+#define SECONDS_CHARS 19u /* of "2026-11-22T04:36:12", which a time begins with, however fine it is */
 #define MAC_BYTES 16u
 #define ID_CHARS (SL_ID_TEXT - 1u)
 #define PAGE_PRESET 10u
@@ -33,12 +32,11 @@ static struct sl_str header(const struct http_headers *h, const char *name)
 static struct sl_str sign(const struct exchange *x, struct sl_str upload, struct sl_str key)
 {
     unsigned char mac[TLS_SHA256_BYTES];
-    char *text = sl_arena_alloc(x->a, 2 * MAC_BYTES + 1);
+    char *text = sl_arena_alloc(x->a, 2 * MAC_BYTES);
     tls_hmac(x->env->pepper,
              sl_arena_printf(x->a, "gemini upload " SL_STR_FMT " " SL_STR_FMT, SL_STR_ARG(upload), SL_STR_ARG(key)),
              mac);
-    for (size_t i = 0; i < MAC_BYTES; i++)
-        snprintf(text + 2 * i, 3, "%02x", mac[i]);
+    sl_hex_digits(mac, MAC_BYTES, text);
     return sl_str_of(text, 2 * MAC_BYTES);
 }
 
@@ -220,20 +218,18 @@ static bool is_over(struct sl_str file, struct sl_str now)
 enum step gfiles_answer_list(struct exchange *x, const struct response_job *j)
 {
     struct sl_buf b;
-    char now[64];
+    char now[SL_TIME_TEXT];
     bool any = false;
     size_t n = j->n_objects > x->object.limit ? (size_t)x->object.limit : j->n_objects;
     if (j->found == RF_NONE)
         return objects_refuse(x, GE_MEMBER_VALUE, "pageToken", SL_STR("'pageToken' is none of the list."));
     if (j->found != RF_OK)
         return exchange_refuse(x, GE_STORE_UNAVAILABLE);
-    struct sl_civil d = sl_civil_of(sl_loop_wall(x->env->loop) / SL_SEC);
-    snprintf(now, sizeof now, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)d.year % 10000, d.month, d.day, d.hour,
-             d.minute, d.second);
+    sl_time_text(sl_loop_wall(x->env->loop), now);
     sl_buf_init(&b, LIST_BYTES);
     sl_buf_addc(&b, '{');
     for (size_t i = 0; i < n; i++) {
-        if (is_over(j->objects[i].body, sl_str_c(now)))
+        if (is_over(j->objects[i].body, sl_str_of(now, SECONDS_CHARS)))
             continue;
         sl_buf_adds(&b, any ? SL_STR(",") : SL_STR("\"files\":["));
         sl_buf_adds(&b, j->objects[i].body);

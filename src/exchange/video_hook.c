@@ -95,16 +95,13 @@ struct sl_str video_hook_signature(struct sl_str secret, struct sl_str id, int64
 {
     char key[KEY_MAX], text[64];
     uint8_t mac[TLS_SHA256_BYTES];
-    struct tls_hmac hmac;
     size_t n = key_of(secret, key);
     struct sl_str head = sl_arena_printf(a, SL_STR_FMT ".%lld.", SL_STR_ARG(id), (long long)timestamp);
     char *all = sl_arena_alloc(a, head.n + body.n + 1);
     memcpy(all, head.p, head.n);
     if (body.n > 0)
         memcpy(all + head.n, body.p, body.n);
-    tls_hmac_init(&hmac, sl_str_of(key, n));
-    tls_hmac(&hmac, sl_str_of(all, head.n + body.n), mac);
-    tls_hmac_done(&hmac);
+    tls_hmac_once(sl_str_of(key, n), sl_str_of(all, head.n + body.n), mac);
     explicit_bzero(key, sizeof key);
     size_t text_n = sl_base64_encode(sl_str_of(mac, sizeof mac), text);
     return sl_arena_printf(a, "v1,%.*s", (int)text_n, text);

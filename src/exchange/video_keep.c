@@ -264,7 +264,6 @@ static void copied(struct keep_task *t)
 
 static void on_sunk(void *owner, const struct keep_sunk *r)
 {
-    static const char digits[] = "0123456789abcdef";
     struct keep_task *t = owner;
     struct video_copied *one = &t->done.v[t->done.n];
     if (!r->ok) {
@@ -272,10 +271,7 @@ static void on_sunk(void *owner, const struct keep_sunk *r)
         return;
     }
     char *hex = sl_arena_alloc(&t->a, 2u * TLS_SHA256_BYTES);
-    for (size_t i = 0; i < TLS_SHA256_BYTES; i++) {
-        hex[2 * i] = digits[r->sha256[i] >> 4];
-        hex[2 * i + 1] = digits[r->sha256[i] & 15];
-    }
+    sl_hex_digits(r->sha256, TLS_SHA256_BYTES, hex);
     *one = (struct video_copied){
         .part = (enum video_part)t->part,
         .bytes = r->bytes,

@@ -17,17 +17,6 @@
 
 /* ---- requests ---- */
 
-static struct sl_str hex_of(const uint8_t *digest, struct sl_arena *a)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *out = sl_arena_alloc(a, 2u * TLS_SHA256_BYTES);
-    for (size_t i = 0; i < TLS_SHA256_BYTES; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
-    }
-    return sl_str_of(out, 2u * TLS_SHA256_BYTES);
-}
-
 static void add(struct http_headers *h, struct sl_arena *a, struct sl_str name, struct sl_str value)
 {
     if (value.n > 0)
@@ -38,12 +27,9 @@ void s3_fill(const struct keep_place *p, const struct s3_ask *ask, int64_t wall_
              struct attempt_request *out)
 {
     struct http_headers h = {0}, to_sign = {0};
-    struct sl_civil c = sl_civil_of(wall_s);
     uint8_t none[TLS_SHA256_BYTES];
     tls_sha256("", 0, none);
-    struct sl_str payload = hex_of(ask->sha256 != NULL ? ask->sha256 : none, a);
-    struct sl_str stamp = sl_arena_printf(a, "%04lld%02u%02uT%02u%02u%02uZ", (long long)c.year, c.month, c.day, c.hour,
-                                          c.minute, c.second);
+    struct sl_str payload = sigv4_hex(ask->sha256 != NULL ? ask->sha256 : none, a);
     struct sl_str path = ask->name.n > 0
                              ? sl_arena_printf(a, SL_STR_FMT SL_STR_FMT, SL_STR_ARG(p->base), SL_STR_ARG(ask->name))
                              : p->root;
@@ -51,7 +37,7 @@ void s3_fill(const struct keep_place *p, const struct s3_ask *ask, int64_t wall_
         path = sl_arena_printf(a, SL_STR_FMT "?" SL_STR_FMT, SL_STR_ARG(path), SL_STR_ARG(ask->query));
     http_headers_add_id(&to_sign, a, HN_HOST, p->origin.authority);
     http_headers_add(&to_sign, a, SL_STR("x-amz-content-sha256"), payload);
-    http_headers_add(&to_sign, a, SL_STR("x-amz-date"), stamp);
+    http_headers_add(&to_sign, a, SL_STR("x-amz-date"), sigv4_stamp(wall_s, a));
     add(&to_sign, a, SL_STR("x-amz-security-token"), p->key.session);
     for (uint32_t i = 1; i < to_sign.n; i++) /* host is the attempt's */
         http_headers_add(&h, a, to_sign.v[i].name, to_sign.v[i].value);
@@ -98,7 +84,7 @@ static ptrdiff_t find_tag(struct sl_str s, struct sl_str name, bool end, size_t 
         if (is_end == end && tag.n > skip && sl_str_starts(sl_str_from(tag, skip), name) && tag.n > skip + name.n) {
             char after = tag.p[skip + name.n];
             ptrdiff_t close = sl_str_find(tag, '>');
-            bool bounded = after == '>' || after == ' ' || after == '\t' || after == '\n' || after == '\r';
+            bool bounded = after == '>' || sl_is_blank(after);
             if (close < 0)
                 return -1;
             if (bounded && tag.p[close - 1] != '/') {

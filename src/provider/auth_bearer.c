@@ -3,13 +3,6 @@
 
 #include "base/mem.h"
 
-static void wipe(char *p, size_t n)
-{
-    volatile char *v = p;
-    while (n-- > 0)
-        *v++ = 0;
-}
-
 void provider_prepare(struct provider *p)
 {
     enum provider_auth auth = p->kind != NULL ? p->kind->auth : PROVIDER_BEARER;
@@ -25,7 +18,7 @@ void provider_prepare(struct provider *p)
         if (key.n > 0)
             memcpy(text + scheme.n, key.p, key.n);
         sl_secret_set(&p->authorization[i], sl_str_of(text, n));
-        wipe(text, n);
+        explicit_bzero(text, n);
         sl_free(text);
     }
 }

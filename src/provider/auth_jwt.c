@@ -21,7 +21,6 @@ struct sl_str jwt_of_pair(struct sl_str pair, int64_t wall_s, struct sl_arena *a
     struct sl_str secret = pair, access = sl_str_cut(&secret, ':');
     int64_t made = wall_s - wall_s % EVERY_S;
     struct sl_buf claims, out;
-    struct tls_hmac h;
     uint8_t mac[TLS_SHA256_BYTES];
     if (access.n == 0 || secret.n == 0)
         return SL_STR_NONE;
@@ -33,9 +32,7 @@ struct sl_str jwt_of_pair(struct sl_str pair, int64_t wall_s, struct sl_arena *a
     add_part(&out, SL_STR("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"));
     sl_buf_addc(&out, '.');
     add_part(&out, sl_buf_str(&claims));
-    tls_hmac_init(&h, secret);
-    tls_hmac(&h, sl_buf_str(&out), mac);
-    tls_hmac_done(&h);
+    tls_hmac_once(secret, sl_buf_str(&out), mac);
     sl_buf_addc(&out, '.');
     add_part(&out, sl_str_of((const char *)mac, sizeof mac));
     struct sl_str token = out.over || claims.over ? SL_STR_NONE : sl_arena_str(a, sl_buf_str(&out));

@@ -6,23 +6,18 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "http/url.h"
-#include "tls/digest.h"
 
 #define HEX_BYTES (2 * TLS_SHA256_BYTES)
 #define DATE_BYTES 8u /* of "20261120T120000Z", the day */
 
-static struct sl_str hex_of(const uint8_t digest[TLS_SHA256_BYTES], struct sl_arena *a)
+struct sl_str sigv4_hex(const uint8_t digest[TLS_SHA256_BYTES], struct sl_arena *a)
 {
-    static const char lower_hex[] = "0123456789abcdef";
     char *out = sl_arena_alloc(a, HEX_BYTES);
-    for (unsigned i = 0; i < TLS_SHA256_BYTES; i++) {
-        out[2 * i] = lower_hex[digest[i] >> 4];
-        out[2 * i + 1] = lower_hex[digest[i] & 15];
-    }
+    sl_hex_digits(digest, TLS_SHA256_BYTES, out);
     return sl_str_of(out, HEX_BYTES);
 }
 
-static struct sl_str stamp_of(int64_t wall_s, struct sl_arena *a)
+struct sl_str sigv4_stamp(int64_t wall_s, struct sl_arena *a)
 {
     struct sl_civil c = sl_civil_of(wall_s);
     return sl_arena_printf(a, "%04lld%02u%02uT%02u%02u%02uZ", (long long)c.year, c.month, c.day, c.hour, c.minute,
@@ -31,14 +26,6 @@ static struct sl_str stamp_of(int64_t wall_s, struct sl_arena *a)
 
 /* -- The canonical request ------------------------------------------------------------------------------------------- */
 
-static struct sl_str take_to(struct sl_str *from, char end)
-{
-    ptrdiff_t at = sl_str_find(*from, end);
-    struct sl_str part = at < 0 ? *from : sl_str_head(*from, (size_t)at);
-    *from = at < 0 ? SL_STR_NONE : sl_str_from(*from, (size_t)at + 1);
-    return part;
-}
-
 /* Each segment encoded once more than it is on the wire; "." , ".." and empty ones resolved. */
 static struct sl_str canonical_path(struct sl_str path, struct sl_arena *a)
 {
@@ -46,7 +33,7 @@ static struct sl_str canonical_path(struct sl_str path, struct sl_arena *a)
     size_t n = 0;
     bool ends = path.n > 0 && path.p[path.n - 1] == '/';
     while (path.n > 0) {
-        struct sl_str part = take_to(&path, '/');
+        struct sl_str part = sl_str_cut(&path, '/');
         if (part.n == 0 || sl_str_eq(part, SL_STR(".")))
             continue;
         if (sl_str_eq(part, SL_STR(".."))) {
@@ -63,13 +50,6 @@ static struct sl_str canonical_path(struct sl_str path, struct sl_arena *a)
     return sl_str_of(out, n);
 }
 
-static int compare(struct sl_str x, struct sl_str y)
-{
-    size_t n = x.n < y.n ? x.n : y.n;
-    int order = n > 0 ? memcmp(x.p, y.p, n) : 0;
-    return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
-}
-
 struct parameter {
     struct sl_str name, value;
 };
@@ -77,8 +57,8 @@ struct parameter {
 static int compare_parameters(const void *left, const void *right)
 {
     const struct parameter *x = left, *y = right;
-    int order = compare(x->name, y->name);
-    return order != 0 ? order : compare(x->value, y->value);
+    int order = sl_str_cmp(x->name, y->name);
+    return order != 0 ? order : sl_str_cmp(x->value, y->value);
 }
 
 /* What is encoded on the wire stays as it is. */
@@ -99,10 +79,10 @@ static void add_query(struct sl_buf *b, struct sl_str query, struct sl_arena *a)
     size_t n = 0;
     struct parameter *v = sl_arena_alloc(a, (query.n + 1) * sizeof *v);
     while (query.n > 0) {
-        struct sl_str part = take_to(&query, '&');
+        struct sl_str part = sl_str_cut(&query, '&');
         if (part.n == 0)
             continue;
-        v[n].name = encode_parameter(take_to(&part, '='), a);
+        v[n].name = encode_parameter(sl_str_cut(&part, '='), a);
         v[n++].value = encode_parameter(part, a);
     }
     qsort(v, n, sizeof *v, compare_parameters);
@@ -130,14 +110,14 @@ static void add_value(struct sl_buf *b, struct sl_str value)
 static int compare_headers(const void *left, const void *right)
 {
     const struct http_header *x = left, *y = right;
-    return compare(x->name, y->name);
+    return sl_str_cmp(x->name, y->name);
 }
 
 static struct sl_str canonical_request(const struct sigv4_request *r, const struct http_header *v, size_t n,
                                        struct sl_str names, struct sl_str payload, struct sl_arena *a)
 {
     struct sl_buf b;
-    struct sl_str query = r->target, path = take_to(&query, '?');
+    struct sl_str query = r->target, path = sl_str_cut(&query, '?');
     sl_buf_init(&b, SIZE_MAX / 4);
     sl_buf_addf(&b, SL_STR_FMT "\n" SL_STR_FMT "\n", SL_STR_ARG(r->method), SL_STR_ARG(canonical_path(path, a)));
     add_query(&b, query, a);
@@ -152,7 +132,7 @@ static struct sl_str canonical_request(const struct sigv4_request *r, const stru
     uint8_t digest[TLS_SHA256_BYTES];
     tls_sha256(b.p, b.n, digest);
     sl_buf_done(&b);
-    return hex_of(digest, a);
+    return sigv4_hex(digest, a);
 }
 
 static struct sl_str names_of(const struct http_header *v, size_t n, struct sl_arena *a)
@@ -171,21 +151,6 @@ static struct sl_str names_of(const struct http_header *v, size_t n, struct sl_a
 
 /* -- The signature --------------------------------------------------------------------------------------------------- */
 
-static void hmac(struct sl_str key, struct sl_str message, uint8_t out[TLS_SHA256_BYTES])
-{
-    struct tls_hmac h;
-    tls_hmac_init(&h, key);
-    tls_hmac(&h, message, out);
-    tls_hmac_done(&h);
-}
-
-static void wipe(void *p, size_t n)
-{
-    volatile char *v = p;
-    while (n-- > 0)
-        *v++ = 0;
-}
-
 static void signing_key(const struct sigv4_key *key, const struct sigv4_request *r, struct sl_str date,
                         struct sl_arena *a, uint8_t out[TLS_SHA256_BYTES])
 {
@@ -194,13 +159,13 @@ static void signing_key(const struct sigv4_key *key, const struct sigv4_request 
     if (key->secret.n > 0)
         memcpy(first + 4, key->secret.p, key->secret.n);
     uint8_t of_date[TLS_SHA256_BYTES], of_region[TLS_SHA256_BYTES];
-    hmac(sl_str_of(first, key->secret.n + 4), date, of_date);
-    hmac(sl_str_of(of_date, sizeof of_date), r->region, of_region);
-    hmac(sl_str_of(of_region, sizeof of_region), r->service, of_date);
-    hmac(sl_str_of(of_date, sizeof of_date), SL_STR("aws4_request"), out);
-    wipe(first, key->secret.n + 4);
-    wipe(of_date, sizeof of_date);
-    wipe(of_region, sizeof of_region);
+    tls_hmac_once(sl_str_of(first, key->secret.n + 4), date, of_date);
+    tls_hmac_once(sl_str_of(of_date, sizeof of_date), r->region, of_region);
+    tls_hmac_once(sl_str_of(of_region, sizeof of_region), r->service, of_date);
+    tls_hmac_once(sl_str_of(of_date, sizeof of_date), SL_STR("aws4_request"), out);
+    explicit_bzero(first, key->secret.n + 4);
+    explicit_bzero(of_date, sizeof of_date);
+    explicit_bzero(of_region, sizeof of_region);
 }
 
 struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv4_request *r,
@@ -211,7 +176,7 @@ struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv
     if (n > 0)
         memcpy(v, signed_headers->v, n * sizeof *v);
     qsort(v, n, sizeof *v, compare_headers);
-    struct sl_str names = names_of(v, n, a), stamp = stamp_of(r->wall_s, a), date = sl_str_head(stamp, DATE_BYTES);
+    struct sl_str names = names_of(v, n, a), stamp = sigv4_stamp(r->wall_s, a), date = sl_str_head(stamp, DATE_BYTES);
     struct sl_str scope = sl_arena_printf(a, SL_STR_FMT "/" SL_STR_FMT "/" SL_STR_FMT "/aws4_request", SL_STR_ARG(date),
                                           SL_STR_ARG(r->region), SL_STR_ARG(r->service));
     struct sl_str to_sign = sl_arena_printf(a, "AWS4-HMAC-SHA256\n" SL_STR_FMT "\n" SL_STR_FMT "\n" SL_STR_FMT,
@@ -219,12 +184,13 @@ struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv
                                             SL_STR_ARG(canonical_request(r, v, n, names, payload, a)));
     uint8_t secret[TLS_SHA256_BYTES], signature[TLS_SHA256_BYTES];
     signing_key(key, r, date, a, secret);
-    hmac(sl_str_of(secret, sizeof secret), to_sign, signature);
-    wipe(secret, sizeof secret);
+    tls_hmac_once(sl_str_of(secret, sizeof secret), to_sign, signature);
+    explicit_bzero(secret, sizeof secret);
     return sl_arena_printf(a,
                            "AWS4-HMAC-SHA256 Credential=" SL_STR_FMT "/" SL_STR_FMT ", SignedHeaders=" SL_STR_FMT
                            ", Signature=" SL_STR_FMT,
-                           SL_STR_ARG(key->id), SL_STR_ARG(scope), SL_STR_ARG(names), SL_STR_ARG(hex_of(signature, a)));
+                           SL_STR_ARG(key->id), SL_STR_ARG(scope), SL_STR_ARG(names),
+                           SL_STR_ARG(sigv4_hex(signature, a)));
 }
 
 /* What a proxy on the way may change is not signed. */
@@ -239,8 +205,8 @@ void sigv4_sign(const struct sigv4_key *key, const struct sigv4_request *r, stru
     uint8_t digest[TLS_SHA256_BYTES];
     struct http_headers to_sign = {0};
     tls_sha256_pieces(r->body, r->n_body, digest);
-    struct sl_str payload = hex_of(digest, a);
-    http_headers_add(h, a, SL_STR("x-amz-date"), stamp_of(r->wall_s, a));
+    struct sl_str payload = sigv4_hex(digest, a);
+    http_headers_add(h, a, SL_STR("x-amz-date"), sigv4_stamp(r->wall_s, a));
     http_headers_add(h, a, SL_STR("x-amz-content-sha256"), payload);
     if (key->session.n > 0)
         http_headers_add(h, a, SL_STR("x-amz-security-token"), key->session);

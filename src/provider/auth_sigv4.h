@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "http/message.h"
+#include "tls/digest.h"
 
 struct sigv4_key { /* plain text; who holds it wipes it */
     struct sl_str id, secret;
@@ -31,5 +32,8 @@ void sigv4_sign(const struct sigv4_key *key, const struct sigv4_request *r, stru
  * the body's SHA-256 in hexadecimal. */
 struct sl_str sigv4_authorization(const struct sigv4_key *key, const struct sigv4_request *r,
                                   const struct http_headers *signed_headers, struct sl_str payload, struct sl_arena *a);
+/* The values of x-amz-content-sha256 and x-amz-date. */
+struct sl_str sigv4_hex(const uint8_t digest[TLS_SHA256_BYTES], struct sl_arena *a);
+struct sl_str sigv4_stamp(int64_t wall_s, struct sl_arena *a);
 
 #endif

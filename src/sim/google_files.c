@@ -271,11 +271,10 @@ static void make_file(struct sim_call *c, struct session *s)
     struct gfile *f = &g->v[g->n++ % GFILES_MAX];
     if (!s->hashed.over && s->hashed.n == s->file.bytes) {
         unsigned char sum[TLS_SHA256_BYTES];
-        char hex[2 * TLS_SHA256_BYTES + 1];
+        char hex[2 * TLS_SHA256_BYTES];
         tls_sha256(s->hashed.p, s->hashed.n, sum);
-        for (size_t i = 0; i < sizeof sum; i++)
-            snprintf(hex + 2 * i, 3, "%02x", sum[i]);
-        s->file.sha[sl_base64_encode(sl_str_of(hex, 2 * TLS_SHA256_BYTES), s->file.sha)] = 0;
+        sl_hex_digits(sum, sizeof sum, hex);
+        s->file.sha[sl_base64_encode(sl_str_of(hex, sizeof hex), s->file.sha)] = 0;
     }
     if (s->file.id[0] == 0)
         sim_make_id(c, s->file.id, "", 12);

@@ -32,7 +32,6 @@ bool sim_key_is_jwt(struct sl_str authorization)
 static bool is_signed_by(const struct sim_call *c, struct sl_str token, struct sl_str pair)
 {
     struct sl_str secret = pair, id = sl_str_cut(&secret, ':'), rest = token;
-    struct tls_hmac h;
     uint8_t mac[TLS_SHA256_BYTES];
     char want[SL_BASE64_BYTES(TLS_SHA256_BYTES)], plain[1024];
     size_t n = 0;
@@ -40,9 +39,7 @@ static bool is_signed_by(const struct sim_call *c, struct sl_str token, struct s
     struct sl_str claims = sl_str_cut(&rest, '.');
     if (rest.p == NULL || claims.n > sizeof plain || secret.p == NULL || !sl_base64_decode(claims, plain, &n))
         return false;
-    tls_hmac_init(&h, secret);
-    tls_hmac(&h, sl_str_head(token, token.n - rest.n - 1), mac);
-    tls_hmac_done(&h);
+    tls_hmac_once(secret, sl_str_head(token, token.n - rest.n - 1), mac);
     if (!sl_str_eq(rest, sl_str_of(want, sl_base64url_encode(sl_str_of((const char *)mac, sizeof mac), want))))
         return false;
     yyjson_doc *doc = yyjson_read(plain, n, 0);

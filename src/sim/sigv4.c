@@ -127,22 +127,16 @@ static void add_canonical(const struct sim_call *c, struct sl_buf *b, const stru
 
 static void chain(uint8_t key[TLS_SHA256_BYTES], struct sl_str message)
 {
-    struct tls_hmac h;
-    tls_hmac_init(&h, sl_str_of(key, TLS_SHA256_BYTES));
-    tls_hmac(&h, message, key);
-    tls_hmac_done(&h);
+    tls_hmac_once(sl_str_of(key, TLS_SHA256_BYTES), message, key);
 }
 
 static void sign(const struct signature *s, struct sl_str secret, struct sl_str message, uint8_t out[TLS_SHA256_BYTES])
 {
-    struct tls_hmac h;
     struct sl_buf first;
     sl_buf_init(&first, 4096);
     sl_buf_adds(&first, SL_STR("AWS4"));
     sl_buf_adds(&first, secret);
-    tls_hmac_init(&h, sl_buf_str(&first));
-    tls_hmac(&h, s->date, out);
-    tls_hmac_done(&h);
+    tls_hmac_once(sl_buf_str(&first), s->date, out);
     sl_buf_done(&first);
     chain(out, s->region);
     chain(out, s->service);

@@ -105,3 +105,11 @@ void tls_hmac_done(struct tls_hmac *h)
 {
     OPENSSL_cleanse(h, sizeof *h);
 }
+
+void tls_hmac_once(struct sl_str key, struct sl_str message, uint8_t out[TLS_SHA256_BYTES])
+{
+    struct tls_hmac h;
+    tls_hmac_init(&h, key);
+    tls_hmac(&h, message, out);
+    tls_hmac_done(&h);
+}

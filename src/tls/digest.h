@@ -41,5 +41,7 @@ struct tls_hmac {
 void tls_hmac_init(struct tls_hmac *h, struct sl_str key); /* any length */
 void tls_hmac(const struct tls_hmac *h, struct sl_str message, uint8_t out[TLS_SHA256_BYTES]);
 void tls_hmac_done(struct tls_hmac *h); /* wipes */
+/* All three: one message under a key that is used once. */
+void tls_hmac_once(struct sl_str key, struct sl_str message, uint8_t out[TLS_SHA256_BYTES]);
 
 #endif
