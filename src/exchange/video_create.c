@@ -435,6 +435,20 @@ static struct video_rows *put_of(struct exchange *x)
     return j;
 }
 
+/* What whoever has to look for the task must know of it. */
+static struct sl_str facts_row(struct exchange *x)
+{
+    struct video_job none;
+    struct sl_buf b;
+    video_job_init(&none);
+    none.aux = video_facts(&x->video->call);
+    sl_buf_init(&b, VIDEO_ANSWER_BYTES);
+    video_result_write(&none, &b);
+    struct sl_str row = sl_arena_str(x->a, sl_buf_str(&b));
+    sl_buf_done(&b);
+    return row;
+}
+
 enum step video_begin(struct exchange *x, struct try *t)
 {
     struct exchange_video *v = x->video;
@@ -445,6 +459,7 @@ enum step video_begin(struct exchange *x, struct try *t)
     row->target = t->candidate->model;
     row->reserved_p = t->reservation.cost.cost_p;
     row->request = video_price_add(v->asked, t->price, x->a);
+    row->result = facts_row(x);
     row->sent_ns = sl_loop_wall(x->env->loop);
     row->state = STORE_VIDEO_SUBMITTING;
     v->created = VIDEO_UNCLEAR; /* until the provider has said something */

@@ -21,7 +21,9 @@
 #define CALLS_AT_ONCE 8u /* of one provider */
 #define LIST_MAX 100u    /* jobs polled by one list */
 #define GONE_MAX 3u      /* "there is no such task" in a row: it has expired */
-#define RESOLVE_LOOKS 5u /* lists that are read for a job that nobody knows of */
+#define RESOLVE_LOOKS 5u /* how often the list is read for a job that nobody knows of */
+#define RESOLVE_PAGES 20u
+#define CLOCK_SLACK_S 120 /* what a provider's clock may differ */
 #define PAUSE_NS (60 * SL_SEC)
 #define AGAIN_MAX 3u
 
@@ -56,6 +58,7 @@ struct desk_job {
     bool unsaid;             /* a write failed: the row is behind */
     bool poked;              /* somebody wants it looked at again, while it is busy */
     bool once;               /* settled: only looked at for new links */
+    bool apart;              /* its adapter's listed_apart */
     struct sl_list renewals; /* struct renewal */
 };
 
@@ -95,7 +98,8 @@ struct desk_call {
     uint64_t unpacked;
     struct sl_task task;
     bool over, too_large;
-    unsigned again; /* calls that an adapter wanted besides */
+    unsigned again;            /* calls that an adapter wanted besides, pages of a list */
+    struct video_rows *may_be; /* own or NULL: of a CALL_RESOLVE, the tasks that may be the job */
     struct sl_str authorization;
     unsigned credential;
     struct sl_ended ended;
@@ -194,6 +198,20 @@ static void set_row(struct desk_job *j, const struct store_video *v)
     (void)sl_map_put(&d->jobs, j->v.id, j);
 }
 
+static bool is_apart(const struct video_desk *d, const struct store_video *v)
+{
+    const struct video_adapter *a = adapter_of(d, v);
+    struct video_job known;
+    struct sl_arena arena;
+    if (a == NULL || a->listed_apart == NULL)
+        return false;
+    sl_arena_init(&arena, NULL);
+    video_result_read(v->result, &arena, &known);
+    bool is = a->listed_apart(known.aux);
+    sl_arena_done(&arena);
+    return is;
+}
+
 static struct desk_job *add(struct video_desk *d, const struct store_video *v)
 {
     struct desk_job *j = SL_NEW(struct desk_job);
@@ -206,6 +224,7 @@ static struct desk_job *add(struct video_desk *d, const struct store_video *v)
     sl_list_init(&j->renewals);
     sl_list_add_tail(&d->all, &j->all);
     set_row(j, v);
+    j->apart = is_apart(d, v);
     d->n++;
     return j;
 }
@@ -560,10 +579,12 @@ static void apply(struct desk_call *c, struct desk_job *j, const struct video_jo
         arm(j, 1);
         return;
     }
-    if (j->unsaid || changed)
+    if (j->unsaid || changed) {
+        sl_die_at("video_runs");
         write_row(j, video_rows_new(VR_PUT));
-    else
+    } else {
         look_later(j, a);
+    }
 }
 
 /* ---- calls ---- */
@@ -579,6 +600,7 @@ static void end_call(struct desk_call *c)
     attempt_free(c->attempt);
     sl_task_cancel(&c->task);
     sl_chunks_done(&c->body);
+    video_rows_free(c->may_be);
     sl_arena_done(&c->a);
     snapshot_unref(c->snap);
     sl_list_remove(&c->node);
@@ -671,6 +693,19 @@ static void pause_account(struct desk_call *c, enum video_polled said)
     }
 }
 
+/* c->http, with the answer to the call before let go. */
+static bool send_once_more(struct desk_call *c, struct desk_job *j, struct sl_str body)
+{
+    attempt_free(c->attempt);
+    c->attempt = NULL;
+    sl_chunks_clear(&c->body);
+    bool sent = send_call(c, c->authorization, c->credential, body);
+    c->jobs[0] = j;
+    c->n = sent ? 1 : 0;
+    j->busy = sent;
+    return sent;
+}
+
 /* The adapter wants another call before it knows. */
 static bool poll_again(struct desk_call *c, struct desk_job *j, const struct video_job *job)
 {
@@ -678,17 +713,11 @@ static bool poll_again(struct desk_call *c, struct desk_job *j, const struct vid
     if (c->again++ >= AGAIN_MAX)
         return false;
     c->call.aux = sl_arena_str(&c->a, job->aux);
-    attempt_free(c->attempt);
-    c->attempt = NULL;
-    sl_chunks_clear(&c->body);
     sl_buf_init(&body, VIDEO_ANSWER_BYTES);
     c->http = (struct video_http){.method = HTTP_GET};
     c->call.adapter->poll_write(&c->call, &c->http, &body);
-    bool sent = send_call(c, c->authorization, c->credential, sl_arena_str(&c->a, sl_buf_str(&body)));
+    bool sent = send_once_more(c, j, sl_arena_str(&c->a, sl_buf_str(&body)));
     sl_buf_done(&body);
-    c->jobs[0] = j;
-    c->n = sent ? 1 : 0;
-    j->busy = sent;
     return sent;
 }
 
@@ -770,7 +799,8 @@ static void adopt(struct desk_job *j, struct sl_str task, const struct video_job
     SL_LOG(SL_LOG_INFO, "video.adopted", SL_LS("id", j->v.id), SL_LS("provider", j->v.provider));
     tel_add(j->desk->env->tel, TEL_VIDEOS_ADOPTED, 1);
     j->v.task = sl_arena_str(&j->a, task);
-    j->v.state = STORE_VIDEO_QUEUED;
+    if (j->v.state != STORE_VIDEO_CANCELLED)
+        j->v.state = STORE_VIDEO_QUEUED;
     j->wait_ns = 0;
     if (found != NULL && found->aux.n > 0) { /* what is needed to ask for it */
         sl_buf_init(&b, VIDEO_ANSWER_BYTES);
@@ -778,6 +808,7 @@ static void adopt(struct desk_job *j, struct sl_str task, const struct video_job
         j->v.result = sl_arena_str(&j->a, sl_buf_str(&b));
         sl_buf_done(&b);
     }
+    sl_die_at("video_adopted");
     write_row(j, video_rows_new(VR_PUT));
 }
 
@@ -818,9 +849,9 @@ static void known_answered(struct video_desk *d, const struct video_rows *m)
         at = i;
     }
     bool last = j->looks >= RESOLVE_LOOKS;
-    if (free_ones == 1 && last)
+    if (free_ones == 1 && last && !m->more)
         adopt(j, m->tasks[at], NULL);
-    else if (last && m->found == VF_OK && free_ones == 0)
+    else if (last && m->found == VF_OK && free_ones == 0 && !m->more)
         was_not_taken(j);
     else if (last && m->found == VF_OK)
         stays_unclear(j);
@@ -828,15 +859,9 @@ static void known_answered(struct video_desk *d, const struct video_rows *m)
         arm(j, look_wait(j));
 }
 
-static void ask_known(struct desk_job *j, const struct video_list *list, const bool *may)
+static void ask_known(struct desk_job *j, struct video_rows *m)
 {
     struct video_desk *d = j->desk;
-    struct video_rows *m = video_rows_new(VR_KNOWN);
-    struct sl_str *tasks = sl_arena_alloc(&m->a, (list->n + 1) * sizeof *tasks);
-    for (unsigned i = 0; i < list->n; i++)
-        if (may[i])
-            tasks[m->n_tasks++] = sl_arena_str(&m->a, list->v[i].task_id);
-    m->tasks = tasks;
     m->v.id = sl_arena_str(&m->a, j->v.id);
     m->v.provider = sl_arena_str(&m->a, j->v.provider);
     j->busy = true;
@@ -844,30 +869,72 @@ static void ask_known(struct desk_job *j, const struct video_list *list, const b
         j->busy = false;
 }
 
+/* Whether a list goes on, and could still show what was made when the job was. */
+static bool goes_back(const struct video_list *list, const struct desk_job *j)
+{
+    int64_t made_s = list->n > 0 ? list->v[list->n - 1].created_s : 0;
+    return list->more && list->n > 0 && (made_s <= 0 || made_s + CLOCK_SLACK_S >= j->v.sent_ns / SL_SEC);
+}
+
+static bool next_page(struct desk_call *c, struct desk_job *j, const struct video_list *list)
+{
+    c->ask.page++;
+    c->ask.cursor = sl_arena_str(&c->a, list->v[list->n - 1].task_id);
+    return c->again++ < RESOLVE_PAGES && c->call.adapter->list_write(&c->call, &c->ask, &c->http) &&
+           send_once_more(c, j, SL_STR_NONE);
+}
+
+/* *yes: which one it is; else those that it may be wait in c->may_be. */
+static void match_list(struct desk_call *c, const struct desk_job *j, const struct video_list *list,
+                       const struct video_job **yes)
+{
+    if (c->may_be == NULL)
+        c->may_be = video_rows_new(VR_KNOWN);
+    struct video_rows *m = c->may_be;
+    struct sl_str *tasks = sl_arena_alloc(&m->a, (m->n_tasks + list->n + 1) * sizeof *tasks);
+    for (size_t i = 0; i < m->n_tasks; i++)
+        tasks[i] = m->tasks[i];
+    for (unsigned i = 0; i < list->n && *yes == NULL; i++) {
+        enum video_match match = c->call.adapter->match(&c->call, j->v.sent_ns / SL_SEC, &list->v[i]);
+        if (match == VIDEO_MATCH_YES)
+            *yes = &list->v[i];
+        else if (match == VIDEO_MATCH_MAYBE)
+            tasks[m->n_tasks++] = sl_arena_str(&m->a, list->v[i].task_id);
+    }
+    m->tasks = tasks;
+}
+
 static void resolved(struct desk_call *c, const struct video_answer *ans)
 {
     struct desk_job *j = c->jobs[0];
     struct video_trouble why = {0};
     struct video_list list = {0};
+    const struct video_job *yes = NULL;
     enum video_polled said = c->call.adapter->list_read(&c->call, ans, &list, &why);
     j->busy = false;
     c->n = 0;
     if (said != VIDEO_POLL_OK) {
         pause_account(c, said);
-        arm(j, look_wait(j) + SL_SEC);
+        if (too_late(j, c->call.adapter))
+            stays_unclear(j);
+        else
+            arm(j, look_wait(j) + SL_SEC);
         return;
     }
+    match_list(c, j, &list, &yes);
+    bool more = goes_back(&list, j);
+    if (yes == NULL && more && next_page(c, j, &list))
+        return;
     j->looks++;
-    bool *may = sl_arena_zalloc(&c->a, list.n + 1);
-    for (unsigned i = 0; i < list.n; i++) {
-        enum video_match match = c->call.adapter->match(&c->call, j->v.sent_ns / SL_SEC, &list.v[i]);
-        if (match == VIDEO_MATCH_YES) {
-            adopt(j, list.v[i].task_id, &list.v[i]);
-            return;
-        }
-        may[i] = match == VIDEO_MATCH_MAYBE;
+    struct video_rows *m = c->may_be;
+    c->may_be = NULL;
+    m->more = more;
+    if (yes == NULL) {
+        ask_known(j, m);
+        return;
     }
-    ask_known(j, &list, may);
+    video_rows_free(m);
+    adopt(j, yes->task_id, yes);
 }
 
 static void call_over(struct sl_task *t)
@@ -963,6 +1030,7 @@ static bool same_account(const struct desk_job *a, const struct desk_job *b)
 static bool goes_along(const struct desk_call *c, const struct desk_job *j)
 {
     return !is_unclear(j) && !j->cancel && j->gone == 0 && same_account(c->jobs[0], j) &&
+           j->apart == c->jobs[0]->apart &&
            video_adapter_find(c->at->provider.kind->name, j->v.target) == c->call.adapter;
 }
 
@@ -1018,7 +1086,7 @@ static bool write_call(struct desk_call *c, struct sl_buf *body)
         if (a->resolve == VIDEO_RESOLVE_NONE || a->list_write == NULL || a->match == NULL)
             return false;
         fill_match(c, j);
-        c->ask = (struct video_list_ask){.page = 1};
+        c->ask = (struct video_list_ask){.page = 1, .apart = j->apart};
         return a->list_write(&c->call, &c->ask, &c->http);
     }
     if (j->cancel_now) {
@@ -1033,7 +1101,7 @@ static bool write_call(struct desk_call *c, struct sl_buf *body)
         for (unsigned i = 0; i < c->n; i++)
             ids[i] = c->jobs[i]->v.task;
         c->kind = CALL_LIST;
-        c->ask = (struct video_list_ask){.task_ids = ids, .n_task_ids = c->n, .page = 1};
+        c->ask = (struct video_list_ask){.task_ids = ids, .n_task_ids = c->n, .page = 1, .apart = j->apart};
         return a->list_write(&c->call, &c->ask, &c->http);
     }
     c->kind = CALL_POLL;
@@ -1136,12 +1204,15 @@ void video_desk_take(struct video_desk *d, const struct store_video *v, bool del
         arm(j, is_unclear(j) ? look_wait(j) : first_wait(d, j));
     }
     j->unsaid = j->unsaid || !written;
+    if (v->state == STORE_VIDEO_UNCLEAR)
+        sl_die_at("video_unclear");
     if (!deleted && v->state != STORE_VIDEO_CANCELLED)
         return;
     j->v.deleted = j->v.deleted || deleted;
     j->v.state = STORE_VIDEO_CANCELLED;
     j->v.ended_ns = j->v.ended_ns > 0 ? j->v.ended_ns : sl_loop_wall(d->env->loop);
     j->cancel = true;
+    sl_die_at("video_cancelled");
     look_now(j);
 }
 

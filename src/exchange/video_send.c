@@ -148,6 +148,14 @@ const struct price *video_price(const struct epoch *e, const struct snapshot_pro
     return price_lookup(e->prices, at->price_provider, provider_plain_model(&at->provider, model), NULL);
 }
 
+static bool has_flex(const struct price *p)
+{
+    for (unsigned i = 0; p != NULL && i < p->n_services; i++)
+        if (p->services[i].service == PRICE_FLEX)
+            return true;
+    return false;
+}
+
 /* The provider's own word stands; else its units at the catalogue's price. */
 struct cost video_cost(const struct price *price, const struct video_units *units, const struct video_terms *terms,
                        struct usage *out_usage)
@@ -156,8 +164,10 @@ struct cost video_cost(const struct price *price, const struct video_units *unit
     unsigned w = terms->width, h = terms->height;
     snprintf(wide, sizeof wide, "%ux%u", w, h);
     snprintf(tall, sizeof tall, "%ux%u", h, w);
+    bool flex = sl_str_eq(terms->tier, SL_STR("flex"));
+    unsigned share = flex && terms->tier_share > 0 && !has_flex(price) ? terms->tier_share : 100;
     struct price_terms as = {
-        .service = sl_str_eq(terms->tier, SL_STR("flex")) ? PRICE_FLEX : PRICE_STANDARD,
+        .service = flex && share == 100 ? PRICE_FLEX : PRICE_STANDARD,
         .shape = {.resolution = terms->resolution,
                   .size = w > 0 ? sl_str_c(wide) : SL_STR_NONE,
                   .sound = terms->audio ? PRICE_YES : PRICE_NO,
@@ -173,9 +183,11 @@ struct cost video_cost(const struct price *price, const struct video_units *unit
     if (usage_total(out_usage) == 0 && !usage_has_units(out_usage)) /* a failed job: nothing needs a price */
         return (struct cost){0};
     struct cost c = price_of(price, out_usage, &as);
-    if ((c.flags & COST_ASSUMED) == 0 || w == h)
-        return c;
-    as.shape.size = sl_str_c(tall);
-    const struct cost other = price_of(price, out_usage, &as);
-    return (other.flags & COST_ASSUMED) == 0 ? other : c;
+    if ((c.flags & COST_ASSUMED) != 0 && w != h) {
+        as.shape.size = sl_str_c(tall);
+        const struct cost other = price_of(price, out_usage, &as);
+        c = (other.flags & COST_ASSUMED) == 0 ? other : c;
+    }
+    c.cost_p = c.cost_p / 100 * share + c.cost_p % 100 * share / 100;
+    return c;
 }

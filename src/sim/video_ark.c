@@ -249,11 +249,12 @@ static bool read_options(struct sim_call *c, yyjson_val *root, const struct fami
     j->audio = (f->has & HAS_AUDIO) && (audio == NULL || yyjson_is_true(audio));
     j->last_frame = yyjson_is_true(got(root, "return_last_frame"));
     j->draft = yyjson_is_true(got(root, "draft"));
-    j->input_seconds = a->videos > 0 ? j->seconds : 0;
     sim_video_keep(j->user, sizeof j->user, sim_str(got(root, "safety_identifier")));
     struct sl_str tier = sim_str(got(root, "service_tier"));
     sim_video_keep(j->tier, sizeof j->tier, tier.n > 0 ? tier : SL_STR("default"));
-    return read_length(c, root, f, j);
+    bool fits = read_length(c, root, f, j);
+    j->input_seconds = a->videos > 0 ? j->seconds : 0; /* as long as what is made of them */
+    return fits;
 }
 
 static void create_from(struct sim_call *c, yyjson_val *root)

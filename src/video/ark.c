@@ -7,6 +7,7 @@
 #define AUDIO_PRESET true
 #define EXPIRES_PRESET_S 172800u
 #define LIST_PAGE 100u
+#define FLEX_SHARE 50u /* seedance.md 5: flex costs half */
 #define CLOCK_SLACK_S 120
 
 static const struct ark_model *model_of(const struct video_call *c)
@@ -305,9 +306,39 @@ static uint32_t seed_of(const struct video_call *c)
     return (uint32_t)sl_hash(key, c->token);
 }
 
-static bool seed_is_ours(const struct video_call *c)
+/* r: the request with its flags. */
+static bool seed_is_ours(const struct video_call *c, const struct video_request *r)
 {
-    return c->req != NULL && !is_raw(c->req) && c->req->seed == VIDEO_SEED_NONE && c->token.n > 0;
+    return !is_raw(r) && r->seed == VIDEO_SEED_NONE && c->token.n > 0;
+}
+
+/* Who asks, without saying it: prompts and users need not be kept. */
+static uint32_t user_mark(struct sl_str user)
+{
+    static const struct sl_hash_key key = {0x736c756963652d76u, 0x6964656f2d757372u};
+    return (uint32_t)sl_hash(key, user);
+}
+
+/* By what a list can tell the task from others: "mark", a seed of ours; "seed", the client's; "user". */
+static struct sl_str ark_facts(const struct video_call *c)
+{
+    struct ark_flags flags;
+    struct video_frame frame;
+    const struct video_request *r = effective(c, &flags, &frame);
+    struct sl_str facts = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
+    struct sl_str user = is_raw(r) ? r->user : sl_str_head(c->user, 64);
+    if (seed_is_ours(c, r))
+        facts = sl_arena_printf(c->a, SL_STR_FMT " mark=%u", SL_STR_ARG(facts), seed_of(c));
+    else if (r->seed >= 0)
+        facts = sl_arena_printf(c->a, SL_STR_FMT " seed=%lld", SL_STR_ARG(facts), (long long)r->seed);
+    if (user.n > 0)
+        facts = sl_arena_printf(c->a, SL_STR_FMT " user=%u", SL_STR_ARG(facts), user_mark(user));
+    return facts;
+}
+
+static bool ark_listed_apart(struct sl_str aux)
+{
+    return sl_str_eq(video_fact(aux, SL_STR("tier")), SL_STR("flex"));
 }
 
 static void write_content(struct json_writer *w, const struct video_call *c, const struct video_request *r)
@@ -355,7 +386,7 @@ static void write_length(struct json_writer *w, const struct video_request *r)
 static void write_options(struct json_writer *w, const struct video_call *c, const struct ark_model *m,
                           const struct video_request *r)
 {
-    bool seeded = seed_is_ours(c) && r->seed == VIDEO_SEED_NONE;
+    bool seeded = seed_is_ours(c, r);
     if (seeded || r->seed != VIDEO_SEED_NONE) {
         jw_key(w, SL_STR("seed"));
         jw_i64(w, seeded ? (int64_t)seed_of(c) : r->seed);
@@ -454,7 +485,7 @@ static enum video_created ark_create_read(const struct video_call *c, const stru
     if (id.n == 0 || id.n > 256)
         return VIDEO_UNCLEAR;
     out->task_id = id;
-    out->aux = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
+    out->aux = ark_facts(c);
     return VIDEO_CREATED;
 }
 
@@ -558,7 +589,7 @@ static bool ark_list_write(const struct video_call *c, const struct video_list_a
         sl_buf_adds(&path, SL_STR("&filter.task_ids="));
         sl_buf_adds(&path, url_escape(ask->task_ids[i], SL_STR(""), c->a));
     }
-    if (ask->flex)
+    if (ask->apart)
         sl_buf_adds(&path, SL_STR("&filter.service_tier=flex"));
     bool fits = !path.over;
     video_http_init(out, HTTP_GET, sl_arena_str(c->a, sl_buf_str(&path)));
@@ -600,15 +631,18 @@ static enum video_match ark_match(const struct video_call *c, int64_t sent_s, co
         return VIDEO_MATCH_NO;
     if (!hidden && listed->model.n > 0 && !sl_str_eq(listed->model, c->model))
         return VIDEO_MATCH_NO;
-    struct sl_str user = c->req != NULL && is_raw(c->req) ? c->req->user : sl_str_head(c->user, 64);
-    if (listed->user.n > 0 && !sl_str_eq(listed->user, user))
-        return VIDEO_MATCH_NO;
-    int64_t seed = seed_is_ours(c) ? (int64_t)seed_of(c) : c->req != NULL ? c->req->seed : VIDEO_SEED_NONE;
-    if (listed->seed < 0 || seed < 0) /* not told, or anything goes */
+    if (c->aux.n == 0) /* nobody wrote down what was sent */
         return VIDEO_MATCH_MAYBE;
-    if (listed->seed != seed)
+    if (listed->user.n > 0 && video_fact_u64(c->aux, SL_STR("user")) != user_mark(listed->user))
         return VIDEO_MATCH_NO;
-    return seed_is_ours(c) ? VIDEO_MATCH_YES : VIDEO_MATCH_MAYBE;
+    bool ours = video_fact(c->aux, SL_STR("mark")).n > 0;
+    struct sl_str seed = video_fact(c->aux, ours ? SL_STR("mark") : SL_STR("seed"));
+    if (listed->seed < 0 || seed.n == 0) /* not told, or anything goes */
+        return VIDEO_MATCH_MAYBE;
+    uint64_t n = 0;
+    if (!sl_str_to_u64(seed, &n) || n != (uint64_t)listed->seed)
+        return VIDEO_MATCH_NO;
+    return ours ? VIDEO_MATCH_YES : VIDEO_MATCH_MAYBE;
 }
 
 static void ark_delete_write(const struct video_call *c, struct video_http *out)
@@ -653,6 +687,7 @@ static void ark_reserve(const struct video_call *c, struct video_units *out, str
     terms->audio = can(k.m, ARK_AUDIO) && (r->audio == VIDEO_UNSAID ? AUDIO_PRESET : r->audio == VIDEO_YES);
     if (r->service_tier.n > 0)
         terms->tier = r->service_tier;
+    terms->tier_share = FLEX_SHARE;
     /* A picture decides the ratio where nothing is said, so that the largest counts. */
     struct sl_str ratio = r->ratio.n > 0 ? r->ratio : SL_STR("adaptive");
     if (!ark_pixels(k.m, terms->resolution, ratio, &terms->width, &terms->height))
@@ -671,6 +706,7 @@ static void ark_settle(const struct video_call *c, const struct video_job *job, 
 {
     video_settle_seconds(job, out, terms);
     video_facts_fill(c->aux.n > 0 ? c->aux : job->aux, terms);
+    terms->tier_share = FLEX_SHARE;
     if (job->status != VIDEO_COMPLETED)
         return;
     terms->audio = job->terms.audio;
@@ -696,6 +732,8 @@ const struct video_adapter video_ark = {
     .create_read = ark_create_read,
     .poll_write = ark_poll_write,
     .poll_read = ark_poll_read,
+    .facts = ark_facts,
+    .listed_apart = ark_listed_apart,
     .list_write = ark_list_write,
     .list_read = ark_list_read,
     .match = ark_match,

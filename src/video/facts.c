@@ -64,3 +64,8 @@ void video_facts_fill(struct sl_str aux, struct video_terms *terms)
     terms->audio = terms->audio || video_fact_u64(aux, SL_STR("audio")) == 1;
     terms->video_input = terms->video_input || video_fact_u64(aux, SL_STR("input")) == 1;
 }
+
+struct sl_str video_facts(const struct video_call *c)
+{
+    return c->adapter->facts != NULL ? c->adapter->facts(c) : video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
+}

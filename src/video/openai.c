@@ -307,7 +307,7 @@ static enum video_match openai_match(const struct video_call *c, int64_t sent_s,
 {
     bool old = listed->created_s > 0 && listed->created_s + CLOCK_SLACK_S < sent_s;
     bool other = listed->model.n > 0 && !sl_str_eq(listed->model, c->model);
-    bool said = listed->prompt.n > 0 && c->req != NULL;
+    bool said = listed->prompt.n > 0 && c->req != NULL && c->req->prompt.n > 0; /* prompts need not be kept */
     if (old || other || (said && !sl_str_eq(listed->prompt, c->req->prompt)))
         return VIDEO_MATCH_NO;
     return VIDEO_MATCH_MAYBE;

@@ -174,6 +174,8 @@ struct video_terms {
     unsigned width, height;   /* 0: not known */
     bool video_input, audio;
     struct sl_str tier; /* "default", "flex" */
+    unsigned
+        tier_share; /* hundredths of the list's price that the tier costs where the list has none for it; 0: not known */
 };
 
 struct video_job {
@@ -296,8 +298,8 @@ struct video_list_ask {
     const struct sl_str *task_ids; /* poll these; NULL: newest first */
     unsigned n_task_ids;
     unsigned page;        /* from 1 */
-    bool flex;            /* Ark shows tasks of this tier only when asked */
-    struct sl_str cursor; /* OpenAI: after; empty: the first page */
+    bool apart;           /* those that the adapter's listed_apart names, and no others */
+    struct sl_str cursor; /* the last id of the page before; empty: the first page */
 };
 
 /* How an unclear create can be cleared up. */
@@ -347,6 +349,11 @@ struct video_adapter {
      * its answer goes to poll_read once more, with c->aux replaced by out->aux. */
     enum video_polled (*poll_read)(const struct video_call *c, const struct video_answer *answer, struct video_job *out,
                                    struct video_trouble *why, bool *again);
+    /* What has to be known of c->req where its create stays unanswered, for match and settle: it is the aux of a job that has no task
+     * yet. NULL: video_facts_of says it. */
+    struct sl_str (*facts)(const struct video_call *c);
+    /* Whether the list shows a job of this aux only to who asks for such alone (Ark: service_tier flex). NULL: never. */
+    bool (*listed_apart)(struct sl_str aux);
     /* NULL, both: there is no list. */
     bool (*list_write)(const struct video_call *c, const struct video_list_ask *ask, struct video_http *out);
     enum video_polled (*list_read)(const struct video_call *c, const struct video_answer *answer,
@@ -368,6 +375,9 @@ struct video_adapter {
     void (*settle)(const struct video_call *c, const struct video_job *job, struct video_units *out,
                    struct video_terms *terms);
 };
+
+/* adapter->facts, or what all have: c->req as the price needs it. In c->a. */
+struct sl_str video_facts(const struct video_call *c);
 
 /* By the kind of the provider ("ark", "byteplus", "openai", "openai-compatible", "gemini", "vertex", "runway", ...) and the provider's
  * name of the model. NULL: that kind makes no videos, or that model is none of its video models (where a kind serves much else). */

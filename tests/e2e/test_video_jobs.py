@@ -14,7 +14,7 @@ import pytest
 import standardwebhooks
 
 from conftest import Makers
-from lib.client import fetch
+from lib.client import Closed, fetch
 from lib.proc import SANITIZED, create_key
 from lib.videos import Videos, content
 from lib.wait import wait_for
@@ -168,7 +168,8 @@ def test_refused_goes_on_to_the_next_and_is_made_once():
 
 
 # What the process dies at, and whether the provider has the job then.
-STEPS = {"video_row": 0, "video_accepted": 1, "video_submitted": 1, "video_polled": 1, "video_ended": 1, "video_settled": 1}
+STEPS = {"video_row": 0, "video_accepted": 1, "video_submitted": 1, "video_unclear": 1, "video_adopted": 1, "video_runs": 1, "video_polled": 1,
+         "video_ended": 1, "video_settled": 1}
 
 
 def once(client):
@@ -181,7 +182,9 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
     makers = Makers()
     try:
         v = makers.adopt(Videos())
-        v.on_create = (lambda s, body: "hang") if step == "unanswered" else None
+        v.on_create = (lambda s, body: "hang") if step in ("unanswered", "video_unclear", "video_adopted") else None
+        if step != "unanswered":
+            v.hang.set()  # taken, and the connection closed
         g = makers.gateway(config(v), env={"SLUICE_DIE_AT": step})
         with client_of(g) as client:
             if step == "unanswered":
@@ -212,6 +215,34 @@ def test_a_kill_loses_nothing_and_sends_nothing_twice(step):
         wait_for(lambda: rows(again, "SELECT count(*) FROM videos WHERE settled = 1") == [(1,)], "the settlement")
         assert rows(again, "SELECT count(*) FROM attempts WHERE operation = 'videos'") == [(1,)]
         assert rows(again, "SELECT count(*) FROM attempts WHERE state <> 1") == [(0,)]
+    finally:
+        makers.end()
+
+
+@pytest.mark.parametrize("act", ["cancel", "delete"])
+def test_a_kill_while_it_is_given_up(act):
+    makers = Makers()
+    try:
+        v = makers.adopt(Videos())
+        v.finish_after = 0
+        g = makers.gateway(config(v), env={"SLUICE_DIE_AT": "video_cancelled"})
+        with client_of(g) as client:
+            made = once(client)
+        path, method = f"/v1/videos/{made.id}", "DELETE"
+        if act == "cancel":
+            path, method = path + "/cancel", "POST"
+        g.exit_code = None
+        with contextlib.suppress(OSError, Closed):  # whether the answer gets out before: either may be
+            fetch(g.address, method, path, headers=[("authorization", "Bearer " + g.key.text)])
+        g.wait_exit()
+        g._env = None
+        again = makers.adopt(g.restart())
+        with client_of(again) as client:
+            seen = [x.status for x in client.videos.list().data]
+            assert seen == (["failed"] if act == "cancel" else [])
+        v.finish()
+        wait_for(lambda: rows(again, "SELECT settled FROM videos") == [(1,)], "the settlement")
+        assert rows(again, "SELECT count(*), min(state) FROM attempts WHERE operation = 'videos'") == [(1, 1)] and len(v.creates) == 1
     finally:
         makers.end()
 

@@ -187,6 +187,7 @@ static void adopted(void **state)
     b.call.user = SL_STR("u_1");
     assert_true(bench_openai(&b, "{\"model\":\"v\",\"prompt\":\"[[video create=lost]]\"}"));
     bench_create(&b);
+    b.call.aux = video_facts(&b.call);
     struct stub *c = send_http(&b.http, SL_STR("/api/v3"), sl_buf_str(&b.body));
     assert_true(c->reset);
     struct video_answer a = {.status = 0};

@@ -426,6 +426,7 @@ static void matched(void **state)
     const char *at = strstr(bench_create(&b), "\"seed\":");
     assert_non_null(at);
     assert_int_equal(sscanf(at, "\"seed\":%llu", &seed), 1);
+    b.call.aux = video_facts(&b.call);
     snprintf(list, sizeof list,
              "{\"total\":7,\"items\":["
              "{\"id\":\"a\",\"model\":\"" S20 "\",\"status\":\"queued\",\"created_at\":1000,\"seed\":%llu},"
@@ -453,7 +454,7 @@ static void listed(void **state)
     struct bench b;
     bench_begin(&b, "ark", S20);
     struct sl_str ids[] = {SL_STR("cgt-1"), SL_STR("a&b")};
-    struct video_list_ask ask = {.task_ids = ids, .n_task_ids = 2, .flex = true};
+    struct video_list_ask ask = {.task_ids = ids, .n_task_ids = 2, .apart = true};
     assert_true(b.call.adapter->list_write(&b.call, &ask, &b.http));
     is_text(b.http.path, "/contents/generations/tasks?page_num=1&page_size=100&filter.task_ids=cgt-1"
                          "&filter.task_ids=a%26b&filter.service_tier=flex");
