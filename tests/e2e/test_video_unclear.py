@@ -38,14 +38,14 @@ def task(name, **more):
 
 CLIP = {"type": "video_url", "video_url": {"url": "https://media.example/clip.mp4"}, "role": "reference_video"}
 PIXELS = 1280 * 720
-# Path, body, seconds that are billed, USD for a million tokens. Those without a seed of their own can be told apart by who asks only.
+# Path, body, seconds that are billed, USD for a million tokens. Of those that look alike only one has no seed.
 LOST = {
     "raw": (TASKS, task("raw"), 4, 7.0),
-    "raw for a user": (TASKS, task("user", safety_identifier="u_1", duration=5), 5, 7.0),
+    "raw for a user": (TASKS, task("user", safety_identifier="u_1", seed=5, duration=5), 5, 7.0),
     "raw and flex": (TASKS, task("flex", model="one", service_tier="flex", generate_audio=False), 4, 0.6),
     "flex": ("/v1/videos", {"model": "one", "prompt": "[[video create=lost takes=100]] x", "seconds": "4", "size": "1280x720",
                             "service_tier": "flex"}, 4, 1.2),
-    "raw with a clip": (TASKS, task("clip", media=[CLIP], safety_identifier="u_2"), 8, 4.3),
+    "raw with a clip": (TASKS, task("clip", media=[CLIP], safety_identifier="u_2", seed=6), 8, 4.3),
     "a flag in the prompt": ("/v1/videos", {"model": "one", "prompt": "[[video create=lost takes=100]] x --seed 7", "seconds": "4",
                                             "size": "1280x720"}, 4, 2.4),
     "behind a page of others": (TASKS, task("page", seed=77, safety_identifier="u_4"), 4, 7.0),
