@@ -98,7 +98,7 @@ struct sl_str translation_short_id(const struct translation *t, const char *pref
 
 struct dialect_codec {
     /* body: checked by request_decode before, but read here as if it were not. The model is not in the body of every format: *out
-     * comes with model and stream set where the path says them. False: *out_refusal (GE_MEMBER_*, param is the member's path). */
+     * comes with model and stream set where the path says them, and with `earlier`. False: *out_refusal (GE_MEMBER_*, param is the member's path). */
     bool (*request_read)(enum operation op, struct sl_str body, struct sl_arena *a, struct neutral_request *out,
                          struct request_refusal *out_refusal);
     /* Adds the body. False: it cannot be said (*out_refusal). */

@@ -105,6 +105,10 @@ enum neutral_cache {
 struct neutral_part {
     enum neutral_part_kind kind;
     enum neutral_cache cache;
+    /* Where it stood in the client's request, for notes and refusals (terms.h): each 1 + a place, 0: not said. */
+    uint32_t item; /* of the message or item it came from; 0: that of the message that it is in */
+    uint32_t at;   /* in that one's list of parts (of calls, where chat has one of its own); 0: it is the whole of it */
+    uint32_t inner; /* in that part's own list: the content of a result */
     struct neutral_part *next;
     struct sl_str text; /* inside; TEXT, REFUSAL, REASONING (empty: withheld); a custom call's input */
     struct neutral_media media;
@@ -132,9 +136,11 @@ enum neutral_role {
     NR_TOOL
 }; /* TOOL: only TOOL_RESULT parts; readers of formats where results stand in user messages split these out */
 
+#define NEUTRAL_APART UINT32_MAX /* in no list: a system prompt that is a member of its own */
+
 struct neutral_message {
     enum neutral_role role;
-    uint32_t index; /* its place in the client's list, for error texts: "messages[3]" */
+    uint32_t index; /* its place in the client's list, for error texts: "messages[3]"; or NEUTRAL_APART */
     struct neutral_message *next;
     struct neutral_part *parts; /* NULL: empty */
     struct sl_str name;         /* inside; the speaker's; empty: none */
@@ -163,6 +169,11 @@ struct neutral_tool {
     struct sl_str
         type; /* inside; HOSTED: as the format calls it ("code_interpreter", "bash_20250124", "googleSearch") */
     struct sl_str raw; /* the whole value in the client's format */
+    /* Where it stands in the client's request, for notes and refusals (terms.h). */
+    struct sl_str list; /* plain; the list's path; empty: the format's `tools` */
+    uint32_t index;     /* in it; NEUTRAL_APART: `list` is the whole path */
+    uint32_t
+        inner; /* 1 + its place in a list of the entry's own (functionDeclarations, a namespace's tools); 0: none */
 };
 
 enum neutral_choice_mode {
@@ -228,11 +239,11 @@ struct neutral_request {
     bool stream;
     enum said include_usage;
     struct neutral_message *messages; /* instructions and system prompts are SYSTEM messages in front */
+    uint32_t earlier; /* of Responses: items in front of those that the client sent, of what it goes on from */
     struct neutral_tool *tools;
     struct neutral_choice choice;
-    uint32_t search_options; /* of chat: 1 + the place in tools of what web_search_options asks for; 0: nothing */
-    bool legacy_functions;   /* asked with `functions`: calls are answered in that form */
-    uint64_t max_output;     /* tokens; 0: not said */
+    bool legacy_functions; /* asked with `functions`: calls are answered in that form */
+    uint64_t max_output;   /* tokens; 0: not said */
     struct sl_str temperature, top_p, top_k, seed, presence_penalty,
         frequency_penalty;      /* raw numbers; empty: not said */
     uint32_t n;                 /* answers; at least 1 */

@@ -16,12 +16,11 @@ static bool refuse(struct sl_str param, const char *what, struct sl_arena *a, st
 static bool check_message(const struct neutral_request *r, const struct neutral_message *m, struct sl_map *calls,
                           struct sl_arena *a, struct request_refusal *out)
 {
-    int index = 0;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, index++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         if (p->kind == NP_TOOL_CALL && p->id.n > 0)
             sl_map_put(calls, p->id, (void *)(uintptr_t)p);
         else if (p->kind == NP_TOOL_RESULT && p->id.n > 0 && sl_map_get(calls, p->id) == NULL)
-            return refuse(term_message(r, m, index, a), "is the result of no tool call before it", a, out);
+            return refuse(term_part(r, m, p, a), "is the result of no tool call before it", a, out);
     }
     return true;
 }

@@ -10,6 +10,9 @@
 #define TERMS(X)                                                                                                       \
     X(MESSAGES, "messages", "input", "messages", "contents")                                                           \
     X(PARTS, "content", "content", "content", "parts")                                                                 \
+    X(INNER_PARTS, "content", "output", "content", "functionResponse.parts")                                           \
+    X(INNER_TOOLS, "tools", "tools", "tools", "functionDeclarations")                                                  \
+    X(SYSTEM, "messages", "instructions", "system", "systemInstruction")                                               \
     X(IMAGE_URL, "image_url", "image_url", "source.url", "fileData.fileUri")                                           \
     X(AUDIO_URL, "input_audio", "input_audio", "source.url", "fileData.fileUri")                                       \
     X(VIDEO_URL, "video_url", "video_url", "source.url", "fileData.fileUri")                                           \
@@ -53,12 +56,13 @@ enum term {
 };
 
 struct sl_str term_of(const struct neutral_request *req, enum term what); /* static */
-/* "messages[3]", "messages[3].content[1]" (part -1: the message), "tools[2]"; in the arena. Parts are counted as they stand in the
- * neutral message, which is the client's own count but where a reader split a message. */
-struct sl_str term_message(const struct neutral_request *req, const struct neutral_message *m, int part,
-                           struct sl_arena *a);
+/* "messages[3]", "messages[3].content[1]", "tools[2].functionDeclarations[0]": the place in the client's own request, whatever a
+ * reader left out, split or joined. In the arena. */
+struct sl_str term_message(const struct neutral_request *req, const struct neutral_message *m, struct sl_arena *a);
+struct sl_str term_part(const struct neutral_request *req, const struct neutral_message *m,
+                        const struct neutral_part *p, struct sl_arena *a); /* p NULL: the message */
 struct sl_str term_media(const struct neutral_request *req,
                          enum neutral_part_kind kind); /* static; the member of a part */
-struct sl_str term_tool(const struct neutral_request *req, unsigned index, struct sl_arena *a);
+struct sl_str term_tool(const struct neutral_request *req, const struct neutral_tool *tool, struct sl_arena *a);
 
 #endif

@@ -92,6 +92,7 @@ struct exchange_stored {
     const unsigned char *credential; /* ... with this one */
     struct sl_str own_body;          /* the request without what was put in front of its input */
     bool restored;                   /* body_text is not what the client sent */
+    uint32_t n_earlier;              /* items that were put in front of its input */
     bool keep;                       /* the answer of the live attempt is to be stored */
     struct sl_str begun_id;          /* of an answer that has only begun */
     bool run;                        /* in the background: goes on without a client (stored_run.c) */

@@ -311,7 +311,7 @@ static enum step expand(struct exchange *x, const struct response_job *items)
     if (n_chain > 0) {
         struct sl_buf b;
         sl_buf_init(&b, LISTED_BYTES);
-        responses_turns_items(turns, n_chain, x->a, &b);
+        s->n_earlier = responses_turns_items(turns, n_chain, x->a, &b);
         before = sl_arena_str(x->a, sl_buf_str(&b));
         sl_buf_done(&b);
     }

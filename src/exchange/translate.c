@@ -32,6 +32,7 @@ bool translate_read(struct exchange *x)
     n->from = x->dialect;
     n->model = x->facts.model;
     n->stream = x->facts.stream;
+    n->earlier = x->stored.n_earlier;
     if (!x->dialect->codec->request_read(x->match.op, x->body_text, x->a, n, &refusal)) {
         x->refused = refusal.error;
         return false;

@@ -68,7 +68,7 @@ CASES = {
         "unknown part": (chat({"role": "user", "content": [{"type": "hologram", "x": 1}]}), "messages[0].content[0]"),
         "unknown role": (chat({"role": "robot", "content": "hi"}), "messages[0].role"),
         "result without its call": (chat(HI, {"role": "tool", "tool_call_id": "nope", "content": "7"}),
-                                    {"messages": "messages[1].content[0]", "gemini": ["Tool result (nope):"]}),
+                                    {"messages": "messages[1]", "gemini": ["Tool result (nope):"]}),
         "call without its result": (chat(HI, call(), HI, tools=[FN]), {"messages": "messages[1]", "gemini": ["no result provided"]}),
         "two system prompts": (chat({"role": "system", "content": "first"}, {"role": "system", "content": "second"}, HI),
                                ['"text":"first"},{', '"text":"second"']),
@@ -84,7 +84,7 @@ CASES = {
         "another type than said": (chat(picture("data:image/jpeg;base64," + PNG)),
                                    {"messages": ['"media_type":"image/png"'], "gemini": [PNG]}),
         "arguments are no JSON": (chat(HI, call('{"a":'), {"role": "tool", "tool_call_id": "c1", "content": "7"}, tools=[FN]),
-                                  {"messages": ['"_raw"'], "gemini": "messages[1].content[0]"}),
+                                  {"messages": ['"_raw"'], "gemini": "messages[1].tool_calls[0]"}),
         "a schema elsewhere": (chat(HI, tools=[{"type": "function", "function": {"name": "f", "parameters": {
             "type": "object", "properties": {"a": {"$ref": "https://x.test/y"}}}}}]), {"gemini": "tools[0]", "messages": ["$ref"]}),
         "a recursive schema": (chat(HI, response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": {
@@ -145,7 +145,7 @@ CASES = {
         "unknown part": (rsp({"role": "user", "content": [{"type": "hologram"}]}), "input[0].content[0]"),
         "unknown role": (rsp({"role": "robot", "content": "hi"}), "input[0].role"),
         "result without its call": (rsp(HI, {"type": "function_call_output", "call_id": "nope", "output": "7"}),
-                                    {"chat": "input[1].content[0]", "messages": "input[1].content[0]", "gemini": ["Tool result (nope):"]}),
+                                    {"chat": "input[1]", "messages": "input[1]", "gemini": ["Tool result (nope):"]}),
         "nothing but an unknown item": (rsp({"type": "hologram"}), {"chat": "input", "messages": ['"text":"."'], "gemini": "input[0]"}),
         "no input": ({"model": "m"}, "input"),
         "empty input": (rsp(), {"chat": "input", "messages": ['"text":"."'], "gemini": ['"text":" "']}),
@@ -158,7 +158,7 @@ CASES = {
                                               "gemini": ['{"text":"first"},{"text":"second"}']}),
         "arguments are no JSON": (rsp(HI, {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a":'},
                                       {"type": "function_call_output", "call_id": "c1", "output": "7"}, tools=FLAT),
-                                  {"chat": ['{\\"a\\":'], "messages": ['"_raw"'], "gemini": "input[1].content[0]"}),
+                                  {"chat": ['{\\"a\\":'], "messages": ['"_raw"'], "gemini": "input[1]"}),
         "a conversation kept elsewhere": (rsp(HI, conversation="conv_1"), "conversation"),
     }),
 }

@@ -60,7 +60,8 @@ bool anthropic_read_tool_choice(struct anthropic_reading *r, const struct json_n
 /* When all tools are read: a choice that only what was left out could meet goes, too. */
 void anthropic_check_choice(struct anthropic_reading *r);
 /* Blocks of system messages that change the list of tools. */
-void anthropic_change_tools(struct anthropic_reading *r, const struct json_node *block);
+void anthropic_change_tools(struct anthropic_reading *r, const struct json_node *block,
+                            const struct anthropic_place *at);
 
 /* -- Schemas (schema.c) -- */
 
@@ -116,7 +117,6 @@ struct anthropic_message {
 
 struct anthropic_tool { /* to be sent */
     const struct neutral_tool *tool;
-    unsigned index; /* in the client's list */
     enum neutral_cache cache;
     struct sl_str name, schema; /* inside, raw */
     bool wrapped, strict;

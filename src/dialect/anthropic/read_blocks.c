@@ -51,11 +51,18 @@ static bool need_ident(struct block *b, const char *name, struct sl_str *out)
     return true;
 }
 
-static struct neutral_part *add(struct block *b, enum neutral_part_kind kind)
+static struct neutral_part *add_to(struct block *b, struct anthropic_parts *to, enum neutral_part_kind kind)
 {
-    struct neutral_part *p = anthropic_add_part(b->r, b->rest, kind);
+    struct neutral_part *p = anthropic_add_part(b->r, to, kind);
+    p->at = (uint32_t)(b->at.block + 1);
+    p->inner = (uint32_t)(b->at.inner + 1);
     p->cache = anthropic_cache_of(&b->r->t, b->v);
     return p;
+}
+
+static struct neutral_part *add(struct block *b, enum neutral_part_kind kind)
+{
+    return add_to(b, b->rest, kind);
 }
 
 /* -- Texts made of pieces ------------------------------------------------------------------------------------------------ */
@@ -178,7 +185,7 @@ static bool read_compaction(struct block *b)
     else
         r->out->messages = NULL;
     struct anthropic_parts summary = {NULL, NULL};
-    anthropic_add_part(r, &summary, NP_TEXT)->text = sl_str_of(text.p, text.n);
+    add_to(b, &summary, NP_TEXT)->text = sl_str_of(text.p, text.n);
     anthropic_add_message(r, NR_USER, (uint32_t)b->at.message, &summary);
     return true;
 }
@@ -305,8 +312,7 @@ static bool read_tool_result(struct block *b)
         return refuse(b, GE_MEMBER_VALUE, "type", "can only stand in messages of the user");
     if (!need_ident(b, "tool_use_id", &id))
         return false;
-    struct neutral_part *p = anthropic_add_part(b->r, b->results, NP_TOOL_RESULT);
-    p->cache = anthropic_cache_of(&b->r->t, b->v);
+    struct neutral_part *p = add_to(b, b->results, NP_TOOL_RESULT);
     p->id = id;
     p->is_error = json_kind_of(member(b, "is_error")) == JSON_TRUE;
     const struct json_node *content = member(b, "content");
@@ -322,7 +328,7 @@ static bool read_tool_result(struct block *b)
 
 static bool read_tool_change(struct block *b)
 {
-    anthropic_change_tools(b->r, b->v);
+    anthropic_change_tools(b->r, b->v, &b->at);
     return true;
 }
 
@@ -385,7 +391,7 @@ static bool read_blocks(struct block *list, const struct json_node *content)
 {
     if (json_kind_of(content) == JSON_STRING) {
         if (content->n > 2)
-            anthropic_add_part(list->r, list->rest, NP_TEXT)->text = json_inside_of(&list->r->t, content);
+            add_to(list, list->rest, NP_TEXT)->text = json_inside_of(&list->r->t, content);
         return true;
     }
     if (json_kind_of(content) != JSON_ARRAY)

@@ -47,7 +47,7 @@ static bool refuse(struct anthropic_reading *r, enum gateway_error e, int index,
     return anthropic_refuse(r, e, &at, member, what);
 }
 
-static struct neutral_tool *add_tool(struct anthropic_reading *r, const struct json_node *v)
+static struct neutral_tool *add_tool(struct anthropic_reading *r, const struct json_node *v, int index)
 {
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->cache = anthropic_cache_of(&r->t, v);
@@ -55,6 +55,7 @@ static struct neutral_tool *add_tool(struct anthropic_reading *r, const struct j
     tool->description = anthropic_inside(r, v, "description");
     tool->type = anthropic_inside(r, v, "type");
     tool->raw = json_raw_of(&r->t, v);
+    tool->index = (uint32_t)index;
     if (r->last_tool != NULL)
         r->last_tool->next = tool;
     else
@@ -87,7 +88,7 @@ static bool read_custom(struct anthropic_reading *r, const struct json_node *v, 
     if (json_kind_of(schema) != JSON_OBJECT)
         return refuse(r, schema == NULL ? GE_MEMBER_MISSING : GE_MEMBER_TYPE, index, "input_schema",
                       "must be an object");
-    struct neutral_tool *tool = add_tool(r, v);
+    struct neutral_tool *tool = add_tool(r, v, index);
     tool->kind = NT_FUNCTION;
     tool->type = SL_STR_NONE;
     tool->schema = json_raw_of(&r->t, schema);
@@ -105,7 +106,7 @@ static void read_typed(struct anthropic_reading *r, const struct json_node *v, s
         r->left_search = true;
         return;
     }
-    struct neutral_tool *tool = add_tool(r, v);
+    struct neutral_tool *tool = add_tool(r, v, index);
     tool->kind = sl_str_starts(type, SL_STR("web_search_")) ? NT_WEB_SEARCH : NT_HOSTED;
     for (size_t i = 0; i < sizeof client_tools / sizeof client_tools[0]; i++) {
         if (!sl_str_starts(type, client_tools[i].prefix))
@@ -153,14 +154,18 @@ bool anthropic_read_tools(struct anthropic_reading *r, const struct json_node *l
 
 /* Tools that a system message adds by value join the list. Those it names were in it all the time; those it takes away stay
  * callable: the list is what prompt caches begin with. */
-void anthropic_change_tools(struct anthropic_reading *r, const struct json_node *block)
+void anthropic_change_tools(struct anthropic_reading *r, const struct json_node *block,
+                            const struct anthropic_place *at)
 {
     const struct json_node *tool = json_got(&r->t, block, SL_STR("tool"));
     if (!json_text_is(&r->t, json_get(&r->t, block, SL_STR("type")), SL_STR("tool_addition")))
         return;
-    if (json_kind_of(json_get(&r->t, tool, SL_STR("input_schema"))) == JSON_OBJECT &&
-        anthropic_inside(r, tool, "name").n > 0 && !is_placeholder(r, tool))
-        read_custom(r, tool, 0);
+    if (json_kind_of(json_get(&r->t, tool, SL_STR("input_schema"))) != JSON_OBJECT ||
+        anthropic_inside(r, tool, "name").n == 0 || is_placeholder(r, tool))
+        return;
+    read_custom(r, tool, 0);
+    r->last_tool->list = sl_arena_printf(r->a, "%s[%d].content[%d].tool", at->list, at->message, at->block);
+    r->last_tool->index = NEUTRAL_APART;
 }
 
 /* -- The choice --------------------------------------------------------------------------------------------------------- */

@@ -135,7 +135,7 @@ static bool read_system(struct anthropic_reading *r, const struct json_node *v)
         parts.first = parts.first->next;
     if (parts.first == NULL)
         return true;
-    anthropic_add_message(r, NR_SYSTEM, 0, &parts);
+    anthropic_add_message(r, NR_SYSTEM, NEUTRAL_APART, &parts);
     r->last_system = r->last;
     return true;
 }

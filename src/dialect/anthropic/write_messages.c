@@ -48,9 +48,10 @@ struct anthropic_message *anthropic_new_message(struct anthropic_writing *w, enu
     return m;
 }
 
-static struct sl_str place(struct building *b, int part)
+/* p NULL: of the message. */
+static struct sl_str place(struct building *b, const struct neutral_part *p)
 {
-    return term_message(b->w->req, b->m, part, b->w->a);
+    return term_part(b->w->req, b->m, p, b->w->a);
 }
 
 static struct anthropic_block *add_part(struct building *b, struct anthropic_blocks *to, enum anthropic_block_kind kind,
@@ -106,7 +107,7 @@ static bool is_too_large(const struct anthropic_writing *w, struct sl_str base64
     return base64.n > (elsewhere ? IMAGE_BYTES_ELSEWHERE : IMAGE_BYTES);
 }
 
-static bool add_image(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index)
+static bool add_image(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p)
 {
     struct anthropic_writing *w = b->w;
     struct neutral_media media = p->media;
@@ -126,12 +127,12 @@ static bool add_image(struct building *b, struct anthropic_blocks *to, const str
     }
     if ((w->flags & CAP_IMAGES) == 0)
         why = "the model takes no images";
-    else if (why[0] != 0 && translation_fetches(w->t, p, place(b, index)))
+    else if (why[0] != 0 && translation_fetches(w->t, p, place(b, p)))
         return true;
     if (why[0] != 0)
-        return !anthropic_refuses(w, true, place(b, index), why);
+        return !anthropic_refuses(w, true, place(b, p), why);
     if (sl_str_eq(media.detail, SL_STR("low"))) /* which costs more here; "high" and "auto" say nothing new */
-        neutral_notef(w->t->notes, "", SL_STR_FMT ".detail", SL_STR_ARG(place(b, index)));
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".detail", SL_STR_ARG(place(b, p)));
     add_media(b, to, AB_IMAGE, p, &media);
     return true;
 }
@@ -175,16 +176,16 @@ static const char *fit_document(struct anthropic_writing *w, struct neutral_medi
     return "";
 }
 
-static bool add_file(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index)
+static bool add_file(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p)
 {
     struct neutral_media media = p->media;
     if (media.source == NS_BASE64 && (is_image_type(media.mime) || is_image_type(media_sniff(media.data))))
-        return add_image(b, to, p, index);
+        return add_image(b, to, p);
     const char *why = fit_document(b->w, &media);
-    if (why[0] != 0 && translation_fetches(b->w->t, p, place(b, index)))
+    if (why[0] != 0 && translation_fetches(b->w->t, p, place(b, p)))
         return true;
     if (why[0] != 0)
-        return !anthropic_refuses(b->w, true, place(b, index), why);
+        return !anthropic_refuses(b->w, true, place(b, p), why);
     if (media.source != NS_TEXT || !json_is_blank(media.data))
         add_media(b, to, AB_DOCUMENT, p, &media);
     return true;
@@ -265,34 +266,34 @@ static void add_call(struct building *b, struct anthropic_blocks *to, const stru
     b->call_ordinal++;
 }
 
-static bool add_content_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index);
+static bool add_content_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p);
 
-static bool refuse_result(struct building *b, int index)
+static bool refuse_result(struct building *b, const struct neutral_part *p)
 {
     struct anthropic_writing *w = b->w;
     if (w->t->unsupported == UNSUPPORTED_DROP) {
-        neutral_note(w->t->notes, "no call before it", place(b, index));
+        neutral_note(w->t->notes, "no call before it", place(b, p));
         return false;
     }
-    struct sl_str what = place(b, index);
+    struct sl_str what = place(b, p);
     *w->refusal = (struct request_refusal){.error = {.error = GE_MEMBER_VALUE, .param = what}};
     w->refusal->error.message =
         sl_arena_printf(w->a, "'" SL_STR_FMT "' is the result of no open tool call before it.", SL_STR_ARG(what));
     return true;
 }
 
-static bool add_result(struct building *b, const struct neutral_part *p, int index)
+static bool add_result(struct building *b, const struct neutral_part *p)
 {
     struct anthropic_writing *w = b->w;
     struct anthropic_block *call = sl_map_get(&w->calls, names_fit(&ids_anthropic, p->id, w->a));
     if (call == NULL || call->result != NULL)
-        return !refuse_result(b, index);
+        return !refuse_result(b, p);
     struct anthropic_blocks single = {NULL, NULL}, content = {NULL, NULL};
     struct anthropic_block *result = add_part(b, &single, AB_RESULT, p);
     result->id = call->id;
     call->result = result;
     for (const struct neutral_part *c = p->content; c != NULL; c = c->next)
-        if (!add_content_part(b, &content, c, index))
+        if (!add_content_part(b, &content, c))
             return false;
     if (p->content == NULL && p->raw.n > 0)
         anthropic_add_block(w, &content, AB_TEXT)->text = json_escape(p->raw, w->a);
@@ -303,7 +304,7 @@ static bool add_result(struct building *b, const struct neutral_part *p, int ind
 /* -- Messages --------------------------------------------------------------------------------------------------------------- */
 
 /* What may stand in a message of any role. False: refused. */
-static bool add_content_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index)
+static bool add_content_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p)
 {
     switch (p->kind) {
     case NP_TEXT:
@@ -311,12 +312,12 @@ static bool add_content_part(struct building *b, struct anthropic_blocks *to, co
         add_text(b, to, p, p->text);
         return true;
     case NP_IMAGE:
-        return add_image(b, to, p, index);
+        return add_image(b, to, p);
     case NP_FILE:
-        return add_file(b, to, p, index);
+        return add_file(b, to, p);
     case NP_AUDIO:
     case NP_VIDEO:
-        return !anthropic_refuses(b->w, true, place(b, index), "no such input");
+        return !anthropic_refuses(b->w, true, place(b, p), "no such input");
     default:
         break;
     }
@@ -324,13 +325,13 @@ static bool add_content_part(struct building *b, struct anthropic_blocks *to, co
         add_part(b, to, AB_RAW, p);
         return true;
     }
-    return !anthropic_refuses(b->w, p->kind == NP_UNKNOWN && b->m->role != NR_ASSISTANT, place(b, index), "");
+    return !anthropic_refuses(b->w, p->kind == NP_UNKNOWN && b->m->role != NR_ASSISTANT, place(b, p), "");
 }
 
-static bool add_any_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p, int index)
+static bool add_any_part(struct building *b, struct anthropic_blocks *to, const struct neutral_part *p)
 {
     if (p->kind == NP_TOOL_RESULT)
-        return add_result(b, p, index);
+        return add_result(b, p);
     if (b->m->role == NR_ASSISTANT && p->kind == NP_TOOL_CALL) {
         add_call(b, to, p);
         return true;
@@ -339,7 +340,7 @@ static bool add_any_part(struct building *b, struct anthropic_blocks *to, const 
         add_reasoning(b, to, p);
         return true;
     }
-    return add_content_part(b, to, p, index);
+    return add_content_part(b, to, p);
 }
 
 static void append(struct building *b, struct anthropic_message *m)
@@ -369,11 +370,10 @@ static bool add_message(struct building *b)
     const struct neutral_message *m = b->m;
     enum anthropic_role role = role_of(m->role);
     struct anthropic_blocks blocks = {NULL, NULL};
-    int index = 0;
     if (m->name.n > 0)
-        neutral_notef(b->w->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(place(b, -1)));
+        neutral_notef(b->w->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(place(b, NULL)));
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
-        if (!add_any_part(b, &blocks, p, index++))
+        if (!add_any_part(b, &blocks, p))
             return false;
     if (role == AR_SYSTEM && !b->seen_turn) {
         anthropic_join_blocks(&b->w->system, &blocks);

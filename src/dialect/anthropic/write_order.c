@@ -12,7 +12,7 @@
 static struct sl_str place(struct anthropic_writing *w, uint32_t index)
 {
     const struct neutral_message m = {.index = index};
-    return term_message(w->req, &m, -1, w->a);
+    return term_message(w->req, &m, w->a);
 }
 
 /* Neighbours of one role become one message; empty ones go. */
@@ -46,7 +46,8 @@ static void fold(struct anthropic_writing *w, struct anthropic_message *m)
 
 static bool miss_result(struct anthropic_writing *w, const struct anthropic_message *m, struct anthropic_block *call)
 {
-    struct sl_str what = place(w, m->index);
+    const struct neutral_message of = {.index = m->index};
+    struct sl_str what = term_part(w->req, &of, call->part, w->a);
     if (w->t->unsupported != UNSUPPORTED_DROP) {
         *w->refusal = (struct request_refusal){.error = {.error = GE_MEMBER_VALUE, .param = what}};
         w->refusal->error.message =

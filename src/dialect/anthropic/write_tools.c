@@ -33,7 +33,7 @@ static bool wants_strict(struct anthropic_writing *w, const struct anthropic_too
                 anthropic_schema_of_answer(tool->schema, false, w->a, &ignored, &changed) && !changed;
     *strict += fits;
     if (!fits)
-        neutral_notef(w->t->notes, "", SL_STR_FMT ".strict", SL_STR_ARG(term_tool(w->req, tool->index, w->a)));
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".strict", SL_STR_ARG(term_tool(w->req, tool->tool, w->a)));
     return fits;
 }
 
@@ -47,32 +47,32 @@ static bool can_be_spared(const struct anthropic_writing *w)
 }
 
 /* How much a search brings into the context is not for clients of Claude to say. */
-static bool may_lose_size(struct anthropic_writing *w, const struct neutral_tool *tool, unsigned index)
+static bool may_lose_size(struct anthropic_writing *w, const struct neutral_tool *tool)
 {
     struct json_tree t;
-    struct sl_str place = term_tool(w->req, index, w->a);
+    struct sl_str place = term_tool(w->req, tool, w->a);
     bool said = tool->raw.n > 0 && json_tree_read(&t, tool->raw, w->a) &&
                 json_got(&t, json_root(&t), SL_STR("search_context_size")) != NULL;
     return !said || !anthropic_refuses(w, false,
                                        sl_arena_printf(w->a, SL_STR_FMT ".search_context_size", SL_STR_ARG(place)), "");
 }
 
-static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool *from, unsigned index, unsigned *strict)
+static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool *from, unsigned *strict)
 {
     struct anthropic_tool *to = &w->tools[w->n_tools];
-    *to = (struct anthropic_tool){.tool = from, .index = index, .cache = from->cache};
+    *to = (struct anthropic_tool){.tool = from, .cache = from->cache};
     if (from->kind == NT_WEB_SEARCH || from->kind == NT_HOSTED) {
         if (!is_hosted_here(w, from))
-            return !anthropic_refuses(w, from->kind == NT_HOSTED && !can_be_spared(w), term_tool(w->req, index, w->a),
+            return !anthropic_refuses(w, from->kind == NT_HOSTED && !can_be_spared(w), term_tool(w->req, from, w->a),
                                       "no such tool there");
         w->n_tools++;
-        return w->native || from->kind != NT_WEB_SEARCH || may_lose_size(w, from, index);
+        return w->native || from->kind != NT_WEB_SEARCH || may_lose_size(w, from);
     }
     to->name = names_out(&w->t->names, &names_anthropic, from->name, w->a);
     if (from->kind == NT_CUSTOM) {
         to->schema = SL_STR(CUSTOM_SCHEMA);
         if (from->schema.n > 0 &&
-            anthropic_refuses(w, false, term_tool(w->req, index, w->a), "grammar in the description"))
+            anthropic_refuses(w, false, term_tool(w->req, from, w->a), "grammar in the description"))
             return false;
     } else if (w->native && from->type.n == 0) {
         to->schema = from->schema;
@@ -112,7 +112,7 @@ static bool is_allowed(const struct neutral_choice *c, const struct sl_map *allo
 bool anthropic_prepare_tools(struct anthropic_writing *w)
 {
     const struct neutral_choice *c = &w->req->choice;
-    unsigned n = 0, strict = 0, index = 0;
+    unsigned n = 0, strict = 0;
     bool good = true, left_out = false;
     struct sl_map allowed;
     sl_map_init(&allowed);
@@ -121,10 +121,10 @@ bool anthropic_prepare_tools(struct anthropic_writing *w)
     for (const struct neutral_tool *t = w->req->tools; t != NULL; t = t->next)
         n++;
     w->tools = sl_arena_alloc(w->a, (n + 1) * sizeof *w->tools);
-    for (const struct neutral_tool *t = w->req->tools; t != NULL && good; t = t->next, index++) {
+    for (const struct neutral_tool *t = w->req->tools; t != NULL && good; t = t->next) {
         bool may = is_allowed(c, &allowed, t);
         left_out = left_out || !may;
-        good = !may || prepare_tool(w, t, index, &strict);
+        good = !may || prepare_tool(w, t, &strict);
     }
     sl_map_done(&allowed);
     if (good && left_out)

@@ -24,9 +24,10 @@ struct converse_block *converse_add(struct converse_writing *w, struct converse_
     return b;
 }
 
-static struct sl_str place(struct building *b, int part)
+/* p NULL: of the message. */
+static struct sl_str place(struct building *b, const struct neutral_part *p)
 {
-    return term_message(b->w->req, b->m, part, b->w->a);
+    return term_part(b->w->req, b->m, p, b->w->a);
 }
 
 static void add_text(struct building *b, struct converse_blocks *to, const struct neutral_part *p, struct sl_str text)
@@ -75,7 +76,7 @@ static void add_call(struct building *b, struct converse_blocks *to, const struc
     struct converse_block *call = converse_add(w, to, CK_CALL);
     struct sl_str said = fit_id(w, p->id);
     if (w->flatten)
-        neutral_note(w->t->notes, "folded", place(b, -1));
+        neutral_note(w->t->notes, "folded", place(b, p));
     call->part = p;
     call->cache = p->cache;
     call->id = own_id(b, p);
@@ -89,10 +90,10 @@ static void add_call(struct building *b, struct converse_blocks *to, const struc
 }
 
 /* True: it is refused. */
-static bool refuse_result(struct building *b, int index)
+static bool refuse_result(struct building *b, const struct neutral_part *p)
 {
     struct converse_writing *w = b->w;
-    struct sl_str what = place(b, index);
+    struct sl_str what = place(b, p);
     if (w->t->unsupported == UNSUPPORTED_DROP) {
         neutral_note(w->t->notes, "no call before it", what);
         return false;
@@ -104,7 +105,7 @@ static bool refuse_result(struct building *b, int index)
 }
 
 static bool add_result_part(struct building *b, struct converse_block *result, struct converse_blocks *to,
-                            const struct neutral_part *p, int index)
+                            const struct neutral_part *p)
 {
     switch (p->kind) {
     case NP_TEXT:
@@ -115,21 +116,21 @@ static bool add_result_part(struct building *b, struct converse_block *result, s
     case NP_FILE:
     case NP_VIDEO:
         if (b->w->flatten || !caps_has(b->w->t->caps, CAP_MEDIA_IN_RESULTS))
-            return !converse_refuses(b->w, true, place(b, index), "media in results of tools");
-        return converse_add_media(b->w, to, p, place(b, index));
+            return !converse_refuses(b->w, true, place(b, p), "media in results of tools");
+        return converse_add_media(b->w, to, p, place(b, p));
     default:
         break;
     }
     (void)result;
-    return !converse_refuses(b->w, p->kind == NP_UNKNOWN || p->kind == NP_AUDIO, place(b, index), "");
+    return !converse_refuses(b->w, p->kind == NP_UNKNOWN || p->kind == NP_AUDIO, place(b, p), "");
 }
 
-static bool add_result(struct building *b, const struct neutral_part *p, int index)
+static bool add_result(struct building *b, const struct neutral_part *p)
 {
     struct converse_writing *w = b->w;
     struct converse_block *call = sl_map_get(&w->calls, fit_id(w, p->id));
     if (call == NULL || call->result != NULL)
-        return !refuse_result(b, index);
+        return !refuse_result(b, p);
     struct converse_blocks single = {NULL, NULL}, content = {NULL, NULL};
     struct converse_block *result = converse_add(w, &single, CK_RESULT);
     result->part = p;
@@ -138,7 +139,7 @@ static bool add_result(struct building *b, const struct neutral_part *p, int ind
     result->name = call->name;
     call->result = result;
     for (const struct neutral_part *c = p->content; c != NULL; c = c->next)
-        if (!add_result_part(b, result, &content, c, index))
+        if (!add_result_part(b, result, &content, c))
             return false;
     if (p->content == NULL && p->raw.n > 0)
         converse_add(w, &content, CK_JSON)->text = p->raw;
@@ -148,7 +149,7 @@ static bool add_result(struct building *b, const struct neutral_part *p, int ind
 
 /* -- Messages ---------------------------------------------------------------------------------------------------------- */
 
-static bool add_part(struct building *b, struct converse_blocks *to, const struct neutral_part *p, int index)
+static bool add_part(struct building *b, struct converse_blocks *to, const struct neutral_part *p)
 {
     bool assistant = b->m->role == NR_ASSISTANT;
     switch (p->kind) {
@@ -157,11 +158,11 @@ static bool add_part(struct building *b, struct converse_blocks *to, const struc
         add_text(b, to, p, p->text);
         return true;
     case NP_TOOL_RESULT:
-        return add_result(b, p, index);
+        return add_result(b, p);
     case NP_TOOL_CALL:
         if (assistant)
             add_call(b, to, p);
-        return assistant || !converse_refuses(b->w, true, place(b, index), "");
+        return assistant || !converse_refuses(b->w, true, place(b, p), "");
     case NP_REASONING:
         if (assistant)
             add_reasoning(b, to, p);
@@ -171,10 +172,10 @@ static bool add_part(struct building *b, struct converse_blocks *to, const struc
     case NP_VIDEO:
     case NP_FILE:
         if (assistant || b->m->role == NR_SYSTEM || b->m->role == NR_DEVELOPER)
-            return !converse_refuses(b->w, true, place(b, index), "media of the user only");
-        return converse_add_media(b->w, to, p, place(b, index));
+            return !converse_refuses(b->w, true, place(b, p), "media of the user only");
+        return converse_add_media(b->w, to, p, place(b, p));
     default:
-        return !converse_refuses(b->w, p->kind == NP_UNKNOWN && !assistant, place(b, index), "");
+        return !converse_refuses(b->w, p->kind == NP_UNKNOWN && !assistant, place(b, p), "");
     }
 }
 
@@ -207,11 +208,10 @@ static bool add_message(struct building *b)
     const struct neutral_message *m = b->m;
     bool system = m->role == NR_SYSTEM || m->role == NR_DEVELOPER, assistant = m->role == NR_ASSISTANT;
     struct converse_blocks blocks = {NULL, NULL};
-    int index = 0;
     if (m->name.n > 0)
-        neutral_notef(w->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(place(b, -1)));
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(place(b, NULL)));
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
-        if (!add_part(b, &blocks, p, index++))
+        if (!add_part(b, &blocks, p))
             return false;
     if (system && !b->seen_turn) {
         join(&w->system, &blocks);
@@ -220,7 +220,7 @@ static bool add_message(struct building *b)
     if (system) {
         for (struct converse_block *block = blocks.first; block != NULL; block = block->next)
             block->kind = CK_SYSTEM_TEXT;
-        neutral_note(w->t->notes, "folded", place(b, -1));
+        neutral_note(w->t->notes, "folded", place(b, NULL));
     }
     b->seen_turn = true;
     if (w->last == NULL || w->last->assistant != assistant)

@@ -8,12 +8,13 @@
 static struct sl_str place(struct converse_writing *w, uint32_t index)
 {
     const struct neutral_message m = {.index = index};
-    return term_message(w->req, &m, -1, w->a);
+    return term_message(w->req, &m, w->a);
 }
 
 static bool miss_result(struct converse_writing *w, const struct converse_turn *turn, struct converse_block *call)
 {
-    struct sl_str what = place(w, turn->index);
+    const struct neutral_message of = {.index = turn->index};
+    struct sl_str what = term_part(w->req, &of, call->part, w->a);
     if (w->t->unsupported != UNSUPPORTED_DROP) {
         *w->refusal = (struct request_refusal){.error = {.error = GE_MEMBER_VALUE, .param = what}};
         w->refusal->error.message =

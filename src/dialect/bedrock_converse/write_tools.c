@@ -17,10 +17,10 @@ static void list_wrapped(struct converse_writing *w)
     w->t->n_wrapped = n;
 }
 
-static bool prepare(struct converse_writing *w, const struct neutral_tool *from, unsigned index)
+static bool prepare(struct converse_writing *w, const struct neutral_tool *from)
 {
     struct converse_tool *to = &w->tools[w->n_tools];
-    struct sl_str what = term_tool(w->req, index, w->a);
+    struct sl_str what = term_tool(w->req, from, w->a);
     if (from->kind == NT_WEB_SEARCH || from->kind == NT_HOSTED)
         return !converse_refuses(w, false, what, "no such tool there"); /* an answer comes all the same */
     *to = (struct converse_tool){.tool = from, .name = names_out(&w->t->names, &names_openai, from->name, w->a)};
@@ -47,12 +47,11 @@ static bool is_allowed(const struct neutral_choice *c, const struct sl_map *allo
 
 static bool prepare_all(struct converse_writing *w, const struct sl_map *allowed)
 {
-    unsigned index = 0;
     bool left_out = false;
-    for (const struct neutral_tool *t = w->req->tools; t != NULL; t = t->next, index++) {
+    for (const struct neutral_tool *t = w->req->tools; t != NULL; t = t->next) {
         bool may = is_allowed(&w->req->choice, allowed, t);
         left_out = left_out || !may;
-        if (may && !prepare(w, t, index))
+        if (may && !prepare(w, t))
             return false;
     }
     return !left_out || !converse_refuses(w, false, term_of(w->req, TERM_TOOL_CHOICE), "other tools left out");

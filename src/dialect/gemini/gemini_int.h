@@ -186,7 +186,6 @@ struct gem_writer {
 struct gem_call {
     const struct neutral_part *call, *result;
     const struct neutral_message *call_at, *result_at;
-    int call_part, result_part;
     struct gem_call *next; /* of the same content */
 };
 
@@ -200,7 +199,6 @@ struct gem_out_part {
     enum gem_out_kind kind;
     const struct neutral_part *p;
     const struct neutral_message *at;
-    int index;               /* of p in it */
     struct sl_str text;      /* inside; GO_TEXT */
     struct sl_str signature; /* plain */
     struct gem_call *call;

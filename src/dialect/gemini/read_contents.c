@@ -80,6 +80,7 @@ static struct neutral_part *new_part(struct content *c, enum neutral_part_kind k
 {
     struct neutral_part *p = SL_ARENA_NEW(c->r->a, struct neutral_part);
     p->kind = kind;
+    p->at = c->part + 1;
     return p;
 }
 
@@ -163,6 +164,7 @@ static bool add_system_text(struct content *c, const struct json_node *part)
     p->text = json_inside_of(&c->r->t, text);
     if (p->text.n > 0)
         append(&c->parts, p);
+    c->part++;
     return true;
 }
 
@@ -186,7 +188,7 @@ bool gem_read_system(struct gem_reader *r, const struct json_node *system)
             if (!add_system_text(&c, it))
                 return false;
     if (c.parts.first != NULL)
-        add_message(r, NR_SYSTEM, 0, c.parts.first);
+        add_message(r, NR_SYSTEM, NEUTRAL_APART, c.parts.first);
     return true;
 }
 
@@ -456,10 +458,12 @@ static struct sl_str said_by_tool(struct content *c, const struct json_node *res
 
 static bool take_result_media(struct content *c, struct part_list *content, const struct json_node *parts)
 {
+    uint32_t inner = 0;
     for (JSON_EACH(&c->r->t, parts, it)) {
         const struct json_node *data = gem_get(&c->r->t, it, SL_STR("inlineData"));
         const struct json_node *file = gem_get(&c->r->t, it, SL_STR("fileData"));
         struct neutral_part *p = new_part(c, NP_FILE);
+        p->inner = ++inner;
         if (data == NULL && file == NULL)
             continue;
         if (!take_media(c, p, data != NULL ? data : file, data == NULL))

@@ -1,10 +1,11 @@
 /* tools and toolConfig of a request. gemini.md 3.4, 3.5; translate-gemini.md 12.1 (November 2026). */
 #include "dialect/gemini/gemini_int.h"
 
-static struct neutral_tool *add_tool(struct gem_reader *r, enum neutral_tool_kind kind)
+static struct neutral_tool *add_tool(struct gem_reader *r, enum neutral_tool_kind kind, uint32_t entry)
 {
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->kind = kind;
+    tool->index = entry;
     if (r->last_tool != NULL)
         r->last_tool->next = tool;
     else
@@ -20,7 +21,8 @@ static bool read_declaration(struct gem_reader *r, const struct json_node *v, ui
     struct sl_str name = json_ident(gem_get_inside(t, v, SL_STR("name")), r->a);
     if (name.n == 0)
         return gem_refuse(r, GE_MEMBER_MISSING, "is missing", "tools[%u].functionDeclarations[%u].name", entry, index);
-    struct neutral_tool *tool = add_tool(r, NT_FUNCTION);
+    struct neutral_tool *tool = add_tool(r, NT_FUNCTION, entry);
+    tool->inner = index + 1;
     tool->name = name;
     tool->description = gem_get_inside(t, v, SL_STR("description"));
     tool->raw = json_raw_of(t, v);
@@ -68,7 +70,7 @@ static bool read_entry(struct gem_reader *r, const struct json_node *entry, uint
             continue;
         }
         bool search = gem_key_is(t, it, SL_STR("googleSearch")) || gem_key_is(t, it, SL_STR("googleSearchRetrieval"));
-        struct neutral_tool *tool = add_tool(r, search ? NT_WEB_SEARCH : NT_HOSTED);
+        struct neutral_tool *tool = add_tool(r, search ? NT_WEB_SEARCH : NT_HOSTED, index);
         tool->type = json_key_of(t, it);
         tool->raw = json_raw_of(t, it);
     }

@@ -121,21 +121,20 @@ static void add_system_part(struct building *b, struct sl_str text)
 
 static bool add_system(struct building *b, const struct neutral_message *m)
 {
-    int index = 0;
-    if (b->turns && gem_drops(b->g, false, term_message(b->g->req, m, -1, b->g->t->a), "moved"))
+    if (b->turns && gem_drops(b->g, false, term_message(b->g->req, m, b->g->t->a), "moved"))
         return false;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, index++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         if (p->cache != NC_NONE)
             neutral_note(b->g->t->notes, "", term_of(b->g->req, TERM_CACHE_MARK));
         if (p->kind == NP_TEXT && p->text.n > 0)
             add_system_part(b, p->text);
-        else if (p->kind != NP_TEXT && gem_drops(b->g, true, term_message(b->g->req, m, index, b->g->t->a), ""))
+        else if (p->kind != NP_TEXT && gem_drops(b->g, true, term_part(b->g->req, m, p, b->g->t->a), ""))
             return false;
     }
     return true;
 }
 
-static bool add_user_part(struct building *b, const struct neutral_message *m, const struct neutral_part *p, int index)
+static bool add_user_part(struct building *b, const struct neutral_message *m, const struct neutral_part *p)
 {
     struct gem_out_part *out;
     switch (p->kind) {
@@ -151,22 +150,20 @@ static bool add_user_part(struct building *b, const struct neutral_message *m, c
         out = add_part(b, false, GO_MEDIA);
         out->p = p;
         out->at = m;
-        out->index = index;
         return true;
     default:
-        return !gem_drops(b->g, true, term_message(b->g->req, m, index, b->g->t->a), "");
+        return !gem_drops(b->g, true, term_part(b->g->req, m, p, b->g->t->a), "");
     }
 }
 
 static bool add_user(struct building *b, const struct neutral_message *m)
 {
-    int index = 0;
     const struct gem_content *before = content_of(b, false);
     const struct gem_out_part *last = before->last;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, index++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         if (p->cache != NC_NONE)
             neutral_note(b->g->t->notes, "", term_of(b->g->req, TERM_CACHE_MARK));
-        if (!add_user_part(b, m, p, index))
+        if (!add_user_part(b, m, p))
             return false;
     }
     if (before->last == last && before->first == NULL)
@@ -174,15 +171,14 @@ static bool add_user(struct building *b, const struct neutral_message *m)
     return true;
 }
 
-static void add_call(struct building *b, const struct neutral_message *m, const struct neutral_part *p, int index,
+static void add_call(struct building *b, const struct neutral_message *m, const struct neutral_part *p,
                      struct sl_str pending)
 {
     struct gem_call *call = SL_ARENA_NEW(b->g->t->a, struct gem_call);
     struct gem_out_part *out = add_part(b, true, GO_CALL);
-    *call = (struct gem_call){.call = p, .call_at = m, .call_part = index};
+    *call = (struct gem_call){.call = p, .call_at = m};
     out->p = p;
     out->at = m;
-    out->index = index;
     out->call = call;
     out->signature = gem_signature_for(b->g->t, p->signature, b->g->from_google || b->g->from_chat);
     if (out->signature.n == 0)
@@ -196,11 +192,11 @@ static void add_call(struct building *b, const struct neutral_message *m, const 
         gem_index_put(&b->calls, b->g->t->a, p->id, call);
 }
 
-static bool add_hosted(struct building *b, const struct neutral_message *m, const struct neutral_part *p, int index)
+static bool add_hosted(struct building *b, const struct neutral_message *m, const struct neutral_part *p)
 {
     bool server = sl_str_starts(p->type, SL_STR("tool")); /* toolCall, toolResponse: of the Gemini API only */
     if (!b->g->from_google || (server && b->g->vertex))
-        return !gem_drops(b->g, false, term_message(b->g->req, m, index, b->g->t->a), "");
+        return !gem_drops(b->g, false, term_part(b->g->req, m, p, b->g->t->a), "");
     struct gem_out_part *out = add_part(b, true, GO_RAW);
     out->p = p;
     out->signature = gem_signature_for(b->g->t, p->signature, true);
@@ -208,7 +204,7 @@ static bool add_hosted(struct building *b, const struct neutral_message *m, cons
 }
 
 /* Thinking is not sent back; the signature that a foreign client returned with it belongs to the call behind it. */
-static bool add_model_part(struct building *b, const struct neutral_message *m, const struct neutral_part *p, int index,
+static bool add_model_part(struct building *b, const struct neutral_message *m, const struct neutral_part *p,
                            struct sl_str *pending)
 {
     const struct gem_writer *g = b->g;
@@ -228,11 +224,11 @@ static bool add_model_part(struct building *b, const struct neutral_message *m, 
         return true;
     }
     case NP_TOOL_CALL:
-        add_call(b, m, p, index, *pending);
+        add_call(b, m, p, *pending);
         *pending = SL_STR_NONE;
         return true;
     case NP_HOSTED:
-        return add_hosted(b, m, p, index);
+        return add_hosted(b, m, p);
     case NP_IMAGE:
     case NP_AUDIO:
     case NP_VIDEO:
@@ -240,23 +236,21 @@ static bool add_model_part(struct building *b, const struct neutral_message *m, 
         struct gem_out_part *out = add_part(b, true, GO_MEDIA);
         out->p = p;
         out->at = m;
-        out->index = index;
         out->signature = gem_signature_for(g->t, p->signature, raw);
         return true;
     }
     default:
-        return !gem_drops(b->g, true, term_message(g->req, m, index, g->t->a), "");
+        return !gem_drops(b->g, true, term_part(g->req, m, p, g->t->a), "");
     }
 }
 
 static bool add_model(struct building *b, const struct neutral_message *m)
 {
     struct sl_str pending = SL_STR_NONE;
-    int index = 0;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, index++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         if (p->cache != NC_NONE)
             neutral_note(b->g->t->notes, "", term_of(b->g->req, TERM_CACHE_MARK));
-        if (!add_model_part(b, m, p, index, &pending))
+        if (!add_model_part(b, m, p, &pending))
             return false;
     }
     return true;
@@ -266,7 +260,7 @@ static bool add_model(struct building *b, const struct neutral_message *m)
 static void add_orphan(struct building *b, const struct neutral_message *m, const struct neutral_part *p)
 {
     struct sl_str name = p->name.n > 0 ? p->name : p->id;
-    neutral_note(b->g->t->notes, "as text", term_message(b->g->req, m, -1, b->g->t->a));
+    neutral_note(b->g->t->notes, "as text", term_part(b->g->req, m, p, b->g->t->a));
     add_text(b, false, sl_arena_printf(b->g->t->a, "Tool result (" SL_STR_FMT "):", SL_STR_ARG(name)));
     for (const struct neutral_part *c = p->content; c != NULL; c = c->next)
         if (c->kind == NP_TEXT && c->text.n > 0)
@@ -275,9 +269,8 @@ static void add_orphan(struct building *b, const struct neutral_message *m, cons
 
 static void add_results(struct building *b, const struct neutral_message *m)
 {
-    int index = 0;
     close_step(b);
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, index++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         struct gem_call *call = gem_index_get(&b->calls, p->id);
         if (p->kind != NP_TOOL_RESULT)
             continue;
@@ -286,17 +279,16 @@ static void add_results(struct building *b, const struct neutral_message *m)
             continue;
         }
         if (call->result != NULL)
-            neutral_note(b->g->t->notes, "replaced", term_message(b->g->req, m, -1, b->g->t->a));
+            neutral_note(b->g->t->notes, "replaced", term_part(b->g->req, m, p, b->g->t->a));
         call->result = p;
         call->result_at = m;
-        call->result_part = index;
     }
 }
 
 static bool add_message(struct building *b, const struct neutral_message *m)
 {
     if (m->name.n > 0 && m->role != NR_TOOL)
-        neutral_notef(b->g->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(b->g->req, m, -1, b->g->t->a)));
+        neutral_notef(b->g->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(b->g->req, m, b->g->t->a)));
     switch (m->role) {
     case NR_SYSTEM:
     case NR_DEVELOPER:
@@ -359,7 +351,7 @@ static bool drop_prefill(struct building *b)
     for (const struct neutral_message *m = g->req->messages; m != NULL; m = m->next)
         if (m->role == NR_ASSISTANT)
             last = m;
-    if (gem_drops(b->g, false, term_message(g->req, last, -1, g->t->a), "prefill"))
+    if (gem_drops(b->g, false, term_message(g->req, last, g->t->a), "prefill"))
         return false;
     struct gem_content *before = NULL;
     for (struct gem_content *c = b->first; c != b->last; c = c->next)
@@ -377,7 +369,8 @@ static void note_missing(struct building *b)
     for (const struct gem_content *c = b->first; c != NULL; c = c->next)
         for (const struct gem_call *call = c->results; call != NULL; call = call->next)
             if (call->result == NULL)
-                neutral_note(b->g->t->notes, "result missing", term_message(b->g->req, call->call_at, -1, b->g->t->a));
+                neutral_note(b->g->t->notes, "result missing",
+                             term_part(b->g->req, call->call_at, call->call, b->g->t->a));
 }
 
 static bool finish(struct building *b)

@@ -10,7 +10,6 @@
 struct behind {
     const struct neutral_part *p;
     const struct neutral_message *at;
-    int index;
     struct behind *next;
 };
 struct result_media {
@@ -21,9 +20,9 @@ struct result_media {
 static bool write_media(struct gem_writer *g, const struct neutral_part *p, struct sl_str place,
                         struct sl_str signature);
 
-static struct sl_str place_of(const struct gem_writer *g, const struct neutral_message *m, int part)
+static struct sl_str place_of(const struct gem_writer *g, const struct neutral_message *m, const struct neutral_part *p)
 {
-    return term_message(g->req, m, part, g->t->a);
+    return term_part(g->req, m, p, g->t->a);
 }
 
 static void write_signature(struct gem_writer *g, struct sl_str plain)
@@ -67,12 +66,12 @@ static bool write_args(struct gem_writer *g, const struct gem_out_part *o)
         return true;
     }
     if (json_scan(args, NULL, 0, NULL, &info) != JSON_OK)
-        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, o->at, o->index), "has arguments that are not JSON");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, o->at, o->p), "has arguments that are not JSON");
     if (info.root == JSON_OBJECT) {
         jw_raw(&g->w, args);
         return true;
     }
-    neutral_note(g->t->notes, "wrapped", place_of(g, o->at, o->index));
+    neutral_note(g->t->notes, "wrapped", place_of(g, o->at, o->p));
     jw_open(&g->w, '{');
     jw_member_raw(&g->w, SL_STR("value"), args);
     jw_close(&g->w, '}');
@@ -143,7 +142,7 @@ static struct sl_str result_text(struct gem_writer *g, const struct gem_call *ca
             sl_buf_adds(&b, text ? p->text : json_escape(p->raw, g->t->a));
         } else if (is_media(p) && !goes_inside(g, p)) {
             struct behind *m = SL_ARENA_NEW(g->t->a, struct behind);
-            *m = (struct behind){.p = p, .at = call->result_at, .index = call->result_part};
+            *m = (struct behind){.p = p, .at = call->result_at};
             if (media->last != NULL)
                 media->last->next = m;
             else
@@ -196,7 +195,7 @@ static bool write_inside_media(struct gem_writer *g, const struct gem_call *call
             jw_open(&g->w, '[');
         }
         open = true;
-        if (!write_media(g, p, place_of(g, call->result_at, call->result_part), SL_STR_NONE))
+        if (!write_media(g, p, place_of(g, call->result_at, p), SL_STR_NONE))
             return false;
     }
     if (open)
@@ -386,7 +385,7 @@ static bool write_results(struct gem_writer *g, const struct gem_call *calls)
         return true;
     open_content(g, false);
     for (const struct behind *m = media.first; m != NULL; m = m->next)
-        if (!write_media(g, m->p, place_of(g, m->at, m->index), SL_STR_NONE))
+        if (!write_media(g, m->p, place_of(g, m->at, m->p), SL_STR_NONE))
             return false;
     close_content(g);
     return true;
@@ -399,7 +398,7 @@ static bool write_part(struct gem_writer *g, const struct gem_out_part *p, struc
         gem_write_text_part(g, p->text, signature);
         return true;
     case GO_MEDIA:
-        return write_media(g, p->p, place_of(g, p->at, p->index), signature);
+        return write_media(g, p->p, place_of(g, p->at, p->p), signature);
     case GO_CALL:
         return write_call(g, p, signature);
     case GO_RAW:

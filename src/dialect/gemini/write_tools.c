@@ -14,9 +14,9 @@ struct tools {
     uint32_t n;
 };
 
-static struct sl_str place_of(const struct gem_writer *g, unsigned index)
+static struct sl_str place_of(const struct gem_writer *g, const struct neutral_tool *tool)
 {
-    return term_tool(g->req, index, g->t->a);
+    return term_tool(g->req, tool, g->t->a);
 }
 
 /* -- Declarations ---------------------------------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static bool takes_nothing(struct gem_writer *g, struct sl_str schema)
     return properties == NULL || properties->children == 0;
 }
 
-static bool write_schema(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
+static bool write_schema(struct gem_writer *g, const struct neutral_tool *tool)
 {
     bool modern = gem_flag(g, CAP_JSON_SCHEMA), lost = false;
     struct sl_str out;
@@ -53,20 +53,20 @@ static bool write_schema(struct gem_writer *g, const struct neutral_tool *tool, 
     enum gem_schema_flaw flaw = modern ? gem_schema_json(g->t->a, tool->schema, GEM_FOR_TOOL, &out, &lost)
                                        : gem_schema_openapi(g->t->a, tool->schema, GEM_FOR_TOOL, &out, &lost);
     if (flaw == GEM_SCHEMA_NOT_OBJECT)
-        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "must have a schema of type object");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, tool), "must have a schema of type object");
     if (flaw == GEM_SCHEMA_EXTERNAL)
-        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "has a $ref to another document");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, tool), "has a $ref to another document");
     if (lost)
-        neutral_note(g->t->notes, "schema simplified", place_of(g, index));
+        neutral_note(g->t->notes, "schema simplified", place_of(g, tool));
     jw_member_raw(&g->w, modern ? SL_STR("parametersJsonSchema") : SL_STR("parameters"), out);
     return true;
 }
 
 /* Free-form input: one text; what grammar it has is only told. */
-static void write_custom(struct gem_writer *g, unsigned index)
+static void write_custom(struct gem_writer *g, const struct neutral_tool *tool)
 {
     bool modern = gem_flag(g, CAP_JSON_SCHEMA);
-    neutral_note(g->t->notes, "as a function", place_of(g, index));
+    neutral_note(g->t->notes, "as a function", place_of(g, tool));
     if (modern)
         jw_member_raw(&g->w, SL_STR("parametersJsonSchema"),
                       SL_STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
@@ -92,12 +92,12 @@ static void write_description(struct gem_writer *g, const struct neutral_tool *t
     jw_string_end(&g->w);
 }
 
-static bool write_declaration(struct tools *to, const struct neutral_tool *tool, unsigned index)
+static bool write_declaration(struct tools *to, const struct neutral_tool *tool)
 {
     struct gem_writer *g = to->g;
     struct sl_str name = names_out(&g->t->names, &names_gemini, tool->name, g->t->a);
     if (gem_index_get(&to->names, name) != NULL)
-        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, index), "has the name of another tool");
+        return gem_reject(g, GE_MEMBER_VALUE, place_of(g, tool), "has the name of another tool");
     gem_index_put(&to->names, g->t->a, name, to);
     if (++to->n > FUNCTIONS_MAX)
         return gem_reject(g, GE_MEMBER_TOO_MANY, term_of(g->req, TERM_TOOLS), "has more than 512 functions");
@@ -108,8 +108,8 @@ static bool write_declaration(struct tools *to, const struct neutral_tool *tool,
     jw_member_inside(&g->w, SL_STR("name"), name);
     write_description(g, tool);
     if (tool->kind == NT_CUSTOM)
-        write_custom(g, index);
-    else if (!write_schema(g, tool, index))
+        write_custom(g, tool);
+    else if (!write_schema(g, tool))
         return false;
     jw_close(&g->w, '}');
     return true;
@@ -137,8 +137,7 @@ static bool is_allowed(const struct gem_writer *g, const struct neutral_tool *to
 static bool write_functions(struct tools *to)
 {
     struct gem_writer *g = to->g;
-    unsigned index = 0;
-    for (const struct neutral_tool *tool = g->req->tools; tool != NULL; tool = tool->next, index++) {
+    for (const struct neutral_tool *tool = g->req->tools; tool != NULL; tool = tool->next) {
         if (!is_function(tool) || !is_allowed(g, tool))
             continue;
         if (!g->functions) {
@@ -147,7 +146,7 @@ static bool write_functions(struct tools *to)
             jw_open(&g->w, '[');
         }
         g->functions = true;
-        if (!write_declaration(to, tool, index))
+        if (!write_declaration(to, tool))
             return false;
     }
     if (g->functions) {
@@ -158,28 +157,28 @@ static bool write_functions(struct tools *to)
 }
 
 /* Google's search takes no settings: each that was asked for is named. */
-static bool may_lose_settings(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
+static bool may_lose_settings(struct gem_writer *g, const struct neutral_tool *tool)
 {
     struct json_tree t;
     if (tool->raw.n == 0 || !json_tree_read(&t, tool->raw, g->t->a))
         return true;
     for (JSON_EACH(&t, json_root(&t), it))
         if (unsaid_search_setting(&t, it) &&
-            gem_drops(g, false, unsaid_search_name(place_of(g, index), &t, it, g->t->a), ""))
+            gem_drops(g, false, unsaid_search_name(place_of(g, tool), &t, it, g->t->a), ""))
             return false;
     return true;
 }
 
 /* Those that run at the provider: Gemini's own as they are; web search of any other format as Google's. */
-static bool write_hosted(struct gem_writer *g, const struct neutral_tool *tool, unsigned index)
+static bool write_hosted(struct gem_writer *g, const struct neutral_tool *tool)
 {
     bool known = g->from_google || tool->kind == NT_WEB_SEARCH;
     bool mixed = g->functions && !gem_flag(g, CAP_JSON_AND_TOOLS); /* came together, with the third generation */
     bool spare = g->functions && g->req->choice.mode <= NCH_AUTO;  /* the model can do without, as agents expect */
     if (!known || mixed)
-        return !gem_drops(g, !spare, place_of(g, index),
+        return !gem_drops(g, !spare, place_of(g, tool),
                           known ? "the model takes either functions or tools of its provider" : "");
-    if (!g->from_google && !may_lose_settings(g, tool, index))
+    if (!g->from_google && !may_lose_settings(g, tool))
         return false;
     jw_open(&g->w, '{');
     jw_key(&g->w, g->from_google && tool->type.n > 0 ? tool->type : SL_STR("googleSearch"));
@@ -259,15 +258,14 @@ static bool write_choice(struct gem_writer *g)
 bool gem_write_tools(struct gem_writer *g)
 {
     struct tools to = {.g = g};
-    unsigned index = 0;
     if (!has_tools(g))
         return true;
     jw_key(&g->w, SL_STR("tools"));
     jw_open(&g->w, '[');
     if (!write_functions(&to))
         return false;
-    for (const struct neutral_tool *tool = g->req->tools; tool != NULL; tool = tool->next, index++)
-        if (!is_function(tool) && g->req->choice.mode != NCH_NONE && !write_hosted(g, tool, index))
+    for (const struct neutral_tool *tool = g->req->tools; tool != NULL; tool = tool->next)
+        if (!is_function(tool) && g->req->choice.mode != NCH_NONE && !write_hosted(g, tool))
             return false;
     jw_close(&g->w, ']');
     return write_choice(g);

@@ -33,7 +33,7 @@ bool chat_write_format(struct chat_write *cw);
 struct sl_str chat_format_hint(struct chat_write *cw);
 
 enum chat_sending chat_prepare(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
-                               int ordinal, struct chat_piece *out);
+                               struct chat_piece *out);
 void chat_write_piece(struct chat_write *cw, const struct chat_piece *piece);
 void chat_write_mark(struct chat_write *cw, const struct neutral_part *p);
 /* Where thoughts are parts of the content: opens its list and writes them. False: they are not. */

@@ -8,6 +8,7 @@ struct neutral_part *chat_add_part(struct chat_read *r, struct chat_parts *to, e
 {
     struct neutral_part *p = SL_ARENA_NEW(r->a, struct neutral_part);
     p->kind = kind;
+    p->at = (uint32_t)((r->call >= 0 ? r->call : r->part) + 1);
     if (to->last != NULL)
         to->last->next = p;
     else

@@ -10,6 +10,7 @@ static struct neutral_tool *add_tool(struct chat_read *r, enum neutral_tool_kind
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->kind = kind;
     tool->raw = raw;
+    tool->index = NEUTRAL_APART;
     if (r->last_tool != NULL)
         r->last_tool->next = tool;
     else
@@ -28,6 +29,8 @@ static bool read_function_tool(struct chat_read *r, const struct json_node *v, c
     tool->description = chat_inside(r, f, SL_STR("description"));
     tool->strict = chat_said(json_get(r->t, f, SL_STR("strict")));
     tool->schema = json_raw_of(r->t, schema);
+    tool->list = sl_str_c(path);
+    tool->index = i;
     tool->cache = chat_cache_of(r, v);
     if (tool->cache == NC_NONE)
         tool->cache = chat_cache_of(r, f);
@@ -42,6 +45,7 @@ static bool read_custom_tool(struct chat_read *r, const struct json_node *v, uns
 {
     const struct json_node *c = json_got(r->t, v, SL_STR("custom"));
     struct neutral_tool *tool = add_tool(r, NT_CUSTOM, json_raw_of(r->t, v));
+    tool->index = i;
     tool->name = json_ident(chat_inside(r, c, SL_STR("name")), r->a);
     tool->description = chat_inside(r, c, SL_STR("description"));
     tool->schema = json_get_raw(r->t, c, SL_STR("format"));
@@ -67,6 +71,7 @@ static bool read_tool(struct chat_read *r, const struct json_node *v, unsigned i
     bool search = sl_str_starts(word, SL_STR("web_search"));
     struct neutral_tool *tool = add_tool(r, search ? NT_WEB_SEARCH : NT_HOSTED, json_raw_of(r->t, v));
     tool->type = word;
+    tool->index = i;
     tool->name = json_ident(chat_inside(r, f != NULL ? f : v, SL_STR("name")), r->a);
     return true;
 }
@@ -99,9 +104,7 @@ void chat_read_search(struct chat_read *r, const struct json_node *v)
     if (json_kind_of(v) != JSON_OBJECT)
         return;
     struct neutral_tool *tool = add_tool(r, NT_WEB_SEARCH, json_raw_of(r->t, v));
-    tool->type = SL_STR("web_search_options");
-    for (const struct neutral_tool *t = r->req->tools; t != NULL; t = t->next)
-        r->req->search_options++;
+    tool->list = tool->type = SL_STR("web_search_options");
 }
 
 /* -- The choice -------------------------------------------------------------------------------------------------------- */

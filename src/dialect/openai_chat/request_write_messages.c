@@ -27,7 +27,7 @@ static void write_name(struct chat_write *cw, const struct neutral_message *m)
     if (cw->openai)
         jw_member_inside(&cw->w, SL_STR("name"), m->name);
     else
-        neutral_notef(cw->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(cw->req, m, -1, cw->t->a)));
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".name", SL_STR_ARG(term_message(cw->req, m, cw->t->a)));
 }
 
 /* -- System ------------------------------------------------------------------------------------------------------------------ */
@@ -109,7 +109,7 @@ static void write_folded(struct chat_write *cw, const struct neutral_message *m)
     bool first = true;
     if (!has_text(m))
         return;
-    neutral_note(cw->t->notes, "folded", term_message(cw->req, m, -1, cw->t->a));
+    neutral_note(cw->t->notes, "folded", term_message(cw->req, m, cw->t->a));
     begin_message(cw, SL_STR("user"));
     jw_key(&cw->w, SL_STR("content"));
     jw_string(&cw->w);
@@ -133,10 +133,9 @@ static unsigned count_parts(const struct neutral_part *p)
 /* The pieces that can be sent. False: refused. */
 static bool prepare_all(struct chat_write *cw, const struct neutral_message *m, struct chat_piece *pieces, unsigned *n)
 {
-    int ordinal = 0;
     *n = 0;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, ordinal++) {
-        enum chat_sending s = chat_prepare(cw, m, p, ordinal, &pieces[*n]);
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
+        enum chat_sending s = chat_prepare(cw, m, p, &pieces[*n]);
         if (s == SENDING_REFUSED)
             return false;
         *n += s == SENDING_YES;
@@ -229,9 +228,8 @@ struct assistant { /* what a message of an assistant has to say */
 /* False: refused. */
 static bool survey(struct chat_write *cw, const struct neutral_message *m, struct assistant *out)
 {
-    int ordinal = 0;
     *out = (struct assistant){.texts = 0};
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, ordinal++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         switch (p->kind) {
         case NP_TEXT:
             out->texts += p->text.n > 0;
@@ -248,7 +246,7 @@ static bool survey(struct chat_write *cw, const struct neutral_message *m, struc
             out->texts += p->text.n > 0; /* the transcript stands for it */
             break;
         default:
-            if (chat_refuses(cw, false, term_message(cw->req, m, ordinal, cw->t->a), ""))
+            if (chat_refuses(cw, false, term_part(cw->req, m, p, cw->t->a), ""))
                 return false;
         }
     }
@@ -427,12 +425,11 @@ static bool is_media(const struct neutral_part *p)
 static bool write_moved(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *result,
                         unsigned *number)
 {
-    int ordinal = 0;
-    for (const struct neutral_part *p = result->content; p != NULL; p = p->next, ordinal++) {
+    for (const struct neutral_part *p = result->content; p != NULL; p = p->next) {
         struct chat_piece piece = {.p = p};
         if (!is_media(p))
             continue;
-        enum chat_sending s = chat_prepare(cw, m, p, ordinal, &piece);
+        enum chat_sending s = chat_prepare(cw, m, p, &piece);
         if (s == SENDING_REFUSED)
             return false;
         ++*number;
@@ -470,7 +467,7 @@ static bool write_results(struct chat_write *cw, const struct neutral_message *m
             if (p->kind == NP_TOOL_RESULT)
                 write_result(cw, p, &media);
         if (media > before)
-            neutral_note(cw->t->notes, "moved", term_message(cw->req, m, -1, cw->t->a));
+            neutral_note(cw->t->notes, "moved", term_message(cw->req, m, cw->t->a));
     }
     *out_end = m;
     return media == 0 || write_attachments(cw, first, m);
@@ -493,7 +490,7 @@ static bool write_prefill(struct chat_write *cw, const struct neutral_message *m
         return true;
     if (cw->req->from == &openai_chat_dialect)
         return true;
-    if (chat_refuses(cw, true, term_message(cw->req, m, -1, cw->t->a), "it would be answered, not continued"))
+    if (chat_refuses(cw, true, term_message(cw->req, m, cw->t->a), "it would be answered, not continued"))
         return false;
     begin_message(cw, SL_STR("user"));
     jw_member_inside(&cw->w, SL_STR("content"), SL_STR("Continue."));

@@ -4,25 +4,27 @@
 #include "dialect/media.h"
 #include "dialect/openai_chat/chat_write.h"
 
-static enum chat_sending cannot(struct chat_write *cw, const struct neutral_message *m, int ordinal, const char *how)
+static enum chat_sending cannot(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
+                                const char *how)
 {
-    bool refused = chat_refuses(cw, true, term_message(cw->req, m, ordinal, cw->t->a), how);
+    bool refused = chat_refuses(cw, true, term_part(cw->req, m, p, cw->t->a), how);
     return refused ? SENDING_REFUSED : SENDING_SKIP;
 }
 
 /* Data it would take, an address it does not. */
-static enum chat_sending no_url(struct chat_write *cw, const struct neutral_message *m, int ordinal,
-                                const struct neutral_part *p, const char *how)
+static enum chat_sending no_url(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
+                                const char *how)
 {
-    if (translation_fetches(cw->t, p, term_message(cw->req, m, ordinal, cw->t->a)))
+    if (translation_fetches(cw->t, p, term_part(cw->req, m, p, cw->t->a)))
         return SENDING_SKIP;
-    return cannot(cw, m, ordinal, how);
+    return cannot(cw, m, p, how);
 }
 
 /* Whatever the client allows to be dropped: this is no wish, it is broken. */
-static enum chat_sending broken(struct chat_write *cw, const struct neutral_message *m, int ordinal, const char *what)
+static enum chat_sending broken(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
+                                const char *what)
 {
-    struct sl_str path = term_message(cw->req, m, ordinal, cw->t->a);
+    struct sl_str path = term_part(cw->req, m, p, cw->t->a);
     *cw->refusal = (struct request_refusal){
         .error = {.error = GE_MEMBER_VALUE,
                   .param = path,
@@ -30,27 +32,26 @@ static enum chat_sending broken(struct chat_write *cw, const struct neutral_mess
     return SENDING_REFUSED;
 }
 
-static enum chat_sending prepare_image(struct chat_write *cw, const struct neutral_message *m, int ordinal,
-                                       struct chat_piece *to)
+static enum chat_sending prepare_image(struct chat_write *cw, const struct neutral_message *m, struct chat_piece *to)
 {
     const struct neutral_media *media = &to->p->media;
     if (!caps_has(cw->t->caps, CAP_IMAGES))
-        return cannot(cw, m, ordinal, "it takes no images");
+        return cannot(cw, m, to->p, "it takes no images");
     if (media->source == NS_URL) {
         to->data = media->data;
         return caps_has(cw->t->caps, CAP_IMAGE_URLS) && !translation_lacks(cw->t, SL_STR("image_url.url"))
                    ? SENDING_YES
-                   : no_url(cw, m, ordinal, to->p, "it takes no images by URL");
+                   : no_url(cw, m, to->p, "it takes no images by URL");
     }
     if (media->source != NS_BASE64)
-        return cannot(cw, m, ordinal, "it takes images as a URL or as data");
+        return cannot(cw, m, to->p, "it takes images as a URL or as data");
     to->data = media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
-        return broken(cw, m, ordinal, "has data that is not base64");
+        return broken(cw, m, to->p, "has data that is not base64");
     to->mime = media_sniff(to->data); /* what it says it is may be wrong, and is an error upstream */
     if (!sl_str_starts(to->mime, SL_STR("image/")))
         to->mime = json_plain(media->mime, cw->t->a);
-    return sl_str_starts(to->mime, SL_STR("image/")) ? SENDING_YES : broken(cw, m, ordinal, "is no image");
+    return sl_str_starts(to->mime, SL_STR("image/")) ? SENDING_YES : broken(cw, m, to->p, "is no image");
 }
 
 static struct sl_str audio_format(struct sl_str mime)
@@ -68,45 +69,42 @@ static struct sl_str audio_format(struct sl_str mime)
     return SL_STR_NONE;
 }
 
-static enum chat_sending prepare_audio(struct chat_write *cw, const struct neutral_message *m, int ordinal,
-                                       struct chat_piece *to)
+static enum chat_sending prepare_audio(struct chat_write *cw, const struct neutral_message *m, struct chat_piece *to)
 {
     const struct neutral_media *media = &to->p->media;
     if (!caps_has(cw->t->caps, CAP_AUDIO))
-        return cannot(cw, m, ordinal, "it takes no audio");
+        return cannot(cw, m, to->p, "it takes no audio");
     if (media->source != NS_BASE64)
-        return no_url(cw, m, ordinal, to->p, "it takes audio as data only");
+        return no_url(cw, m, to->p, "it takes audio as data only");
     to->data = media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
-        return broken(cw, m, ordinal, "has data that is not base64");
+        return broken(cw, m, to->p, "has data that is not base64");
     struct sl_str mime = json_plain(media->mime, cw->t->a);
     to->mime = audio_format(mime.n > 0 ? mime : media_sniff(to->data));
     if (to->mime.n == 0 && !cw->openai && sl_str_starts(mime, SL_STR("audio/")))
         to->mime = sl_str_from(mime, 6);
-    return to->mime.n > 0 ? SENDING_YES : cannot(cw, m, ordinal, "it takes wav and mp3");
+    return to->mime.n > 0 ? SENDING_YES : cannot(cw, m, to->p, "it takes wav and mp3");
 }
 
-static enum chat_sending prepare_video(struct chat_write *cw, const struct neutral_message *m, int ordinal,
-                                       struct chat_piece *to)
+static enum chat_sending prepare_video(struct chat_write *cw, const struct neutral_message *m, struct chat_piece *to)
 {
     const struct neutral_media *media = &to->p->media;
     if (cw->openai || !caps_has(cw->t->caps, CAP_VIDEO))
-        return cannot(cw, m, ordinal, "it takes no video");
+        return cannot(cw, m, to->p, "it takes no video");
     if (media->source != NS_URL && media->source != NS_BASE64)
-        return cannot(cw, m, ordinal, "it takes video as a URL or as data");
+        return cannot(cw, m, to->p, "it takes video as a URL or as data");
     to->data = media->source == NS_URL ? media->data : media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
-        return broken(cw, m, ordinal, "has data that is not base64");
+        return broken(cw, m, to->p, "has data that is not base64");
     struct sl_str mime = json_plain(media->mime, cw->t->a);
     to->mime = sl_str_starts(mime, SL_STR("video/")) ? mime : SL_STR("video/mp4");
     if (media->fps.n > 0 && !sl_str_eq(cw->t->platform, SL_STR("ark")))
-        neutral_notef(cw->t->notes, "", SL_STR_FMT ".fps", SL_STR_ARG(term_message(cw->req, m, ordinal, cw->t->a)));
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".fps", SL_STR_ARG(term_part(cw->req, m, to->p, cw->t->a)));
     return SENDING_YES;
 }
 
 /* Texts go as text with their title above: every model reads that. */
-static enum chat_sending prepare_file(struct chat_write *cw, const struct neutral_message *m, int ordinal,
-                                      struct chat_piece *to)
+static enum chat_sending prepare_file(struct chat_write *cw, const struct neutral_message *m, struct chat_piece *to)
 {
     const struct neutral_media *media = &to->p->media;
     bool own_id = cw->openai && cw->req->from != NULL && cw->req->from->errors == ERRORS_OPENAI;
@@ -114,24 +112,24 @@ static enum chat_sending prepare_file(struct chat_write *cw, const struct neutra
     if (media->source == NS_TEXT)
         return SENDING_YES;
     if (media->source == NS_FILE_ID)
-        return own_id ? SENDING_YES : cannot(cw, m, ordinal, "the file is not in its store");
+        return own_id ? SENDING_YES : cannot(cw, m, to->p, "the file is not in its store");
     if (media->source == NS_URL)
-        return no_url(cw, m, ordinal, to->p, "it takes no files by URL");
+        return no_url(cw, m, to->p, "it takes no files by URL");
     to->data = media_base64(media->data, cw->t->a);
     if (to->data.n == 0)
-        return broken(cw, m, ordinal, "has data that is not base64");
+        return broken(cw, m, to->p, "has data that is not base64");
     struct sl_str mime = media_sniff(to->data);
     to->mime = mime.n > 0 ? mime : json_plain(media->mime, cw->t->a);
     if (sl_str_starts(to->mime, SL_STR("image/")))
-        return prepare_image(cw, m, ordinal, to);
+        return prepare_image(cw, m, to);
     bool pdf = sl_str_eq(to->mime, SL_STR("application/pdf"));
     if (!caps_has(cw->t->caps, CAP_PDF) || (!pdf && !cw->openai))
-        return cannot(cw, m, ordinal, "it takes no such files");
-    return to->mime.n > 0 ? SENDING_YES : broken(cw, m, ordinal, "is a file of no known type");
+        return cannot(cw, m, to->p, "it takes no such files");
+    return to->mime.n > 0 ? SENDING_YES : broken(cw, m, to->p, "is a file of no known type");
 }
 
 enum chat_sending chat_prepare(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
-                               int ordinal, struct chat_piece *out)
+                               struct chat_piece *out)
 {
     *out = (struct chat_piece){.p = p};
     switch (p->kind) {
@@ -140,22 +138,22 @@ enum chat_sending chat_prepare(struct chat_write *cw, const struct neutral_messa
         out->data = p->text;
         return p->text.n > 0 ? SENDING_YES : SENDING_SKIP;
     case NP_IMAGE:
-        return prepare_image(cw, m, ordinal, out);
+        return prepare_image(cw, m, out);
     case NP_AUDIO:
-        return prepare_audio(cw, m, ordinal, out);
+        return prepare_audio(cw, m, out);
     case NP_VIDEO:
-        return prepare_video(cw, m, ordinal, out);
+        return prepare_video(cw, m, out);
     case NP_FILE:
-        return prepare_file(cw, m, ordinal, out);
+        return prepare_file(cw, m, out);
     case NP_UNKNOWN:
         if (cw->req->from == &openai_chat_dialect)
             return SENDING_YES;
-        return cannot(cw, m, ordinal, "it does not know this kind of part");
+        return cannot(cw, m, p, "it does not know this kind of part");
     case NP_HOSTED: /* what a provider's own tool did: no user wrote it */
     case NP_REASONING:
         return SENDING_SKIP;
     default:
-        return cannot(cw, m, ordinal, "it cannot stand here");
+        return cannot(cw, m, p, "it cannot stand here");
     }
 }
 

@@ -41,7 +41,7 @@ static void write_function(struct chat_write *cw, const struct neutral_tool *too
     jw_close(&cw->w, '}');
     jw_close(&cw->w, '}');
     if (tool->strict == SAID_YES && !strict)
-        neutral_notef(cw->t->notes, "", "tool '" SL_STR_FMT "' strict", SL_STR_ARG(tool->name));
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".strict", SL_STR_ARG(term_tool(cw->req, tool, cw->t->a)));
 }
 
 static void write_custom(struct chat_write *cw, const struct neutral_tool *tool)
@@ -58,11 +58,11 @@ static void write_custom(struct chat_write *cw, const struct neutral_tool *tool)
 }
 
 /* A free-form tool for servers that have functions only: one text as its input (2.4). The reader of the answer takes it out again. */
-static bool write_custom_as_function(struct chat_write *cw, const struct neutral_tool *tool, unsigned index)
+static bool write_custom_as_function(struct chat_write *cw, const struct neutral_tool *tool)
 {
     struct translation *t = cw->t;
     bool grammar = tool->schema.n > 0 && sl_str_find_str(tool->schema, SL_STR("grammar")) >= 0;
-    if (grammar && chat_refuses(cw, false, term_tool(cw->req, index, t->a), "grammar in the description"))
+    if (grammar && chat_refuses(cw, false, term_tool(cw->req, tool, t->a), "grammar in the description"))
         return false;
     struct sl_str *wrapped = sl_arena_alloc(t->a, (t->n_wrapped + 1) * sizeof *wrapped);
     if (t->n_wrapped > 0)
@@ -96,7 +96,7 @@ static bool searches(const struct chat_write *cw)
 }
 
 /* False: refused. *sent: a function was written. */
-static bool write_tool(struct chat_write *cw, const struct neutral_tool *tool, unsigned index, bool *sent)
+static bool write_tool(struct chat_write *cw, const struct neutral_tool *tool, bool *sent)
 {
     bool function = tool->kind == NT_FUNCTION || (tool->kind == NT_HOSTED && tool->schema.n > 0 && tool->name.n > 0);
     bool can = caps_has(cw->t->caps, CAP_TOOLS);
@@ -107,8 +107,8 @@ static bool write_tool(struct chat_write *cw, const struct neutral_tool *tool, u
     else if (can && tool->kind == NT_CUSTOM && cw->openai)
         write_custom(cw, tool);
     else if (!can || tool->kind != NT_CUSTOM || cw->t->n_wrapped >= WRAPPED_MAX)
-        return !chat_refuses(cw, function, term_tool(cw->req, index, cw->t->a), "");
-    else if (!write_custom_as_function(cw, tool, index))
+        return !chat_refuses(cw, function, term_tool(cw->req, tool, cw->t->a), "");
+    else if (!write_custom_as_function(cw, tool))
         return false;
     *sent = true;
     return true;
@@ -235,13 +235,12 @@ static bool write_settings(struct chat_write *cw, const struct neutral_tool *too
 /* One search is all that can be asked for. */
 static bool write_search(struct chat_write *cw)
 {
-    unsigned index = 0;
     bool done = false;
-    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next, index++) {
+    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next) {
         struct sl_str what;
         if (tool->kind != NT_WEB_SEARCH)
             continue;
-        what = term_tool(cw->req, index, cw->t->a);
+        what = term_tool(cw->req, tool, cw->t->a);
         if (done && chat_refuses(cw, false, what, ""))
             return false;
         if (!done && sl_str_eq(tool->type, SL_STR("web_search_options")))
@@ -255,7 +254,6 @@ static bool write_search(struct chat_write *cw)
 
 bool chat_write_tools(struct chat_write *cw)
 {
-    unsigned index = 0;
     bool sent = false;
     struct json_writer before = cw->w;
     size_t at = cw->w.to->n;
@@ -263,8 +261,8 @@ bool chat_write_tools(struct chat_write *cw)
         return true;
     jw_key(&cw->w, SL_STR("tools"));
     jw_open(&cw->w, '[');
-    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next, index++)
-        if (is_chosen(cw, tool) && !write_tool(cw, tool, index, &sent))
+    for (const struct neutral_tool *tool = cw->req->tools; tool != NULL; tool = tool->next)
+        if (is_chosen(cw, tool) && !write_tool(cw, tool, &sent))
             return false;
     jw_close(&cw->w, ']');
     if (!sent) { /* an empty list is an error, and so is a choice without tools */

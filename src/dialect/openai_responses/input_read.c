@@ -34,6 +34,7 @@ struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind 
 {
     struct neutral_part *part = SL_ARENA_NEW(r->a, struct neutral_part);
     part->kind = kind;
+    part->item = r->item;
     return part;
 }
 
@@ -177,6 +178,7 @@ bool reading_content(struct reading *r, const struct json_node *content, const s
     uint32_t i = 0;
     for (JSON_EACH(&r->t, content, it)) {
         struct neutral_part *part = reading_new_part(r, NP_TEXT);
+        part->at = i + 1;
         if (!read_part(r, it, PLACE_AT(at, i), part))
             return false;
         *out = part;
@@ -374,6 +376,10 @@ static bool read_output(struct reading *r, const struct item *item, struct neutr
     const struct json_node *output = json_got(&r->t, item->v, SL_STR("output"));
     if (output != NULL && !reading_content(r, output, PLACE(item->at, "output"), &part->content))
         return false;
+    for (struct neutral_part *p = part->content; p != NULL; p = p->next) {
+        p->inner = p->at;
+        p->at = 0;
+    }
     append_part(results_of(r, part->id, item->index), part);
     return true;
 }
@@ -440,14 +446,13 @@ static bool on_search_output(struct reading *r, const struct item *item)
     part->content = reading_new_part(r, NP_TEXT);
     part->content->text = json_escape(json_raw_of(&r->t, tools), r->a);
     append_part(results_of(r, part->id, item->index), part);
-    return tools == NULL ||
-           reading_more_tools(r, tools, PLACE(item->at, "tools")); /* what it found may be called now */
+    return tools == NULL || reading_more_tools(r, tools, item->at); /* what it found may be called now */
 }
 
 static bool on_more_tools(struct reading *r, const struct item *item)
 {
     const struct json_node *tools = json_got(&r->t, item->v, SL_STR("tools"));
-    return tools == NULL || reading_more_tools(r, tools, PLACE(item->at, "tools"));
+    return tools == NULL || reading_more_tools(r, tools, item->at);
 }
 
 static bool on_reference(struct reading *r, const struct item *item)
@@ -527,7 +532,10 @@ bool reading_input(struct reading *r)
     struct item item = {.index = 0};
     for (JSON_EACH(&r->t, r->input, it)) {
         item.v = it;
-        item.at = PLACE_AT(PLACE(NULL, "input"), item.index);
+        r->item = item.index + 1;
+        bool earlier = item.index < r->r->earlier;
+        item.at = earlier ? PLACE(NULL, "previous_response_id")
+                          : PLACE_AT(PLACE(NULL, "input"), item.index - r->r->earlier);
         if (!read_item(r, &item))
             return false;
         item.index++;

@@ -13,12 +13,12 @@
 /* Of the client's: named only when there is something to say about it. */
 struct spot {
     const struct neutral_message *m;
-    int part; /* -1: the message */
+    const struct neutral_part *p; /* NULL: the message */
 };
 
 static bool refuses_spot(struct writing *w, bool harmful, struct spot what, const char *how)
 {
-    return writing_refuses(w, harmful, term_message(w->req, what.m, what.part, w->t->a), how);
+    return writing_refuses(w, harmful, term_part(w->req, what.m, what.p, w->t->a), how);
 }
 
 static void write_cache_mark(struct writing *w, enum neutral_cache cache)
@@ -194,18 +194,17 @@ static bool is_billing(const struct neutral_part *p)
 
 static bool write_input_message(struct writing *w, const struct neutral_message *m, struct sl_str role)
 {
-    int i = 0;
     if (m->parts == NULL)
         return true;
     open_message(w, role, SL_STR_NONE);
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, i++)
-        if (!is_billing(p) && !write_input_part(w, p, (struct spot){m, i}))
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
+        if (!is_billing(p) && !write_input_part(w, p, (struct spot){m, p}))
             return false;
     close_message(w);
     return m->name.n == 0 ||
-           !writing_refuses(
-               w, false, sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(term_message(w->req, m, -1, w->t->a))),
-               "");
+           !writing_refuses(w, false,
+                            sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(term_message(w->req, m, w->t->a))),
+                            "");
 }
 
 /* -- The assistant's items ------------------------------------------------------------------------------------------- */
@@ -332,15 +331,14 @@ static bool write_foreign(struct writing *w, struct run *run, const struct neutr
 static bool write_assistant(struct writing *w, const struct neutral_message *m)
 {
     struct run run = {.open = false};
-    int i = 0;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, i++) {
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         if (p->kind == NP_REASONING)
             run.waiting = run.waiting != NULL ? run.waiting : p;
         else if (p->kind == NP_TEXT || p->kind == NP_REFUSAL)
             write_said(w, &run, m, p);
         else if (p->kind == NP_TOOL_CALL)
             write_call(w, &run, p);
-        else if (!write_foreign(w, &run, p, (struct spot){m, i}))
+        else if (!write_foreign(w, &run, p, (struct spot){m, p}))
             return false;
     }
     if (w->own)
@@ -377,7 +375,7 @@ static bool write_output_list(struct writing *w, const struct neutral_part *p, s
         write_text(w, &mark);
     }
     for (const struct neutral_part *c = p->content; c != NULL; c = c->next)
-        if (!write_input_part(w, c, what))
+        if (!write_input_part(w, c, (struct spot){what.m, c}))
             return false;
     jw_close(&w->w, ']');
     return true;
@@ -406,9 +404,8 @@ static bool write_result(struct writing *w, const struct neutral_part *p, struct
 
 static bool write_results(struct writing *w, const struct neutral_message *m)
 {
-    int i = 0;
-    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next, i++)
-        if (!write_result(w, p, (struct spot){m, i}))
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
+        if (!write_result(w, p, (struct spot){m, p}))
             return false;
     return true;
 }
@@ -502,7 +499,7 @@ static bool refuses_prefill(struct writing *w, const struct neutral_message *las
         return false;
     for (const struct neutral_part *p = last->parts; p != NULL; p = p->next)
         said = (said || (p->kind == NP_TEXT && p->text.n > 0)) && p->kind != NP_TOOL_CALL;
-    return said && refuses_spot(w, false, (struct spot){last, -1}, "not continued");
+    return said && refuses_spot(w, false, (struct spot){last, NULL}, "not continued");
 }
 
 bool writing_input(struct writing *w)

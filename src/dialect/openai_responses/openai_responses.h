@@ -118,8 +118,8 @@ struct responses_turn {  /* of a conversation, oldest first */
     struct sl_str body;  /* the object */
     struct sl_str input; /* its own input items: JSON array */
 };
-/* What stands before the next input: input and output of all turns, without ids where an item can do without. */
-void responses_turns_items(const struct responses_turn *turns, size_t n, struct sl_arena *a, struct sl_buf *out);
+/* What stands before the next input: input and output of all turns, without ids where an item can do without. Gives how many. */
+uint32_t responses_turns_items(const struct responses_turn *turns, size_t n, struct sl_arena *a, struct sl_buf *out);
 /* The items of all turns by their ids: responses_index_find is the responses_find_item of an index. */
 struct responses_index;
 struct responses_index *responses_index_new(const struct responses_turn *turns, size_t n, struct sl_arena *a);

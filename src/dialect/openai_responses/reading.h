@@ -23,6 +23,9 @@ struct reading {
     struct sl_map calls; /* own: call_id -> struct turn that has the call; the newest where ids repeat */
     struct sl_map tools; /* own: name -> struct neutral_tool */
     bool more_tools;
+    struct sl_str tools_list;  /* where the tools being read stand */
+    uint32_t tool, inner_tool; /* the entry being read; 1 + that of its own list */
+    uint32_t item;             /* 1 + the place of the one being read; 0: none is */
     const struct json_node *input;
 };
 
@@ -35,6 +38,7 @@ struct place {
 #define PLACE(in, name) (&(const struct place){(in), (name), 0})
 #define PLACE_AT(in, index) (&(const struct place){(in), NULL, (index)})
 
+struct sl_str reading_place(const struct reading *r, const struct place *at); /* in the arena */
 /* False, always. what: behind the member's path, "must be a string". */
 bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what);
 
@@ -57,8 +61,8 @@ bool reading_content(struct reading *r, const struct json_node *content, const s
                      struct neutral_part **out);
 /* tools_read.c */
 bool reading_tools(struct reading *r, const struct json_node *list, const struct place *at);
-/* Tools that an item brings: those that are there already are left out. */
-bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *at);
+/* Tools that an item brings: those that are there already are left out. item: where it is. */
+bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *item);
 bool reading_choice(struct reading *r, const struct json_node *v);
 
 #endif

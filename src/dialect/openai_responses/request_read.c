@@ -9,7 +9,7 @@
 #define PATH_BYTES 192
 #define PATH_DEPTH 12u
 
-static struct sl_str path_of(struct reading *r, const struct place *at)
+struct sl_str reading_place(const struct reading *r, const struct place *at)
 {
     const struct place *places[PATH_DEPTH];
     char text[PATH_BYTES];
@@ -27,7 +27,7 @@ static struct sl_str path_of(struct reading *r, const struct place *at)
 
 bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what)
 {
-    struct sl_str path = path_of(r, at);
+    struct sl_str path = reading_place(r, at);
     r->refusal->error = (struct error_facts){.error = e, .param = path};
     r->refusal->error.message = sl_arena_printf(r->a, "'" SL_STR_FMT "' %s.", SL_STR_ARG(path), what);
     return false;
@@ -110,6 +110,7 @@ static bool on_instructions(struct reading *r, const struct json_node *v, const 
         return false;
     struct turn *turn = SL_ARENA_NEW(r->a, struct turn);
     turn->m.role = NR_SYSTEM;
+    turn->m.index = NEUTRAL_APART;
     turn->m.parts = parts;
     if (parts == NULL || (parts->kind == NP_TEXT && parts->text.n == 0 && parts->next == NULL))
         return true;           /* "": nothing */

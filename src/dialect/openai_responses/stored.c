@@ -131,10 +131,16 @@ static void each_turn_item(const struct responses_turn *turn, struct sl_arena *a
     each_item(turn->body, true, a, f, arg);
 }
 
+struct again {
+    struct json_writer w;
+    uint32_t n;
+};
+
 /* Ids are the gateway's: another provider would look for them in its own store. Reasoning must have one. */
 static void write_again(void *arg, const struct json_tree *t, const struct json_node *item)
 {
-    struct json_writer *w = arg;
+    struct again *to = arg;
+    struct json_writer *w = &to->w;
     bool keep = json_text_is(t, json_get(t, item, SL_STR("type")), SL_STR("reasoning"));
     jw_open(w, '{');
     for (JSON_EACH(t, item, it)) {
@@ -144,15 +150,17 @@ static void write_again(void *arg, const struct json_tree *t, const struct json_
         jw_raw(w, json_raw_of(t, it));
     }
     jw_close(w, '}');
+    to->n++;
 }
 
-void responses_turns_items(const struct responses_turn *turns, size_t n, struct sl_arena *a, struct sl_buf *out)
+uint32_t responses_turns_items(const struct responses_turn *turns, size_t n, struct sl_arena *a, struct sl_buf *out)
 {
-    struct json_writer w = json_writer_on(out);
-    jw_open(&w, '[');
+    struct again to = {.w = json_writer_on(out)};
+    jw_open(&to.w, '[');
     for (size_t i = 0; i < n; i++)
-        each_turn_item(&turns[i], a, write_again, &w);
-    jw_close(&w, ']');
+        each_turn_item(&turns[i], a, write_again, &to);
+    jw_close(&to.w, ']');
+    return to.n;
 }
 
 struct indexed {

@@ -6,6 +6,9 @@ static struct neutral_tool *new_tool(struct reading *r, enum neutral_tool_kind k
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->kind = kind;
     tool->raw = json_raw_of(&r->t, v);
+    tool->list = r->tools_list;
+    tool->index = r->tool;
+    tool->inner = r->inner_tool;
     return tool;
 }
 
@@ -85,12 +88,14 @@ static bool add_namespace(struct reading *r, const struct json_node *v, const st
     uint32_t i = 0;
     for (JSON_EACH(&r->t, list, it)) {
         const struct place *inner = PLACE_AT(PLACE(at, "tools"), i++);
+        r->inner_tool = i;
         bool custom = is_custom(r, it);
         if (!custom && !is_function(r, it))
             return reading_refuse(r, GE_MEMBER_VALUE, inner, "is neither a function nor a custom tool");
         if (!(custom ? add_custom(r, it, inner, space) : add_function(r, it, inner, space)))
             return false;
     }
+    r->inner_tool = 0;
     return true;
 }
 
@@ -137,17 +142,20 @@ bool reading_tools(struct reading *r, const struct json_node *list, const struct
 {
     if (list->kind != JSON_ARRAY)
         return reading_refuse(r, GE_MEMBER_TYPE, at, "must be a list");
-    uint32_t i = 0;
-    for (JSON_EACH(&r->t, list, it))
-        if (!read_tool(r, it, PLACE_AT(at, i++)))
+    r->tool = 0;
+    r->tools_list = reading_place(r, at);
+    for (JSON_EACH(&r->t, list, it)) {
+        if (!read_tool(r, it, PLACE_AT(at, r->tool)))
             return false;
+        r->tool++;
+    }
     return true;
 }
 
-bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *at)
+bool reading_more_tools(struct reading *r, const struct json_node *list, const struct place *item)
 {
     r->more_tools = true;
-    return reading_tools(r, list, at);
+    return reading_tools(r, list, PLACE(item, "tools"));
 }
 
 /* -- tool_choice ---------------------------------------------------------------------------------------------------- */

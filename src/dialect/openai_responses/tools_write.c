@@ -98,9 +98,9 @@ static bool write_hosted(struct writing *w, const struct neutral_tool *tool, str
     return true;
 }
 
-static bool write_tool(struct writing *w, const struct neutral_tool *tool, unsigned index)
+static bool write_tool(struct writing *w, const struct neutral_tool *tool)
 {
-    struct sl_str what = term_tool(w->req, index, w->t->a);
+    struct sl_str what = term_tool(w->req, tool, w->t->a);
     if (w->own && (tool->kind == NT_WEB_SEARCH || tool->kind == NT_HOSTED)) {
         jw_raw(&w->w, tool->raw);
         return true;
@@ -171,11 +171,10 @@ bool writing_tools(struct writing *w)
         return true;
     jw_key(&w->w, SL_STR("tools"));
     jw_open(&w->w, '[');
-    unsigned index = 0;
     for (struct neutral_tool *tool = req->tools; tool != NULL; tool = tool->next) {
         if (tool->name.n > 0)
             sl_map_put(&w->tools, tool->name, tool);
-        if (!write_tool(w, tool, index++))
+        if (!write_tool(w, tool))
             return false;
     }
     bool any = w->w.comma;

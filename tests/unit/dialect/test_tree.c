@@ -613,17 +613,36 @@ static void test_terms(void **state)
 {
     (void)state;
     struct neutral_request req = {.from = dialect_find(SL_STR("gemini"))};
-    const struct neutral_message m = {.index = 3};
+    const struct neutral_message m = {.index = 3}, system = {.role = NR_SYSTEM, .index = NEUTRAL_APART};
+    const struct neutral_part second = {.at = 2}, nested = {.at = 2, .inner = 1},
+                              call = {.kind = NP_TOOL_CALL, .at = 2}, item = {.item = 6, .at = 2},
+                              output = {.item = 6, .inner = 2};
+    const struct neutral_tool tool = {.index = 2}, inner = {.index = 2, .inner = 1},
+                              apart = {.list = SL_STR("web_search_options"), .index = NEUTRAL_APART};
     assert_str(term_of(&req, TERM_MAX_OUTPUT), "generationConfig.maxOutputTokens");
-    assert_str(term_message(&req, &m, 1, &arena), "contents[3].parts[1]");
+    assert_str(term_part(&req, &m, &second, &arena), "contents[3].parts[1]");
+    assert_str(term_part(&req, &m, &call, &arena), "contents[3].parts[1]");
+    assert_str(term_part(&req, &m, &nested, &arena), "contents[3].parts[1].functionResponse.parts[0]");
+    assert_str(term_part(&req, &system, &second, &arena), "systemInstruction.parts[1]");
+    assert_str(term_tool(&req, &inner, &arena), "tools[2].functionDeclarations[0]");
     req.from = dialect_find(SL_STR("anthropic"));
     assert_str(term_of(&req, TERM_STOP), "stop_sequences");
-    assert_str(term_message(&req, &m, -1, &arena), "messages[3]");
+    assert_str(term_message(&req, &m, &arena), "messages[3]");
+    assert_str(term_part(&req, &m, NULL, &arena), "messages[3]");
+    assert_str(term_part(&req, &m, &nested, &arena), "messages[3].content[1].content[0]");
+    assert_str(term_part(&req, &system, &second, &arena), "system[1]");
+    assert_str(term_message(&req, &system, &arena), "system");
     req.from = dialect_find(SL_STR("openai-responses"));
-    assert_str(term_message(&req, &m, 0, &arena), "input[3].content[0]");
+    assert_str(term_part(&req, &m, &second, &arena), "input[3].content[1]");
+    assert_str(term_part(&req, &m, &item, &arena), "input[5].content[1]");
+    assert_str(term_part(&req, &m, &output, &arena), "input[5].output[1]");
+    assert_str(term_message(&req, &system, &arena), "instructions");
+    assert_str(term_tool(&req, &inner, &arena), "tools[2].tools[0]");
     req.from = NULL;
     assert_str(term_of(&req, TERM_SEED), "seed");
-    assert_str(term_tool(&req, 2, &arena), "tools[2]");
+    assert_str(term_part(&req, &m, &call, &arena), "messages[3].tool_calls[1]");
+    assert_str(term_tool(&req, &tool, &arena), "tools[2]");
+    assert_str(term_tool(&req, &apart, &arena), "web_search_options");
 }
 
 /* -- Media --------------------------------------------------------------------------------------------------------------------------- */

@@ -403,7 +403,8 @@ static void test_not_read(void **state)
 static const struct {
     const char *model, *in, *param;
 } unsayable[] = {
-    {"claude-opus-5", "{" M "'messages':[{'role':'user','content':'a'}," CALL "]," ASK_TOOL "}", "messages[1]"},
+    {"claude-opus-5", "{" M "'messages':[{'role':'user','content':'a'}," CALL "]," ASK_TOOL "}",
+     "messages[1].tool_calls[0]"},
     {"claude-opus-5", MSG("[{'type':'tool_result','tool_use_id':'x','content':'b'}]"), "messages[0].content[0]"},
     {"claude-opus-5", "{" M "'messages':[{'role':'user','content':'a'},{'role':'assistant','content':'b'}]}",
      "messages[1]"},
@@ -463,7 +464,8 @@ static void test_large_images(void **state)
         memcpy(data, "iVBORw0KGgo", 11);
         struct fixture f;
         begin(&f);
-        struct neutral_part image = {.kind = NP_IMAGE, .media = {.source = NS_BASE64, .data = sl_str_of(data, n)}};
+        struct neutral_part image = {
+            .kind = NP_IMAGE, .at = 1, .media = {.source = NS_BASE64, .data = sl_str_of(data, n)}};
         struct neutral_message m = {.role = NR_USER, .index = 2, .parts = &image};
         f.req = (struct neutral_request){.n = 1, .messages = &m, .max_output = 9, .reasoning = {.budget = -1}};
         bool good = write_request(&f, "openai", "claude-opus-4-6", rows[i / 2].platform);

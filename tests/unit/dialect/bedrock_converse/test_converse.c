@@ -116,7 +116,7 @@ static const struct {
      "'tool','tool_call_id':'c1','content':'one'}]}",
      "{'messages':[{'role':'user','content':[{'text':'hi'}]},{'role':'assistant','content':[{'text':'<call name=\\'f\\'>{\\'x\\':1}"
      "</call>'}]},{'role':'user','content':[{'text':'<result of=\\'f\\'>one</result>'}]}]}",
-     "messages[1];folded"},
+     "messages[1].tool_calls[0];folded"},
     {"anthropic", NOVA,
      "{'model':'m','max_tokens':9,'messages':[{'role':'user','content':[{'type':'tool_result','tool_use_id':'zz','content':'x'}]}]"
      "}",
@@ -124,7 +124,7 @@ static const struct {
     {"anthropic", NOVA,
      "{'model':'m','max_tokens':9,'messages':[" HI
      ",{'role':'assistant','content':[{'type':'tool_use','id':'t1','name':'f','input':{}}]}," HI "]}",
-     NULL, "messages[1]"},
+     NULL, "messages[1].content[0]"},
     {"anthropic", NOVA, "{'model':'m','max_tokens':9,'messages':[" HI ",{'role':'assistant','content':'so'}]}", NULL,
      "messages[1]"},
     /* ids of Mistral are nine letters and digits */

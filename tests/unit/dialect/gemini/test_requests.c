@@ -132,7 +132,7 @@ static const struct {
              "{\"role\":\"user\",\"parts\":[" OUT_RESULT("a", "f", "{\"error\":\"no result provided\"}") "," OUT_RESULT(
                  "b", "g", "{\"output\":\"B\"}") "]},{\"role\":\"user\",\"parts\":[{\"text\":\"Tool result (z):\"},"
                                                  "{\"text\":\"Z\"},{\"text\":\"go on\"}]}",
-     "messages[3];as text, messages[1];result missing"},
+     "messages[3];as text, messages[1].tool_calls[0];result missing"},
     /* the user spoke between call and result; ids begin anew in each step */
     {"{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"tool_calls\":[" CALL(
          "c0",
@@ -154,7 +154,7 @@ static const struct {
      USER("Q") ",{\"role\":\"model\",\"parts\":[" OUT_CALL(
          "a", "f", BYPASS) "]},{\"role\":\"user\",\"parts\":[" OUT_RESULT("a", "f",
                                                                           "{\"error\":\"no result provided\"}") "]}",
-     "messages[1];result missing"},
+     "messages[1].tool_calls[0];result missing"},
 };
 
 static void puts_turns_in_order(void **state)
@@ -338,7 +338,7 @@ static void refuses_what_cannot_be_said(void **state)
         quiet("openai", "gemini", FLASH),
         "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\","
         "\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{oh\"}}]}]}",
-        "messages[1].content[0]");
+        "messages[1].tool_calls[0]");
     struct translation *t = quiet("openai", "gemini", "gemini-3.8-flash");
     t->unsupported = UNSUPPORTED_REJECT;
     expect_refused(t, "{\"model\":\"m\",\"temperature\":1,\"messages\":[{\"role\":\"user\",\"content\":\"Q\"}]}",

@@ -67,6 +67,9 @@ static const struct neutral_tool full_tool = {
     S("mk_space"),            /* space */
     S("function"),            /* type */
     S("{}"),                  /* raw */
+    S("tools"),               /* list */
+    3,                        /* index */
+    2,                        /* inner */
 };
 
 static struct neutral_tool the_tool;
@@ -78,9 +81,9 @@ static const struct neutral_request full = {
     true,                      /* stream */
     SAID_YES,                  /* include_usage */
     &the_message,              /* messages */
+    3,                         /* earlier */
     &the_tool,                 /* tools */
     {NCH_NAMED, the_names, 1, SAID_NO}, /* choice */
-    1,                         /* search_options */
     true,                      /* legacy_functions */
     1717,                      /* max_output */
     S("0.137913"),             /* temperature */
@@ -125,6 +128,7 @@ static const struct neutral_request full = {
 static const struct neutral_part full_part = {
     NP_FILE,               /* kind */
     NC_5M,                 /* cache */
+    1, 1, 1,               /* item, at, inner: for error texts */
     NULL,                  /* next: no wish */
     S("mk-part"),          /* text */
     {NS_TEXT, S("mk-data"), S("text/plain"), S("mk-name.txt"), S("low"), S("mk-context"), S("0.5")}, /* media */
@@ -186,12 +190,12 @@ static const struct row rows[] = {
     {"-------", NOBODY, "", "in the path or the body; the exchange knows", {R(stream)}},
     {"-------", NOBODY, "", "usage is always asked for; the face shows or hides it", {R(include_usage)}},
     {"sssssss", NOBODY, "mk-text", NULL, {R(messages)}},
+    {"-------", NOBODY, "", "how notes call an item", {R(earlier)}},
     {"sssssss", NOBODY, "mk_named", NULL, {R(tools)}},
     {"sssssss", TERM_TOOL_CHOICE, "\"tool_choice\"|toolChoice|functionCallingConfig", NULL,
      {R(choice.mode), R(choice.names), R(choice.n_names), R(tools)}},
     {"ssssnnn", TERM_PARALLEL, "parallel", NULL,
      {R(choice.parallel), R(tools)}},
-    {"-------", NOBODY, "", "only how notes call a tool", {R(search_options)}},
     {"-------", NOBODY, "", "how calls are answered", {R(legacy_functions)}},
     {"sssssss", NOBODY, "1717", NULL, {R(max_output)}},
     {"sssssss", TERM_TEMPERATURE, "0.137913", NULL, {R(temperature)}},
@@ -245,6 +249,7 @@ static const struct row tool_rows[] = {
     {"-------", NOBODY, "", "a prefix that the name has already", {T(space)}},
     {"-------", NOBODY, "", "of tools of providers", {T(type)}},
     {"-------", NOBODY, "", "of tools of providers", {T(raw)}},
+    {"-------", NOBODY, "", "how notes call it", {T(list), T(index), T(inner)}},
     {"nn-snnn", TERM_CACHE_MARK, "cache_control|cachePoint",
      "a hint for prices; Responses caches by itself", {T(cache)}},
 };
@@ -297,6 +302,7 @@ static const struct part_row {
      {.kind = NP_TOOL_RESULT, .id = S("call_mk"), .name = S("mk_called"), .content = &the_text, .is_error = true},
      {P(is_error), P(id), P(content)}},
     {"nnnnnnn", "mk_raw", NULL, NR_USER, {.kind = NP_UNKNOWN, .type = S("mk_raw"), .raw = S("{\"type\":\"mk_raw\"}")}, {P(raw), P(type)}},
+    {"-------", "", "how notes call it", NR_USER, {.kind = NP_TEXT, .text = S("x")}, {P(item), P(at), P(inner)}},
     {"nn-nnnn", "mk_raw", "items of Responses' own go there only", NR_ASSISTANT,
      {.kind = NP_HOSTED, .type = S("mk_raw"), .raw = S("{\"type\":\"mk_raw\"}")}, {P(raw), P(type)}},
 };
@@ -323,7 +329,7 @@ static unsigned n_said, n_noted;
 static bool is_noted(const struct neutral_request *req, const struct neutral_notes *notes,
                      const struct neutral_message *m)
 {
-    struct sl_str place = term_message(req, m, -1, &arena);
+    struct sl_str place = term_message(req, m, &arena);
     for (const struct neutral_note_row *r = notes->first; r != NULL; r = r->next)
         if (sl_str_starts(r->what, place) || sl_str_eq(r->what, term_of(req, TERM_CACHE_MARK)))
             return true;
