@@ -52,14 +52,13 @@ struct translation {
     struct neutral_notes *notes;
     struct media_wishes *wishes; /* NULL: nobody fetches media */
     /* for what the client gets */
-    struct sl_str id;        /* plain, [a-z0-9]: the answer's id without the format's prefix */
-    int64_t created_s;       /* wall clock of the request */
-    uint64_t estimate_input; /* tokens; for formats that say it before the provider does */
-    /* Tokens of output, for answers whose provider reports nothing: of so many bytes in so many events. NULL: not told. */
-    uint64_t (*estimate_output)(uint64_t bytes, uint64_t events);
-    bool show_reasoning; /* the client gets the model's reasoning */
-    bool no_more;        /* set before stream_read_end: nothing follows a whole item (RELAY_NO_MORE) */
-    bool stream_array;   /* a Gemini client without alt=sse: one JSON array instead of events */
+    struct sl_str id;         /* plain, [a-z0-9]: the answer's id without the format's prefix */
+    int64_t created_s;        /* wall clock of the request */
+    uint64_t estimate_input;  /* tokens; for formats that say it before the provider does */
+    struct usage_guess guess; /* of: NULL: what is not reported is not told */
+    bool show_reasoning;      /* the client gets the model's reasoning */
+    bool no_more;             /* set before stream_read_end: nothing follows a whole item (RELAY_NO_MORE) */
+    bool stream_array;        /* a Gemini client without alt=sse: one JSON array instead of events */
     /* from request_write to the readers of the same dialect; start zeroed */
     struct names_map names;  /* tool names that had to be changed */
     struct sl_str json_tool; /* inside; the tool that stands for a JSON answer: its input is the text. Empty: none */

@@ -30,13 +30,12 @@ void relay_same_limit(struct relay_same *r, size_t max_event)
     r->held.max = 2 * (max_event > 0 ? max_event : SSE_EVENT_BYTES); /* one event, and what sl_buf rounds up to */
 }
 
-void relay_same_unended(struct relay_same *r, uint64_t prompt, uint64_t (*completion)(uint64_t bytes, uint64_t events))
+void relay_same_unended(struct relay_same *r, struct usage_guess guess)
 {
     if (r->dialect->unended_new == NULL)
         return;
     r->unended = r->dialect->unended_new(r->arena);
-    r->unended_prompt = prompt;
-    r->unended_completion = completion;
+    r->guess = guess;
 }
 
 void relay_same_done(struct relay_same *r)
@@ -297,10 +296,9 @@ static bool end_here(struct relay_same *r, unsigned ending, enum rest_says rest)
     bool may = rest == REST_ENDS || (rest == REST_MAY_END && (ending & (RELAY_NO_MORE | RELAY_STRUCTURED)) != 0);
     if (!may)
         return false;
-    const struct token_counts estimate = {
-        .found = true, .prompt = r->unended_prompt, .completion = r->unended_completion(s->output_bytes, s->events)};
-    s->terminal =
-        r->dialect->unended_write(r->unended, s->usage.found ? &s->usage : &estimate, (ending & RELAY_STRUCTURED) != 0);
+    if (!s->usage.found)
+        s->usage = r->guess.of(r->guess.owner, r->told, s->output_bytes, s->events);
+    s->terminal = r->dialect->unended_write(r->unended, &s->usage, (ending & RELAY_STRUCTURED) != 0);
     s->ended_here = s->terminal.n > 0;
     return s->ended_here;
 }

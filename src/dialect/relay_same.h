@@ -61,8 +61,7 @@ struct relay_same {
     struct told *told;              /* borrow; NULL: nobody wants to know. Set right after init */
     struct stream_unended *unended; /* own (of the arena); NULL: the format has no such thing */
     bool cut_crlf;                  /* what was passed on ends between CR and LF */
-    uint64_t unended_prompt;        /* tokens */
-    uint64_t (*unended_completion)(uint64_t bytes, uint64_t events);
+    struct usage_guess guess;       /* with unended */
     struct sse_scanner sse;
     struct sl_buf held; /* own: bytes of this feed's output that are not in the slice */
     struct iovec *v;    /* output of the running feed; in the arena, reused */
@@ -82,9 +81,9 @@ void relay_same_done(struct relay_same *r);
 /* The largest event; right after init. 0: the scanner's default. */
 void relay_same_limit(struct relay_same *r, size_t max_event);
 
-/* An answer that lacks only its last event may be ended by relay_same_end, with usage that is estimated: prompt and completion say it
- * in tokens. Right after init; nothing happens where the format has no such thing. */
-void relay_same_unended(struct relay_same *r, uint64_t prompt, uint64_t (*completion)(uint64_t bytes, uint64_t events));
+/* An answer that lacks only its last event may be ended by relay_same_end, with usage that is guessed. Right after init; nothing
+ * happens where the format has no such thing. */
+void relay_same_unended(struct relay_same *r, struct usage_guess guess);
 
 /* Takes a slice as it came. *out_v, *out_n: what to send now, valid until the next call and as long as the slice is. After
  * RELAY_DONE and RELAY_LIMIT further slices give nothing. */

@@ -95,19 +95,17 @@ static void put(void *owner, const struct neutral_event *e)
     r->state.saw_content |= r->resume->begun;
 }
 
-/* An answer cannot have cost no tokens: such a report is none (try_ledger.c books it in the same way). */
-static bool is_unreported(const struct relay_state *s)
+/* An answer cannot have cost no tokens: such a report is none. What is guessed then is told to the client and booked
+ * (try_ledger.c). False: nothing has to be guessed. */
+static bool guess(const struct translation *t, const struct told *told, struct relay_state *s,
+                  struct neutral_event *out_event)
 {
-    return !s->usage.found || s->usage.bad || (s->usage.prompt == 0 && s->usage.completion == 0);
-}
-
-static struct neutral_event estimate(const struct translation *t, const struct relay_state *s)
-{
-    return (struct neutral_event){.kind = NE_USAGE,
-                                  .usage = {.found = true,
-                                            .estimated = true,
-                                            .prompt = t->estimate_input,
-                                            .completion = t->estimate_output(s->output_bytes, s->events)}};
+    const struct token_counts *u = &s->usage;
+    if (t->guess.of == NULL || (u->found && !u->bad && (u->prompt > 0 || u->completion > 0)))
+        return false;
+    s->usage = t->guess.of(t->guess.owner, told, s->output_bytes, s->events);
+    *out_event = (struct neutral_event){.kind = NE_USAGE, .usage = s->usage};
+    return true;
 }
 
 void relay_translate_init(struct relay_translate *r, struct translation *t, size_t max_event)
@@ -264,9 +262,12 @@ bool relay_translate_end(struct relay_translate *r, unsigned ending)
         return false;
     if (goes_on(r))
         return true;
-    if (r->t->estimate_output != NULL && is_unreported(&r->state)) {
-        const struct neutral_event e = estimate(r->t, &r->state);
-        r->t->face->codec->stream_write(r->writer, &e);
+    struct neutral_event usage;
+    if (guess(r->t, r->told, &r->state, &usage)) {
+        if (r->resume != NULL)
+            resume_put(r->resume, &usage, &(struct neutral_sink){.put = to_writer, .owner = r});
+        else
+            to_writer(r, &usage);
     }
     r->t->face->codec->stream_write_end(r->writer);
     if (r->out.over)
@@ -289,6 +290,7 @@ struct sl_str relay_translate_error(struct relay_translate *r, const struct erro
 
 struct answer_taps {
     struct relay_state *state;
+    struct told *told;
     struct sl_arena *a;
     struct neutral_sink to;
 };
@@ -297,6 +299,7 @@ static void tap(void *owner, const struct neutral_event *e)
 {
     struct answer_taps *taps = owner;
     note(taps->state, taps->a, e, true);
+    told_neutral(taps->told, e);
     neutral_put(&taps->to, e);
 }
 
@@ -330,15 +333,16 @@ bool relay_translate_answer(struct translation *t, struct sl_str body, bool stre
 {
     *out_state = (struct relay_state){.events = 0};
     struct neutral_collector *c = neutral_collector_new(t->a);
-    struct answer_taps taps = {.state = out_state, .a = t->a, .to = neutral_collector_sink(c)};
+    struct told told;
+    struct answer_taps taps = {.state = out_state, .told = &told, .a = t->a, .to = neutral_collector_sink(c)};
     const struct neutral_sink sink = {.put = tap, .owner = &taps};
-    if (!t->up->codec->answer_read(t, body, &sink) || out_state->saw_error)
-        return false;
-    if (t->estimate_output != NULL && is_unreported(out_state)) {
-        const struct neutral_event e = estimate(t, out_state);
-        neutral_put(&taps.to, &e);
-    }
-    return write_collected(t, neutral_collected(c), stream, out);
+    struct neutral_event usage;
+    told_init(&told, t->a);
+    bool whole = t->up->codec->answer_read(t, body, &sink) && !out_state->saw_error;
+    if (whole && guess(t, &told, out_state, &usage))
+        neutral_put(&taps.to, &usage);
+    told_done(&told);
+    return whole && write_collected(t, neutral_collected(c), stream, out);
 }
 
 struct joining {
@@ -387,16 +391,21 @@ bool relay_translate_answers(struct translation *t, const struct sl_str *bodies,
     *out_state = (struct relay_state){.events = 0};
     for (unsigned i = 0; i < n; i++) {
         struct relay_state one = {.events = 0};
-        struct joining j = {.taps = {.state = &one, .a = t->a, .to = neutral_collector_sink(c)},
+        struct told told;
+        struct neutral_event guessed;
+        struct joining j = {.taps = {.state = &one, .told = &told, .a = t->a, .to = neutral_collector_sink(c)},
                             .choice = turns ? 0 : i,
                             .first = !turns || i == 0,
                             .last = !turns || i + 1 == n,
                             .usage = &one.usage};
         const struct neutral_sink sink = {.put = join, .owner = &j};
-        if (!t->up->codec->answer_read(t, bodies[i], &sink) || one.saw_error)
+        told_init(&told, t->a);
+        bool whole = t->up->codec->answer_read(t, bodies[i], &sink) && !one.saw_error;
+        if (whole)
+            (void)guess(t, &told, &one, &guessed);
+        told_done(&told);
+        if (!whole)
             return false;
-        if (t->estimate_output != NULL && is_unreported(&one))
-            one.usage = estimate(t, &one).usage;
         add_counts(&sum, &one.usage);
     }
     const struct neutral_event usage = {.kind = NE_USAGE, .usage = sum};

@@ -148,6 +148,7 @@ static struct token_counts together(const struct token_counts *a, const struct t
     struct token_counts sum = *b;
     if (!a->found || !b->found)
         return sum;
+    sum.estimated |= a->estimated;
     sum.prompt += a->prompt;
     sum.completion += a->completion;
     sum.total = sum.prompt + sum.completion;

@@ -1,5 +1,6 @@
-/* What the client of a stream has been told, as far as somebody else could go on with it: text. Kept while the stream runs, in at
- * most TOLD_TEXT_MAX bytes and one event; looked at only when the provider fails in the middle (resume.h). Pure. */
+/* What the client has been told, as far as somebody else could go on with it: text. Kept while a stream runs, in at most TOLD_TEXT_MAX
+ * bytes, as much beside the text, and one event; looked at only when the provider fails in the middle (resume.h), or reports no usage,
+ * so that what was told has to be counted. Pure. */
 #ifndef SLUICE_DIALECT_TOLD_H
 #define SLUICE_DIALECT_TOLD_H
 
@@ -11,14 +12,23 @@
 #define TOLD_FIRST_MAX 256u
 
 struct told {
-    struct sl_buf text;             /* own: insides, joined */
+    struct sl_buf text;             /* own: insides, joined; also when barred */
+    struct sl_buf aside;            /* own: insides of reasoning, refusals and arguments of calls; translated only */
+    uint64_t bytes;                 /* of both, with those that found no room */
     struct sl_buf last;             /* own: data of the last event that said something; same format only */
     struct sl_buf first;            /* own: how the first event began; same format only */
     struct stream_unended *unended; /* borrow; what else is known of a stream of Responses; same format only */
     uint32_t block;                 /* translated: the neutral event's of the last text */
     bool thought;                   /* reasoning was shown */
-    bool barred;                    /* something was told that cannot be taken up in the middle */
-    bool finished;                  /* the provider said why it ended */
+    bool barred;   /* nobody can go on from here: something was told that has no middle, or nobody is to */
+    bool finished; /* the provider said why it ended */
+};
+
+/* Tokens of a request and of its answer, for answers whose provider reports none. told: what the client was told of this answer,
+ * perhaps not all; NULL: not known; bytes, events: of all its output. The counts are marked as estimated. */
+struct usage_guess {
+    struct token_counts (*of)(void *owner, const struct told *told, uint64_t bytes, uint64_t events); /* NULL: none */
+    void *owner;
 };
 
 void told_init(struct told *t, struct sl_arena *a); /* a: outlives it */

@@ -60,7 +60,8 @@ try {
     int64_t wait_ns;     /* provider's hint; -1: none */
     int64_t pause_ns;
     int64_t first_token_ns;               /* since began; -1: none */
-    struct token_counts counts;           /* as reported */
+    struct token_counts counts;           /* as reported; estimated: as the client was told, since nobody reports */
+    struct token_counts guess;            /* what is booked where nobody reports (guess.c) */
     bool report_is_early;                 /* output came after the last report */
     uint64_t output_bytes, output_events; /* seen */
     struct usage units;                   /* by_unit: of what was answered (other.c) */
@@ -531,8 +532,10 @@ void objects_request(struct exchange *x, const struct provider *p, struct attemp
 struct response_job *objects_job(struct exchange *x, const struct try *t); /* SETTLE; NULL: nothing to store */
 unsigned objects_credential(const struct exchange *x); /* which of a provider's keys makes something new */
 
-/* count_tokens.c: of x->neutral, for that model */
-uint64_t exchange_count_tokens(struct exchange *x, struct sl_str model);
+/* guess.c: tokens that nobody reports */
+struct usage_guess guess_for(struct exchange *x);
+/* Into t->guess. with_input: else only what was seen of the output. */
+void guess_usage(struct exchange *x, struct try *t, bool with_input);
 
 /* queue.c: waiting for a place */
 void queue_init(struct exchange_env *e);
@@ -620,6 +623,8 @@ void other_reserve(struct exchange *x, struct try *t);
 void other_note_usage(struct exchange *x, struct try *t);
 struct sl_str other_answer_type(const struct exchange *x); /* of a pair's */
 /* other_stream.c: streams between two formats, and clients that are told of each call */
+/* What of a request's tokens belongs to the live one of several calls; all of them where it is the only one. */
+uint64_t other_share(const struct exchange *x, uint64_t tokens);
 bool other_may_stream(const struct exchange *x); /* an event stream is an answer to what was asked */
 void other_open(struct exchange *x);             /* it begins: x->seen is its state */
 void other_close(struct exchange *x);

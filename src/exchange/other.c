@@ -96,7 +96,7 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
         .v2 = is_v2(x),
         .stream = x->facts.stream,
         .created_s = x->wall_ns / SL_SEC,
-        .estimate_input = x->estimate_input,
+        .guess = guess_for(x),
         .id = sl_str_c(id),
         .notes = SL_ARENA_NEW(&x->attempt_arena, struct neutral_notes),
         .a = &x->attempt_arena,
@@ -377,19 +377,26 @@ static void units_of_call(const struct exchange *x, struct usage *u)
         u->images_out = o->live->count;
 }
 
+uint64_t other_share(const struct exchange *x, uint64_t tokens)
+{
+    const struct other_translation *t = x->other != NULL ? x->other->live : NULL;
+    if (t == NULL || x->other->look.n == 0)
+        return tokens;
+    uint64_t n = x->other->look.n; /* the shares of all calls add up to the whole */
+    return tokens * (t->from + t->count) / n - tokens * t->from / n;
+}
+
 void other_reserve(struct exchange *x, struct try *t)
 {
     struct usage expected = {.flags = 0};
     struct reserve_facts f = {
         .price = t->price,
         .terms.shape = shape_of(x, NULL, t->candidate->model),
-        .input_tokens = x->estimate_input,
+        .input_tokens = other_share(x, x->estimate_input),
         .no_output = true,
         .expected = &expected,
     };
     units_of_call(x, &expected);
-    if (x->other->live != NULL && x->other->look.n > 0 && x->other->live->count < x->other->look.n)
-        f.input_tokens = f.input_tokens * x->other->live->count / x->other->look.n + 1;
     bool by_characters = t->price == NULL || t->price->units.p[UU_CHARACTERS] != PRICE_NONE;
     if (expected.characters > 0 && !by_characters)
         expected.audio_ms_out = expected.characters * MS_OF_CHARACTER;

@@ -320,7 +320,6 @@ static bool completion_body(struct probe_call *c, struct sl_str *out)
         .notes = SL_ARENA_NEW(&c->a, struct neutral_notes),
         .id = SL_STR("probe"),
         .estimate_input = ESTIMATE_INPUT,
-        .estimate_output = tokens_estimate_output,
     };
     t->notes->a = &c->a;
     struct sl_buf body;

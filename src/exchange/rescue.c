@@ -27,14 +27,15 @@ struct rescue {
 
 void rescue_listen(struct exchange *x)
 {
-    bool wanted = x->terms.rescue <= RESCUE_RESTART && x->is_stream && x->out_stream && x->op->generates &&
-                  x->dialect->codec != NULL && x->facts.n <= 1 && x->rescue == NULL &&
+    bool texts = x->is_stream && x->out_stream && x->op->generates && x->dialect->codec != NULL && x->rescue == NULL;
+    bool wanted = x->terms.rescue <= RESCUE_RESTART && x->facts.n <= 1 &&
                   !(x->match.stream_array && x->translation == NULL);
-    if (!wanted)
+    if (!texts)
         return;
     if (x->told_on)
         told_done(&x->told);
     told_init(&x->told, x->a);
+    x->told.barred = !wanted; /* kept to be counted */
     x->told_on = true;
     if (x->translation != NULL) {
         x->foreign.told = &x->told;
@@ -92,6 +93,7 @@ static struct token_counts counts_of(const struct usage *u)
         .found = true,
         .prompt = c[TC_INPUT] + c[TC_CACHE_READ] + c[TC_CACHE_WRITE],
         .completion = c[TC_OUTPUT] + c[TC_REASONING],
+        .estimated = (u->flags & USAGE_ESTIMATED) != 0,
         .cached = c[TC_CACHE_READ],
         .cache_write = c[TC_CACHE_WRITE],
         .reasoning = c[TC_REASONING],
@@ -112,12 +114,14 @@ static bool keep_writer(struct exchange *x, struct rescue *r)
         r->has_kept = true;
         r->side->a = r->side->notes->a = &r->kept; /* the writer goes on in it; the exchange's is of the next attempt */
         sl_arena_init(&x->attempt_arena, x->env->arenas);
-        return relay_translate_keep(&x->foreign, r->side, &x->told, max);
+    } else {
+        relay_release(x);
+        r->side = translate_side(x);
+        x->foreign.writer = NULL;
     }
-    relay_release(x);
-    r->side = translate_side(x);
-    x->foreign.writer = NULL;
-    return relay_translate_keep(&x->foreign, r->side, &x->told, max);
+    bool can = relay_translate_keep(&x->foreign, r->side, &x->told, max);
+    x->foreign.told = &x->told;
+    return can;
 }
 
 bool rescue_begin(struct exchange *x, enum outcome o)

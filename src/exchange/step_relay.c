@@ -11,7 +11,6 @@
 #include "dialect/error_read.h"
 #include "dialect/other/other.h"
 #include "exchange/exchange_int.h"
-#include "tokens/estimate.h"
 
 #define RELAY_IOV 32
 #define FOREIGN_ANSWER_BYTES (64u << 20) /* of an answer that is translated whole, where the settings name no bound */
@@ -65,7 +64,7 @@ static void open_relay(struct exchange *x)
                     &x->attempt_arena);
     relay_same_limit(&x->relay, other_event_bytes(x));
     if (!x->op->stored)
-        relay_same_unended(&x->relay, x->estimate_input, tokens_estimate_output);
+        relay_same_unended(&x->relay, guess_for(x));
     x->seen = &x->relay.state;
     rescue_listen(x);
 }

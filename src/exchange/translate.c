@@ -5,8 +5,8 @@
 #include "dialect/carrier.h"
 #include "dialect/order_check.h"
 #include "dialect/relay_translate.h"
+#include "exchange/count_tokens.h"
 #include "exchange/exchange_int.h"
-#include "tokens/estimate.h"
 
 #define BODY_BYTES (256u << 20) /* of a translated request: base64 of what came, with room */
 #define BODY_AT_ONCE (4u << 20) /* up to here its room is taken at once */
@@ -76,7 +76,7 @@ static struct translation *new_translation(struct exchange *x, const struct dial
         .id = sl_str_c(id),
         .created_s = x->wall_ns / SL_SEC,
         .estimate_input = x->estimate_input,
-        .estimate_output = tokens_estimate_output,
+        .guess = guess_for(x),
         .show_reasoning = shows_reasoning(x),
         .stream_array = x->match.stream_array,
     };
@@ -285,6 +285,11 @@ static void write_count(struct exchange *x, uint64_t tokens)
     sl_buf_done(&out);
 }
 
+static uint64_t count_here(struct exchange *x)
+{
+    return count_request(x->env->tokens, x->neutral, x->plan.candidates[0].model, x->a);
+}
+
 bool translate_counts_here(struct exchange *x)
 {
     if (!x->op->counts || x->dialect->codec == NULL || x->dialect->codec->count_write == NULL)
@@ -295,7 +300,7 @@ bool translate_counts_here(struct exchange *x)
             return false;
     }
     if (translate_read(x))
-        write_count(x, exchange_count_tokens(x, x->plan.candidates[0].model));
+        write_count(x, count_here(x));
     return true;
 }
 
@@ -303,7 +308,7 @@ bool translate_counts_after_all(struct exchange *x, const struct provider *p)
 {
     if (!x->op->counts || !p->kind->counts_some || x->dialect->codec->count_write == NULL || !translate_read(x))
         return false;
-    write_count(x, exchange_count_tokens(x, x->plan.candidates[0].model));
+    write_count(x, count_here(x));
     return true;
 }
 

@@ -3,8 +3,6 @@
 #include "base/log.h"
 #include "exchange/exchange_int.h"
 
-#include "tokens/estimate.h"
-
 bool try_append_open(struct exchange *x, struct try *t)
 {
     if (x->op->session)
@@ -82,6 +80,14 @@ static bool was_refused(const struct try *t)
     return t->status >= 300 || ((t->outcome == OUT_STREAM_ERROR || t->fault != PF_NONE) && t->output_bytes == 0);
 }
 
+/* A report of nothing at all is none: an answer cannot have cost no tokens. */
+static bool has_report(const struct try *t)
+{
+    const struct token_counts *c = &t->counts;
+    return t->counted ||
+           (c->found && !c->bad && !c->estimated && (c->prompt > 0 || c->completion > 0 || c->seconds > 0));
+}
+
 static void settle(struct exchange *x, struct try *t)
 {
     if (x->op->video) {
@@ -92,21 +98,21 @@ static void settle(struct exchange *x, struct try *t)
         t->settled = (struct settlement){.billed = false};
         return;
     }
+    enum settle_end end = t->outcome == OUT_OK ? SETTLE_WHOLE : was_refused(t) ? SETTLE_REFUSED : SETTLE_CUT;
+    bool has_usage = has_report(t);
+    if (t->result.sent && end != SETTLE_REFUSED && (!has_usage || (end == SETTLE_CUT && t->report_is_early)))
+        guess_usage(x, t, !has_usage);
     const struct settle_facts f = {
         .price = t->price,
         .terms.shape = t->shape,
         .reservation = &t->reservation,
         .sent = t->result.sent,
-        .end = t->outcome == OUT_OK ? SETTLE_WHOLE
-               : was_refused(t)     ? SETTLE_REFUSED
-                                    : SETTLE_CUT,
-        /* a report of nothing at all is none: an answer cannot have cost no tokens */
-        .has_usage = t->counted || (t->counts.found && !t->counts.bad &&
-                                    (t->counts.prompt > 0 || t->counts.completion > 0 || t->counts.seconds > 0)),
+        .end = end,
+        .has_usage = has_usage,
         .report_is_early = t->report_is_early,
         .usage = reported(x, t),
-        .output_seen = x->op->other || other_is_foreign(x) ? 0
-                                                           : tokens_estimate_output(t->output_bytes, t->output_events),
+        .input_seen = t->guess.prompt,
+        .output_seen = t->guess.completion,
     };
     t->settled = settle_attempt(&f);
 }

@@ -4,7 +4,7 @@
  *   refused by the provider, no usage        nothing: providers do not bill errors     NOT billed
  *   usage was reported                       as reported (PARTIAL when the answer was cut behind it)
  *   ... and cut before the output's end      the larger of the reported output and what was seen of it, ESTIMATED
- *   answered whole, no usage                 estimate: prompt estimate + output seen, units as reserved   ESTIMATED
+ *   answered whole, no usage                 estimate: prompt and output as seen, units as reserved    ESTIMATED
  *   cut, cancelled or timed out, no usage    the same, and more may be billed          ESTIMATED | PARTIAL
  *   the process died (no close record)       the reservation, as the open record has it (ENTRY_INTERRUPTED; the keeper)
  *
@@ -34,7 +34,8 @@ struct settle_facts {
     bool has_usage;       /* the provider reported */
     bool report_is_early; /* ... before the output was over: Anthropic's first event says one token */
     struct usage usage;   /* then: disjoint (usage_from_openai); flags 0 where we counted exactly what nobody reports */
-    uint64_t output_seen; /* tokens of output that passed us, estimated */
+    uint64_t input_seen;  /* tokens of the prompt, counted here; 0: not counted, what was reserved stands for it */
+    uint64_t output_seen; /* tokens of output that passed us, counted here or estimated */
 };
 
 struct settlement {

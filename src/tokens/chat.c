@@ -103,6 +103,12 @@ void tokens_chat_call(struct tokens_chat *c, struct sl_str function, struct sl_s
     add_text(c, arguments);
 }
 
+void tokens_chat_fixed(struct tokens_chat *c, uint64_t tokens)
+{
+    c->is_exact = false;
+    c->fixed += tokens;
+}
+
 void tokens_chat_image(struct tokens_chat *c, uint32_t width, uint32_t height, enum tokens_detail detail)
 {
     c->is_exact = c->is_exact && c->model->image != TOKENS_IMAGE_NONE && width > 0 && height > 0;

@@ -47,7 +47,8 @@ void tokens_chat_message(struct tokens_chat *c, enum tokens_role role);
 void tokens_chat_name(struct tokens_chat *c, struct sl_str name); /* the message's `name` */
 void tokens_chat_text(struct tokens_chat *c, struct sl_str text);
 void tokens_chat_call(struct tokens_chat *c, struct sl_str function,
-                      struct sl_str arguments); /* made by the assistant */
+                      struct sl_str arguments);                 /* made by the assistant */
+void tokens_chat_fixed(struct tokens_chat *c, uint64_t tokens); /* a part whose tokens are known by something else */
 void tokens_chat_image(struct tokens_chat *c, uint32_t width, uint32_t height, enum tokens_detail detail);
 
 /* Of the request. */

@@ -12,11 +12,9 @@ import time
 
 import pytest
 
+from lib.encodings import ROOT, SHARE, encoding, missing
 from lib.proc import PATIENCE, SLUICE, clean_environment
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-RANKS = ROOT / "build/.setup/ranks"
-SHARE = ROOT / "build/share/sluice"
 MODELS = {"o200k_base": "gpt-4o", "cl100k_base": "gpt-4"}
 
 
@@ -27,31 +25,11 @@ def run(*args, data=b"", code=0):
     return done.stdout.decode(), done.stderr.decode()
 
 
-def missing():
-    wanted = [RANKS / f"{name}.tiktoken" for name in MODELS] + [SHARE / f"{name}.vocab" for name in MODELS]
-    return [str(path) for path in wanted if not path.exists()]
-
-
 @pytest.fixture(scope="module", params=MODELS)
 def reference(request):
     """The encoding of the reference implementation, from the rank files that are here, and our model of it."""
-    if missing():
-        assert not os.environ.get("CI"), f"dev/setup.sh did not make {missing()}"
-        pytest.skip(f"run dev/setup.sh test: there is no {missing()[0]}")
-    import tiktoken
-    from tiktoken_ext import openai_public
-
-    def load(source, expected_hash=None):
-        import base64
-        lines = (RANKS / source.rsplit("/", 1)[-1]).read_bytes().splitlines()
-        return {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines)}
-
-    before = openai_public.load_tiktoken_bpe
-    openai_public.load_tiktoken_bpe = load
-    try:
-        yield tiktoken.Encoding(**getattr(openai_public, request.param)()), MODELS[request.param]
-    finally:
-        openai_public.load_tiktoken_bpe = before
+    with encoding(request.param) as found:
+        yield found, MODELS[request.param]
 
 
 def ours(model, texts):
@@ -263,8 +241,8 @@ def test_what_providers_reported(name, answer, method):
     """The bounds are the 5th and the 95th percentile, so most but not all are within."""
     if not (CORPUS / f"{name}.jsonl.gz").exists():
         pytest.skip(f"no recordings in {CORPUS}: put shared/ beside the checkout or set SLUICE_CORPUS")
-    if missing():
-        pytest.skip(f"run dev/setup.sh test: there is no {missing()[0]}")
+    if missing(*MODELS):
+        pytest.skip(f"run dev/setup.sh test: there is no {missing(*MODELS)[0]}")
     found = counted(name, answer)[method]
     assert len(found) >= 10, "the recordings are others than those the bounds were taken from"
     wrong = [(ours, theirs, said["model"]) for ours, theirs, said in found if not is_as_promised(ours, theirs, said)]

@@ -27,6 +27,11 @@ const struct json_node *other_member(const struct other_translation *t, struct s
     return json_got(&t->look->tree, json_root(&t->look->tree), name);
 }
 
+uint64_t other_guessed(const struct other_translation *t)
+{
+    return t->guess.of != NULL ? t->guess.of(t->guess.owner, NULL, 0, 0).prompt : 0;
+}
+
 struct sl_str other_google_model(const struct other_translation *t)
 {
     struct sl_str name = json_escape(t->up_model, t->a);

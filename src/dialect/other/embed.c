@@ -254,7 +254,7 @@ bool other_embed_answer(struct other_translation *t, const struct sl_str *bodies
     }
     jw_close(&w, ']');
     jw_member_plain(&w, SL_STR("model"), t->model);
-    tokens = all_said ? tokens : t->estimate_input;
+    tokens = all_said ? tokens : other_guessed(t);
     jw_key(&w, SL_STR("usage"));
     jw_open(&w, '{');
     jw_member_u64(&w, SL_STR("prompt_tokens"), tokens);

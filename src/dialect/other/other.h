@@ -10,6 +10,7 @@
 #include "dialect/dialect.h"
 #include "dialect/json_tree.h"
 #include "dialect/notes.h"
+#include "dialect/told.h"
 #include "telemetry/token_class.h"
 
 #define OTHER_INPUTS_MAX 2048u /* of embeddings, where we write the request: OpenAI's own limit */
@@ -59,7 +60,7 @@ struct other_translation { /* one request for one candidate; everything in `a` *
     bool up_stream;                /* the provider is asked for one: other_asks_stream */
     uint32_t partials; /* partial pictures that the client wants and that the provider shows; set by write */
     int64_t created_s;
-    uint64_t estimate_input;    /* tokens, where nobody reports any */
+    struct usage_guess guess;   /* of: NULL: 0 tokens where nobody reports any */
     struct token_counts counts; /* what `usage` has read last */
     struct sl_str id;           /* the exchange's */
     struct neutral_notes *notes;

@@ -7,6 +7,8 @@
 
 /* common.c */
 bool other_refuse(struct request_refusal *r, enum gateway_error e, const char *param, const char *message);
+/* Tokens of the inputs that nobody reports. */
+uint64_t other_guessed(const struct other_translation *t);
 /* Notes each member that is not in the list (blanks between). */
 void other_note_rest(struct other_translation *t, const char *known);
 const struct json_node *other_member(const struct other_translation *t, struct sl_str name); /* null: absent */

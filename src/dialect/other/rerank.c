@@ -124,7 +124,7 @@ static bool answer(struct other_translation *t, const struct sl_str *bodies, uin
     if (!t->v2) {
         jw_key(&w, SL_STR("usage"));
         jw_open(&w, '{');
-        jw_member_u64(&w, SL_STR("total_tokens"), u.counts.prompt > 0 ? u.counts.prompt : t->estimate_input);
+        jw_member_u64(&w, SL_STR("total_tokens"), u.counts.prompt > 0 ? u.counts.prompt : other_guessed(t));
         jw_close(&w, '}');
     }
     jw_close(&w, '}');

@@ -1,0 +1,18 @@
+/* How many tokens a request has, counted here: exactly where the model's vocabulary is public, else as an estimate (tokens/model.h
+ * says how good). For requests that only ask for the count, for usage that a provider does not report, and where routing or a budget
+ * hangs on it (docs/internals/tokens.md). Pure. */
+#ifndef SLUICE_EXCHANGE_COUNT_TOKENS_H
+#define SLUICE_EXCHANGE_COUNT_TOKENS_H
+
+#include "dialect/json_tree.h"
+#include "dialect/neutral.h"
+#include "tokens/meter.h"
+
+/* set: NULL: no vocabulary is there. model: plain; a provider's name, or any. a: what is unescaped on the way. */
+uint64_t count_request(const struct tokens_set *set, const struct neutral_request *n, struct sl_str model,
+                       struct sl_arena *a);
+/* The same of an operation that is no conversation: its texts, and tokens that are given as numbers. */
+uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body, struct sl_str model,
+                      struct sl_arena *a);
+
+#endif

@@ -1,0 +1,112 @@
+/* Tokens of requests and answers whose provider reports none: counted here, and marked as estimated (docs/internals/tokens.md). What
+ * the client is told and what is booked come from the same call, or from the same text. */
+#include "exchange/count_tokens.h"
+#include "exchange/exchange_int.h"
+#include "exchange/other_int.h"
+#include "tokens/estimate.h"
+
+#define COUNTED_BODY_MAX (1u << 20) /* 10 ms; of a larger one the bytes are taken */
+
+static struct sl_str model_of(const struct try *t)
+{
+    return provider_plain_model(&t->at->provider, t->candidate->model);
+}
+
+/* Reading a body that was relayed as it is may fail; nobody is refused for it. */
+static bool is_readable(struct exchange *x)
+{
+    const struct error_facts refused = x->refused;
+    bool ok = x->spill == NULL && x->body_text.n <= COUNTED_BODY_MAX && x->op->generates && x->dialect->codec != NULL &&
+              translate_read(x);
+    x->refused = refused;
+    return ok;
+}
+
+static uint64_t guess_input(struct exchange *x, const struct try *t)
+{
+    uint64_t n = x->estimate_input;
+    struct sl_arena a;
+    sl_arena_init(&a, NULL);
+    if (x->op->other && x->other != NULL && x->body_text.n <= COUNTED_BODY_MAX)
+        n = count_inputs(x->env->tokens, &x->other->look.tree, model_of(t), &a);
+    else if (is_readable(x))
+        n = count_request(x->env->tokens, x->neutral, model_of(t), &a);
+    sl_arena_done(&a);
+    return n;
+}
+
+/* What is known of the text stands for all of it: a stream's first 32 KiB, or what is no reasoning. */
+static uint64_t guess_output(struct exchange *x, const struct try *t, const struct told *told, uint64_t bytes,
+                             uint64_t events)
+{
+    uint64_t known = told != NULL ? told->text.n + told->aside.n : 0, n;
+    struct sl_arena a;
+    if (known == 0 || bytes == 0)
+        return tokens_estimate_output(bytes, events);
+    sl_arena_init(&a, NULL);
+    n = tokens_of_text(x->env->tokens, model_of(t), json_plain(sl_buf_str(&told->text), &a)).n +
+        tokens_of_text(x->env->tokens, model_of(t), json_plain(sl_buf_str(&told->aside), &a)).n;
+    sl_arena_done(&a);
+    return (n * bytes + known / 2) / known; /* n < 2^17, bytes < 2^47 */
+}
+
+static struct token_counts guess(void *owner, const struct told *told, uint64_t bytes, uint64_t events)
+{
+    struct exchange *x = owner;
+    const struct try *t = try_current(x);
+    return (struct token_counts){
+        .found = true,
+        .estimated = true,
+        .prompt = guess_input(x, t),
+        .completion = guess_output(x, t, told, bytes, events),
+    };
+}
+
+struct usage_guess guess_for(struct exchange *x)
+{
+    return (struct usage_guess){.of = guess, .owner = x};
+}
+
+static void hear(void *owner, const struct neutral_event *e)
+{
+    told_neutral(owner, e);
+}
+
+/* An answer that was relayed as it is and is still held whole: read only now. */
+static bool read_held(struct exchange *x, struct told *told)
+{
+    const struct neutral_sink to = {.put = hear, .owner = told};
+    if (x->committed || x->is_stream || !x->answer_ok || x->translation != NULL || !is_readable(x))
+        return false;
+    struct translation *t = translate_side(x);
+    return x->dialect->codec->answer_read(t, sl_chunks_flat(&x->held), &to);
+}
+
+static uint64_t output_of(struct exchange *x, struct try *t)
+{
+    bool is_current = t == try_current(x); /* what was told is of that one */
+    const struct told *told = is_current && x->told_on ? &x->told : NULL;
+    struct told read;
+    if (x->op->other || other_is_foreign(x))
+        return 0;
+    told_init(&read, x->a);
+    uint64_t bytes = t->output_bytes;
+    if (told == NULL && is_current && bytes > 0 && read_held(x, &read)) {
+        told = &read;
+        bytes = read.bytes; /* what the look at the answer counted has other strings, too */
+    }
+    uint64_t n = guess_output(x, t, told, bytes, t->output_events);
+    told_done(&read);
+    return n;
+}
+
+void guess_usage(struct exchange *x, struct try *t, bool with_input)
+{
+    if (t->counts.estimated) {
+        t->guess = t->counts;
+        return;
+    }
+    if (with_input && !t->guess.found)
+        t->guess = (struct token_counts){.found = true, .prompt = other_share(x, guess_input(x, t))};
+    t->guess.completion = output_of(x, t);
+}

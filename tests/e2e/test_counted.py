@@ -1,0 +1,158 @@
+"""What no provider reports is counted here, with the model's own vocabulary where that is public: the client and the ledger are told
+the number that the reference implementation gives."""
+
+import json
+
+import pytest
+
+from lib.client import Conn, fetch, request_bytes
+from lib.encodings import encoding
+from lib.upstream import DONE, Answer, chat_events, chunk, completion, head_bytes, json_answer, stream_answer
+from test_usage import FACES
+
+PROMPT = 'Wie heißt "Köln" auf Chinesisch? 科隆\nand 3.14159 \\ in numbers, 🙂?'
+WORDS = ["Die", " Antwort", ":", " 科", "隆", ' ("', "Kē", 'lóng")', "\n\n", "1234", "567", " 🙂", " done."]
+TEXT = "".join(WORDS)
+FRAME = 7  # of a user's message and of the answer's start (cookbook of OpenAI, "How to count tokens", 2024)
+
+
+@pytest.fixture(scope="module")
+def o200k():
+    with encoding("o200k_base") as found:
+        yield lambda text: len(found.encode(text, disallowed_special=()))
+
+
+def pair(make, model="gpt-4o", **settings):
+    up = make.upstream()
+    return up, make.gateway({"providers": {"p": {"kind": "openai-compatible", "base_url": up.url, "keys": ["k-of-the-gateway"]}},
+                             "models": {"m": f"p/{model}"}, "resilience": {"rescue": "error", "retry": {"attempts": 1}}, **settings})
+
+
+def body_of(face, prompt, stream):
+    path, body, _, _ = FACES[face]
+    body = {k: v for k, v in body.items() if k != "stream_options"}
+    if face == "gemini":
+        return path.replace("METHOD", "streamGenerateContent?alt=sse" if stream else "generateContent"), {
+            "contents": [{"role": "user", "parts": [{"text": prompt}]}]}
+    if face == "responses":
+        body["input"] = prompt
+    else:
+        body["messages"] = [{"role": "user", "content": prompt}]
+    return path, {**body, **({"stream": True} if stream else {})}
+
+
+def ask(g, face, stream, prompt=PROMPT):
+    path, body = body_of(face, prompt, stream)
+    answer = fetch(g.address, "POST", path, json.dumps(body).encode(), key=g.key)
+    assert answer.status == 200, answer
+    return answer
+
+
+def told(face, answer, stream):
+    """The usage that the client's own format says, or None."""
+    _, _, read, names = FACES[face]
+    values = [json.loads(line[6:]) for line in answer.body.split(b"\n") if line.startswith(b"data: {")] if stream else [answer.json()]
+    found = None
+    for value in values:
+        try:
+            found = read(value) or found
+        except (KeyError, TypeError, AttributeError):
+            continue
+    return found and tuple(found[n] for n in names)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_every_face(make, o200k, stream):
+    """Translated: the client is told. The same format: its bytes are the provider's, and the record has it."""
+    up, g = pair(make)
+    whole = {k: v for k, v in completion(TEXT).items() if k != "usage"}
+    up.answer = stream_answer(*chat_events(WORDS, usage=False), DONE) if stream else json_answer(whole)
+    wanted = (FRAME + o200k(PROMPT), o200k(TEXT))
+    for face in FACES:
+        answer = ask(g, face, stream)
+        record = g.record(answer.id)
+        assert (record["usage"]["input"], record["usage"]["output"]) == wanted, (face, record["usage"])
+        assert record["estimated"] and not record.get("reported")
+        if face != "chat":
+            assert told(face, answer, stream) == wanted, face
+
+
+def test_a_client_that_leaves(make, o200k):
+    """What was made until then is charged, and nobody reports it."""
+    up, g = pair(make)
+    events = b"".join(chat_events(WORDS, usage=False)[:-1])
+    up.answer = Answer(head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]) + chunk(events), "hang")
+    for face in ("chat", "messages"):
+        path, body = body_of(face, PROMPT, True)
+        with Conn(g.address) as c:
+            c.send(request_bytes("POST", path, json.dumps(body).encode(), key=g.key))
+            c.until(b"done.")
+    for record in g.wait_records(2):
+        assert record["usage"] == {"input": FRAME + o200k(PROMPT), "output": o200k(TEXT)} and record["partial"], record
+
+
+def test_long_ones(make, o200k):
+    """The first 32 KiB of an answer stand for all of it; a long prompt is counted whole."""
+    up, g = pair(make)
+    prompt, text = PROMPT * 3000, "".join(f"{TEXT} {i}\n" for i in range(2000))
+    up.answer = stream_answer(*chat_events([text[i:i + 2000] for i in range(0, len(text), 2000)], usage=False), DONE)
+    for face in ("chat", "responses"):
+        usage = g.record(ask(g, face, True, prompt).id)["usage"]
+        assert usage["input"] == FRAME + o200k(prompt)
+        assert abs(usage["output"] / o200k(text) - 1) < 0.03, (face, usage, o200k(text))
+
+
+def test_calls_and_thoughts(make, o200k):
+    """Arguments of calls and what the model thought are output, too."""
+    up, g = pair(make)
+    arguments = json.dumps({"city": "Köln", "days": list(range(40))})
+    message = {"role": "assistant", "content": None, "reasoning_content": TEXT, "tool_calls": [
+        {"id": "call_1", "type": "function", "function": {"name": "forecast", "arguments": arguments}}]}
+    whole = {k: v for k, v in completion().items() if k != "usage"}
+    up.answer = json_answer({**whole, "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]})
+    for face in FACES:
+        usage = g.record(ask(g, face, False).id)["usage"]
+        assert abs(usage["output"] - o200k(TEXT + "forecast" + arguments)) <= 2, (face, usage)
+
+
+def test_a_stream_that_goes_on_elsewhere(make, o200k):
+    """Neither half is reported: the client is told the sum of what the ledger has, and that it is counted."""
+    first, second = make.upstream(), make.upstream()
+    g = make.gateway({"providers": {n: {"kind": "openai-compatible", "base_url": up.url, "keys": ["k-of-the-gateway"]}
+                                    for n, up in (("p", first), ("q", second))},
+                      "models": {"m": {"targets": ["p/gpt-4o", "q/gpt-4o"]}}, "resilience": {"rescue": "continue"}})
+    events = b"".join(chat_events(WORDS, usage=False)[:-1])
+    first.answer = Answer(head_bytes(200, [("content-type", "text/event-stream"), ("transfer-encoding", "chunked")]) + chunk(events), "rst")
+    second.answer = stream_answer(*chat_events([" And", " more", " of", " it."], usage=False), DONE)
+    answer = ask(g, "messages", True)
+    record = g.record(answer.id)
+    one, two = record["attempts"]
+    assert one["usage"] == {"input": FRAME + o200k(PROMPT), "output": o200k(TEXT)}, record
+    assert two["usage"]["output"] > 0 and two["estimated"], record
+    assert told("messages", answer, True) == (record["usage"]["input"], record["usage"]["output"])
+    assert b'"estimated":true' in answer.body
+
+
+def test_inputs_of_embeddings(make):
+    """In the client's own format; tokens that are given as numbers count as such."""
+    with encoding("cl100k_base") as cl100k:
+        texts = [f"{PROMPT} {i}" for i in range(100)]
+        up, g = pair(make, "text-embedding-3-small")
+        up.answer = json_answer({"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]})
+        for given, n in ((texts, sum(len(cl100k.encode(t)) for t in texts)), (texts[0], len(cl100k.encode(texts[0]))), ([1, 2, 3, 4], 4)):
+            answer = fetch(g.address, "POST", "/v1/embeddings", json.dumps({"model": "m", "input": given}).encode(), key=g.key)
+            assert answer.status == 200 and g.record(answer.id)["usage"] == {"input": n}, (answer, n)
+
+
+def test_embeddings_in_several_calls(make):
+    """Each call has its share, and the client is told their sum."""
+    up = make.upstream()
+    g = make.gateway({"providers": {"p": {"kind": "gemini", "base_url": up.url, "keys": ["k-of-the-gateway"]}},
+                      "models": {"m": "p/gemini-embedding-001"}})
+    up.answer = lambda seen: json_answer({"embeddings": [{"values": [0.5, 0.25]} for _ in json.loads(seen.body)["requests"]]})
+    texts = [f"{PROMPT} {i}" for i in range(250)]
+    answer = fetch(g.address, "POST", "/v1/embeddings", json.dumps({"model": "m", "input": texts}).encode(), key=g.key)
+    usage, record = answer.json()["usage"], g.record(answer.id)
+    shares = [a["usage"]["input"] for a in record["attempts"]]
+    assert len(shares) == 3 and max(shares[:2]) - min(shares[:2]) <= 1 and abs(shares[2] * 2 - shares[0]) <= 2, shares
+    assert usage["estimated"] is True and usage["prompt_tokens"] == sum(shares) == record["usage"]["input"], (usage, shares)
