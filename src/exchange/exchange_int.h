@@ -188,8 +188,9 @@ struct exchange {
     bool queued;    /* is in env->waiting, by wait_node */
     int64_t memory; /* bytes that the gate was told of (pressure.c) */
     struct sl_list wait_node;
-    enum priority_class priority; /* while it is queued */
-    uint64_t estimate_input;      /* tokens */
+    enum priority_class priority;   /* while it is queued */
+    uint16_t tenant_slot, key_slot; /* ... in env->tenant_turns, key_turns */
+    uint64_t estimate_input;        /* tokens */
 
     /* RECALL */
     struct exchange_stored stored;

@@ -1,10 +1,11 @@
 /* QUEUE: a worker's requests that wait for a place under the process-wide ceiling (limit/admit.h). Of three classes, which share the
- * places that come free by weight, so that none waits for ever (stride scheduling: Waldspurger, Weihl 1995). Within a class in the order
- * in which they came, but not two of one tenant in a row while another's wait, nor two of one key. When the queue is full, the last one
+ * places that come free by weight, so that none waits for ever (stride scheduling: Waldspurger, Weihl 1995). Within a class tenants
+ * take turns, within a tenant its keys, and each key's go in the order in which they came. When the queue is full, the last one
  * of a lower class makes room, or of a tenant or key with many waiters for one with few. So one tenant's flood keeps nobody else
  * waiting for longer than a place takes to come free.
  *
  * A place that this worker gives back goes to its own queue at once; those of other workers are found by a tick. */
+#include "base/hash.h"
 #include "exchange/exchange_int.h"
 #include "limit/settings.h"
 
@@ -119,6 +120,18 @@ static bool same_key(const struct exchange *x, struct sl_id key)
     return x->key->id.hi == key.hi && x->key->id.lo == key.lo;
 }
 
+static uint16_t slot_of(struct sl_str s)
+{
+    return (uint16_t)(sl_hash(sl_hash_process_key(), s) % QUEUE_TURNS);
+}
+
+static void find_slots(struct exchange *x)
+{
+    struct sl_str key = sl_str_of((const char *)&x->key->id, sizeof x->key->id), tenant = x->key->tenant;
+    x->key_slot = slot_of(key);
+    x->tenant_slot = slot_of(tenant.n > 0 ? tenant : key);
+}
+
 /* Keys without a tenant are each their own. */
 static bool same_tenant(const struct exchange *x, struct sl_id key, struct sl_str tenant)
 {
@@ -135,13 +148,25 @@ static unsigned waiters_of(struct exchange_env *env, const struct exchange *of, 
     return n;
 }
 
-/* The last one of the lowest class that waits. */
+/* The last one of the lowest class that waits; in it of the tenant with most waiters, and of its key with most. */
 static struct exchange *last_of(struct exchange_env *env)
 {
+    uint32_t of_tenant[QUEUE_TURNS] = {0}, of_key[QUEUE_TURNS] = {0};
     struct exchange *last = of_node(env->waiting.prev);
-    for (struct sl_list *node = env->waiting.prev; node != &env->waiting; node = node->prev)
-        if (of_node(node)->priority > last->priority)
-            last = of_node(node);
+    SL_LIST_EACH(node, &env->waiting)
+    {
+        of_tenant[of_node(node)->tenant_slot]++;
+        of_key[of_node(node)->key_slot]++;
+        last = of_node(node)->priority > last->priority ? of_node(node) : last;
+    }
+    SL_LIST_EACH(node, &env->waiting)
+    {
+        struct exchange *x = of_node(node);
+        uint32_t has = of_tenant[x->tenant_slot], most = of_tenant[last->tenant_slot];
+        if (x->priority == last->priority &&
+            (has > most || (has == most && of_key[x->key_slot] >= of_key[last->key_slot])))
+            last = x;
+    }
     return last;
 }
 
@@ -176,6 +201,7 @@ bool queue_enter(struct exchange *x)
     if (queue_is_empty(env))
         sl_timer_arm(env->loop, &env->queue_tick, sl_loop_now(env->loop) + TICK_NS);
     x->queued = true;
+    find_slots(x);
     sl_list_init(&x->wait_node);
     sl_list_add_tail(&env->waiting, &x->wait_node);
     return true;
@@ -192,22 +218,32 @@ void queue_leave(struct exchange *x)
         sl_timer_cancel(x->env->loop, &x->env->queue_tick);
 }
 
-/* The first one of another tenant than the last that was served, else of another key, else the first; of that class. */
+/* Of whom the last place is longer ago: by tenant, then by key. Of two who share a slot, who did not have the very last one. */
+static bool is_sooner(const struct exchange *a, const struct exchange *b)
+{
+    const struct exchange_env *env = a->env;
+    const struct sl_str served = sl_str_c(env->served_tenant);
+    if (env->tenant_turns[a->tenant_slot] != env->tenant_turns[b->tenant_slot])
+        return env->tenant_turns[a->tenant_slot] < env->tenant_turns[b->tenant_slot];
+    bool a_had = same_tenant(a, env->served, served), b_had = same_tenant(b, env->served, served);
+    if (a_had != b_had)
+        return b_had;
+    if (env->key_turns[a->key_slot] != env->key_turns[b->key_slot])
+        return env->key_turns[a->key_slot] < env->key_turns[b->key_slot];
+    return !same_key(a, env->served) && same_key(b, env->served);
+}
+
+/* Whose turn it is in that class; of one key the first that came. */
 static struct exchange *next_of(struct exchange_env *env, enum priority_class class)
 {
-    struct exchange *other_key = NULL, *first = NULL;
+    struct exchange *next = NULL;
     SL_LIST_EACH(node, &env->waiting)
     {
         struct exchange *x = of_node(node);
-        if (x->priority != class)
-            continue;
-        if (!same_tenant(x, env->served, sl_str_c(env->served_tenant)))
-            return x;
-        if (other_key == NULL && !same_key(x, env->served))
-            other_key = x;
-        first = first == NULL ? x : first;
+        if (x->priority == class && (next == NULL || is_sooner(x, next)))
+            next = x;
     }
-    return other_key != NULL ? other_key : first;
+    return next;
 }
 
 static void note_served(struct exchange_env *env, const struct exchange *x)
@@ -219,6 +255,7 @@ static void note_served(struct exchange_env *env, const struct exchange *x)
     if (tenant.n > 0)
         memcpy(env->served_tenant, tenant.p, tenant.n);
     env->passes[x->priority] += strides[x->priority];
+    env->tenant_turns[x->tenant_slot] = env->key_turns[x->key_slot] = ++env->places_given;
 }
 
 void queue_pump(struct exchange_env *env)

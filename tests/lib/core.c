@@ -204,20 +204,24 @@ static struct tls_hmac the_pepper;
 
 static void make_common(void)
 {
-    struct key_row rows[2] = {
+    struct key_row rows[4] = {
         {.id = {0x11, 0x22}, .name = SL_STR("all"), .tenant = SL_STR("acme")},
         {.id = {0x33, 0x44},
          .name = SL_STR("narrow"),
          .tenant = SL_STR("acme"),
          .models = SL_STR("solo"),
          .operations = SL_STR("embeddings")},
+        {.id = {0x55, 0x66}, .name = SL_STR("other"), .tenant = SL_STR("other")},
+        {.id = {0x77, 0x88}, .name = SL_STR("third"), .tenant = SL_STR("third")},
     };
     if (common.made)
         return;
     tls_hmac_init(&the_pepper, SL_STR("pepper of the tests"));
     key_digest_prepared(&the_pepper, SL_STR(CORE_KEY), rows[0].digest);
     key_digest_prepared(&the_pepper, SL_STR(CORE_KEY_NARROW), rows[1].digest);
-    common.keys = key_table_build(rows, 2, operation_by_name, NULL);
+    key_digest_prepared(&the_pepper, SL_STR(CORE_KEY_OTHER), rows[2].digest);
+    key_digest_prepared(&the_pepper, SL_STR(CORE_KEY_THIRD), rows[3].digest);
+    common.keys = key_table_build(rows, 4, operation_by_name, NULL);
     common.prices = price_catalog_embedded();
     common.made = true;
 }

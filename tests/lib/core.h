@@ -19,6 +19,8 @@
 
 #define CORE_KEY "sk-core-all"
 #define CORE_KEY_NARROW "sk-core-narrow"
+#define CORE_KEY_OTHER "sk-core-other" /* as CORE_KEY, of another tenant each */
+#define CORE_KEY_THIRD "sk-core-third"
 #define CORE_ONE "93.184.216.1" /* port 80; public addresses: the guard lets them through */
 #define CORE_TWO "93.184.216.2"
 #define CORE_SCRATCH 65536u

@@ -75,6 +75,62 @@ static void test_no_tenant_starves(void **state)
     }
 }
 
+/* Two tenants flood; what a third sends behind them has the third place that comes free, not that behind one of the floods. */
+static void test_floods_of_two(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client first, flood[12], third;
+    kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = 20, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&k.one, 14, SL_SEC);
+    embed(&first, &k.core, CORE_KEY);
+    kit_run(&k, SL_MS);
+    for (unsigned i = 0; i < 12; i++)
+        embed(&flood[i], &k.core, i % 2 == 0 ? CORE_KEY : CORE_KEY_OTHER);
+    embed(&third, &k.core, CORE_KEY_THIRD);
+    kit_run(&k, 4 * SL_SEC + 200 * SL_MS); /* first, one of each of the others */
+    assert_int_equal(third.status, 200);
+    assert_int_equal(flood[1].status, 200);
+    kit_run(&k, 4 * SL_SEC);
+    for (unsigned i = 0; i < 12; i++) /* and from there on by turns, each in its order */
+        assert_int_equal(flood[i].status, i < 6 ? 200 : 0);
+    kit_run(&k, 30 * SL_SEC);
+    client_done(&first);
+    client_done(&third);
+    for (unsigned i = 0; i < 12; i++)
+        client_done(&flood[i]);
+    kit_close(&k);
+}
+
+/* A full queue makes room at the cost of who has most waiting there, whoever came last. */
+static void test_room_for_each(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client first, flood[6], other, third;
+    kit_open(&k, &(struct core_options){.max_live = 1, .max_waiting = 6, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&k.one, 8, SL_SEC);
+    embed(&first, &k.core, CORE_KEY);
+    kit_run(&k, SL_MS);
+    for (unsigned i = 0; i < 6; i++)
+        embed(&flood[i], &k.core, CORE_KEY);
+    embed(&other, &k.core, CORE_KEY_OTHER);
+    embed(&third, &k.core, CORE_KEY_THIRD);
+    kit_run(&k, SL_MS);
+    assert_int_equal(flood[5].status, 503);
+    assert_int_equal(flood[4].status, 503);
+    assert_int_equal(flood[3].status, 0);
+    kit_run(&k, 4 * SL_SEC + 200 * SL_MS);
+    assert_true(other.status == 200 && third.status == 200);
+    kit_run(&k, 20 * SL_SEC);
+    client_done(&first);
+    client_done(&other);
+    client_done(&third);
+    for (unsigned i = 0; i < 6; i++)
+        client_done(&flood[i]);
+    kit_close(&k);
+}
+
 static void test_not_for_ever(void **state)
 {
     (void)state;
@@ -248,8 +304,14 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_turn), cmocka_unit_test(test_no_tenant_starves),  cmocka_unit_test(test_not_for_ever),
-        cmocka_unit_test(test_classes), cmocka_unit_test(test_configured_classes), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_in_turn),
+        cmocka_unit_test(test_no_tenant_starves),
+        cmocka_unit_test(test_floods_of_two),
+        cmocka_unit_test(test_room_for_each),
+        cmocka_unit_test(test_not_for_ever),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_configured_classes),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
