@@ -7,12 +7,15 @@
 
 #define ROUTES_DEEP 64u /* recursion along routes; those that nest deeper than ROUTE_NEST_MAX are refused anyway */
 
+#define SURE_MAX 256u /* rules that are looked at together; what follows them is not judged by more */
+
 struct routing {
     struct settings *s;
     struct cfg *c;
     const struct cfg_tree *tree; /* that is read */
     struct cond_reader reader;
     unsigned char *colours; /* of routes: 0 not seen, 1 on the way, 2 done */
+    unsigned char *ends;    /* the same; 3: done, and some request gets no target of it */
     unsigned char *heights;
 };
 
@@ -242,41 +245,107 @@ static void read_rule(struct routing *g, struct rule_settings *r)
 
 /* -- Of a route as a whole ---------------------------------------------------------------------------------------------- */
 
-/* A group that always gives a target: one of its entries has no condition of its own. */
-static bool can_be_empty(const struct route_group_spec *group)
+static bool route_can_end(struct routing *g, const struct route_settings *r);
+
+static bool entry_can_be_empty(struct routing *g, const struct route_entry_spec *e);
+
+/* Some request gets no target of it: none of the conditions of those entries holds that always give one. Recursion along groups (at
+ * most ROUTE_NEST_MAX deep) and routes, each looked at once. */
+static bool can_be_empty(struct routing *g, const struct route_group_spec *group)
 {
-    for (uint32_t i = 0; group != NULL && i < group->n; i++)
-        if (group->entries[i].when.n == 0)
-            return false;
-    return true;
+    if (group == NULL || group->n == 0) /* a script; a group that was refused */
+        return group == NULL;
+    struct sl_arena *a = cfg_arena(g->c);
+    const struct route_cond **whens = sl_arena_alloc(a, (group->n + 1) * sizeof(struct route_cond *));
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < group->n; i++)
+        if (!entry_can_be_empty(g, &group->entries[i]))
+            whens[n++] = &group->entries[i].when;
+    return cond_may_hold(NULL, whens, n, a);
+}
+
+static bool entry_can_be_empty(struct routing *g, const struct route_entry_spec *e)
+{
+    if (e->kind == ROUTE_ENTRY_GROUP)
+        return can_be_empty(g, e->group);
+    if (e->kind == ROUTE_ENTRY_TARGET)
+        return false;
+    const struct route_settings *r = route_of(g->s, e);
+    const struct model_settings *m = e->kind == ROUTE_ENTRY_MODEL ? sl_map_get(&g->s->model_by_name, e->name) : NULL;
+    if (r != NULL)
+        return route_can_end(g, r);
+    return m != NULL && m->group != NULL && m->group->n > 0 && can_be_empty(g, m->group);
+}
+
+static bool is_readable(const struct rule_settings *r)
+{
+    return r->when.value == NULL || r->rule->when.n > 0;
+}
+
+/* Of the first n rules those that always give a target when they hold; final: and leave none to the rules behind. */
+static uint32_t sure_rules(struct routing *g, const struct route_settings *r, size_t n, bool final,
+                           const struct route_cond **out)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < n && found < SURE_MAX; i++) {
+        const struct rule_settings *rule = &r->rules.v[i];
+        if (is_readable(rule) && !(final && rule->rule->falls_through) && !can_be_empty(g, rule->rule->group))
+            out[found++] = &rule->rule->when;
+    }
+    return found;
+}
+
+/* One that is on the way leads back to itself, which is told elsewhere. */
+static bool route_can_end(struct routing *g, const struct route_settings *r)
+{
+    unsigned char *end = &g->ends[r - g->s->routes.v];
+    if (*end == 0) {
+        struct sl_arena *a = cfg_arena(g->c);
+        const struct route_cond **whens = sl_arena_alloc(a, (r->rules.n + 1) * sizeof(struct route_cond *));
+        *end = 1;
+        *end = cond_may_hold(NULL, whens, sure_rules(g, r, r->rules.n, false, whens), a) ? 3 : 2;
+    }
+    return *end == 3;
 }
 
 static void check_unreachable(struct routing *g, struct route_settings *r, size_t i)
 {
-    for (size_t k = 0; k < i; k++) {
-        const struct rule_settings *before = &r->rules.v[k];
-        if (before->rule->group == NULL || before->rule->falls_through ||
-            (before->when.value != NULL && before->rule->when.n == 0) || can_be_empty(before->rule->group) ||
-            !cond_covers(&before->rule->when, &r->rules.v[i].rule->when))
-            continue;
-        cfg_warn_at(g->c, &r->rules.v[i], "Move it up, or remove it",
-                    "never reached: rule %zu above takes all that it would%s", k + 1,
-                    before->when.value == NULL ? ", for it has no condition" : "");
+    struct sl_arena *a = cfg_arena(g->c);
+    const struct route_cond **before = sl_arena_alloc(a, i * sizeof(struct route_cond *));
+    const struct route_cond *own = &r->rules.v[i].rule->when;
+    uint32_t n = sure_rules(g, r, i, true, before);
+    if (!is_readable(&r->rules.v[i]) || cond_may_hold(own, before, n, a))
         return;
-    }
+    for (size_t k = 0; k < i; k++)
+        for (uint32_t b = 0; b < n; b++)
+            if (before[b] == &r->rules.v[k].rule->when && !cond_may_hold(own, &before[b], 1, a)) {
+                cfg_warn_at(g->c, &r->rules.v[i], "Move it up, or remove it",
+                            "never reached: rule %zu above takes all that it would%s", k + 1,
+                            before[b]->n == 0 ? ", for it has no condition" : "");
+                return;
+            }
+    cfg_warn_at(g->c, &r->rules.v[i], "Move it up, or remove it",
+                "never reached: the rules above together take all that it would");
 }
 
 static void check_end(struct routing *g, struct route_settings *r)
 {
-    for (size_t i = 0; i < r->rules.n; i++) {
-        const struct rule_settings *rule = &r->rules.v[i];
-        if (rule->rule->group != NULL && rule->rule->group->n == 0) /* told already */
+    for (size_t i = 0; i < r->rules.n; i++)
+        if (r->rules.v[i].rule->group != NULL && r->rules.v[i].rule->group->n == 0) /* told already */
             return;
-        if (rule->when.value == NULL && !can_be_empty(rule->rule->group))
-            return;
+    if (route_can_end(g, r))
+        cfg_warn_at(g->c, &r->rules, "Add a last rule without `when`, as in {use: [openai/gpt-4o]}",
+                    "a request for which no rule holds ends with no target");
+}
+
+static void check_models(struct routing *g)
+{
+    for (size_t i = 0; i < g->s->models.n; i++) {
+        struct model_settings *m = &g->s->models.v[i];
+        if (m->group != NULL && m->group->n > 0 && can_be_empty(g, m->group))
+            cfg_warn_at(g->c, &m->targets, "Add one without `when`",
+                        "a request for which no target's condition holds ends with no target");
     }
-    cfg_warn_at(g->c, &r->rules, "Add a last rule without `when`, as in {use: [openai/gpt-4o]}",
-                "a request for which no rule holds ends with no target");
 }
 
 static unsigned height_of(struct routing *g, struct route_settings *r, unsigned depth);
@@ -329,6 +398,7 @@ static void check_routes(struct routing *g)
     struct sl_arena *a = cfg_arena(g->c);
     g->colours = sl_arena_zalloc(a, g->s->routes.n + 1);
     g->heights = sl_arena_zalloc(a, g->s->routes.n + 1);
+    g->ends = sl_arena_zalloc(a, g->s->routes.n + 1);
     for (size_t i = 0; i < g->s->routes.n; i++) {
         struct route_settings *r = &g->s->routes.v[i];
         height_of(g, r, 0);
@@ -353,4 +423,5 @@ void settings_resolve_routes(struct settings *s, struct cfg *c)
         for (size_t k = 0; k < s->routes.v[i].rules.n; k++)
             read_rule(&g, &s->routes.v[i].rules.v[k]);
     check_routes(&g);
+    check_models(&g);
 }

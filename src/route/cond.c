@@ -1,4 +1,4 @@
-/* Conditions at run time, and what can be told of them without a request. See cond.h. */
+/* Conditions at run time. See cond.h. */
 #include "route/cond.h"
 
 #define DAY_MIN 1440u
@@ -108,7 +108,7 @@ static struct sl_str word_fact(const struct cond_node *n, const struct cond_ask 
     }
 }
 
-static bool test_holds(const struct cond_node *n, const struct cond_ask *ask)
+bool cond_test_holds(const struct cond_node *n, const struct cond_ask *ask)
 {
     const struct route_facts *f = ask->facts;
     switch ((enum cond_fact)n->fact) {
@@ -150,7 +150,7 @@ static bool node_holds(const struct cond_node *v, uint32_t at, const struct cond
 {
     const struct cond_node *n = &v[at];
     if (n->kind == COND_TEST)
-        return test_holds(n, ask);
+        return cond_test_holds(n, ask);
     if (n->kind == COND_NOT)
         return !node_holds(v, at + 1, ask);
     bool wanted = n->kind == COND_ANY; /* the first child that is so decides */
@@ -163,145 +163,4 @@ static bool node_holds(const struct cond_node *v, uint32_t at, const struct cond
 bool cond_holds(const struct route_cond *c, const struct cond_ask *ask)
 {
     return c->n == 0 || node_holds(c->v, 0, ask);
-}
-
-/* -- Without a request ------------------------------------------------------------------------------------------------ */
-
-static bool has_range(const struct cond_node *n)
-{
-    return n->fact == COND_INPUT_TOKENS || n->fact == COND_OUTPUT_TOKENS || n->fact == COND_BUDGET_USED ||
-           n->fact == COND_HEALTH;
-}
-
-static bool has_words(const struct cond_node *n)
-{
-    return n->n_words > 0;
-}
-
-static bool same_fact(const struct cond_node *a, const struct cond_node *b)
-{
-    return a->fact == b->fact && sl_str_eq(a->name, b->name);
-}
-
-static bool is_plain(const struct cond_node *n)
-{
-    for (unsigned i = 0; i < n->n_words; i++)
-        if (n->words[i].any_before || n->words[i].any_behind)
-            return false;
-    return true;
-}
-
-/* Some plain word of a is one that b takes. */
-static bool words_meet(const struct cond_node *a, const struct cond_node *b)
-{
-    for (unsigned i = 0; i < a->n_words; i++)
-        if (words_match(b, a->words[i].text))
-            return true;
-    return false;
-}
-
-/* Two tests of one request that cannot both hold. A request may have several tags of a name. */
-static bool tests_exclude(const struct cond_node *a, const struct cond_node *b)
-{
-    if (!same_fact(a, b))
-        return false;
-    if (has_range(a))
-        return a->low > b->high || b->low > a->high;
-    if (a->fact >= COND_TOOLS && a->fact <= COND_ZERO_RETENTION)
-        return a->low != b->low;
-    if (a->fact == COND_DAYS)
-        return a->zone_min == b->zone_min && (a->low & b->low) == 0;
-    if (has_words(a) && a->fact != COND_TAGS && a->fact != COND_KEY_TAGS && is_plain(a) && is_plain(b))
-        return !words_meet(a, b);
-    return false;
-}
-
-#define TOP_MAX 64u
-
-struct top { /* what must hold together, however deep it stands within `all` */
-    const struct cond_node *tests[TOP_MAX], *nots[TOP_MAX]; /* nots: single tests that must not */
-    uint32_t n, n_nots;
-    bool more; /* there is something else in it */
-};
-
-/* Of a `not`: the only test in it; NULL: it has several. */
-static const struct cond_node *only_test(const struct route_cond *c, uint32_t i)
-{
-    uint32_t end = c->v[i].next;
-    for (i++; i < end && c->v[i].kind == COND_ALL;)
-        i++;
-    return i < end && c->v[i].kind == COND_TEST && i + 1 == end ? &c->v[i] : NULL;
-}
-
-static void top_of(const struct route_cond *c, struct top *out)
-{
-    out->n = out->n_nots = 0;
-    out->more = false;
-    for (uint32_t i = 0; i < c->n;) {
-        const struct cond_node *at = &c->v[i];
-        const struct cond_node *denied = at->kind == COND_NOT ? only_test(c, i) : NULL;
-        if (at->kind == COND_TEST && out->n < TOP_MAX)
-            out->tests[out->n++] = at;
-        else if (denied != NULL && out->n_nots < TOP_MAX)
-            out->nots[out->n_nots++] = denied;
-        out->more |= at->kind == COND_ANY || at->kind == COND_NOT || out->n == TOP_MAX;
-        i = at->kind == COND_ALL || at->kind == COND_TEST ? i + 1 : at->next;
-    }
-}
-
-static bool test_covers(const struct cond_node *wide, const struct cond_node *narrow);
-
-bool cond_is_empty(const struct route_cond *c)
-{
-    struct top t;
-    top_of(c, &t);
-    for (uint32_t i = 0; i < t.n; i++) {
-        for (uint32_t k = i + 1; k < t.n; k++)
-            if (tests_exclude(t.tests[i], t.tests[k]))
-                return true;
-        for (uint32_t k = 0; k < t.n_nots; k++)
-            if (test_covers(t.nots[k], t.tests[i]))
-                return true;
-    }
-    return false;
-}
-
-static bool words_cover(const struct cond_node *wide, const struct cond_node *narrow)
-{
-    if (!is_plain(narrow))
-        return false;
-    for (unsigned i = 0; i < narrow->n_words; i++)
-        if (!words_match(wide, narrow->words[i].text))
-            return false;
-    return true;
-}
-
-static bool test_covers(const struct cond_node *wide, const struct cond_node *narrow)
-{
-    if (!same_fact(wide, narrow) || wide->zone_min != narrow->zone_min)
-        return false;
-    if (has_range(wide))
-        return wide->low <= narrow->low && wide->high >= narrow->high;
-    if (has_words(wide))
-        return words_cover(wide, narrow);
-    if (wide->fact == COND_MODALITY || wide->fact == COND_DAYS)
-        return (narrow->low & ~wide->low) == 0;
-    return wide->low == narrow->low && wide->high == narrow->high;
-}
-
-bool cond_covers(const struct route_cond *wide, const struct route_cond *narrow)
-{
-    struct top w, t;
-    top_of(wide, &w);
-    top_of(narrow, &t);
-    if (w.more) /* something in it is no single test */
-        return false;
-    for (uint32_t i = 0; i < w.n; i++) {
-        bool covered = false;
-        for (uint32_t k = 0; k < t.n && !covered; k++)
-            covered = test_covers(w.tests[i], t.tests[k]);
-        if (!covered)
-            return false;
-    }
-    return true;
 }

@@ -87,6 +87,7 @@ struct cond_ask {
     const void *view_arg;
 };
 bool cond_holds(const struct route_cond *c, const struct cond_ask *ask);
+bool cond_test_holds(const struct cond_node *n, const struct cond_ask *ask); /* of kind COND_TEST */
 
 /* -- Reading -------------------------------------------------------------------------------------------------------- */
 
@@ -106,10 +107,9 @@ bool cond_read(struct cond_reader *r, const struct cfg_value *v, struct route_co
 /* "> 50k", "<= 3", "100..200", "7": both ends included. */
 bool cond_read_range(struct sl_str text, uint64_t unit, uint64_t *out_low, uint64_t *out_high);
 
-/* Whether nothing can make it hold ("input_tokens: > 5 and < 3"), as far as single tests tell. */
-bool cond_is_empty(const struct route_cond *c);
-/* Whether all that `narrow` holds for, `wide` holds for, too, as far as single tests tell; false when in doubt. */
-bool cond_covers(const struct route_cond *wide, const struct route_cond *narrow);
+/* cond_logic.c: whether a request could meet `held` (NULL: any does) and none of the n `denied`. Also true when in doubt. */
+bool cond_may_hold(const struct route_cond *held, const struct route_cond *const *denied, uint32_t n,
+                   struct sl_arena *a);
 
 const char *cond_fact_name(enum cond_fact f);
 /* The tasks that product.md names; others are any text a client sends. Ends with NULL. */

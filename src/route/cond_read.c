@@ -528,7 +528,7 @@ bool cond_read(struct cond_reader *r, const struct cfg_value *v, struct route_co
     sl_free(g.v);
     if (g.failed)
         return false;
-    if (cond_is_empty(out)) {
+    if (!cond_may_hold(out, NULL, 0, r->a)) {
         cond_found(r, true, v, NULL, "the conditions contradict each other: the rule can never hold");
         return false;
     }

@@ -150,6 +150,8 @@ static bool is_view(const struct kit *k, struct kit_ask *q, struct sl_str word)
         v->cost_p = (int64_t)number(value);
     else if (sl_str_eq(name, SL_STR("busy")))
         v->view.in_flight = (uint32_t)number(value);
+    else if (sl_str_eq(name, SL_STR("limit")))
+        v->view.limit = (uint32_t)number(value);
     else if (sl_str_eq(name, SL_STR("pending")))
         v->view.pending_tokens = number(value);
     else if (sl_str_eq(name, SL_STR("health")))

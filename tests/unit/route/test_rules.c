@@ -335,9 +335,14 @@ static void orders_and_tiers(void **state)
         {"model=busy pending:o/a=500 pending:o/b=900", "o/b o/a"},
         {"model=busy pending:o/a=400 pending:o/b=900", "o/a o/b"},
         {"model=busy pending:o/a=400 pending:o/b=800 busy:o/a=1 busy:o/b=1", "o/b o/a"},
+        {"model=busy busy:o/a=3 busy:o/b=4", "o/b o/a"}, /* as many each, by weight */
+        {"model=busy busy:o/a=3 busy:o/b=7", "o/a o/b"},
         {"model=score cost:o/a=1000000 cost:o/b=2000000 ttft:o/a=100 ttft:o/b=100", "o/a o/b"},
         {"model=score cost:o/a=1000000 cost:o/b=2000000 ttft:o/a=9000 ttft:o/b=100", "o/b o/a"},
         {"model=score cost:o/a=1000000 cost:o/b=1000000 health:o/a=40 ttft:o/a=100 ttft:o/b=100", "o/b o/a"},
+        {"model=score cost:o/a=1000000 ttft:o/a=100 ttft:o/b=100", "o/a o/b"}, /* what has no price is no bargain */
+        {"model=score ttft:o/a=100 ttft:o/b=110 limit:o/a=10 busy:o/a=8 limit:o/b=10", "o/b o/a"},
+        {"model=score ttft:o/a=100 ttft:o/b=110 limit:o/a=10 limit:o/b=10 busy:o/b=8", "o/a o/b"},
         {"model=tiers", "o/c o/b o/d o/a"},
         {"model=tiers down:o/c", "o/b o/d o/a o/c!"},
         {"model=tiers degraded:o/b", "o/c o/d o/b o/a"},
@@ -380,6 +385,7 @@ static void capabilities(void **state)
         {"model=blind tools", "o/gpt-3.5-turbo"},
         {"model=sim image", "s/gpt-3.5-turbo"},
         {"model=o/gpt-3.5-turbo image", "none fits"},
+        {"model=o/gpt-4 image", "none fits"},                              /* that is configured nowhere */
         {"model=m in=24000", "o/gpt-4o o/somebodys-own o/gpt-3.5-turbo!"}, /* 16,385 tokens */
         {"model=blind in=24000", "o/gpt-3.5-turbo!"},
         {"model=m in=16400", "o/gpt-3.5-turbo o/gpt-4o o/somebodys-own"},
@@ -449,6 +455,10 @@ static void shares(void **state)
         "  p: {targets: [{to: o/a, percent: 90}, {to: o/b, percent: 10}]}\n"
         "  u: {targets: [{to: o/a, percent: 90}, {to: o/b, percent: 10}], sticky: user}\n"
         "  h: {targets: [{to: o/a, percent: 50}, {to: o/b, percent: 50}], sticky: 'header:x-device'}\n"
+        "  sk: {targets: [{to: o/a, percent: 50}, {to: o/b, percent: 50}], sticky: key}\n"
+        "  st: {targets: [{to: o/a, percent: 50}, {to: o/b, percent: 50}], sticky: tenant}\n"
+        "  sc: {targets: [{to: o/a, percent: 50}, {to: o/b, percent: 50}], sticky: conversation}\n"
+        "  sg: {targets: [{to: o/a, percent: 50}, {to: o/b, percent: 50}], sticky: 'tag:app'}\n"
         "  c: {targets: [o/a, o/b, o/c, o/d], order: cache-affine}\n";
     static const char changed[] = PROVIDERS
         "models:\n"
@@ -466,6 +476,19 @@ static void shares(void **state)
     near(count_first(&k, "model=c conversation=#", "o/d", N), 250);
     near(count_first(&k, "model=c", "o/d", N), 250);
     /* the same user stays, whatever the seed; and when a share grows, nobody leaves it */
+    static const char *const stay[] = {
+        "model=sk key=", "model=st tenant=", "model=sc conversation=", "model=sg tag.app=", "model=h header.x-device="};
+    for (unsigned w = 0; w < 5; w++) {
+        unsigned second = 0;
+        for (unsigned i = 0; i < 200; i++) {
+            char line[80];
+            snprintf(line, sizeof line, "%s%u", stay[w], i);
+            unsigned hits = count_first(&k, line, "o/b", 8);
+            assert_true(hits == 0 || hits == 8);
+            second += hits == 8;
+        }
+        assert_true(second > 60 && second < 140);
+    }
     unsigned moved_back = 0;
     for (unsigned i = 0; i < 500; i++) {
         char line[80];
@@ -503,6 +526,11 @@ static void conversations_stay_and_overload_moves_them(void **state)
 /* -- What check says ----------------------------------------------------------------------------------------------------- */
 
 #define NEVER "s.yaml:2:21: routes.r.rules[0].when: the conditions contradict each other: the rule can never hold\n"
+#define TOGETHER(n)                                                                                                    \
+    "warning: routes.r.rules[" n "]: never reached: the rules above together take all that it would. Move it up, or "  \
+    "remove it\n"
+#define ENDS                                                                                                           \
+    "s.yaml:2:10: warning: routes.r.rules: a request for which no rule holds ends with no target. Add a last rule without `when`, as in {use: [openai/gpt-4o]}\n"
 #define HEAD "providers: {o: {kind: openai, keys: ['${K}']}}\n"
 
 static void findings(void **state)
@@ -550,7 +578,69 @@ static void findings(void **state)
         {"routes: {r: [{when: {any: [{task: code}, {budget_used: '> 80%'}]}, use: o/a}, {use: o/b}]}\n",
          "s.yaml:2:15: warning: routes.r.rules[0].when: 'budget_used' is known of no request yet: that condition never holds\n"},
         {"routes: {r: [{when: {zero_retention: true}, use: o/a}, {when: {zero_retention: false}, use: o/b}, {use: o/c}]}\n",
-         "s.yaml:2:15: warning: routes.r.rules[0].when: 'zero_retention' is known of no request yet: that condition never holds\n"},
+         "s.yaml:2:15: warning: routes.r.rules[0].when: 'zero_retention' is known of no request yet: that condition never holds\n"
+         "s.yaml:2:99: " TOGETHER("2")},
+        /* combinations of several tests */
+        {"routes: {r: [{when: {task: code, any: [{task: chat}, {task: qa}]}, use: o/a}, {use: o/z}]}\n", NEVER},
+        {"routes: {r: [{when: {not: [{task: code}, {task: chat}], task: [chat, code]}, use: o/a}, {use: o/z}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {any: [{all: [{tools: true}, {tools: false}]}, {not: {input_tokens: '>= 0'}}]}, use: o/a}, {use: o/z}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {input_tokens: '5..9', not: [{input_tokens: '< 7'}, {input_tokens: '7..20'}]}, use: o/a}, {use: o/z}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {time: '09:00-12:00', all: [{time: '11:00-17:00', utc_offset: '-02:00'}]}, use: o/a}, {use: o/z}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {days: [sat, sun], all: [{days: mon, utc_offset: '-12:00'}]}, use: o/a}, {use: o/z}]}\n",
+         NEVER},
+        {"routes: {r: [{when: {health: {o/a: up}, all: [{health: {o/a: degraded}}]}, use: o/a}, {use: o/z}]}\n", NEVER},
+        {"routes: {r: [{when: {modality: image, not: {modality: [image, audio]}}, use: o/a}, {use: o/z}]}\n", NEVER},
+        {"routes: {r: [{when: {not: {modality: text}}, use: o/a}, {use: o/z}]}\n", NEVER},
+        {"routes: {r: [{when: {task: 'c*', not: {task: '*'}}, use: o/a}, {use: o/z}]}\n", NEVER},
+        {"routes: {r: [{when: {task: 'c*', not: {task: 'co*'}}, use: o/a}, {use: o/z}]}\n", ""},
+        {"routes: {r: [{when: {days: [sat, sun], all: [{days: mon, utc_offset: '+02:00'}]}, use: o/a}, {use: o/z}]}\n",
+         ""},
+        {"routes: {r: [{when: {task: code, any: [{task: chat}, {tools: true}]}, use: o/a}, {use: o/z}]}\n", ""},
+        {"routes: {r: [{when: {health: {o/a: up}, all: [{health: {o/b: degraded}}]}, use: o/a}, {use: o/z}]}\n", ""},
+        /* rules that only together leave nothing, and those that leave something */
+        {"routes: {r: [{when: {tools: true}, use: o/a}, {when: {tools: false}, use: o/b}, {use: o/z}]}\n",
+         "s.yaml:2:81: " TOGETHER("2")},
+        {"routes: {r: [{when: {input_tokens: '< 10'}, use: o/a}, {when: {input_tokens: '10..20'}, use: o/a}, {when: {input_tokens: '> 15'}, use: o/a}, {use: o/z}]}\n",
+         "s.yaml:2:142: " TOGETHER("3")},
+        {"routes: {r: [{when: {time: '09:00-17:00'}, use: o/a}, {when: {time: '17:00-09:00'}, use: o/a}, {use: o/z}]}\n",
+         "s.yaml:2:96: " TOGETHER("2")},
+        {"routes: {r: [{when: {days: mon-fri}, use: o/a}, {when: {days: sat-sun}, use: o/a}, {use: o/z}]}\n",
+         "s.yaml:2:84: " TOGETHER("2")},
+        {"routes: {r: [{when: {any: [{task: code}, {tools: true}]}, use: o/a}, {when: {tools: false, task: chat}, use: o/a}, {when: {task: [code, chat]}, use: o/c}, {use: o/z}]}\n",
+         "s.yaml:2:116: " TOGETHER("2")},
+        {"routes: {r: [{when: {output_tokens: '< 10'}, use: o/a}, {when: {output_tokens: '>= 10'}, use: o/a}, {use: o/z}]}\n",
+         ""},
+        {"routes: {r: [{when: {time: '09:00-17:00'}, use: o/a}, {when: {time: '17:00-08:59'}, use: o/a}, {use: o/z}]}\n",
+         ""},
+        {"routes: {r: [{when: {time: '09:00-17:00', utc_offset: '+02:00'}, use: o/a}, {when: {time: '09:00-17:00'}, use: o/a}, {use: o/z}]}\n",
+         ""},
+        {"routes: {r: [{when: {task: '*'}, use: o/a}, {when: {not: {task: '*'}, tools: true}, use: o/a}, {use: o/z}]}\n",
+         ""},
+        /* routes that can end, and that cannot */
+        {"routes: {r: [{when: {tools: true}, use: o/a}, {when: {tools: false}, use: o/b}]}\n", ""},
+        {"routes: {r: [{when: {input_tokens: '< 10'}, use: o/a}, {when: {input_tokens: '>= 10'}, use: o/a}]}\n", ""},
+        {"routes: {r: [{when: {output_tokens: '< 10'}, use: o/a}, {when: {output_tokens: '>= 10'}, use: o/a}]}\n",
+         ENDS},
+        {"routes: {r: [{use: [{to: o/a, when: {tools: true}}]}]}\n", ENDS},
+        {"routes: {r: [{use: [{use: [{to: o/a, when: {tools: true}}]}]}]}\n", ENDS},
+        {"routes: {r: [{use: [{to: o/a, when: {tools: true}}, {to: o/b, when: {tools: false}}]}]}\n", ""},
+        {"routes: {r: [{use: [{to: o/a, when: down}]}]}\n", ""},
+        {"models: {m: {targets: [{to: o/a, when: {tools: true}}]}}\n",
+         "s.yaml:2:14: warning: models.m.targets: a request for which no target's condition holds ends with no target. Add one without "
+         "`when`\n"},
+        {"models: {m: {targets: [{to: o/a, when: {tools: true}}, {to: o/b, when: down}]}}\n", ""},
+        {"routes: {r: [{use: {route: q}}, {use: o/z}], q: [{when: {tools: true}, use: o/a}]}\n",
+         "s.yaml:2:46: warning: routes.q.rules: a request for which no rule holds ends with no target. Add a last rule without `when`, as "
+         "in {use: [openai/gpt-4o]}\n"}, /* and so r's second rule is reached */
+        {"routes: {r: [{use: {route: q}}, {use: o/z}], q: [{use: o/a}]}\n",
+         "s.yaml:2:33: warning: routes.r.rules[1]: never reached: rule 1 above takes all that it would, for it has no condition. Move it "
+         "up, or remove it\n"},
+        {"routes: {r: [{use: [{use: [{use: [{use: [{use: [{use: [{use: [o/a]}]}]}]}]}]}]}]}\n",
+         "s.yaml:2:57: routes.r.rules[0].use: groups within groups more than 6 deep\n"},
         {"routes: {r: [{when: {tools: maybe}, use: o/a}, {use: o/a}]}\n",
          "s.yaml:2:29: routes.r.rules[0].when: expected true or false\n"},
         {"routes: {r: [{when: {time: 9-5}, use: o/a}, {use: o/a}]}\n",

@@ -112,6 +112,11 @@ static const struct row rows[] = {
     {"function route(r) local t = {} for i = 1, 33 do t[i] = 'o/a' .. i end return t end", "model=m",
      FALLS("the script gave no list of names")},
     {"function route(r) return {('x'):rep(400)} end", "model=m", FALLS("the script failed")},
+    {"function route(r) local s = 'o/' for i = 1, 9 do s = s .. s end return {s} end", "model=m",
+     FALLS("the script gave no list of names")}, /* 1,024 bytes of a name */
+    {"function route(r) return {'o/\xff'} end", "model=m", FALLS("the script gave no list of names")},
+    {"function route(r) return {'o/' .. tostring(r)} end", "model=m", "o/table"}, /* no address of ours */
+    {"function route(r) return {'o/' .. tostring(r.header)} end", "model=m", "o/function"},
     {"x = 1", "model=m", FALLS("the script failed")},
     {"function route(r) error('no') end", "model=m", FALLS("the script failed")},
     {"function route(r) return r.nothing.at.all end", "model=m", FALLS("the script failed")},
