@@ -327,6 +327,21 @@ static bool refuse_candidate(struct exchange *x, const char *message)
     return false;
 }
 
+/* Whom the client asks for, of this tenant: a name that only we could have given. */
+static struct sl_str user_of(struct exchange *x)
+{
+    unsigned char digest[KEY_DIGEST_BYTES];
+    struct sl_str user = x->video->req.user;
+    if (user.n == 0)
+        return SL_STR_NONE;
+    struct sl_str whole =
+        sl_arena_printf(&x->attempt_arena, SL_STR_FMT "/" SL_STR_FMT, SL_STR_ARG(x->key->tenant), SL_STR_ARG(user));
+    key_digest_prepared(x->env->pepper, whole, digest);
+    char *hex = sl_arena_alloc(&x->attempt_arena, 32);
+    sl_hex_digits(digest, 16, hex);
+    return sl_str_of(hex, 32);
+}
+
 static void fill_call(struct exchange *x, const struct snapshot_provider *at, struct sl_str model)
 {
     struct exchange_video *v = x->video;
@@ -339,6 +354,7 @@ static void fill_call(struct exchange *x, const struct snapshot_provider *at, st
         .project = at->provider.project,
         .location = at->provider.location,
         .token = v->row.token,
+        .user = user_of(x),
         .source_task = same ? v->source.task : SL_STR_NONE,
         .source_url = same && v->made.n_content > 0 ? v->made.content[0].url : SL_STR_NONE,
         .strict = x->snap->set.unsupported == UNSUPPORTED_REJECT,
@@ -380,7 +396,7 @@ bool video_request(struct exchange *x, const struct route_candidate *c)
     fill_call(x, at, c->model);
     if (v->call.adapter == NULL)
         return refuse_candidate(x, "does not have this operation");
-    if (!v->call.adapter->check(&v->call, &v->notes, &no)) {
+    if (!video_check(&v->call, &v->notes, &no)) {
         x->refused = refusal_of(x, &no);
         return false;
     }

@@ -26,11 +26,14 @@ static bool is_raw(const struct video_request *r)
     return r->face == VIDEO_FACE_ARK && r->raw.n > 0;
 }
 
-/* The request with the flags of its prompt in it, and a size in Ark's words. */
-static struct video_request *effective(const struct video_call *c, struct ark_flags *flags, struct video_frame *frame)
+/* The request with its options for Ark, the flags of its prompt, and a size in Ark's words. NULL: *refusal. */
+static struct video_request *effective(const struct video_call *c, struct ark_flags *flags, struct video_frame *frame,
+                                       struct video_refusal *refusal)
 {
     struct video_request *r = sl_arena_alloc(c->a, sizeof *r);
     *r = *c->req;
+    if (!video_ark_options(r->options, c->a, r, refusal))
+        return NULL;
     ark_flags_take(r, c->a, flags);
     r->prompt = flags->prompt;
     *frame = video_frame_of(r, SL_STR("16:9,9:16,4:3,3:4,1:1,21:9"));
@@ -276,7 +279,9 @@ static bool ark_check_into(struct checking *k)
 {
     struct ark_flags flags;
     struct video_frame frame;
-    k->r = effective(k->c, &flags, &frame);
+    k->r = effective(k->c, &flags, &frame, k->no);
+    if (k->r == NULL)
+        return false;
     if (flags.conflict.n > 0 && is_raw(k->c->req)) /* whichever counted: nobody could say what it costs */
         return video_no(k->c->a, k->no, VIDEO_BAD_VALUE, SL_STR("content"),
                         "The flag " SL_STR_FMT " in the prompt says something else than the member of the body.",
@@ -324,8 +329,11 @@ static struct sl_str ark_facts(const struct video_call *c)
 {
     struct ark_flags flags;
     struct video_frame frame;
-    const struct video_request *r = effective(c, &flags, &frame);
+    struct video_refusal unused;
+    const struct video_request *r = effective(c, &flags, &frame, &unused);
     struct sl_str facts = video_facts_of(c, SL_STR_NONE, SL_STR_NONE);
+    if (r == NULL) /* it was not checked */
+        return facts;
     struct sl_str user = is_raw(r) ? r->user : sl_str_head(c->user, 64);
     if (seed_is_ours(c, r))
         facts = sl_arena_printf(c->a, SL_STR_FMT " mark=%u", SL_STR_ARG(facts), seed_of(c));
@@ -413,6 +421,14 @@ static void write_options(struct json_writer *w, const struct video_call *c, con
         jw_member_u64(w, SL_STR("execution_expires_after"), r->expires_after_s);
     maybe_plain(w, SL_STR("callback_url"), c->callback);
     maybe_plain(w, SL_STR("safety_identifier"), sl_str_head(c->user, 64));
+    if (r->web_search) {
+        jw_key(w, SL_STR("tools"));
+        jw_open(w, '[');
+        jw_open(w, '{');
+        jw_member_plain(w, SL_STR("type"), SL_STR("web_search"));
+        jw_close(w, '}');
+        jw_close(w, ']');
+    }
 }
 
 static void write_translated(const struct video_call *c, const struct ark_model *m, struct video_request *r,
@@ -716,6 +732,8 @@ static void ark_settle(const struct video_call *c, const struct video_job *job, 
 
 const struct video_adapter video_ark = {
     .name = "ark",
+    .takes_user = true,
+    .options = ARK_OPTIONS,
     .as = VIDEO_FACE_ARK,
     .same_face = true,
     .resolve = VIDEO_RESOLVE_TOKEN,

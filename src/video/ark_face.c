@@ -136,6 +136,31 @@ static bool take_member(struct reading *g, const struct json_node *it, struct vi
     return fine;
 }
 
+bool video_ark_options(struct sl_str options, struct sl_arena *a, struct video_request *out, struct video_refusal *no)
+{
+    struct reading g = {.a = a, .r = out, .no = no};
+    if (options.n == 0 || !json_tree_read(&g.t, options, a))
+        return true;
+    for (JSON_EACH(&g.t, json_root(&g.t), of)) {
+        if (!video_list_has(SL_STR(ARK_OPTIONS), json_plain(json_key_of(&g.t, of), a)))
+            continue;
+        for (JSON_EACH(&g.t, of, it)) {
+            struct sl_str name = json_plain(json_key_of(&g.t, it), a);
+            struct video_value value = {
+                .text = video_text_of(&g.t, it, a), .raw = json_raw_of(&g.t, it), .kind = json_kind_of(it)};
+            bool found = true, taken = video_list_has(SL_STR("model,callback_url"), name);
+            if (sl_str_eq(name, SL_STR("tools")) ? !take_tools(&g, it)
+                : taken                          ? false
+                        : !video_member_take(members, VIDEO_COUNT(members), name, &value, a, out, &found, no))
+                return false;
+            if (taken || !found)
+                return video_no(a, no, VIDEO_UNSUPPORTED, SL_STR("provider_options"),
+                                "A task of Ark has no option " SL_STR_FMT ".", SL_STR_ARG(name));
+        }
+    }
+    return true;
+}
+
 bool video_ark_read(struct sl_str body, struct sl_arena *a, struct video_request *out, struct video_refusal *no)
 {
     struct reading g = {.a = a, .r = out, .no = no};

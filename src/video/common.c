@@ -30,8 +30,12 @@ bool video_no(struct sl_arena *a, struct video_refusal *no, const char *code, st
 
 void video_note(struct video_notes *notes, struct sl_arena *a, const char *format, ...)
 {
-    if (notes == NULL || notes->n == VIDEO_COUNT(notes->v))
+    if (notes == NULL)
         return;
+    if (notes->n == VIDEO_COUNT(notes->v)) {
+        notes->v[notes->n - 1] = SL_STR("more than can be told here was left out");
+        return;
+    }
     va_list ap;
     va_start(ap, format);
     notes->v[notes->n++] = text_of(a, format, ap);

@@ -19,7 +19,8 @@ static struct sl_str size_text(const struct video_request *r, struct sl_arena *a
 {
     if (r->width > 0)
         return sl_arena_printf(a, "%ux%u", r->width, r->height);
-    bool portrait = sl_str_eq(r->ratio, SL_STR("9:16")), large = sl_str_eq(r->resolution, SL_STR("1080p"));
+    bool large = sl_str_eq(r->resolution, SL_STR("1080p"));
+    bool portrait = sl_str_eq(r->ratio, SL_STR("9:16")) || (large && r->ratio.n == 0); /* as what it makes unasked */
     bool known = portrait || sl_str_eq(r->ratio, SL_STR("16:9"));
     if (!known)
         return SL_STR_NONE;
@@ -64,13 +65,22 @@ static bool check_foreign(const struct video_call *c, struct video_notes *notes,
     if (r->frames > 0 || r->draft == VIDEO_YES || r->draft_task.n > 0 || r->task_type.n > 0 || r->web_search)
         return video_no(c->a, no, VIDEO_UNSUPPORTED, SL_STR_NONE,
                         "This provider has no frames, drafts, task types and tools.");
-    if (r->seed != VIDEO_SEED_NONE || r->watermark == VIDEO_YES || r->camera_fixed == VIDEO_YES) {
-        if (c->strict)
-            return video_no(c->a, no, VIDEO_UNSUPPORTED, SL_STR_NONE,
-                            "This provider has no seed, watermark and fixed camera.");
-        video_note(notes, c->a, "seed, watermark, camera_fixed: not known to this provider, left out");
-    }
-    return true;
+    if (r->width == 0 && r->ratio.n > 0 && !video_list_has(SL_STR("16:9,9:16,adaptive"), r->ratio))
+        return video_no(c->a, no, VIDEO_BAD_VALUE, video_ratio_param(r), "The ratio has to be one of 16:9, 9:16.");
+    if (r->width == 0 && r->resolution.n > 0 && !video_list_has(SL_STR("720p,1080p"), r->resolution))
+        return video_no(c->a, no, VIDEO_BAD_VALUE, SL_STR("resolution"),
+                        "The resolution has to be one of 720p, 1080p.");
+    const struct video_wish wishes[] = {
+        {sl_str_eq(r->ratio, SL_STR("adaptive")), "ratio"},
+        {r->seed != VIDEO_SEED_NONE, "seed"},
+        {r->watermark == VIDEO_YES, "watermark"},
+        {r->camera_fixed == VIDEO_YES, "camera_fixed"},
+        {r->audio == VIDEO_NO, "audio"},
+        {r->last_frame_wanted == VIDEO_YES, "return_last_frame"},
+        {r->service_tier.n > 0 && !sl_str_eq(r->service_tier, SL_STR("default")), "service_tier"},
+        {r->priority >= 0, "priority"},
+    };
+    return video_leave_out(c, wishes, VIDEO_COUNT(wishes), notes, no);
 }
 
 static bool openai_check(const struct video_call *c, struct video_notes *notes, struct video_refusal *no)

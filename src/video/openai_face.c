@@ -208,14 +208,15 @@ static bool field_media(const struct video_field *f, struct sl_str name, struct 
     return video_media_add(r, &m, a, no);
 }
 
+/* extra: room for one more than there are. */
 static bool take_field(const struct video_field *f, struct sl_arena *a, struct video_request *r,
-                       struct video_refusal *no)
+                       struct video_extra *extra, struct video_refusal *no)
 {
     struct sl_str name = f->name, inside = inside_of(&name);
     bool found;
     if (sl_str_eq(name, SL_STR("input_reference")) || sl_str_eq(name, SL_STR("last_frame")))
         return field_media(f, name, inside, a, r, no);
-    if (!sl_utf8_valid(f->value))
+    if (!sl_utf8_valid(f->value) || !sl_utf8_valid(name))
         return video_no(a, no, VIDEO_BAD_VALUE, sl_utf8_valid(name) ? name : SL_STR_NONE, "A field is not UTF-8.");
     if (sl_str_eq(name, SL_STR("metadata")) && inside.n > 0) {
         if (r->n_metadata == VIDEO_METADATA_MAX)
@@ -228,15 +229,21 @@ static bool take_field(const struct video_field *f, struct sl_arena *a, struct v
         return true;
     }
     struct video_value value = {.text = f->value, .kind = JSON_STRING};
-    return video_member_take(members, VIDEO_COUNT(members), name, &value, a, r, &found, no);
+    if (!video_member_take(members, VIDEO_COUNT(members), name, &value, a, r, &found, no))
+        return false;
+    if (!found)
+        extra[r->n_extra++] = (struct video_extra){.name = name};
+    return true;
 }
 
 bool video_openai_read_fields(enum video_work work, const struct video_field *v, unsigned n, struct sl_arena *a,
                               struct video_request *out, struct video_refusal *no)
 {
     video_request_init(out, VIDEO_FACE_OPENAI, work);
+    struct video_extra *extra = sl_arena_alloc(a, (n + 1u) * sizeof *extra);
+    out->extra = extra;
     for (unsigned i = 0; i < n; i++)
-        if (!take_field(&v[i], a, out, no))
+        if (!take_field(&v[i], a, out, extra, no))
             return false;
     out->fields = v;
     out->n_fields = n;

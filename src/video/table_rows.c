@@ -188,7 +188,7 @@ const struct table_row video_rows[VIDEO_ROWS] = {
      .error_message = S("data.task_status_msg"),
      .token = S("data.task_info.external_task_id"),
      .created = S("data.created_at")},
-    {.adapter = {.name = "xai", .result_life_s = 3600, VIDEO_TABLE_FUNCTIONS},
+    {.adapter = {.name = "xai", .takes_user = true, .result_life_s = 3600, VIDEO_TABLE_FUNCTIONS},
      .text_path = S("/videos/generations"),
      .image_path = S("/videos/generations"),
      .edit_path = S("/videos/edits"),

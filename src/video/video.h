@@ -329,6 +329,8 @@ struct video_adapter {
     enum video_resolve resolve;
     unsigned list_poll_max; /* tasks that one list call polls; 0: it cannot */
     enum video_cancel cancel;
+    bool takes_user;        /* create_write says c->user */
+    const char *options;    /* comma-separated: members of provider_options that it reads; NULL: none */
     bool inline_data;       /* what is inline in its answers is a member "data" (interactions) */
     bool unsigned_callback; /* create_write can name c->callback upstream; a call is a hint to poll, no more */
     int64_t
@@ -384,6 +386,9 @@ struct sl_str video_facts(const struct video_call *c);
 const struct video_adapter *video_adapter_find(struct sl_str kind, struct sl_str model);
 const struct video_adapter *video_adapter_at(unsigned i);              /* NULL behind the last */
 const struct video_adapter *video_adapter_by_name(struct sl_str name); /* for jobs read back from the store */
+
+/* adapter->check, and what no adapter knows of: a request's members of other providers. */
+bool video_check(const struct video_call *c, struct video_notes *notes, struct video_refusal *no);
 
 /* The same scheme, host and port as base_url: only then may the provider's key go along (redirects, too). */
 bool video_same_origin(struct sl_str url, struct sl_str base_url);

@@ -109,6 +109,12 @@ uint64_t video_fact_u64(struct sl_str aux, struct sl_str name);  /* 0: none */
 struct sl_str video_facts_of(const struct video_call *c, struct sl_str more_name, struct sl_str more);
 void video_facts_fill(struct sl_str aux, struct video_terms *terms);
 
+/* ---- ark_face.c ---- */
+
+#define ARK_OPTIONS "ark,byteplus"
+/* Parameters of a task in provider_options.ark, over what the request says. False: *no. */
+bool video_ark_options(struct sl_str options, struct sl_arena *a, struct video_request *out, struct video_refusal *no);
+
 /* ---- members.c: members of requests by tables ---- */
 
 enum video_member_kind {

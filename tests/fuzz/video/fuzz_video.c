@@ -28,11 +28,11 @@ static void ask(struct video_call *c, bool read, struct video_refusal *no)
     sl_buf_init(&body, 16u << 20);
     if (!read) {
         refused(no);
-    } else if (!c->adapter->check(c, &notes, no)) {
+    } else if (!video_check(c, &notes, no)) {
         refused(no);
     } else {
         c->adapter->reserve(c, &units, &terms);
-        SL_CHECK(units.videos > 0);
+        SL_CHECK(units.videos > 0 && video_facts(c).n > 0);
         if (c->adapter->create_write(c, &http, &body, no)) {
             SL_CHECK(body.n > 0 && !body.over);
             if (sl_str_eq(http.content_type, SL_STR("application/json")))

@@ -15,6 +15,8 @@
     "{\"type\":\"video_url\",\"video_url\":{\"url\":\"https://x.example/a.mp4\"},\"role\":\"reference_video\"}"
 #define AUDIO                                                                                                          \
     "{\"type\":\"audio_url\",\"audio_url\":{\"url\":\"https://x.example/a.mp3\"},\"role\":\"reference_audio\"}"
+#define OPTIONS(more)                                                                                                  \
+    "{\"model\":\"v\",\"prompt\":\"A\",\"output_format\":\"mov\",\"provider_options\":{\"ark\":{" more "}}}"
 #define ASK(content, more) "{\"model\":\"m\",\"content\":[" content "]" more "}"
 
 /* The matrix of section 3.1, the rules of section 5 and 6. param NULL: it is taken. */
@@ -201,6 +203,14 @@ static void translated(void **state)
          "\"video_url\":{\"url\":\"https://x.example/v\"},\"role\":\"reference_video\"},{\"type\":\"image_url\","
          "\"image_url\":{\"url\":\"asset://a-1\"},\"role\":\"reference_image\"}",
          "first_frame"},
+        {S25, OPTIONS("\"priority\":3,\"execution_expires_after\":7200"),
+         "\"priority\":3,\"output_format\":\"mov\",\"execution_expires_after\":7200}", "tools"},
+        {S20FAST,
+         "{\"model\":\"v\",\"prompt\":\"A\",\"provider_options\":{\"byteplus\":{\"tools\":[{\"type\":\"web_search\"}]}}}",
+         ",\"tools\":[{\"type\":\"web_search\"}]}", "provider"},
+        {S10,
+         "{\"model\":\"v\",\"prompt\":\"A\",\"provider_options\":{\"ark\":{\"frames\":121},\"kling\":{\"mode\":\"pro\"}}}",
+         "\"frames\":121", "kling"},
         {S20, "{\"model\":\"v\",\"prompt\":\"A\",\"seed\":7,\"webhook_url\":\"https://me.example\"}", "\"seed\":7",
          "me.example"},
     };
@@ -213,6 +223,36 @@ static void translated(void **state)
         has_text(out, rows[i].has);
         if (sl_str_find_str(out, sl_str_c(rows[i].lacks)) >= 0)
             fail_msg("row %zu: %.*s", i, SL_STR_ARG(out));
+        bench_end(&b);
+    }
+}
+
+/* Options are held to the same limits as members. */
+static void options_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *options, *param, *message;
+    } rows[] = {
+        {"\"priority\":10", "priority", "0 to 9"},
+        {"\"duration\":99", "seconds", "4 to 30"},
+        {"\"draft\":true", "draft", "no drafts"},
+        {"\"model\":\"dearer\"", "provider_options", "no option model"},
+        {"\"callback_url\":\"https://me.example\"", "provider_options", "no option callback_url"},
+        {"\"of_tomorrow\":1", "provider_options", "no option of_tomorrow"},
+        {"\"tools\":[{\"type\":\"shell\"}]", "tools", "web_search"},
+        {"\"frames\":\"many\"", "frames", "number"},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        char body[512];
+        snprintf(body, sizeof body, "{\"model\":\"v\",\"prompt\":\"A\",\"provider_options\":{\"ark\":{%s}}}",
+                 rows[i].options);
+        bench_begin(&b, "ark", S25);
+        assert_true(bench_openai(&b, body));
+        assert_false(video_check(&b.call, &b.notes, &b.no));
+        is_text(b.no.param, rows[i].param);
+        has_text(b.no.message, rows[i].message);
         bench_end(&b);
     }
 }
@@ -467,12 +507,19 @@ static void listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matrix),     cmocka_unit_test(unreadable),
-        cmocka_unit_test(raw),        cmocka_unit_test(draft_task),
-        cmocka_unit_test(translated), cmocka_unit_test(remixed),
-        cmocka_unit_test(created),    cmocka_unit_test(tasks),
-        cmocka_unit_test(finished),   cmocka_unit_test(failed_costs_nothing),
-        cmocka_unit_test(reserved),   cmocka_unit_test(matched),
+        cmocka_unit_test(matrix),
+        cmocka_unit_test(unreadable),
+        cmocka_unit_test(raw),
+        cmocka_unit_test(draft_task),
+        cmocka_unit_test(translated),
+        cmocka_unit_test(remixed),
+        cmocka_unit_test(options_refused),
+        cmocka_unit_test(created),
+        cmocka_unit_test(tasks),
+        cmocka_unit_test(finished),
+        cmocka_unit_test(failed_costs_nothing),
+        cmocka_unit_test(reserved),
+        cmocka_unit_test(matched),
         cmocka_unit_test(listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
