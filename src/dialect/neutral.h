@@ -243,6 +243,7 @@ struct neutral_request {
     struct neutral_tool *tools;
     struct neutral_choice choice;
     bool legacy_functions; /* asked with `functions`: calls are answered in that form */
+    bool left_tool_search; /* of Anthropic: what finds deferred tools is not among the tools */
     uint64_t max_output;   /* tokens; 0: not said */
     struct sl_str temperature, top_p, top_k, seed, presence_penalty,
         frequency_penalty;      /* raw numbers; empty: not said */

@@ -55,6 +55,15 @@ bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refus
     return false;
 }
 
+const struct neutral_tool *unsaid_chosen(const struct neutral_request *req, struct sl_str name)
+{
+    bool search = sl_str_starts(name, SL_STR("web_search")); /* "web_search_preview" and others are one tool */
+    for (const struct neutral_tool *t = req->tools; t != NULL && name.n > 0; t = t->next)
+        if (t->name.n > 0 ? sl_str_eq(t->name, name) : sl_str_eq(t->type, name) || (search && t->kind == NT_WEB_SEARCH))
+            return t;
+    return NULL;
+}
+
 bool unsaid_search_setting(const struct json_tree *t, const struct json_node *member)
 {
     bool frame = json_key_is(t, member, SL_STR("type")) || json_key_is(t, member, SL_STR("name"));

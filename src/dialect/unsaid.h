@@ -30,6 +30,10 @@ enum wish {
 /* Those of `wishes` (of enum wish) that the request has are refused or noted, by translation_refuses. True: refused (*out). */
 bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refusal *out);
 
+/* The client's tool that a choice names: one that the provider runs, and that has no name, by its type. NULL: there is none, and
+ * whoever reads the request will say so. */
+const struct neutral_tool *unsaid_chosen(const struct neutral_request *req, struct sl_str name);
+
 /* Whether a member of a web search tool asks for something: not so what is null, the frame, or the default. */
 bool unsaid_search_setting(const struct json_tree *t, const struct json_node *member);
 /* Its path behind that of the tool, cut to a readable length. In the arena. */

@@ -52,7 +52,7 @@ CASES = {
                             {"tools[];grammar in the description", "client_metadata", "prompt_cache_key"}),
     "codex-gemini": Case("codex", "gemini", {RESPONSES: 3, "GET /v1/models": 1},
                          {"tools[];as a function", "tools[];the model takes either functions or tools of its provider",
-                          "client_metadata", "prompt_cache_key", "input[].content[].detail"}),
+                          "client_metadata", "prompt_cache_key", "input[].output[].detail"}),
     "codex-chat": Case("codex", "chat", {RESPONSES: 3, "GET /v1/models": 1}, {"tools[]", "tools[];grammar in the description", "client_metadata", "prompt_cache_key",
                                                                               "input[];moved"}),
     "gemini-chat": Case("gemini", "chat", {GEMINI.format("my-model"): 3, COUNT.format("my-model"): 1}, {"generationConfig.topK"}),

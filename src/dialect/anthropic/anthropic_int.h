@@ -25,8 +25,8 @@ struct anthropic_reading {
     struct neutral_message *last, *last_system; /* last_system: the system prompt, which a compaction leaves */
     struct neutral_tool *last_tool;
     struct neutral_member *last_unknown;
-    enum neutral_effort turn_effort;  /* what the newest system message between turns asks for */
-    bool saw_max_tokens, left_search; /* left_search: a tool that searches tools is not among them */
+    enum neutral_effort turn_effort; /* what the newest system message between turns asks for */
+    bool saw_max_tokens;
     const struct json_node *choice;
 };
 
@@ -118,8 +118,8 @@ struct anthropic_message {
 struct anthropic_tool { /* to be sent */
     const struct neutral_tool *tool;
     enum neutral_cache cache;
-    struct sl_str name, schema; /* inside, raw */
-    bool wrapped, strict;
+    struct sl_str name, schema;   /* inside, raw */
+    bool wrapped, strict, loaded; /* loaded: `defer_loading` is left out */
 };
 
 enum anthropic_thinking {
@@ -172,6 +172,11 @@ static inline bool anthropic_refuses(struct anthropic_writing *w, bool harmful, 
 
 /* Each: false: refused. */
 bool anthropic_prepare_tools(struct anthropic_writing *w);
+/* What finds deferred tools: the regex search, or the other one. */
+static inline bool anthropic_is_tool_search(struct sl_str type)
+{
+    return sl_str_starts(type, SL_STR("tool_search_tool"));
+}
 void anthropic_list_wrapped(struct anthropic_writing *w);    /* into t->wrapped */
 bool anthropic_build_messages(struct anthropic_writing *w);  /* write_messages.c */
 bool anthropic_finish_messages(struct anthropic_writing *w); /* write_order.c: merging, pairs, order */

@@ -10,6 +10,7 @@
 
 #define BETA_BYTES 64u /* of a name; longer ones are none */
 #define FINE_GRAINED "fine-grained-tool-streaming-2025-05-14"
+#define TOOL_SEARCH "tool-search-tool-2025-10-19"
 
 enum where {
     BEDROCK = 1,
@@ -21,7 +22,8 @@ static const struct {
     struct sl_str name;
     unsigned where;
 } betas[] = {
-    {SL_STR_INIT(FINE_GRAINED), BEDROCK | VERTEX},
+    {SL_STR_INIT(FINE_GRAINED), BEDROCK | VERTEX}, /* FIRST_FINE */
+    {SL_STR_INIT(TOOL_SEARCH), BEDROCK | VERTEX},  /* FIRST_SEARCH */
     {SL_STR_INIT("computer-use-2025-01-24"), BEDROCK | VERTEX},
     {SL_STR_INIT("computer-use-2025-11-24"), BEDROCK | VERTEX},
     {SL_STR_INIT("context-1m-2025-08-07"), BEDROCK | VERTEX},
@@ -30,12 +32,15 @@ static const struct {
     {SL_STR_INIT("interleaved-thinking-2025-05-14"), BEDROCK | VERTEX},
     {SL_STR_INIT("token-efficient-tools-2025-02-19"), BEDROCK | VERTEX},
     {SL_STR_INIT("tool-examples-2025-10-29"), BEDROCK},
-    {SL_STR_INIT("tool-search-tool-2025-10-19"), BEDROCK | VERTEX},
     {SL_STR_INIT("claude-code-20250219"), VERTEX},
     {SL_STR_INIT("structured-outputs-2025-11-13"), VERTEX},
     {SL_STR_INIT("web-search-2025-03-05"), VERTEX},
     {SL_STR_INIT("output-128k-2025-02-19"), VERTEX},
     {SL_STR_INIT("dev-full-thinking-2025-05-14"), VERTEX},
+};
+enum {
+    FIRST_FINE = 0,
+    FIRST_SEARCH
 };
 #define N_BETAS (sizeof betas / sizeof betas[0])
 
@@ -177,23 +182,94 @@ static void cut_out(struct carrying *c, size_t at, const struct json_member *m, 
     c->cuts[c->n_cuts++] = (struct cut){at + (first ? m->key : m->prev_end), at + (first ? m->next_key : m->to)};
 }
 
-/* Bedrock takes no eager_input_streaming: what it asks for is a beta there. */
-static void cut_eager(struct carrying *c)
+/* -- Tools -- */
+
+enum tool_member {
+    TM_TYPE = 0,
+    TM_DEFER,
+    TM_EAGER,
+    TM_COUNT
+};
+static const struct json_watch tool_members[TM_COUNT] = {
+    {SL_STR_INIT("type"), -1}, {SL_STR_INIT("defer_loading"), -1}, {SL_STR_INIT("eager_input_streaming"), -1}};
+
+struct tool {
+    struct json_member self; /* in the list */
+    struct json_member at[TM_COUNT];
+    bool searches, gone; /* searches: among the tools that are deferred */
+};
+
+/* The search that Bedrock does not serve (bedrock.md 4.1). */
+static bool is_served(const struct carrying *c, struct sl_str type)
 {
-    static const struct json_watch watch = {SL_STR_INIT("eager_input_streaming"), -1};
-    const struct json_member *tools = &c->f->at[RM_TOOLS];
-    struct sl_str all = tools->kind == JSON_ARRAY ? json_raw(c->body, tools) : SL_STR_NONE;
-    struct json_member tool, eager;
+    return !c->bedrock || sl_str_find_str(type, SL_STR("bm25")) < 0;
+}
+
+static unsigned read_tools(struct carrying *c, struct sl_str all, struct tool *out, unsigned most)
+{
     struct json_info info;
     size_t at = 0;
-    if (sl_str_find_str(all, watch.name) < 0)
-        return;
-    while (json_next_element(all, &at, &tool)) {
-        if (json_scan(json_raw(all, &tool), &watch, 1, &eager, &info) != JSON_OK || eager.kind == JSON_ABSENT)
-            continue;
-        cut_out(c, tools->from + tool.from, &eager, eager.index == 0);
-        c->beta[0] |= eager.kind == JSON_TRUE;
+    unsigned n = 0;
+    for (struct tool *t = out; n < most && json_next_element(all, &at, &t->self); t = &out[n]) {
+        struct sl_str raw = json_raw(all, &t->self);
+        if (json_scan(raw, tool_members, TM_COUNT, t->at, &info) != JSON_OK)
+            memset(t->at, 0, sizeof t->at); /* theirs to refuse */
+        struct sl_str type = t->at[TM_TYPE].kind == JSON_STRING ? json_inside(raw, &t->at[TM_TYPE]) : SL_STR_NONE;
+        t->searches = anthropic_is_tool_search(type);
+        t->gone = t->searches && !is_served(c, type);
+        n++;
     }
+    return n;
+}
+
+/* With the comma that goes with it: the one behind, as long as none stays in front. */
+static void cut_tools(struct carrying *c, size_t base, const struct tool *tools, unsigned n)
+{
+    bool stayed = false;
+    for (unsigned i = 0; i < n; i++) {
+        size_t from = stayed ? tools[i - 1].self.to : tools[i].self.from;
+        size_t to = stayed || i + 1 == n ? tools[i].self.to : tools[i + 1].self.from;
+        stayed = stayed || !tools[i].gone;
+        if (!tools[i].gone)
+            continue;
+        c->cuts[c->n_cuts++] = (struct cut){base + from, base + to};
+        neutral_notef(c->notes, "", "tools[%u].type", i);
+    }
+}
+
+/* Bedrock takes no eager_input_streaming: what it asks for is a beta there. What is deferred is found by a search, which is a beta on
+ * both platforms; where the only one had to go, nobody would find it, and it is sent as any other tool. */
+static void change_tools(struct carrying *c)
+{
+    const struct json_member *list = &c->f->at[RM_TOOLS];
+    struct sl_str all = list->kind == JSON_ARRAY ? json_raw(c->body, list) : SL_STR_NONE;
+    bool search = false, lost = false;
+    if (sl_str_find_str(all, tool_members[TM_EAGER].name) < 0 &&
+        sl_str_find_str(all, tool_members[TM_DEFER].name) < 0 && sl_str_find_str(all, SL_STR("tool_search_tool")) < 0)
+        return;
+    struct tool *tools = sl_arena_zalloc(c->a, (list->children + 1) * sizeof *tools);
+    unsigned n = read_tools(c, all, tools, list->children);
+    for (unsigned i = 0; i < n; i++) {
+        search = search || (tools[i].searches && !tools[i].gone);
+        lost = lost || tools[i].gone;
+    }
+    lost = lost && !search;
+    for (unsigned i = 0; i < n; i++) {
+        const struct json_member *eager = &tools[i].at[TM_EAGER], *defer = &tools[i].at[TM_DEFER];
+        bool deferred = defer->kind == JSON_TRUE && !tools[i].gone;
+        bool cut_eager = c->bedrock && !tools[i].gone && eager->kind != JSON_ABSENT, cut_defer = deferred && lost;
+        bool behind = cut_eager && cut_defer && defer->index > eager->index; /* which is cut first: commas */
+        if (cut_eager)
+            cut_out(c, list->from + tools[i].self.from, eager, eager->index == (cut_defer && !behind));
+        c->beta[FIRST_FINE] |= cut_eager && eager->kind == JSON_TRUE;
+        search = search || (deferred && !lost);
+        if (!cut_defer)
+            continue;
+        cut_out(c, list->from + tools[i].self.from, defer, defer->index == behind);
+        neutral_notef(c->notes, "loaded", "tools[%u].defer_loading", i);
+    }
+    c->beta[FIRST_SEARCH] |= search;
+    cut_tools(c, list->from, tools, n);
 }
 
 static int by_place(const void *left, const void *right)
@@ -205,9 +281,8 @@ static int by_place(const void *left, const void *right)
 static void choose_cuts(struct carrying *c)
 {
     const struct json_member *tools = &c->f->at[RM_TOOLS];
-    c->cuts = sl_arena_alloc(c->a, (c->n_gone + tools->children + 1) * sizeof *c->cuts);
-    if (c->bedrock)
-        cut_eager(c);
+    c->cuts = sl_arena_alloc(c->a, (c->n_gone + 2 * tools->children + 1) * sizeof *c->cuts);
+    change_tools(c);
     for (unsigned i = 0; i < c->n_gone; i++)
         cut_out(c, 0, c->gone[i], c->gone[i]->index == i); /* first: only such as go before it */
     qsort(c->cuts, c->n_cuts, sizeof *c->cuts, by_place);

@@ -101,9 +101,9 @@ static bool read_custom(struct anthropic_reading *r, const struct json_node *v, 
 
 static void read_typed(struct anthropic_reading *r, const struct json_node *v, struct sl_str type, int index)
 {
-    if (sl_str_starts(type, SL_STR("tool_search_tool"))) {
+    if (anthropic_is_tool_search(type)) {
         anthropic_add_unknown(r, sl_arena_printf(r->a, "tools[%d].type", index), v, false);
-        r->left_search = true;
+        r->out->left_tool_search = true;
         return;
     }
     struct neutral_tool *tool = add_tool(r, v, index);
@@ -206,7 +206,7 @@ void anthropic_check_choice(struct anthropic_reading *r)
 {
     struct neutral_choice *choice = &r->out->choice;
     bool named = choice->mode == NCH_NAMED, can = r->out->tools != NULL && !named;
-    if (!r->left_search || (!named && choice->mode != NCH_REQUIRED))
+    if (!r->out->left_tool_search || (!named && choice->mode != NCH_REQUIRED))
         return;
     for (const struct neutral_tool *t = r->out->tools; t != NULL && !can; t = t->next)
         can = sl_str_eq(t->name, choice->names[0]);

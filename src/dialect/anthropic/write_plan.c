@@ -5,6 +5,7 @@
 
 #include "dialect/effort.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define MAX_TOKENS_UNKNOWN 32000u
 #define MAX_TOKENS_WHOLE 32000u  /* default of answers that are not streamed */
@@ -235,7 +236,27 @@ static bool plan_unforced(struct anthropic_writing *w)
     return true;
 }
 
-static void plan_choice(struct anthropic_writing *w)
+static bool is_sent(const struct anthropic_writing *w, const struct neutral_tool *tool)
+{
+    for (unsigned i = 0; i < w->n_tools; i++)
+        if (w->tools[i].tool == tool)
+            return true;
+    return false;
+}
+
+/* What the chosen tool is called here: those that run here have names of their own. Empty: it was left out. */
+static struct sl_str name_of_choice(const struct anthropic_writing *w, struct sl_str name)
+{
+    const struct neutral_tool *tool = unsaid_chosen(w->req, name);
+    bool hosted = tool != NULL && (tool->kind == NT_WEB_SEARCH || tool->kind == NT_HOSTED);
+    if (tool != NULL && !is_sent(w, tool))
+        return SL_STR_NONE;
+    if (hosted && !w->native)
+        return tool->kind == NT_WEB_SEARCH ? SL_STR("web_search") : SL_STR("code_execution");
+    return names_fit(&names_anthropic, name, w->a);
+}
+
+static bool plan_choice(struct anthropic_writing *w)
 {
     const struct neutral_choice *c = &w->req->choice;
     switch (c->mode) {
@@ -248,20 +269,19 @@ static void plan_choice(struct anthropic_writing *w)
     default:
         w->choice = c->mode;
     }
-    if (c->mode == NCH_NAMED && c->n_names > 0) {
-        bool search = sl_map_get(&w->by_name, c->names[0]) == NULL &&
-                      sl_str_starts(c->names[0], SL_STR("web_search")); /* "web_search_preview" of Responses */
-        w->choice_name = search ? SL_STR("web_search") : names_fit(&names_anthropic, c->names[0], w->a);
-    }
+    if (c->mode == NCH_NAMED && c->n_names > 0)
+        w->choice_name = name_of_choice(w, c->names[0]);
+    bool forced = w->choice == NCH_REQUIRED || w->choice == NCH_NAMED;
+    bool lost = w->n_tools == 0 || (w->choice == NCH_NAMED && w->choice_name.n == 0);
     w->single_calls = c->parallel == SAID_NO;
-    if (w->n_tools == 0)
+    if (lost)
         w->choice = NCH_UNSAID;
+    return !lost || !forced || w->req->tools == NULL || !anthropic_refuses(w, false, term(w, TERM_TOOL_CHOICE), "");
 }
 
 bool anthropic_plan(struct anthropic_writing *w)
 {
-    plan_choice(w);
-    if (!plan_max_tokens(w) || !plan_thinking(w))
+    if (!plan_choice(w) || !plan_max_tokens(w) || !plan_thinking(w))
         return false;
     bool forced = w->choice == NCH_REQUIRED || w->choice == NCH_NAMED;
     if (forced && !takes_forced_tool(w) && !plan_unforced(w))

@@ -57,6 +57,25 @@ static bool may_lose_size(struct anthropic_writing *w, const struct neutral_tool
                                        sl_arena_printf(w->a, SL_STR_FMT ".search_context_size", SL_STR_ARG(place)), "");
 }
 
+/* A deferred tool that nobody can find is no tool: then it is sent as any other. */
+static bool is_stranded(const struct anthropic_writing *w, const struct neutral_tool *tool)
+{
+    struct json_tree t;
+    return w->native && w->req->left_tool_search && sl_str_find_str(tool->raw, SL_STR("defer_loading")) >= 0 &&
+           json_tree_read(&t, tool->raw, w->a) &&
+           json_kind_of(json_get(&t, json_root(&t), SL_STR("defer_loading"))) == JSON_TRUE;
+}
+
+static bool may_be_loaded(struct anthropic_writing *w, struct anthropic_tool *to)
+{
+    to->loaded = is_stranded(w, to->tool);
+    if (!to->loaded)
+        return true;
+    struct sl_str place = term_tool(w->req, to->tool, w->a);
+    return !anthropic_refuses(w, false, sl_arena_printf(w->a, SL_STR_FMT ".defer_loading", SL_STR_ARG(place)),
+                              "loaded");
+}
+
 static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool *from, unsigned *strict)
 {
     struct anthropic_tool *to = &w->tools[w->n_tools];
@@ -82,7 +101,7 @@ static bool prepare_tool(struct anthropic_writing *w, const struct neutral_tool 
     to->strict = wants_strict(w, to, strict);
     sl_map_put(&w->by_name, from->name, to);
     w->n_tools++;
-    return true;
+    return may_be_loaded(w, to);
 }
 
 void anthropic_list_wrapped(struct anthropic_writing *w)
@@ -160,10 +179,28 @@ static void write_search_options(struct anthropic_writing *w, struct sl_str raw)
     jw_close(&w->w, '}');
 }
 
+/* As the client wrote it. */
+static void write_own(struct anthropic_writing *w, const struct anthropic_tool *tool)
+{
+    struct json_tree t;
+    if (!tool->loaded || !json_tree_read(&t, tool->tool->raw, w->a)) {
+        jw_raw(&w->w, tool->tool->raw);
+        return;
+    }
+    jw_open(&w->w, '{');
+    for (JSON_EACH(&t, json_root(&t), it)) {
+        if (json_key_is(&t, it, SL_STR("defer_loading")))
+            continue;
+        jw_key_inside(&w->w, json_key_of(&t, it));
+        jw_raw(&w->w, json_raw_of(&t, it));
+    }
+    jw_close(&w->w, '}');
+}
+
 static void write_hosted(struct anthropic_writing *w, const struct anthropic_tool *tool)
 {
     if (w->native) {
-        jw_raw(&w->w, tool->tool->raw);
+        write_own(w, tool);
         return;
     }
     bool search = tool->tool->kind == NT_WEB_SEARCH;

@@ -3,6 +3,7 @@
 
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define CUSTOM_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
 
@@ -57,6 +58,14 @@ static bool prepare_all(struct converse_writing *w, const struct sl_map *allowed
     return !left_out || !converse_refuses(w, false, term_of(w->req, TERM_TOOL_CHOICE), "other tools left out");
 }
 
+static bool is_left_out(const struct converse_writing *w)
+{
+    const struct neutral_choice *c = &w->req->choice;
+    const struct neutral_tool *named = c->mode == NCH_NAMED && c->n_names > 0 ? unsaid_chosen(w->req, c->names[0])
+                                                                              : NULL;
+    return named != NULL && (named->kind == NT_WEB_SEARCH || named->kind == NT_HOSTED);
+}
+
 /* There is no choice "none": without tools the model calls none. */
 static bool plan_choice(struct converse_writing *w)
 {
@@ -64,10 +73,15 @@ static bool plan_choice(struct converse_writing *w)
     bool forced = c->mode == NCH_REQUIRED || c->mode == NCH_NAMED || c->mode == NCH_ALLOWED_REQUIRED;
     if (c->mode == NCH_NONE)
         w->n_tools = 0;
+    bool lost = forced && w->req->tools != NULL && (w->n_tools == 0 || is_left_out(w));
+    if (lost && converse_refuses(w, false, term_of(w->req, TERM_TOOL_CHOICE), ""))
+        return false;
     if (w->n_tools == 0)
         return true;
     if (c->parallel == SAID_NO && converse_refuses(w, false, term_of(w->req, TERM_PARALLEL), ""))
         return false;
+    if (lost)
+        return true;
     if (forced && !caps_has(w->t->caps, CAP_FORCED_TOOL)) {
         w->choice = NCH_AUTO;
         return !converse_refuses(w, false, term_of(w->req, TERM_TOOL_CHOICE), "auto");

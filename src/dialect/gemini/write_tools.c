@@ -199,6 +199,25 @@ static bool has_tools(const struct gem_writer *g)
 
 /* -- The choice ---------------------------------------------------------------------------------------------------------------- */
 
+#define ALLOWED_MAX 512u /* names that are looked up */
+
+/* Google can choose among functions only; a name that nobody has is the client's mistake, and Google says so. */
+static bool can_be_chosen(const struct gem_writer *g, struct sl_str name)
+{
+    const struct neutral_tool *tool = g->req->choice.n_names <= ALLOWED_MAX ? unsaid_chosen(g->req, name) : NULL;
+    return tool == NULL || is_function(tool);
+}
+
+static bool is_lost(const struct gem_writer *g)
+{
+    const struct neutral_choice *choice = &g->req->choice;
+    bool named = choice->mode == NCH_NAMED || choice->mode == NCH_ALLOWED_REQUIRED;
+    for (uint32_t i = 0; i < choice->n_names && named; i++)
+        if (can_be_chosen(g, choice->names[i]))
+            return false;
+    return named && choice->n_names > 0;
+}
+
 static struct sl_str mode_of(const struct gem_writer *g)
 {
     bool validated = g->strict && gem_flag(g, CAP_STRICT_TOOLS);
@@ -222,7 +241,8 @@ static void write_allowed(struct gem_writer *g)
     jw_key(&g->w, SL_STR("allowedFunctionNames"));
     jw_open(&g->w, '[');
     for (uint32_t i = 0; i < choice->n_names; i++)
-        jw_inside(&g->w, names_out(&g->t->names, &names_gemini, choice->names[i], g->t->a));
+        if (can_be_chosen(g, choice->names[i]))
+            jw_inside(&g->w, names_out(&g->t->names, &names_gemini, choice->names[i], g->t->a));
     jw_close(&g->w, ']');
 }
 
@@ -233,9 +253,10 @@ static bool is_forced(enum neutral_choice_mode mode)
 
 static bool write_choice(struct gem_writer *g)
 {
-    struct sl_str mode = g->functions ? mode_of(g) : SL_STR_NONE;
-    if (!g->functions && is_forced(g->req->choice.mode) && gem_drops(g, false, term_of(g->req, TERM_TOOL_CHOICE), ""))
-        return false; /* only functions can be forced */
+    bool lost = is_forced(g->req->choice.mode) && (!g->functions || is_lost(g)); /* only functions can be forced */
+    struct sl_str mode = g->functions && !lost ? mode_of(g) : SL_STR_NONE;
+    if (lost && gem_drops(g, false, term_of(g->req, TERM_TOOL_CHOICE), ""))
+        return false;
     bool both = g->functions && g->hosted && !g->vertex;
     g->any = sl_str_eq(mode, SL_STR("ANY"));
     if (mode.n == 0 && !both)

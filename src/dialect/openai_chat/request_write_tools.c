@@ -20,9 +20,22 @@ static bool is_chosen(const struct chat_write *cw, const struct neutral_tool *to
     if (cw->openai || (c->mode != NCH_ALLOWED_AUTO && c->mode != NCH_ALLOWED_REQUIRED) || c->n_names > ALLOWED_MAX)
         return true;
     for (uint32_t i = 0; i < c->n_names; i++)
-        if (sl_str_eq(c->names[i], tool->name))
+        if (sl_str_eq(c->names[i], tool->name.n > 0 ? tool->name : tool->type))
             return true;
     return false;
+}
+
+/* Whether this format has it: a provider's own tools it has not, but for those whose schema the client gave or we know. */
+static bool is_function(const struct neutral_tool *tool)
+{
+    return tool->kind == NT_FUNCTION || (tool->kind == NT_HOSTED && tool->schema.n > 0 && tool->name.n > 0);
+}
+
+/* A name that nobody has is the client's mistake, and the provider says so. */
+static bool can_be_chosen(const struct chat_write *cw, struct sl_str name)
+{
+    const struct neutral_tool *tool = unsaid_chosen(cw->req, name);
+    return tool == NULL || tool->kind == NT_CUSTOM || is_function(tool);
 }
 
 static void write_function(struct chat_write *cw, const struct neutral_tool *tool)
@@ -98,7 +111,7 @@ static bool searches(const struct chat_write *cw)
 /* False: refused. *sent: a function was written. */
 static bool write_tool(struct chat_write *cw, const struct neutral_tool *tool, bool *sent)
 {
-    bool function = tool->kind == NT_FUNCTION || (tool->kind == NT_HOSTED && tool->schema.n > 0 && tool->name.n > 0);
+    bool function = is_function(tool);
     bool can = caps_has(cw->t->caps, CAP_TOOLS);
     if (tool->kind == NT_WEB_SEARCH && searches(cw))
         return true; /* web_search_options */
@@ -148,7 +161,8 @@ static void write_allowed(struct chat_write *cw)
     jw_key(&cw->w, SL_STR("tools"));
     jw_open(&cw->w, '[');
     for (uint32_t i = 0; i < c->n_names; i++)
-        write_named(cw, c->names[i]);
+        if (c->n_names > ALLOWED_MAX || can_be_chosen(cw, c->names[i]))
+            write_named(cw, c->names[i]);
     jw_close(&cw->w, ']');
     jw_close(&cw->w, '}');
     jw_close(&cw->w, '}');
@@ -159,12 +173,25 @@ static bool is_forced(enum neutral_choice_mode mode)
     return mode == NCH_REQUIRED || mode == NCH_NAMED || mode == NCH_ALLOWED_REQUIRED;
 }
 
+/* Only tools that a provider runs are chosen, and this format can choose none of them. */
+static bool is_lost(const struct chat_write *cw)
+{
+    const struct neutral_choice *c = &cw->req->choice;
+    bool named = c->mode == NCH_NAMED || c->mode == NCH_ALLOWED_AUTO || c->mode == NCH_ALLOWED_REQUIRED;
+    for (uint32_t i = 0; i < c->n_names && named; i++)
+        if (c->n_names > ALLOWED_MAX || can_be_chosen(cw, c->names[i]))
+            return false;
+    return named && c->n_names > 0;
+}
+
 static bool write_choice(struct chat_write *cw)
 {
     const struct neutral_choice *c = &cw->req->choice;
     enum neutral_choice_mode mode = c->mode;
     if (mode != NCH_UNSAID && mode != NCH_AUTO && translation_lacks(cw->t, SL_STR("tool_choice")))
         return !chat_refuses_term(cw, true, TERM_TOOL_CHOICE, "");
+    if (is_lost(cw))
+        return !chat_refuses_term(cw, false, TERM_TOOL_CHOICE, "");
     if (is_forced(mode) && !caps_has(cw->t->caps, CAP_FORCED_TOOL)) {
         if (chat_refuses_term(cw, false, TERM_TOOL_CHOICE, "auto"))
             return false;

@@ -3,6 +3,9 @@
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/writing.h"
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
+
+#define ALLOWED_MAX 512u /* names of allowed_tools that are looked up */
 
 static void write_function(struct writing *w, const struct neutral_tool *tool)
 {
@@ -88,11 +91,16 @@ static bool write_web_search(struct writing *w, const struct neutral_tool *tool,
     return true;
 }
 
+static bool is_code(const struct neutral_tool *tool)
+{
+    return tool->kind == NT_HOSTED &&
+           (sl_str_starts(tool->type, SL_STR("code_execution")) || sl_str_eq(tool->type, SL_STR("codeExecution")));
+}
+
 /* Code execution is the one other tool that has a counterpart: Anthropic's code_execution_*, Gemini's codeExecution. */
 static bool write_hosted(struct writing *w, const struct neutral_tool *tool, struct sl_str what)
 {
-    bool code = sl_str_starts(tool->type, SL_STR("code_execution")) || sl_str_eq(tool->type, SL_STR("codeExecution"));
-    if (!code)
+    if (!is_code(tool))
         return !writing_refuses(w, true, what, "");
     jw_raw(&w->w, SL_STR("{\"type\":\"code_interpreter\",\"container\":{\"type\":\"auto\"}}"));
     return true;
@@ -122,12 +130,29 @@ static bool write_tool(struct writing *w, const struct neutral_tool *tool)
 
 /* -- Choice ---------------------------------------------------------------------------------------------------------- */
 
-static void write_name(struct writing *w, struct sl_str name)
+/* By name; what a provider runs, by its type. */
+static const struct neutral_tool *chosen(struct writing *w, struct sl_str name)
 {
     const struct neutral_tool *tool = name.p != NULL ? sl_map_get(&w->tools, name) : NULL;
+    return tool != NULL || w->req->choice.n_names > ALLOWED_MAX ? tool : unsaid_chosen(w->req, name);
+}
+
+/* A name that nobody has is the client's mistake, and the provider says so. */
+static bool can_be_chosen(struct writing *w, struct sl_str name)
+{
+    const struct neutral_tool *tool = chosen(w, name);
+    return w->own || tool == NULL || tool->kind != NT_HOSTED || is_code(tool);
+}
+
+static void write_name(struct writing *w, struct sl_str name)
+{
+    const struct neutral_tool *tool = chosen(w, name);
+    bool hosted = tool == NULL || tool->kind == NT_WEB_SEARCH || tool->kind == NT_HOSTED;
     jw_open(&w->w, '{');
-    if (tool == NULL && w->own) { /* a hosted tool is named by its type */
+    if (hosted && w->own) { /* by its type */
         jw_member_inside(&w->w, SL_STR("type"), name);
+    } else if (hosted && tool != NULL) {
+        jw_member_inside(&w->w, SL_STR("type"), is_code(tool) ? SL_STR("code_interpreter") : SL_STR("web_search"));
     } else {
         bool custom = tool != NULL && tool->kind == NT_CUSTOM;
         jw_member_inside(&w->w, SL_STR("type"), custom ? SL_STR("custom") : SL_STR("function"));
@@ -144,9 +169,23 @@ static void write_allowed(struct writing *w, const struct neutral_choice *choice
     jw_key(&w->w, SL_STR("tools"));
     jw_open(&w->w, '[');
     for (uint32_t i = 0; i < choice->n_names; i++)
-        write_name(w, choice->names[i]);
+        if (can_be_chosen(w, choice->names[i]))
+            write_name(w, choice->names[i]);
     jw_close(&w->w, ']');
     jw_close(&w->w, '}');
+}
+
+/* Whether tools are chosen, and none of them can be here. */
+static bool is_lost(struct writing *w, const struct neutral_choice *choice, bool any)
+{
+    if (choice->mode == NCH_REQUIRED)
+        return !any;
+    if (choice->mode < NCH_NAMED)
+        return false;
+    for (uint32_t i = 0; i < choice->n_names && any; i++)
+        if (can_be_chosen(w, choice->names[i]))
+            return false;
+    return true;
 }
 
 static void write_choice(struct writing *w, const struct neutral_choice *choice)
@@ -179,9 +218,13 @@ bool writing_tools(struct writing *w)
     }
     bool any = w->w.comma;
     jw_close(&w->w, ']');
+    bool lost = is_lost(w, &req->choice, any);
+    if (lost && writing_refuses(w, false, term_of(req, TERM_TOOL_CHOICE), ""))
+        return false;
     if (!any)
         return true;
-    write_choice(w, &req->choice);
+    if (!lost)
+        write_choice(w, &req->choice);
     if (req->choice.parallel != SAID_NOTHING)
         jw_member_bool(&w->w, SL_STR("parallel_tool_calls"), req->choice.parallel == SAID_YES);
     return true;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#define SEARCH "tool-search-tool-2025-10-19"
 #define V "'anthropic_version':'bedrock-2023-05-31',"
 #define M "'messages':[{'role':'user','content':'hi'}]"
 
@@ -58,6 +59,45 @@ static const struct {
      ""},
     {"bedrock", "", "{'tools':[{'name':'a','eager_input_streaming':false}],'model':'m'," M "}",
      "{" V "'tools':[{'name':'a'}]," M "}", ""},
+    /* a search among deferred tools is a beta there, with or without a search of the provider's */
+    {"bedrock", "advanced-tool-use-2025-11-20",
+     "{'tools':[{'type':'tool_search_tool_regex_20251119','name':'s'},{'name':'a','defer_loading':true}],'model':'m'," M
+     "}",
+     "{" V "'anthropic_beta':['" SEARCH "'],'tools':[{'type':'tool_search_tool_regex_20251119','name':'s'},"
+     "{'name':'a','defer_loading':true}]," M "}",
+     "anthropic-beta:advanced-tool-use-2025-11-20"},
+    {"bedrock", "",
+     "{'tools':[{'name':'a','defer_loading':true},{'name':'b','defer_loading':false}],'model':'m'," M "}",
+     "{" V "'anthropic_beta':['" SEARCH
+     "'],'tools':[{'name':'a','defer_loading':true},{'name':'b','defer_loading':false}]," M "}",
+     ""},
+    {"vertex", "",
+     "{'tools':[{'type':'tool_search_tool_bm25','name':'s'},{'name':'a','defer_loading':true}],'model':'m'," M "}",
+     "{'anthropic_version':'vertex-2023-10-16','tools':[{'type':'tool_search_tool_bm25','name':'s'},{'name':'a',"
+     "'defer_loading':true}]," M "}",
+     ""},
+    /* the one that Bedrock has not: nobody finds the deferred tools, so they are loaded */
+    {"bedrock", "",
+     "{'tools':[{'type':'tool_search_tool_bm25_20251119','name':'s'}, {'defer_loading':true,'name':'a'},{'name':'b',"
+     "'defer_loading':true,'eager_input_streaming':true},{'eager_input_streaming':null,'defer_loading':true,'name':'c'},"
+     "{'defer_loading':true,'eager_input_streaming':false},{'name':'d','defer_loading':false}],'model':'m'," M "}",
+     "{" V
+     "'anthropic_beta':['fine-grained-tool-streaming-2025-05-14'],'tools':[{'name':'a'},{'name':'b'},{'name':'c'},{},"
+     "{'name':'d','defer_loading':false}]," M "}",
+     "tools[1].defer_loading;loaded, tools[2].defer_loading;loaded, tools[3].defer_loading;loaded, "
+     "tools[4].defer_loading;loaded, tools[0].type"},
+    {"bedrock", "",
+     "{'tools':[{'name':'a','defer_loading':true},{'type':'tool_search_tool_bm25','name':'s'},{'type':'tool_search_tool_bm25',"
+     "'name':'t'},{'name':'b'}],'model':'m'," M "}",
+     "{" V "'tools':[{'name':'a'},{'name':'b'}]," M "}", "tools[0].defer_loading;loaded, tools[1].type, tools[2].type"},
+    {"bedrock", "", "{'tools':[{'type':'tool_search_tool_bm25','name':'s'}],'model':'m'," M "}",
+     "{" V "'tools':[]," M "}", "tools[0].type"},
+    {"bedrock", "",
+     "{'tools':[{'type':'tool_search_tool_bm25','name':'s'},{'type':'tool_search_tool_bm25','name':'t'},"
+     "{'type':'tool_search_tool_regex','name':'u'},{'name':'a','defer_loading':true}],'model':'m'," M "}",
+     "{" V "'anthropic_beta':['" SEARCH "'],'tools':[{'type':'tool_search_tool_regex','name':'u'},{'name':'a',"
+     "'defer_loading':true}]," M "}",
+     "tools[0].type, tools[1].type"},
 };
 
 static void bodies(void **state)
@@ -84,6 +124,10 @@ static void bodies(void **state)
             fail_msg("case %zu\n" SL_STR_FMT "\n" SL_STR_FMT "\n" SL_STR_FMT, i, SL_STR_ARG(sl_buf_str(&b)),
                      SL_STR_ARG(out), SL_STR_ARG(notes));
         assert_int_equal(pieces.bytes, b.n);
+        bool searches = sl_str_find_str(out, SL_STR("tool_search_tool")) >=
+                        0; /* on Vertex AI the beta is in the header */
+        if (searches && sl_str_eq(change.platform, SL_STR("vertex")))
+            assert_true(sl_str_eq(pieces.betas, SL_STR(SEARCH)));
         sl_buf_done(&b);
         sl_arena_done(&a);
     }

@@ -99,6 +99,18 @@ static const struct {
     {"the same for its own clients", "anthropic", "claude-opus-4-6", "",
      "{" M HI ",'tool_choice':{'type':'any'},'tools':[{'type':'tool_search_tool_bm25_20251119','name':'s'}]}",
      "{'model':'claude-opus-4-6','max_tokens':500," SENT_HI "}", "tools[0].type, tool_choice.type"},
+    {"what was deferred is found by nobody, so it is loaded", "anthropic", "claude-opus-4-6", "vertex",
+     "{" M HI
+     ",'tools':[{'type':'tool_search_tool_regex','name':'s'},{'defer_loading':true,'name':'w','input_schema':{}},"
+     "{'name':'v','defer_loading':false,'input_schema':{}}]}",
+     "{'anthropic_version':'vertex-2023-10-16','max_tokens':500," SENT_HI
+     ",'tools':[{'name':'w','input_schema':{}},{'name':'v','defer_loading':false,'input_schema':{}}]}",
+     "tools[1].defer_loading;loaded, tools[0].type"},
+    {"who finds its tools itself goes on deferring them", "anthropic", "claude-opus-4-6", "vertex",
+     "{" M HI ",'tools':[{'name':'w','defer_loading':true,'input_schema':{}}]}",
+     "{'anthropic_version':'vertex-2023-10-16','max_tokens':500," SENT_HI
+     ",'tools':[{'name':'w','defer_loading':true,'input_schema':{}}]}",
+     ""},
     {"any other tool meets the choice", "openai", "claude-opus-4-6", "",
      "{" M HI ",'tool_choice':{'type':'tool','name':'w'}," ASK_TOOL_AND_SEARCH "}",
      "{'model':'claude-opus-4-6','max_tokens':500," SENT_HI "," ASK_TOOL ",'tool_choice':{'type':'tool','name':'w'}}",

@@ -85,6 +85,7 @@ static const struct neutral_request full = {
     &the_tool,                 /* tools */
     {NCH_NAMED, the_names, 1, SAID_NO}, /* choice */
     true,                      /* legacy_functions */
+    true,                      /* left_tool_search */
     1717,                      /* max_output */
     S("0.137913"),             /* temperature */
     S("0.973131"),             /* top_p */
@@ -197,6 +198,7 @@ static const struct row rows[] = {
     {"ssssnnn", TERM_PARALLEL, "parallel", NULL,
      {R(choice.parallel), R(tools)}},
     {"-------", NOBODY, "", "how calls are answered", {R(legacy_functions)}},
+    {"-------", NOBODY, "", "what the reader left out; named by what it was", {R(left_tool_search)}},
     {"sssssss", NOBODY, "1717", NULL, {R(max_output)}},
     {"sssssss", TERM_TEMPERATURE, "0.137913", NULL, {R(temperature)}},
     {"sssssss", TERM_TOP_P, "0.973131", NULL, {R(top_p)}},
