@@ -87,10 +87,12 @@ void sim_account_add(struct sim_call *c)
     r->completion = !billed ? 0 : completion < UINT32_MAX ? (uint32_t)completion : UINT32_MAX;
     r->reasoning = billed ? c->reasoning : 0;
     r->written = billed ? c->written : 0;
-    r->images = billed ? (uint32_t)c->units[UU_IMAGES_OUT] : 0;
-    r->characters = billed ? (uint32_t)c->units[UU_CHARACTERS] : 0;
-    r->searches = billed ? (uint32_t)c->units[UU_SEARCHES] : 0;
-    r->audio_in = r->audio_out = 0;
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        r->units[i] = billed ? (uint32_t)c->units[i] : 0;
+    r->audio_in = billed ? c->audio_in : 0;
+    r->image_in = billed ? c->image_in : 0;
+    r->audio_out = billed ? c->audio_out : 0;
+    r->image_out = billed ? c->image_out : 0;
     r->format = c->format;
     r->status = (uint16_t)c->status;
     r->stream = c->stream;
@@ -100,6 +102,22 @@ void sim_account_add(struct sim_call *c)
     s->minute_tokens += r->prompt + r->completion;
 }
 
+static const char *const unit_names[USAGE_UNIT_COUNT] = {
+#define X(id, name, side) [UU_##id] = #name,
+    USAGE_UNITS(X)
+#undef X
+};
+
+static uint32_t input_of(const struct sim_served *r)
+{
+    return r->prompt - r->cached - r->written - r->audio_in - r->image_in;
+}
+
+static uint32_t output_of(const struct sim_served *r)
+{
+    return r->completion - r->reasoning - r->audio_out - r->image_out;
+}
+
 void sim_bill(const struct sim *s, struct sim_billed *out)
 {
     uint64_t n = s->n_served < s->cap_served ? s->n_served : s->cap_served;
@@ -107,10 +125,10 @@ void sim_bill(const struct sim *s, struct sim_billed *out)
         const struct sim_served *r = &s->served[i];
         out->requests++;
         out->answers += r->status == 200;
-        out->input += r->prompt - r->cached - r->written - r->audio_in;
+        out->input += input_of(r);
         out->cache_read += r->cached;
         out->cache_write += r->written;
-        out->output += r->completion - r->reasoning - r->audio_out;
+        out->output += output_of(r);
         out->reasoning += r->reasoning;
     }
 }
@@ -124,7 +142,7 @@ void sim_account_turn(struct sim_call *c, const struct sim_realtime_turn *t)
                              .audio_in = t->audio_in,
                              .audio_out = t->audio_out,
                              .reasoning = t->reasoning,
-                             .audio_ms = t->audio_ms,
+                             .units = {[UU_AUDIO_MS_IN] = t->audio_ms},
                              .status = 101,
                              .live = c->live,
                              .stream = 1,
@@ -152,15 +170,15 @@ static void add_record(struct sl_buf *b, const struct sim_served *r, uint64_t n)
     sl_buf_addf(b, ",\"status\":%u,\"prompt\":%u,\"cached\":%u,\"completion\":%u,\"reasoning\":%u,\"bytes\":%llu",
                 r->status, r->prompt, r->cached, r->completion, r->reasoning, (unsigned long long)r->bytes);
     /* the same once more, in classes that do not overlap: those of the ledger */
-    sl_buf_addf(b, ",\"input\":%u,\"cache_read\":%u,\"cache_write\":%u,\"output\":%u",
-                r->prompt - r->cached - r->written - r->audio_in, r->cached, r->written,
-                r->completion - r->reasoning - r->audio_out);
+    sl_buf_addf(b, ",\"input\":%u,\"cache_read\":%u,\"cache_write\":%u,\"output\":%u", input_of(r), r->cached,
+                r->written, output_of(r));
     if (r->audio_in > 0 || r->audio_out > 0)
         sl_buf_addf(b, ",\"audio_in\":%u,\"audio_out\":%u", r->audio_in, r->audio_out);
-    if (r->audio_ms > 0)
-        sl_buf_addf(b, ",\"audio_ms_in\":%u", r->audio_ms);
-    if (r->images + r->characters + r->searches > 0)
-        sl_buf_addf(b, ",\"images_out\":%u,\"characters\":%u,\"searches\":%u", r->images, r->characters, r->searches);
+    if (r->image_in > 0 || r->image_out > 0)
+        sl_buf_addf(b, ",\"image_in\":%u,\"image_out\":%u", r->image_in, r->image_out);
+    for (unsigned i = 0; i < USAGE_UNIT_COUNT; i++)
+        if (r->units[i] > 0)
+            sl_buf_addf(b, ",\"%s\":%u", unit_names[i], r->units[i]);
     sl_buf_addf(b, ",\"format\":\"%s\"",
                 r->format != NULL  ? r->format->name
                 : r->live          ? "gemini-live"

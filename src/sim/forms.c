@@ -83,15 +83,14 @@ static struct sl_str heard(struct sim_call *c, const struct sim_form_ask *a)
 
 /* ---- speech ---- */
 
-static void add_usage(struct sim_call *c, struct sl_buf *b, const struct sim_form_ask *a)
+static void add_usage(struct sim_call *c, struct sl_buf *b)
 {
     if (sl_str_starts(c->model, SL_STR("whisper"))) {
         sl_buf_addf(b, ",\"usage\":{\"type\":\"duration\",\"seconds\":%llu}",
-                    (unsigned long long)(a->file.n / 16000 + 1));
+                    (unsigned long long)(c->units[UU_AUDIO_MS_IN] / 1000));
         return;
     }
-    uint32_t audio = (uint32_t)(a->file.n / AUDIO_BYTES_A_TOKEN) + 1, text = c->prompt;
-    c->prompt += audio;
+    uint32_t audio = c->audio_in, text = c->prompt - audio;
     sl_buf_addf(b,
                 ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":%u,\"input_token_details\":{\"text_tokens\":%u,"
                 "\"audio_tokens\":%u},\"output_tokens\":%u,\"total_tokens\":%u}",
@@ -99,15 +98,15 @@ static void add_usage(struct sim_call *c, struct sl_buf *b, const struct sim_for
     c->usage_sent = true;
 }
 
-static void write_speech(struct sim_call *c, struct sl_buf *b, const struct sim_form_ask *a, struct sl_str text)
+static void write_speech(struct sim_call *c, struct sl_buf *b, struct sl_str text)
 {
     sl_buf_adds(b, SL_STR("{\"text\":"));
     sl_buf_add_json(b, text);
-    add_usage(c, b, a);
+    add_usage(c, b);
     sl_buf_addc(b, '}');
 }
 
-static void stream_speech(struct sim_call *c, struct sl_buf *b, const struct sim_form_ask *a, struct sl_str text)
+static void stream_speech(struct sim_call *c, struct sl_buf *b, struct sl_str text)
 {
     struct sl_str rest = text;
     bool cut = sim_fault_marked(c, MARK_CUT) != NULL;
@@ -122,7 +121,7 @@ static void stream_speech(struct sim_call *c, struct sl_buf *b, const struct sim
         return;
     sl_buf_adds(b, SL_STR("data: {\"type\":\"transcript.text.done\",\"text\":"));
     sl_buf_add_json(b, text);
-    add_usage(c, b, a);
+    add_usage(c, b);
     sl_buf_adds(b, SL_STR("}\n\n"));
 }
 
@@ -135,6 +134,8 @@ static void write_image(struct sim_call *c, struct sl_buf *b, const struct sim_f
     uint32_t words = c->prompt;
     c->prompt += a->files * IMAGE_TOKENS;
     c->tokens = 2 * IMAGE_TOKENS;
+    c->image_in = a->files * IMAGE_TOKENS;
+    c->image_out = c->tokens;
     c->units[UU_IMAGES_OUT] = 1;
     if (c->stream) {
         sl_buf_adds(b, SL_STR("event: image_edit.partial_image\ndata: {\"type\":\"image_edit.partial_image\","
@@ -181,15 +182,21 @@ static void write_answer(struct sim_call *c, struct sim_form_ask *a, bool image)
     c->tokens = (uint32_t)(text.n + 3) / 4;
     if (sl_str_starts(c->model, SL_STR("whisper")))
         c->stream = false;
+    if (!image && sl_str_starts(c->model, SL_STR("whisper"))) {
+        c->units[UU_AUDIO_MS_IN] = (a->file.n / 16000 + 1) * 1000;
+    } else if (!image) { /* billed also where the form of the answer has no place to say it */
+        c->audio_in = (uint32_t)(a->file.n / AUDIO_BYTES_A_TOKEN) + 1;
+        c->prompt += c->audio_in;
+    }
     sl_buf_reset(b);
     if (image)
         write_image(c, b, a, text);
     else if (c->stream)
-        stream_speech(c, b, a, text);
+        stream_speech(c, b, text);
     else if (plain)
         sl_buf_adds(b, text);
     else
-        write_speech(c, b, a, text);
+        write_speech(c, b, text);
     if (sl_str_starts(c->model, SL_STR("whisper"))) /* billed by the second */
         c->prompt = c->tokens = 0;
     c->ready = sl_arena_str(c->s->arena, sl_buf_str(b));

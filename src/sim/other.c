@@ -234,7 +234,7 @@ static bool take_picture(struct ask *a, struct sl_str type, struct sl_str base64
 static void add_image_usage(struct ask *a, uint64_t n)
 {
     uint32_t out = (uint32_t)n * IMAGE_TOKENS;
-    a->c->tokens = out;
+    a->c->tokens = a->c->image_out = out;
     sl_buf_addf(a->b,
                 ",\"usage\":{\"input_tokens\":%u,\"input_tokens_details\":{\"text_tokens\":%u,\"image_tokens\":0},"
                 "\"output_tokens\":%u,\"total_tokens\":%u}",
@@ -265,7 +265,7 @@ static void stream_images(struct ask *a, uint64_t n, uint64_t partial)
         sl_buf_adds(a->b, SL_STR("}\n\n"));
     }
     a->c->prompt = prompt * (uint32_t)n;
-    a->c->tokens = (uint32_t)n * IMAGE_TOKENS;
+    a->c->tokens = a->c->image_out = (uint32_t)n * IMAGE_TOKENS;
 }
 
 static bool image_ask_is_good(struct ask *a, bool dalle)
@@ -411,7 +411,7 @@ static bool seedream(struct ask *a)
     }
     n -= fails && n > 1;
     a->c->units[UU_IMAGES_OUT] = n;
-    a->c->tokens = (uint32_t)n * SEEDREAM_TOKENS;
+    a->c->tokens = a->c->image_out = (uint32_t)n * SEEDREAM_TOKENS;
     a->c->usage_sent = true;
     if (yyjson_is_true(member(a, "stream"))) {
         stream_seedream(a, n, fails);
@@ -520,7 +520,8 @@ static bool gemini_image(struct ask *a)
         sl_buf_adds(a->b, SL_STR("data: "));
     a->c->prompt = words + given;
     a->c->usage_sent = true;
-    a->c->tokens = 1290;
+    a->c->image_in = given;
+    a->c->tokens = a->c->image_out = 1290;
     a->c->units[UU_IMAGES_OUT] = 1;
     a->c->stream = is_streamed(a);
     sl_buf_adds(a->b,
@@ -564,7 +565,7 @@ static bool gemini_speech(struct ask *a)
     for (size_t i = 0; i < n; i++)
         samples[i] = text.p[i / 200];
     a->c->prompt = tokens_of(text);
-    a->c->tokens = (uint32_t)text.n;
+    a->c->tokens = a->c->audio_out = (uint32_t)text.n;
     a->c->usage_sent = true;
     a->c->stream = is_streamed(a);
     sl_buf_adds(a->b, a->c->stream ? SL_STR("data: ") : SL_STR_NONE);
@@ -614,7 +615,7 @@ static bool speech(struct ask *a)
     if (sse) {
         a->c->usage_sent = true;
         a->c->prompt = tokens_of(text);
-        a->c->tokens = (uint32_t)characters;
+        a->c->tokens = a->c->audio_out = (uint32_t)characters;
         sl_buf_adds(a->b, SL_STR("data: {\"type\":\"speech.audio.delta\",\"audio\":\"UklGRg==\"}\n\n"));
         sl_buf_addf(a->b,
                     "data: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":%u,\"output_tokens\":%u,"

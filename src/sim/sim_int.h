@@ -175,9 +175,10 @@ struct sim_served {                 /* one request, as /sim/count tells it */
     uint64_t bytes;                                 /* of the body */
     uint32_t prompt, cached, completion, reasoning; /* what a provider would bill: nothing for an error */
     uint32_t written;                               /* of prompt: to the cache */
-    uint32_t images, characters, searches;          /* units beside tokens */
-    uint32_t audio_in, audio_out, audio_ms; /* of prompt and completion, in sessions; where time is charged that */
-    uint16_t status;                        /* 0: no head was sent */
+    uint32_t units[USAGE_UNIT_COUNT];               /* beside tokens */
+    uint32_t audio_in, image_in;                    /* of prompt */
+    uint32_t audio_out, image_out;                  /* of completion */
+    uint16_t status;                                /* 0: no head was sent */
     uint8_t stream, complete, usage_sent, faulty, live;
     const struct sim_format *format; /* NULL: none was found */
 };
@@ -301,6 +302,8 @@ struct sim_call { /* lives in the stream's arena */
     uint32_t prompt, cached, reasoning; /* cached and written are parts of prompt */
     uint32_t written, written_1h;       /* written_1h is a part of written */
     uint64_t units[USAGE_UNIT_COUNT];   /* beside tokens */
+    uint32_t audio_in, image_in;        /* parts of prompt */
+    uint32_t audio_out, image_out;      /* parts of tokens */
     /* the answer */
     uint32_t tokens;                    /* of one choice */
     uint32_t pieces;                    /* body events of one choice */

@@ -46,7 +46,7 @@ def served(tmp_path_factory):
         },
         "models": {
             "safe": "openai/omni-moderation-latest", "omni-moderation-latest": "openai/omni-moderation-latest",
-            "draw": "openai/gpt-image-2", "dall": "openai/dall-e-3", "say": "openai/tts-1", "say4": "openai/gpt-4o-mini-tts",
+            "chat": "openai/gpt-5-mini", "draw": "openai/gpt-image-2", "dall": "openai/dall-e-3", "say": "openai/tts-1", "say4": "openai/gpt-4o-mini-tts",
             "hear": "openai/gpt-4o-transcribe", "whisper": "openai/whisper-1", "clip": "openai/sora-2",
             "rank": "cohere/rerank-v3.5", "jrank": "jina/jina-reranker-v2", "embed": "openai/text-embedding-3-small",
             "gembed": "google/gemini-embedding-001", "gembed2": "google/gemini-embedding-2", "cembed": "cohere/embed-v4.0",
