@@ -60,6 +60,24 @@ bool budget_has_room(struct exchange *x)
     return budget_reserve(x, sl_loop_wall(x->env->loop), &unknown, &nowhere);
 }
 
+#define NEAR_FACTOR 4 /* an estimate may be wrong by that; one that would fill a quarter of what is left is not taken */
+
+static bool is_near(struct spend_cell *c, const struct try *t)
+{
+    struct spend_view v;
+    spend_see(c, t->wall_ns, &v);
+    return t->reservation.cost.cost_p > (v.limit_p - v.used_p) / NEAR_FACTOR;
+}
+
+bool budget_reserve_try(struct exchange *x, struct try *t)
+{
+    struct spend_cell *c = cell_of(x);
+    if (c != NULL && is_near(c, t))
+        guess_reservation(x, t);
+    return budget_reserve(x, t->wall_ns, &t->reservation, &t->spend) ||
+           (guess_reservation(x, t) && budget_reserve(x, t->wall_ns, &t->reservation, &t->spend));
+}
+
 struct error_facts budget_refusal(const struct exchange *x)
 {
     int64_t left_ns = x->budget_until_ns - sl_loop_wall(x->env->loop);

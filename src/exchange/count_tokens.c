@@ -5,6 +5,7 @@
 #include "tokens/chat.h"
 
 #define IMAGE_SIDE 1024u      /* pixels */
+#define WINDOW 1024u          /* bytes */
 #define TOKENS_PER_FILE 1000u /* as tokens/estimate.c has it */
 
 static enum tokens_role role_of(enum neutral_role r)
@@ -23,11 +24,42 @@ static enum tokens_role role_of(enum neutral_role r)
     return TOKENS_ROLE_USER;
 }
 
-static void count_part(struct tokens_chat *c, const struct neutral_part *p, struct sl_arena *a)
+struct counting {
+    struct tokens_chat c;
+    const struct tokens_set *set;
+    struct sl_str model;
+    uint64_t every;
+    struct sl_arena *a;
+};
+
+/* A window that begins or ends within a character is a token wrong. */
+static void count_plain(struct counting *g, struct sl_str plain)
 {
+    uint64_t tokens = 0, seen = 0;
+    if (g->every <= 1 || plain.n <= 2 * WINDOW) {
+        tokens_chat_text(&g->c, plain);
+        return;
+    }
+    for (uint64_t at = 0; at < plain.n; at += g->every * WINDOW) {
+        struct sl_str window = sl_str_head(sl_str_from(plain, at), WINDOW);
+        tokens += tokens_of_text(g->set, g->model, window).n;
+        seen += window.n;
+    }
+    tokens_chat_fixed(&g->c, tokens * plain.n / seen); /* plain.n < 2^32 */
+}
+
+static void count_text(struct counting *g, struct sl_str inside)
+{
+    count_plain(g, json_plain(inside, g->a));
+}
+
+static void count_part(struct counting *g, const struct neutral_part *p)
+{
+    struct tokens_chat *c = &g->c;
     switch (p->kind) {
     case NP_TOOL_CALL:
-        tokens_chat_call(c, p->name, p->custom ? json_plain(p->text, a) : p->arguments);
+        tokens_chat_call(c, p->name, SL_STR_NONE);
+        count_plain(g, p->custom ? json_plain(p->text, g->a) : p->arguments);
         break;
     case NP_IMAGE:
         tokens_chat_image(c, IMAGE_SIDE, IMAGE_SIDE, TOKENS_DETAIL_AUTO);
@@ -36,19 +68,19 @@ static void count_part(struct tokens_chat *c, const struct neutral_part *p, stru
     case NP_AUDIO:
     case NP_VIDEO:
         if (p->media.source == NS_TEXT)
-            tokens_chat_text(c, json_plain(p->media.data, a));
+            count_text(g, p->media.data);
         else
             tokens_chat_fixed(c, TOKENS_PER_FILE);
         break;
     case NP_TOOL_RESULT:
         for (const struct neutral_part *in = p->content; in != NULL; in = in->next)
             if (in->kind == NP_TEXT)
-                tokens_chat_text(c, json_plain(in->text, a));
+                count_text(g, in->text);
             else if (in->kind == NP_IMAGE)
                 tokens_chat_image(c, IMAGE_SIDE, IMAGE_SIDE, TOKENS_DETAIL_AUTO);
         break;
     default:
-        tokens_chat_text(c, json_plain(p->text, a));
+        count_text(g, p->text);
         break;
     }
 }
@@ -70,19 +102,19 @@ static void count_tool(struct tokens_chat *c, const struct neutral_tool *tool, s
 }
 
 uint64_t count_request(const struct tokens_set *set, const struct neutral_request *n, struct sl_str model,
-                       struct sl_arena *a)
+                       uint64_t every, struct sl_arena *a)
 {
-    struct tokens_chat c;
-    tokens_chat_init(&c, set, model);
+    struct counting g = {.set = set, .model = model, .every = every, .a = a};
+    tokens_chat_init(&g.c, set, model);
     for (const struct neutral_message *m = n->messages; m != NULL; m = m->next) {
-        tokens_chat_message(&c, role_of(m->role));
+        tokens_chat_message(&g.c, role_of(m->role));
         for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
-            count_part(&c, p, a);
+            count_part(&g, p);
     }
     for (const struct neutral_tool *tool = n->tools; tool != NULL; tool = tool->next)
-        count_tool(&c, tool, a);
-    uint64_t tokens = tokens_chat_answer(&c).n;
-    tokens_chat_done(&c);
+        count_tool(&g.c, tool, a);
+    uint64_t tokens = tokens_chat_answer(&g.c).n;
+    tokens_chat_done(&g.c);
     return tokens;
 }
 

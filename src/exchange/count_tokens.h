@@ -8,9 +8,13 @@
 #include "dialect/neutral.h"
 #include "tokens/meter.h"
 
-/* set: NULL: no vocabulary is there. model: plain; a provider's name, or any. a: what is unescaped on the way. */
+#define COUNT_BODY_MAX (4u << 20)           /* a larger one is estimated */
+#define COUNT_ASKED_BYTES ((size_t)64 << 10) /* 0.5 ms: so much is counted of a longer text, in front of a request */
+
+/* set: NULL: no vocabulary is there. model: plain; a provider's name, or any. every: 1: all of the text is counted; else of a long one
+ * only each so manieth KiB, which stands for those behind it. a: what is unescaped on the way. */
 uint64_t count_request(const struct tokens_set *set, const struct neutral_request *n, struct sl_str model,
-                       struct sl_arena *a);
+                       uint64_t every, struct sl_arena *a);
 /* The same of an operation that is no conversation: its texts, and tokens that are given as numbers. */
 uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body, struct sl_str model,
                       struct sl_arena *a);

@@ -61,6 +61,7 @@ try {
     int64_t pause_ns;
     int64_t first_token_ns;               /* since began; -1: none */
     struct token_counts counts;           /* as reported; estimated: as the client was told, since nobody reports */
+    bool is_counted;                      /* the reservation's input */
     struct token_counts guess;            /* what is booked where nobody reports (guess.c) */
     bool report_is_early;                 /* output came after the last report */
     uint64_t output_bytes, output_events; /* seen */
@@ -316,6 +317,7 @@ enum step exchange_client_gone(struct exchange *x);
 void exchange_on_body(void *x, struct sl_str bytes, bool last); /* http_app.on_body */
 
 /* step_try.c */
+void try_reserve(struct exchange *x, struct try *t); /* t->reservation, by x->estimate_input */
 struct try *try_current(struct exchange *x);           /* NULL before the first */
 void try_note_head(struct exchange *x, struct try *t); /* what the answer's head says for the record */
 void try_abandon(struct exchange *x); /* ends the current try from our side, names its outcome if it has none */
@@ -535,6 +537,10 @@ unsigned objects_credential(const struct exchange *x); /* which of a provider's 
 
 /* guess.c: tokens that nobody reports */
 struct usage_guess guess_for(struct exchange *x);
+/* Of the request of an exchange (x), by the name that was asked for, before there is a plan. */
+uint64_t guess_asked(void *x);
+/* The reservation by a count instead of an estimate. False: it is counted already, or cannot be. */
+bool guess_reservation(struct exchange *x, struct try *t);
 /* Into t->guess. with_input: else only what was seen of the output. */
 void guess_usage(struct exchange *x, struct try *t, bool with_input);
 
@@ -785,6 +791,8 @@ bool try_append_open(struct exchange *x,
 /* budget.c: what tenants may spend (docs/internals/budgets.md) */
 /* What may be spent at wall_ns is: *out is where. False: it would be too much, x->budget_until_ns is set. */
 bool budget_reserve(struct exchange *x, int64_t wall_ns, const struct reservation *r, struct spend_cell **out);
+/* The same of t, whose input is counted where the budget is nearly used up, or has no room for the estimate. */
+bool budget_reserve_try(struct exchange *x, struct try *t);
 void budget_count(struct exchange *x, int64_t wall_ns, const struct reservation *r, struct spend_cell **out);
 /* In front of the close record. Harmless where nothing was reserved. */
 void budget_settle(struct spend_cell **c, int64_t wall_ns, const struct reservation *r, int64_t cost_p);

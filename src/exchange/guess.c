@@ -5,7 +5,7 @@
 #include "exchange/other_int.h"
 #include "tokens/estimate.h"
 
-#define COUNTED_BODY_MAX (1u << 20) /* 10 ms; of a larger one the bytes are taken */
+#define COUNT_USED_BYTES ((size_t)1 << 20) /* 10 ms: behind the request there is more time */
 
 static struct sl_str model_of(const struct try *t)
 {
@@ -16,23 +16,40 @@ static struct sl_str model_of(const struct try *t)
 static bool is_readable(struct exchange *x)
 {
     const struct error_facts refused = x->refused;
-    bool ok = x->spill == NULL && x->body_text.n <= COUNTED_BODY_MAX && x->op->generates && x->dialect->codec != NULL &&
-              translate_read(x);
+    bool ok = x->body_text.n <= COUNT_BODY_MAX && x->op->generates && x->dialect->codec != NULL && translate_read(x);
     x->refused = refused;
     return ok;
 }
 
-static uint64_t guess_input(struct exchange *x, const struct try *t)
+static uint64_t guess_input(struct exchange *x, struct sl_str model, size_t text_bytes)
 {
     uint64_t n = x->estimate_input;
     struct sl_arena a;
     sl_arena_init(&a, NULL);
-    if (x->op->other && x->other != NULL && x->body_text.n <= COUNTED_BODY_MAX)
-        n = count_inputs(x->env->tokens, &x->other->look.tree, model_of(t), &a);
+    if (x->op->other && x->other != NULL && x->body_text.n <= COUNT_BODY_MAX)
+        n = count_inputs(x->env->tokens, &x->other->look.tree, model, &a);
     else if (is_readable(x))
-        n = count_request(x->env->tokens, x->neutral, model_of(t), &a);
+        n = count_request(x->env->tokens, x->neutral, model, 1 + x->facts.payload_bytes / text_bytes, &a);
+    else if (x->op->generates)
+        n = tokens_estimate_text(x->body_text);
     sl_arena_done(&a);
     return n;
+}
+
+uint64_t guess_asked(void *asker)
+{
+    struct exchange *x = asker;
+    return guess_input(x, x->facts.model, COUNT_ASKED_BYTES);
+}
+
+bool guess_reservation(struct exchange *x, struct try *t)
+{
+    if (t->is_counted)
+        return false;
+    t->is_counted = true;
+    x->estimate_input = guess_input(x, model_of(t), COUNT_ASKED_BYTES);
+    try_reserve(x, t);
+    return true;
 }
 
 /* What is known of the text stands for all of it: a stream's first 32 KiB, or what is no reasoning. */
@@ -57,7 +74,7 @@ static struct token_counts guess(void *owner, const struct told *told, uint64_t 
     return (struct token_counts){
         .found = true,
         .estimated = true,
-        .prompt = guess_input(x, t),
+        .prompt = guess_input(x, model_of(t), COUNT_USED_BYTES),
         .completion = guess_output(x, t, told, bytes, events),
     };
 }
@@ -107,6 +124,6 @@ void guess_usage(struct exchange *x, struct try *t, bool with_input)
         return;
     }
     if (with_input && !t->guess.found)
-        t->guess = (struct token_counts){.found = true, .prompt = other_share(x, guess_input(x, t))};
+        t->guess = (struct token_counts){.found = true, .prompt = other_share(x, guess_input(x, model_of(t), COUNT_USED_BYTES))};
     t->guess.completion = output_of(x, t);
 }

@@ -211,6 +211,8 @@ enum step step_plan(struct exchange *x)
         .body = x->form != NULL ? SL_STR_NONE : x->body_text,
         .headers = &x->req->headers,
         .estimate_input = x->estimate_input,
+        .count = guess_asked,
+        .count_arg = x,
         .wall_ns = x->wall_ns,
         .seed = x->id.lo,
         .spend = x->env->spend,
@@ -222,6 +224,7 @@ enum step step_plan(struct exchange *x)
     struct asking *q = sl_arena_alloc(x->a, sizeof *q);
     x->asking = q;
     asking_gather(&from, x->a, q);
+    x->estimate_input = q->facts.input_tokens;
     struct error_facts f = {.error = GE_MODEL_UNKNOWN, .param = SL_STR("model")};
     switch (route_plan(x->snap->policy, &q->ask, x->a, &x->plan)) {
     case ROUTE_OK:

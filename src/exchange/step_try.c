@@ -12,6 +12,20 @@ struct try *try_current(struct exchange *x)
 
 /* ---- starting one ---- */
 
+void try_reserve(struct exchange *x, struct try *t)
+{
+    t->reservation = reserve_estimate(&(struct reserve_facts){
+        .price = t->price,
+        .input_tokens = x->estimate_input,
+        .max_output = x->facts.max_output,
+        .answers = fan_is_on(x) ? 1 : x->facts.n,
+    });
+    if (x->op->other || other_is_foreign(x))
+        other_reserve(x, t);
+    if (x->op->video)
+        video_reserve(x, t);
+}
+
 struct try *try_new(struct exchange *x)
 {
     struct try *t = SL_ARENA_NEW(x->a, struct try);
@@ -26,16 +40,7 @@ struct try *try_new(struct exchange *x)
     t->outcome = OUT_CANCELLED;
     t->result.first_byte_us = -1;
     t->result.detail = "";
-    t->reservation = reserve_estimate(&(struct reserve_facts){
-        .price = t->price,
-        .input_tokens = x->estimate_input,
-        .max_output = x->facts.max_output,
-        .answers = fan_is_on(x) ? 1 : x->facts.n,
-    });
-    if (x->op->other || other_is_foreign(x))
-        other_reserve(x, t);
-    if (x->op->video)
-        video_reserve(x, t);
+    try_reserve(x, t);
     x->tries[x->n_tries++] = t;
     x->tries_here++;
     return t;

@@ -287,7 +287,7 @@ static void write_count(struct exchange *x, uint64_t tokens)
 
 static uint64_t count_here(struct exchange *x)
 {
-    return count_request(x->env->tokens, x->neutral, x->plan.candidates[0].model, x->a);
+    return count_request(x->env->tokens, x->neutral, x->plan.candidates[0].model, 1, x->a);
 }
 
 bool translate_counts_here(struct exchange *x)

@@ -10,7 +10,7 @@ bool try_append_open(struct exchange *x, struct try *t)
     x->budget_until_ns = 0;
     if (x->op->counts || x->op->stored) /* costs nothing; a batch is charged when it is over */
         return !(x->match.op == OP_BATCH_CREATE || x->match.op == OP_MESSAGE_BATCH_CREATE) || budget_has_room(x);
-    if (!budget_reserve(x, t->wall_ns, &t->reservation, &t->spend))
+    if (!budget_reserve_try(x, t))
         return false;
     unsigned char bytes[ENTRY_OPEN_MAX];
     const struct entry_open e = {

@@ -10,13 +10,14 @@ struct current { /* refs, as they are published at this moment */
     struct key_table *keys;
     struct price_catalog *prices;
     const struct spend_board *spend; /* the process's */
+    const struct tokens_set *tokens; /* the same */
 };
 
 static struct current take_current(struct gateway *g)
 {
     pthread_mutex_lock(&g->lock);
     struct current c = {snapshot_ref(g->snapshot), g->keys != NULL ? key_table_ref(g->keys) : NULL,
-                        price_catalog_ref(g->prices), g->spend};
+                        price_catalog_ref(g->prices), g->spend, &g->tokens};
     pthread_mutex_unlock(&g->lock);
     return c;
 }
@@ -59,6 +60,7 @@ static int explain(const struct current *c, const struct admin_explain *ask, str
         .snap = c->snapshot,
         .prices = c->prices,
         .key = key,
+        .tokens = c->tokens,
         .path = ask->path.n > 0 ? ask->path : SL_STR("/v1/chat/completions"),
         .headers = ask->headers,
         .wall_ns = now,

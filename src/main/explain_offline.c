@@ -21,6 +21,7 @@ struct offline {
     struct route_scripts *scripts;
     struct sl_arena arena;
     struct http_headers headers;
+    struct tokens_set tokens;
 };
 
 static int complain(const char *what, const char *why)
@@ -259,6 +260,7 @@ static int run(struct offline *f)
         .snap = f->snap,
         .prices = f->prices,
         .key = key,
+        .tokens = &f->tokens,
         .path = sl_str_c(f->o->path != NULL ? f->o->path : "/v1/chat/completions"),
         .headers = &f->headers,
         .wall_ns = sl_clock_wall_ns(),
@@ -275,7 +277,9 @@ int explain_offline(const struct explain_options *o)
     struct offline f = {.o = o};
     cfg_report_init(&f.report);
     sl_arena_init(&f.arena, NULL);
+    (void)tokens_set_open(&f.tokens, NULL, NULL); /* without, counts are estimates, as in the gateway */
     int code = run(&f);
+    tokens_set_done(&f.tokens);
     route_scripts_free(f.scripts);
     key_table_unref(f.keys);
     price_catalog_unref(f.prices);

@@ -91,8 +91,7 @@ static const char *filter(const struct planning *g, const struct route_target *t
         return NULL;
     if ((f->needs & ~caps.can) != 0)
         return missing_for(f->needs & ~caps.can);
-    /* The estimate may be a quarter too high; then the provider's own word counts. */
-    *too_long = caps.context > 0 && f->input_tokens - f->input_tokens / 4 > caps.context;
+    *too_long = caps.context > 0 && plan_surely(f->input_tokens) > caps.context;
     return NULL;
 }
 

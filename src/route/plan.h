@@ -102,6 +102,9 @@ enum route_wants {
 /* Tokens that a model there takes; 0: not known. */
 uint64_t route_policy_context(const struct route_policy *p, uint32_t provider_index, struct sl_str model);
 unsigned route_policy_wants(const struct route_policy *p);
+/* Whether plans may differ by the size of the input where that lies between least and most tokens, and was taken as `estimate`: a bound
+ * of a condition lies there, a script may ask, or a target is passed over that would have had room. */
+bool route_policy_turns_on_input(const struct route_policy *p, uint64_t least, uint64_t estimate, uint64_t most);
 /* False: all names lead to plain lists of targets, so that plans depend on names and health alone. */
 bool route_policy_has_rules(const struct route_policy *p);
 

@@ -33,6 +33,32 @@ static void number(struct building *b, struct route_target *t)
     p->targets[p->n_targets++] = t;
 }
 
+static void mark(struct route_marks *m, uint64_t at)
+{
+    if (at == 0)
+        return;
+    for (uint32_t i = 0; i < m->n && i < MARKS_MAX; i++)
+        if (m->v[i] == at)
+            return;
+    if (m->n < MARKS_MAX)
+        m->v[m->n] = at;
+    m->n += m->n <= MARKS_MAX;
+}
+
+static bool has_mark(const struct route_marks *m, uint64_t from, uint64_t to)
+{
+    for (uint32_t i = 0; i < m->n && i < MARKS_MAX; i++)
+        if (m->v[i] >= from && m->v[i] <= to)
+            return true;
+    return m->n > MARKS_MAX;
+}
+
+bool route_policy_turns_on_input(const struct route_policy *p, uint64_t least, uint64_t estimate, uint64_t most)
+{
+    return p->n_scripts > 0 || has_mark(&p->bounds, least, most) ||
+           has_mark(&p->contexts, least, plan_surely(estimate));
+}
+
 static const struct route_target *target_of(struct building *b, struct route_provider *provider, struct sl_str model)
 {
     struct route_target *t = sl_map_get(&provider->targets, model);
@@ -44,6 +70,8 @@ static const struct route_target *target_of(struct building *b, struct route_pro
         b->p->caps(b->p->caps_arg, provider->index, t->model, &t->caps);
     if (t->caps.known)
         b->p->wants |= ROUTE_WANTS_MEDIA;
+    if (t->caps.known && t->caps.context > 0)
+        mark(&b->p->contexts, t->caps.context);
     number(b, t);
     sl_map_put(&provider->targets, t->model, t);
     return t;
@@ -202,6 +230,10 @@ static enum sl_err copy_condition(struct building *b, const struct route_cond *f
     for (uint32_t i = 0; i < to->n; i++) {
         struct cond_node *n = &to->v[i];
         b->p->wants |= n->kind != COND_TEST ? 0u : wants_of(n);
+        if (n->kind == COND_TEST && n->fact == COND_INPUT_TOKENS) {
+            mark(&b->p->bounds, n->low);
+            mark(&b->p->bounds, n->high);
+        }
         if (n->kind != COND_TEST || n->fact != COND_HEALTH)
             continue;
         const struct route_target *t = target_named(b, n->name);

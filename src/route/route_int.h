@@ -71,6 +71,13 @@ struct route_name { /* a configured model or an alias: one of the two */
     const struct route_rules *rules;
 };
 
+#define MARKS_MAX 64u /* different ones; of more than that every size counts as near to one */
+
+struct route_marks { /* sizes of input that a plan may turn on */
+    uint64_t v[MARKS_MAX];
+    uint32_t n;
+};
+
 struct route_policy {
     struct sl_arena arena;
     struct sl_map names;            /* -> struct route_name */
@@ -85,6 +92,7 @@ struct route_policy {
     struct sl_str *scripts; /* paths by index */
     uint32_t n_scripts;
     unsigned wants; /* enum route_wants */
+    struct route_marks bounds, contexts; /* of input_tokens in conditions; of targets */
     bool has_rules;
     route_caps_f *caps;
     const void *caps_arg;
@@ -92,6 +100,12 @@ struct route_policy {
 
 /* "provider/model" with a provider that is there, whether or not it may be asked so. index: its own, or the catch-all's. */
 bool route_split(const struct route_policy *p, struct sl_str name, struct route_target *out);
+
+/* What an input has at least: the count may be a quarter too high; then the provider's own word counts. */
+static inline uint64_t plan_surely(uint64_t input_tokens)
+{
+    return input_tokens - input_tokens / 4;
+}
 
 /* -- Inside a plan ---------------------------------------------------------------------------------------------------- */
 

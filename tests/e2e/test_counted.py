@@ -7,6 +7,7 @@ import pytest
 
 from lib.client import Conn, fetch, request_bytes
 from lib.encodings import encoding
+from lib.proc import run_sluice
 from lib.upstream import DONE, Answer, chat_events, chunk, completion, head_bytes, json_answer, stream_answer
 from test_usage import FACES
 
@@ -156,3 +157,54 @@ def test_embeddings_in_several_calls(make):
     shares = [a["usage"]["input"] for a in record["attempts"]]
     assert len(shares) == 3 and max(shares[:2]) - min(shares[:2]) <= 1 and abs(shares[2] * 2 - shares[0]) <= 2, shares
     assert usage["estimated"] is True and usage["prompt_tokens"] == sum(shares) == record["usage"]["input"], (usage, shares)
+
+
+# ---- before the request ----
+
+FEW = "responsibility international understanding development "  # eleven bytes a token and more
+MANY = "7 8 9 "  # two bytes a token
+PIXEL = "data:image/png;base64," + "iVBORw0KGgo" * 9000
+
+
+def contents(text, image=False):
+    return [{"role": "user", "content": [{"type": "text", "text": text}, *([{"type": "image_url", "image_url": {"url": PIXEL}}] if image else [])]}]
+
+
+def test_rules_are_asked_with_a_count(make, tmp_path):
+    """Where a rule's bound is near, four bytes a token do not decide; `sluice explain` finds the same."""
+    with encoding("o200k_base") as o200k:
+        assert len(o200k.encode(FEW * 60)) < 500 < len(FEW * 60) / 4 and len(MANY * 200) / 4 < 500 < len(o200k.encode(MANY * 200))
+    up = make.upstream()
+    g = make.gateway({"providers": {"p": {"kind": "openai-compatible", "base_url": up.url, "keys": ["k-of-the-gateway"]}},
+                      "models": {"gpt-4o": {"route": "by-length"}},
+                      "routes": {"by-length": [{"when": {"input_tokens": "> 1500"}, "use": ["p/long"]},
+                                               {"when": {"input_tokens": "> 500"}, "use": ["p/middle"]}, {"use": ["p/short"]}]}})
+    for messages, wanted in ((contents(FEW * 60), "short"), (contents(MANY * 200), "middle"), (contents("Hi", image=True), "middle"),
+                             (contents(FEW * 600), "long"), (contents("Hi"), "short")):
+        body = json.dumps({"model": "gpt-4o", "messages": messages}).encode()
+        answer = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
+        assert answer.status == 200, answer
+        record = g.record(answer.id)
+        assert record["plan"][0]["model"] == wanted, (wanted, record["plan"], record["routing"])
+        request = tmp_path / "request.json"
+        request.write_bytes(body)
+        done = run_sluice("explain", "-c", g.config_path, "--request", request, "--json", check=True)
+        said = fetch(g.admin, "POST", "/api/explain", body)
+        assert json.loads(done.stdout)["plan"][0]["model"] == said.json()["plan"][0]["model"] == wanted, (done, said)
+
+
+@pytest.mark.parametrize("text, usd, fits", [(FEW * 700, 0.013, True), (FEW * 700, 0.004, False), (MANY * 2000, 0.02, False), (MANY * 2000, 0.04, True)],
+                         ids=["fewer than it seems", "too many", "more than it seems", "as many"])
+def test_budgets_are_asked_with_a_count(make, tmp_path, o200k, text, usd, fits):
+    """Nobody is refused for an estimate that was too high, and nobody let through by one that was too low."""
+    (tmp_path / "prices.json").write_text(json.dumps({"schema": 1, "generated": "2026-11-20", "models": [
+        {"id": "gpt-4o", "provider": "openai", "price": {"input": 2.5, "output": 10}}]}))
+    up = make.upstream()
+    g = make.gateway({"providers": {"p": {"kind": "openai", "base_url": up.url, "keys": ["k"], "allow_private": "yes"}},
+                      "models": {"m": "p/gpt-4o"}, "tenants": {"default": {"budget": {"usd": usd, "per": "day"}}},
+                      "ledger": {"prices": str(tmp_path / "prices.json")}})
+    body = json.dumps({"model": "m", "max_tokens": 1, "messages": contents(text)}).encode()
+    answer = fetch(g.address, "POST", "/v1/chat/completions", body, key=g.key)
+    assert ((o200k(text) + FRAME) * 2.5e-6 + 1e-5 <= usd) == fits
+    assert (answer.status == 200) == fits, answer
+    assert bool(up.requests) == fits
