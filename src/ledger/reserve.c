@@ -1,6 +1,5 @@
-/* Called by step_try for each candidate. The prompt counts as uncached (a hit makes it cheaper), all output as the dearer
- * of text and reasoning. Audio and images in a
- * prompt are not known before the call and are not in it. */
+/* Called by step_try for each candidate. The prompt counts as written to the cache where that is dearer than reading it (a hit makes it
+ * cheaper), all output as the dearer of text and reasoning. Media in a prompt are in it as far as its tokens were counted. */
 #include "ledger/reserve.h"
 
 #include "ledger/price_int.h"
@@ -29,10 +28,20 @@ static void add_units(struct usage *u, const struct reserve_facts *f)
         u->image_out = u->images_out < 1000 ? u->images_out * RESERVE_IMAGE_TOKENS : USAGE_TOKENS_MAX;
 }
 
+static bool may_be_cached(const struct reserve_facts *f)
+{
+    return f->price != NULL && !f->no_output && f->input_tokens >= RESERVE_CACHED_LEAST &&
+           f->price->rates.p[PR_CACHE_WRITE] > f->price->rates.p[PR_INPUT];
+}
+
 struct reservation reserve_estimate(const struct reserve_facts *f)
 {
     struct reservation r = {.usage = {.flags = USAGE_ESTIMATED}};
-    r.usage.input = f->input_tokens < USAGE_TOKENS_MAX ? f->input_tokens : USAGE_TOKENS_MAX;
+    uint64_t in = f->input_tokens < USAGE_TOKENS_MAX ? f->input_tokens : USAGE_TOKENS_MAX;
+    if (may_be_cached(f))
+        r.usage.cache_write = in;
+    else
+        r.usage.input = in;
     uint64_t out = output_bound(f);
     bool reasoning_dearer = f->price != NULL && f->price->rates.p[PR_REASONING] > f->price->rates.p[PR_OUTPUT];
     if (reasoning_dearer)

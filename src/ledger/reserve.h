@@ -14,6 +14,9 @@
 /* Tokens of one generated image where its model is priced by tokens alone: what the largest take (2026). */
 #define RESERVE_IMAGE_TOKENS UINT64_C(16384)
 
+/* No prompt below that is written to a cache by any vendor (2026); a longer one may be where writing has a price of its own. */
+#define RESERVE_CACHED_LEAST UINT64_C(1024)
+
 struct reserve_facts {
     const struct price *price; /* borrow; NULL: not known */
     struct price_terms terms;

@@ -8,7 +8,7 @@ static bool has_report(const struct settle_facts *f)
 
 static struct usage estimate_of(const struct settle_facts *f)
 {
-    uint64_t input = f->input_seen > 0 ? f->input_seen : f->reservation->usage.input;
+    uint64_t input = f->input_seen > 0 ? f->input_seen : usage_input_total(&f->reservation->usage);
     struct usage u = {.input = input < USAGE_TOKENS_MAX ? input : USAGE_TOKENS_MAX, .flags = USAGE_ESTIMATED};
     memcpy(u.by_unit, f->reservation->usage.by_unit, sizeof u.by_unit);
     u.output = f->output_seen < USAGE_TOKENS_MAX ? f->output_seen : USAGE_TOKENS_MAX;

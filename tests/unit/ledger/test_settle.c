@@ -50,6 +50,24 @@ static void test_reserve_takes_the_dearer_output(void **state)
     assert_int_equal(reserve_estimate(&f).cost.cost_p, 20);
 }
 
+/* A long prompt may be written to the cache, whoever asks for that; a short one cannot. */
+static void test_reserve_counts_cache_writes(void **state)
+{
+    (void)state;
+    struct price p = price_1_10();
+    struct reserve_facts f = {.price = &p, .input_tokens = 2000, .max_output = 1};
+    assert_int_equal(reserve_estimate(&f).cost.cost_p, 2000 + 10); /* writing costs nothing of its own */
+    p.rates.p[PR_CACHE_WRITE] = 2;
+    assert_int_equal(reserve_estimate(&f).cost.cost_p, 4000 + 10);
+    const struct reservation held = reserve_estimate(&f);
+    struct settle_facts over = {.price = &p, .reservation = &held, .sent = true, .end = SETTLE_CUT, .output_seen = 1};
+    assert_int_equal(settle_attempt(&over).usage.input, 2000); /* nobody counted: what was reserved */
+    over.input_seen = 1900;
+    assert_int_equal(settle_attempt(&over).cost.cost_p, 1900 + 10);
+    f.input_tokens = RESERVE_CACHED_LEAST - 1;
+    assert_int_equal(reserve_estimate(&f).cost.cost_p, RESERVE_CACHED_LEAST - 1 + 10);
+}
+
 static void test_reserve_units(void **state)
 {
     (void)state;
@@ -202,10 +220,15 @@ static void test_settle_disbelieves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reserve_bounds),    cmocka_unit_test(test_reserve_takes_the_dearer_output),
-        cmocka_unit_test(test_reserve_units),     cmocka_unit_test(test_reserve_hostile_sizes),
-        cmocka_unit_test(test_settle_reported),   cmocka_unit_test(test_settle_without_report),
-        cmocka_unit_test(test_settle_not_billed), cmocka_unit_test(test_settle_disbelieves),
+        cmocka_unit_test(test_reserve_bounds),
+        cmocka_unit_test(test_reserve_takes_the_dearer_output),
+        cmocka_unit_test(test_reserve_counts_cache_writes),
+        cmocka_unit_test(test_reserve_units),
+        cmocka_unit_test(test_reserve_hostile_sizes),
+        cmocka_unit_test(test_settle_reported),
+        cmocka_unit_test(test_settle_without_report),
+        cmocka_unit_test(test_settle_not_billed),
+        cmocka_unit_test(test_settle_disbelieves),
     };
     return cmocka_run_group_tests_name("ledger/settle", tests, NULL, NULL);
 }
