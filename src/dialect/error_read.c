@@ -79,14 +79,6 @@ static struct sl_str skip_blanks(struct sl_str s)
     return s;
 }
 
-/* A string's inside, a number's digits; anything else says nothing. */
-static struct sl_str word_of(struct sl_str v)
-{
-    if (v.n >= 2 && v.p[0] == '"')
-        return sl_str_of(v.p + 1, v.n - 2);
-    return v.n > 0 && v.p[0] >= '0' && v.p[0] <= '9' ? v : SL_STR_NONE;
-}
-
 /* The next member; a value that is cut off is what there is of it. */
 static bool next_member(struct json_peek *k, struct sl_str *out_value)
 {
@@ -179,7 +171,7 @@ static void dig(struct reader *r, struct sl_str inside, struct answer_error *e)
 
 static void read_message(struct reader *r, struct sl_str v, struct answer_error *e)
 {
-    struct sl_str inside = word_of(v);
+    struct sl_str inside = json_peek_word(v);
     if (inside.n == 0 || v.p[0] != '"')
         return;
     keep(&e->message, inside);
@@ -194,9 +186,9 @@ static void read_violation(struct sl_str array, struct answer_error *e)
     struct json_peek k = json_peek_at(v);
     while (next_member(&k, &value)) {
         if (sl_str_eq(k.key, SL_STR("quotaId")))
-            keep(&e->quota, word_of(value));
+            keep(&e->quota, json_peek_word(value));
         else if (sl_str_eq(k.key, SL_STR("field")))
-            keep(&e->param, word_of(value));
+            keep(&e->param, json_peek_word(value));
     }
 }
 
@@ -207,9 +199,9 @@ static void read_google_detail(struct sl_str v, struct answer_error *e)
     struct sl_str value;
     while (next_member(&k, &value)) {
         if (sl_str_eq(k.key, SL_STR("reason")))
-            keep(&e->reason, word_of(value));
+            keep(&e->reason, json_peek_word(value));
         else if (sl_str_eq(k.key, SL_STR("retryDelay")))
-            keep(&e->delay, word_of(value));
+            keep(&e->delay, json_peek_word(value));
         else if (sl_str_eq(k.key, SL_STR("violations")) || sl_str_eq(k.key, SL_STR("fieldViolations")))
             read_violation(value, e);
     }
@@ -232,7 +224,7 @@ static void read_details(struct reader *r, struct sl_str v, struct answer_error 
     struct sl_str value;
     while (next_member(&k, &value)) {
         if (sl_str_eq(k.key, SL_STR("error_code")))
-            keep(&e->reason, word_of(value));
+            keep(&e->reason, json_peek_word(value));
         else if (sl_str_eq(k.key, SL_STR("error")))
             read_value(r, value, e);
     }
@@ -250,7 +242,7 @@ static void read_inner(struct reader *r, struct sl_str v, struct answer_error *e
 /* OpenRouter: what the provider behind it said, as a text, and whose message is then only "Provider returned error". */
 static void read_raw(struct reader *r, struct sl_str v, struct answer_error *e)
 {
-    struct sl_str inside = word_of(v);
+    struct sl_str inside = json_peek_word(v);
     if (inside.n == 0 || v.p[0] != '"')
         return;
     struct answer_error in = {.message = inside};
@@ -262,7 +254,7 @@ static void read_raw(struct reader *r, struct sl_str v, struct answer_error *e)
 
 static void read_word(enum said_by what, struct sl_str v, struct answer_error *e)
 {
-    struct sl_str word = sl_str_head(word_of(v), NAME_MAX_N);
+    struct sl_str word = sl_str_head(json_peek_word(v), NAME_MAX_N);
     bool digits = word.n > 0 && word.p[0] >= '0' && word.p[0] <= '9';
     switch (what) {
     case BY_TITLE:

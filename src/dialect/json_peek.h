@@ -54,6 +54,17 @@ const char *json_peek_close(const char *p, const char *end);
 /* Behind a member: where the next key begins, NULL when it is the last. */
 const char *json_peek_next_key(const struct json_peek *k);
 
+/* The inside of a string; empty: it is none. */
+static inline struct sl_str json_peek_inside(struct sl_str value)
+{
+    return value.n >= 2 && value.p[0] == '"' ? sl_str_of(value.p + 1, value.n - 2) : SL_STR_NONE;
+}
+/* The inside of a string, a number's digits; anything else says nothing. */
+static inline struct sl_str json_peek_word(struct sl_str value)
+{
+    return value.n > 0 && sl_is_digit(value.p[0]) ? value : json_peek_inside(value);
+}
+
 static inline bool json_peek_is_null(struct sl_str value)
 {
     return value.n == 4 && value.p[0] == 'n';

@@ -96,6 +96,14 @@ static inline struct sl_str json_inside(struct sl_str doc, const struct json_mem
 {
     return (struct sl_str){doc.p + m->from + 1, m->to - m->from - 2};
 }
+static inline struct sl_str json_inside_if(struct sl_str doc, const struct json_member *m) /* empty: no string */
+{
+    return m->kind == JSON_STRING ? json_inside(doc, m) : SL_STR_NONE;
+}
+static inline bool json_is_said(const struct json_member *m) /* it is there, and not null */
+{
+    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
+}
 
 /* The text of a string member: a view of the document, or of the arena when it had escapes. False: escapes of lone
  * surrogates in it, so that it has no UTF-8 form. */

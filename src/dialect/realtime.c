@@ -52,11 +52,6 @@ static enum realtime_kind kind_of(struct sl_str doc, const struct json_member *t
     return RT_OTHER;
 }
 
-static struct sl_str text_of(struct sl_str doc, const struct json_member *m)
-{
-    return m->kind == JSON_STRING ? json_inside(doc, m) : SL_STR_NONE;
-}
-
 /* ---- usage ---- */
 
 #define USAGE_MEMBERS(X)                                                                                               \
@@ -200,7 +195,7 @@ static struct sl_str transcriber(struct sl_str doc, const struct json_member *at
     if (at[SM_AUDIO_INPUT].kind != JSON_OBJECT)
         return SL_STR_NONE;
     struct sl_str input = json_raw(doc, &at[SM_AUDIO_INPUT]);
-    return json_scan(input, deeper, 2, m, &info) == JSON_OK ? text_of(input, &m[1]) : SL_STR_NONE;
+    return json_scan(input, deeper, 2, m, &info) == JSON_OK ? json_inside_if(input, &m[1]) : SL_STR_NONE;
 }
 
 void realtime_look_server(struct sl_str message, struct realtime_event *out)
@@ -211,27 +206,27 @@ void realtime_look_server(struct sl_str message, struct realtime_event *out)
     if (json_scan(message, server_watches, SM_COUNT, at, &info) != JSON_OK || info.root != JSON_OBJECT)
         return;
     out->kind = kind_of(message, &at[SM_TYPE], server_kinds, sizeof server_kinds / sizeof *server_kinds);
-    out->id = text_of(message, &at[SM_ID]);
-    out->response = text_of(message, &at[at[SM_OF_ID].kind == JSON_STRING ? SM_OF_ID : SM_RESPONSE_ID]);
-    out->status = text_of(message, &at[SM_OF_STATUS]);
-    out->delta = text_of(message, &at[SM_DELTA]).n;
+    out->id = json_inside_if(message, &at[SM_ID]);
+    out->response = json_inside_if(message, &at[at[SM_OF_ID].kind == JSON_STRING ? SM_OF_ID : SM_RESPONSE_ID]);
+    out->status = json_inside_if(message, &at[SM_OF_STATUS]);
+    out->delta = json_inside_if(message, &at[SM_DELTA]).n;
     if (out->kind == RT_DONE && at[SM_OF_USAGE].kind == JSON_OBJECT)
         read_usage(json_raw(message, &at[SM_OF_USAGE]), out);
     else if (out->kind == RT_TRANSCRIBED && at[SM_USAGE].kind == JSON_OBJECT)
         read_usage(json_raw(message, &at[SM_USAGE]), out);
     if (out->kind == RT_SESSION) {
         out->model = transcriber(message, at);
-        out->opening = sl_str_ends(text_of(message, &at[SM_TYPE]), SL_STR(".created"));
+        out->opening = sl_str_ends(json_inside_if(message, &at[SM_TYPE]), SL_STR(".created"));
     }
     if (out->kind != RT_ERROR)
         return;
-    out->cause = text_of(message, &at[SM_ERROR_CAUSE]);
+    out->cause = json_inside_if(message, &at[SM_ERROR_CAUSE]);
     out->error = (struct answer_error){
         .found = true,
-        .type = text_of(message, &at[SM_ERROR_TYPE]),
-        .code = text_of(message, &at[SM_ERROR_CODE]),
-        .message = text_of(message, &at[SM_ERROR_MESSAGE]),
-        .param = text_of(message, &at[SM_ERROR_PARAM]),
+        .type = json_inside_if(message, &at[SM_ERROR_TYPE]),
+        .code = json_inside_if(message, &at[SM_ERROR_CODE]),
+        .message = json_inside_if(message, &at[SM_ERROR_MESSAGE]),
+        .param = json_inside_if(message, &at[SM_ERROR_PARAM]),
     };
 }
 
@@ -245,8 +240,8 @@ void realtime_look_client(struct sl_str message, struct realtime_event *out)
     if (json_scan(message, watches, 3, at, &info) != JSON_OK || info.root != JSON_OBJECT)
         return;
     out->kind = kind_of(message, &at[0], client_kinds, sizeof client_kinds / sizeof *client_kinds);
-    out->delta = out->kind == RT_AUDIO ? text_of(message, &at[2]).n : out->kind == RT_TEXT ? message.n : 0;
-    out->id = text_of(message, &at[1]);
+    out->delta = out->kind == RT_AUDIO ? json_inside_if(message, &at[2]).n : out->kind == RT_TEXT ? message.n : 0;
+    out->id = json_inside_if(message, &at[1]);
 }
 
 struct sl_str realtime_error(struct sl_arena *a, struct sl_str id, const struct error_facts *f,

@@ -50,11 +50,6 @@ static const struct json_watch client_watches[CM_COUNT] = {
     [CM_TOOL_SNAKE] = {SL_STR_INIT("tool_response"), -1},
 };
 
-static bool is_there(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
-
 static bool any_is(const struct json_member *at, unsigned from, unsigned to, enum json_kind kind)
 {
     for (unsigned i = from; i <= to; i++)
@@ -74,14 +69,14 @@ void live_look_client(struct sl_str message, struct realtime_event *out)
     if (s != JSON_OK || info.root != JSON_OBJECT)
         return;
     out->delta = message.n;
-    if (is_there(&at[CM_SETUP])) {
+    if (json_is_said(&at[CM_SETUP])) {
         out->kind = RT_SETUP;
-        out->model = at[CM_MODEL].kind == JSON_STRING ? json_inside(message, &at[CM_MODEL]) : SL_STR_NONE;
-    } else if (is_there(&at[CM_TOOL]) || is_there(&at[CM_TOOL_SNAKE])) {
+        out->model = json_inside_if(message, &at[CM_MODEL]);
+    } else if (json_is_said(&at[CM_TOOL]) || json_is_said(&at[CM_TOOL_SNAKE])) {
         out->kind = RT_RESULT;
     } else if (any_is(at, CM_COMPLETE, CM_COMPLETE_4, JSON_TRUE)) {
         out->kind = RT_CREATE;
-    } else if (is_there(&at[CM_INPUT]) || is_there(&at[CM_INPUT_SNAKE])) {
+    } else if (json_is_said(&at[CM_INPUT]) || json_is_said(&at[CM_INPUT_SNAKE])) {
         bool asks = any_is(at, CM_TEXT, CM_TEXT_SNAKE, JSON_STRING) || any_is(at, CM_END, CM_END_4, JSON_OBJECT);
         out->kind = asks ? RT_CREATE : RT_AUDIO;
         out->unsure = true;

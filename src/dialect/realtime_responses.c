@@ -42,15 +42,10 @@ static const struct json_watch watches[M_COUNT] = {
 #undef X
 };
 
-static struct sl_str text_of(struct sl_str doc, const struct json_member *m)
-{
-    return m->kind == JSON_STRING ? json_inside(doc, m) : SL_STR_NONE;
-}
-
 /* The plain type, in `room` where it was escaped; empty: none, or one that is longer than any. */
 static struct sl_str type_of(struct sl_str doc, const struct json_member *m, char room[TYPE_MAX])
 {
-    struct sl_str name = text_of(doc, m);
+    struct sl_str name = json_inside_if(doc, m);
     size_t n = 0;
     if (name.n == 0 || !m->escaped)
         return name;
@@ -63,8 +58,8 @@ static bool look(struct sl_str message, struct json_member at[M_COUNT], struct r
     *out = (struct realtime_event){.kind = RT_OTHER};
     if (json_scan(message, watches, M_COUNT, at, &info) != JSON_OK || info.root != JSON_OBJECT)
         return false;
-    out->lane = text_of(message, &at[M_LANE]);
-    out->id = text_of(message, &at[M_EVENT]);
+    out->lane = json_inside_if(message, &at[M_LANE]);
+    out->id = json_inside_if(message, &at[M_EVENT]);
     return true;
 }
 
@@ -76,7 +71,7 @@ void responses_look_client(struct sl_str message, struct realtime_event *out)
         return;
     if (sl_str_eq(type_of(message, &at[M_TYPE], room), SL_STR("response.create")))
         out->kind = RT_CREATE;
-    out->model = text_of(message, &at[M_MODEL]);
+    out->model = json_inside_if(message, &at[M_MODEL]);
 }
 
 void responses_look_server(struct sl_str message, struct realtime_event *out)
@@ -87,8 +82,8 @@ void responses_look_server(struct sl_str message, struct realtime_event *out)
     if (!look(message, at, out))
         return;
     struct sl_str type = type_of(message, &at[M_TYPE], room);
-    out->response = text_of(message, &at[M_OF_ID]);
-    out->delta = text_of(message, &at[M_DELTA]).n;
+    out->response = json_inside_if(message, &at[M_OF_ID]);
+    out->delta = json_inside_if(message, &at[M_DELTA]).n;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (sl_str_eq(rows[i].name, type)) {
             out->kind = rows[i].kind;

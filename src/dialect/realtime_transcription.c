@@ -28,24 +28,19 @@ static const struct json_watch watches[M_COUNT] = {
     [M_BETA_MODEL] = {SL_STR_INIT("model"), M_BETA},
 };
 
-static struct sl_str text_of(struct sl_str doc, const struct json_member *m)
-{
-    return m->kind == JSON_STRING ? json_inside(doc, m) : SL_STR_NONE;
-}
-
 /* out_doubtful: it says so in more than one way, and who is to choose? */
 static struct sl_str model_of(struct sl_str doc, const struct json_member *at, bool *out_doubtful)
 {
     static const struct json_watch deeper[] = {{SL_STR_INIT("transcription"), -1}, {SL_STR_INIT("model"), 0}};
     struct json_member m[2];
     struct json_info info;
-    struct sl_str beta = text_of(doc, &at[M_BETA_MODEL]);
+    struct sl_str beta = json_inside_if(doc, &at[M_BETA_MODEL]);
     if (at[M_INPUT].kind != JSON_OBJECT)
         return beta;
     struct sl_str input = json_raw(doc, &at[M_INPUT]);
     enum json_status s = json_scan(input, deeper, 2, m, &info);
     *out_doubtful = s != JSON_OK || (beta.n > 0 && m[1].kind != JSON_ABSENT);
-    return beta.n > 0 ? beta : s == JSON_OK ? text_of(input, &m[1]) : SL_STR_NONE;
+    return beta.n > 0 ? beta : s == JSON_OK ? json_inside_if(input, &m[1]) : SL_STR_NONE;
 }
 
 void transcription_look_client(struct sl_str message, struct realtime_event *out)
@@ -59,11 +54,11 @@ void transcription_look_client(struct sl_str message, struct realtime_event *out
         out->kind = RT_SETUP; /* of no model: nobody knows which of them the provider would take */
     if (s != JSON_OK || info.root != JSON_OBJECT)
         return;
-    struct sl_str type = text_of(message, &at[M_TYPE]), model = model_of(message, at, &doubtful);
-    out->id = text_of(message, &at[M_ID]);
+    struct sl_str type = json_inside_if(message, &at[M_TYPE]), model = model_of(message, at, &doubtful);
+    out->id = json_inside_if(message, &at[M_ID]);
     if (sl_str_eq(type, SL_STR("input_audio_buffer.append"))) {
         out->kind = RT_AUDIO;
-        out->delta = text_of(message, &at[M_AUDIO]).n;
+        out->delta = json_inside_if(message, &at[M_AUDIO]).n;
     } else if (sl_str_eq(type, SL_STR("input_audio_buffer.commit"))) {
         out->kind = RT_COMMIT;
     } else if (model.n > 0 || doubtful) { /* whatever it calls itself: its model must be one that may be asked */

@@ -11,11 +11,6 @@
 #define LISTED_BYTES ((size_t)1 << 30)
 #define HINT_ID 64u /* bytes of an id that are said again */
 
-static bool is_said(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
-
 static bool takes_input(const struct exchange *x)
 {
     return x->match.op == OP_RESPONSES || x->match.op == OP_RESPONSES_COUNT;
@@ -26,7 +21,7 @@ static bool recalls_input(const struct exchange *x)
     if (!takes_input(x))
         return false;
     const struct json_member *at = x->facts.at;
-    return is_said(&at[RM_PREVIOUS_RESPONSE_ID]) || is_said(&at[RM_CONVERSATION]) ||
+    return json_is_said(&at[RM_PREVIOUS_RESPONSE_ID]) || json_is_said(&at[RM_CONVERSATION]) ||
            at[RM_BACKGROUND].kind == JSON_TRUE ||
            ((x->facts.starts & json_start_bit("item")) != 0 &&
             sl_str_find_str(x->body_text, SL_STR("\"item_reference\"")) >= 0);
@@ -384,7 +379,7 @@ static enum step ask_chain(struct exchange *x)
     struct exchange_stored *s = &x->stored;
     const struct json_member *at = &x->facts.at[RM_PREVIOUS_RESPONSE_ID];
     s->asked_chain = true;
-    if (!is_said(at))
+    if (!json_is_said(at))
         return ask_items(x);
     if (at->kind != JSON_STRING)
         return refuse(x, GE_MEMBER_TYPE, "previous_response_id", SL_STR("'previous_response_id' must be a string."));
@@ -402,7 +397,7 @@ static enum step recall_input(struct exchange *x)
 {
     struct exchange_stored *s = &x->stored;
     if (!s->asked_chain) {
-        if (is_said(&x->facts.at[RM_CONVERSATION]))
+        if (json_is_said(&x->facts.at[RM_CONVERSATION]))
             return refuse(x, GE_UNSUPPORTED, "conversation",
                           SL_STR("This gateway serves no conversations: use 'previous_response_id', or send the whole "
                                  "input."));

@@ -23,11 +23,6 @@ static const struct json_watch watches[AM_COUNT] = {
     [AM_AWS_TYPE] = {SL_STR_INIT("__type"), -1},  [AM_INPUT_TOKENS] = {SL_STR_INIT("input_tokens"), -1},
 };
 
-static struct sl_str inside_of(struct sl_str body, const struct json_member *m)
-{
-    return m->kind == JSON_STRING ? json_inside(body, m) : SL_STR_NONE;
-}
-
 static void read_error(struct sl_str body, const struct json_member at[AM_COUNT], struct answer_error *out)
 {
     if (at[AM_ERROR].kind == JSON_OBJECT || at[AM_ERROR].kind == JSON_STRING) {
@@ -36,8 +31,8 @@ static void read_error(struct sl_str body, const struct json_member at[AM_COUNT]
                (at[AM_MESSAGE].kind == JSON_STRING || at[AM_MESSAGE2].kind == JSON_STRING)) {
         bool usual = at[AM_MESSAGE].kind == JSON_STRING;
         *out = (struct answer_error){.found = true,
-                                     .type = inside_of(body, &at[AM_AWS_TYPE]),
-                                     .message = inside_of(body, &at[usual ? AM_MESSAGE : AM_MESSAGE2])};
+                                     .type = json_inside_if(body, &at[AM_AWS_TYPE]),
+                                     .message = json_inside_if(body, &at[usual ? AM_MESSAGE : AM_MESSAGE2])};
     }
 }
 
@@ -64,8 +59,8 @@ void anthropic_answer_decode(struct sl_str body, struct answer_facts *out)
     if (status != JSON_OK || info.root != JSON_OBJECT)
         return;
     out->valid = true;
-    out->model = inside_of(body, &at[AM_MODEL]);
-    out->finish = inside_of(body, &at[AM_STOP]);
+    out->model = json_inside_if(body, &at[AM_MODEL]);
+    out->finish = json_inside_if(body, &at[AM_STOP]);
     if (at[AM_USAGE].kind == JSON_OBJECT) {
         struct anthropic_usage u = {.found = false};
         anthropic_usage_merge(&u, json_raw(body, &at[AM_USAGE]));
@@ -106,8 +101,6 @@ void anthropic_answer_watch_feed(void *watch, struct sl_str slice)
     json_tap_feed(&w->tap, slice);
 }
 
-static struct sl_str word_of(struct sl_str value);
-
 void anthropic_answer_watch_done(const void *watch, struct answer_facts *out)
 {
     const struct anthropic_answer_watch *w = watch;
@@ -118,18 +111,10 @@ void anthropic_answer_watch_done(const void *watch, struct answer_facts *out)
     struct sl_str error = json_tap_value(&w->member[TAP_ERROR]);
     if (error.n > 0 && !json_peek_is_null(error))
         anthropic_error_read(error, &out->error);
-    out->model = word_of(json_tap_value(&w->member[TAP_MODEL]));
+    out->model = json_peek_word(json_tap_value(&w->member[TAP_MODEL]));
 }
 
 /* -- Errors ------------------------------------------------------------------------------------------------------------ */
-
-/* A string's inside, a number's digits; anything else says nothing. */
-static struct sl_str word_of(struct sl_str value)
-{
-    if (value.n >= 2 && value.p[0] == '"')
-        return sl_str_of(value.p + 1, value.n - 2);
-    return value.n > 0 && value.p[0] >= '0' && value.p[0] <= '9' ? value : SL_STR_NONE;
-}
 
 /* "messages.3.content.0: ..." names the member that it is about (anthropic.md 9). */
 static struct sl_str path_of(struct sl_str message)
@@ -159,7 +144,7 @@ static struct sl_str error_code_of(struct sl_str details)
     struct json_peek k = json_peek_at(details);
     while (json_peek_key(&k) && json_peek_value(&k, &v))
         if (sl_str_eq(k.key, SL_STR("error_code")))
-            return word_of(v);
+            return json_peek_word(v);
     return SL_STR_NONE;
 }
 
@@ -167,16 +152,16 @@ void anthropic_error_read(struct sl_str value, struct answer_error *out)
 {
     *out = (struct answer_error){.found = true};
     if (value.n == 0 || value.p[0] != '{') {
-        out->message = word_of(value);
+        out->message = json_peek_word(value);
         return;
     }
     struct json_peek k = json_peek_at(value);
     struct sl_str v;
     while (json_peek_key(&k) && json_peek_value(&k, &v)) {
         if (sl_str_eq(k.key, SL_STR("type")) || sl_str_eq(k.key, SL_STR("status")))
-            out->type = word_of(v); /* status: Google's word for it */
+            out->type = json_peek_word(v); /* status: Google's word for it */
         else if (sl_str_eq(k.key, SL_STR("message")))
-            out->message = word_of(v);
+            out->message = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("details")))
             out->code = error_code_of(v);
     }

@@ -91,7 +91,7 @@ static uint64_t written(const struct anthropic_usage *u)
 
 static bool is_extra(struct sl_str object, const struct json_member *type)
 {
-    struct sl_str word = type->kind == JSON_STRING ? json_inside(object, type) : SL_STR_NONE;
+    struct sl_str word = json_inside_if(object, type);
     return sl_str_eq(word, SL_STR("compaction")) || sl_str_eq(word, SL_STR("advisor_message"));
 }
 

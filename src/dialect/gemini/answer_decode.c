@@ -18,30 +18,23 @@ static const struct json_watch watches[AM_COUNT] = {
     [AM_TOTAL] = {SL_STR_INIT("totalTokens"), -1},
 };
 
-static struct sl_str word_of(struct sl_str value)
-{
-    if (value.n >= 2 && value.p[0] == '"')
-        return sl_str_of(value.p + 1, value.n - 2);
-    return value.n > 0 && value.p[0] >= '0' && value.p[0] <= '9' ? value : SL_STR_NONE;
-}
-
 /* {"code":429,"message":"...","status":"RESOURCE_EXHAUSTED"}; looks only. */
 void gem_error_look(struct sl_str value, struct answer_error *out)
 {
     *out = (struct answer_error){.found = true};
     if (value.n == 0 || value.p[0] != '{') {
-        out->message = word_of(value);
+        out->message = json_peek_word(value);
         return;
     }
     struct json_peek k = json_peek_at(value);
     struct sl_str v;
     while (json_peek_key(&k) && json_peek_value(&k, &v)) {
         if (sl_str_eq(k.key, SL_STR("status")))
-            out->type = word_of(v);
+            out->type = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("code")))
-            out->code = word_of(v);
+            out->code = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("message")))
-            out->message = word_of(v);
+            out->message = json_peek_word(v);
     }
 }
 
@@ -54,7 +47,7 @@ static struct sl_str finish_of(struct sl_str candidates)
     struct sl_str value;
     while (json_peek_key(&k) && json_peek_value(&k, &value))
         if (sl_str_eq(k.key, SL_STR("finishReason")))
-            return word_of(value);
+            return json_peek_word(value);
     return SL_STR_NONE;
 }
 
@@ -163,5 +156,5 @@ void gemini_answer_watch_done(const void *watch, struct answer_facts *out)
     out->usage = usage_of(json_tap_value(&w->member[TAP_USAGE]));
     if (error.n > 0 && !json_peek_is_null(error))
         gem_error_look(error, &out->error);
-    out->model = word_of(json_tap_value(&w->member[TAP_MODEL]));
+    out->model = json_peek_word(json_tap_value(&w->member[TAP_MODEL]));
 }

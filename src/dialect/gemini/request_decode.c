@@ -159,14 +159,9 @@ static bool take_name(struct sl_str doc, const struct json_member *m, struct sl_
     return true;
 }
 
-static bool is_said(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
-
 static bool read_text_hint(struct reading *r, enum watched m, struct sl_str *out)
 {
-    if (!is_said(&r->at[m]) || take_name(r->body, &r->at[m], r->a, HINT_TEXT_MAX, out))
+    if (!json_is_said(&r->at[m]) || take_name(r->body, &r->at[m], r->a, HINT_TEXT_MAX, out))
         return true;
     if (r->at[m].kind != JSON_STRING)
         return refuse_hint(r, GE_MEMBER_TYPE, m, "must be a string");
@@ -176,7 +171,7 @@ static bool read_text_hint(struct reading *r, enum watched m, struct sl_str *out
 static bool read_models_list(struct reading *r)
 {
     const struct json_member *m = &r->at[GW_MODELS];
-    if (!is_said(m))
+    if (!json_is_said(m))
         return true;
     if (m->kind != JSON_ARRAY)
         return refuse_hint(r, GE_MEMBER_TYPE, GW_MODELS, "must be a list of names");
@@ -202,7 +197,7 @@ static bool read_hints(struct reading *r)
     for (unsigned i = 0; i < sizeof ours / sizeof ours[0]; i++)
         f->at[ours[i]] = r->at[i];
     const struct json_member *fallback = &r->at[GW_FALLBACK];
-    if (is_said(fallback)) {
+    if (json_is_said(fallback)) {
         if (fallback->kind != JSON_TRUE && fallback->kind != JSON_FALSE)
             return refuse_hint(r, GE_MEMBER_TYPE, GW_FALLBACK, "must be true or false");
         f->hints.fallback = fallback->kind == JSON_TRUE ? SAID_YES : SAID_NO;
@@ -217,7 +212,7 @@ static bool read_hints(struct reading *r)
 static const struct json_member *given(const struct reading *r, const enum watched names[3])
 {
     for (int i = 0; i < 3; i++)
-        if (is_said(&r->at[names[i]]))
+        if (json_is_said(&r->at[names[i]]))
             return &r->at[names[i]];
     return NULL;
 }

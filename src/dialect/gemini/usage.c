@@ -42,11 +42,6 @@ static const size_t fields[UM_COUNTS] = {
     [UM_TOTAL] = offsetof(struct gem_usage, total),
 };
 
-static bool is_said(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
-
 /* A count is a number, or (int64 in proto's JSON) a text of digits. */
 static bool count_of(struct sl_str doc, const struct json_member *m, uint64_t *out)
 {
@@ -89,7 +84,7 @@ void gem_usage_add(struct gem_usage *u, struct sl_str object)
         return;
     for (unsigned i = 0; i < UM_COUNTS; i++) {
         uint64_t n = 0;
-        if (!is_said(&at[i]))
+        if (!json_is_said(&at[i]))
             continue;
         u->found = true; /* the first chunks may hold a trafficType only: that is no report */
         u->bad |= !count_of(object, &at[i], &n);

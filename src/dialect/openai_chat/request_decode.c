@@ -155,25 +155,20 @@ static bool read_model(struct reading *r)
     return read_name(r, RM_MODEL, MODEL_NAME_MAX, &r->f->model);
 }
 
-static bool is_said(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
-
 static bool read_hints(struct reading *r)
 {
     struct request_facts *f = r->f;
-    if (is_said(&f->at[RM_TASK]) && !read_name(r, RM_TASK, HINT_TEXT_MAX, &f->hints.task))
+    if (json_is_said(&f->at[RM_TASK]) && !read_name(r, RM_TASK, HINT_TEXT_MAX, &f->hints.task))
         return false;
-    if (is_said(&f->at[RM_ROUTE]) && !read_name(r, RM_ROUTE, HINT_TEXT_MAX, &f->hints.route))
+    if (json_is_said(&f->at[RM_ROUTE]) && !read_name(r, RM_ROUTE, HINT_TEXT_MAX, &f->hints.route))
         return false;
-    if (is_said(&f->at[RM_FALLBACK])) {
+    if (json_is_said(&f->at[RM_FALLBACK])) {
         enum json_kind k = f->at[RM_FALLBACK].kind;
         if (k != JSON_TRUE && k != JSON_FALSE)
             return refuse_member(r, GE_MEMBER_TYPE, RM_FALLBACK, "must be true or false");
         f->hints.fallback = k == JSON_TRUE ? SAID_YES : SAID_NO;
     }
-    return !is_said(&f->at[RM_MODELS]) || read_models_list(r);
+    return !json_is_said(&f->at[RM_MODELS]) || read_models_list(r);
 }
 
 static bool read_models_list(struct reading *r)

@@ -24,12 +24,6 @@ static const struct json_watch watches[AM_COUNT] = {
 };
 
 static void read_choices(struct sl_str choices, struct answer_facts *out);
-static struct sl_str word_of(struct sl_str value);
-
-static bool is_said(const struct json_member *m)
-{
-    return m->kind != JSON_ABSENT && m->kind != JSON_NULL;
-}
 
 void openai_answer_decode(struct sl_str body, struct answer_facts *out)
 {
@@ -43,8 +37,8 @@ void openai_answer_decode(struct sl_str body, struct answer_facts *out)
         out->model = json_inside(body, &at[AM_MODEL]);
     if (at[AM_USAGE].kind == JSON_OBJECT)
         openai_usage_read(json_raw(body, &at[AM_USAGE]), &out->usage);
-    const struct json_member *error = is_said(&at[AM_ERROR]) ? &at[AM_ERROR] : &at[AM_GROQ_ERROR];
-    if (is_said(error))
+    const struct json_member *error = json_is_said(&at[AM_ERROR]) ? &at[AM_ERROR] : &at[AM_GROQ_ERROR];
+    if (json_is_said(error))
         openai_error_read(json_raw(body, error), &out->error);
     else if (at[AM_OBJECT].kind == JSON_STRING && sl_str_eq(json_inside(body, &at[AM_OBJECT]), SL_STR("error")))
         openai_error_read(body, &out->error);
@@ -89,7 +83,7 @@ void openai_answer_watch_done(const void *watch, struct answer_facts *out)
     openai_usage_read(usage, &out->usage);
     if (error.n > 0 && !json_peek_is_null(error))
         openai_error_read(error, &out->error);
-    out->model = word_of(json_tap_value(&w->member[TAP_MODEL]));
+    out->model = json_peek_word(json_tap_value(&w->member[TAP_MODEL]));
 }
 
 /* -- Parts ------------------------------------------------------------------------------------------------------------ */
@@ -124,31 +118,23 @@ static void read_choices(struct sl_str choices, struct answer_facts *out)
     }
 }
 
-/* A string's inside, a number's digits; anything else says nothing. */
-static struct sl_str word_of(struct sl_str value)
-{
-    if (value.n >= 2 && value.p[0] == '"')
-        return sl_str_of(value.p + 1, value.n - 2);
-    return value.n > 0 && value.p[0] >= '0' && value.p[0] <= '9' ? value : SL_STR_NONE;
-}
-
 void openai_error_read(struct sl_str value, struct answer_error *out)
 {
     *out = (struct answer_error){.found = true};
     if (value.n == 0 || value.p[0] != '{') {
-        out->message = word_of(value); /* "error": "text", as several servers write it */
+        out->message = json_peek_word(value); /* "error": "text", as several servers write it */
         return;
     }
     struct json_peek k = json_peek_at(value);
     struct sl_str v;
     while (json_peek_key(&k) && json_peek_value(&k, &v)) {
         if (sl_str_eq(k.key, SL_STR("type")))
-            out->type = word_of(v);
+            out->type = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("code")))
-            out->code = word_of(v);
+            out->code = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("message")))
-            out->message = word_of(v);
+            out->message = json_peek_word(v);
         else if (sl_str_eq(k.key, SL_STR("param")))
-            out->param = word_of(v);
+            out->param = json_peek_word(v);
     }
 }

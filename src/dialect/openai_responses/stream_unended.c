@@ -44,11 +44,6 @@ static bool is_object(struct sl_str raw)
     return raw.n > 0 && raw.p[0] == '{';
 }
 
-static struct sl_str inside_of(struct sl_str value)
-{
-    return value.n >= 2 && value.p[0] == '"' ? sl_str_of(value.p + 1, value.n - 2) : SL_STR_NONE;
-}
-
 struct sl_str unended_member(struct sl_str object, struct sl_str name)
 {
     struct sl_str value;
@@ -167,7 +162,7 @@ static void part_added(struct stream_unended *s, const struct frame *f)
 
 static void text_done(struct stream_unended *s, const struct frame *f)
 {
-    s->barred |= s->at.part == UP_NONE || inside_of(f->text).n != s->at.text.n;
+    s->barred |= s->at.part == UP_NONE || json_peek_inside(f->text).n != s->at.text.n;
     s->at.said_all = true;
 }
 
@@ -232,7 +227,7 @@ void responses_unended_see(struct stream_unended *s, struct sl_str data, const s
     if (s->lost || !is_object(data))
         return;
     const struct frame f = frame_of(data);
-    struct sl_str type = inside_of(f.type);
+    struct sl_str type = json_peek_inside(f.type);
     uint64_t n;
     if (sl_str_to_u64(f.sequence, &n)) {
         s->sequence = n + 1;

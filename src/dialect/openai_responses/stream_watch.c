@@ -8,11 +8,6 @@ struct watching {
     struct sl_str type, delta, error, response, code, message, param, item;
 };
 
-static struct sl_str inside_of(struct sl_str value)
-{
-    return value.n >= 2 && value.p[0] == '"' ? sl_str_of(value.p + 1, value.n - 2) : SL_STR_NONE;
-}
-
 static bool look(struct sl_str data, struct watching *w)
 {
     struct {
@@ -48,8 +43,10 @@ static void take_error(const struct watching *w, struct stream_event *out)
         openai_error_read(w->error, &out->error);
         return;
     }
-    out->error = (struct answer_error){
-        .found = true, .code = inside_of(w->code), .message = inside_of(w->message), .param = inside_of(w->param)};
+    out->error = (struct answer_error){.found = true,
+                                       .code = json_peek_inside(w->code),
+                                       .message = json_peek_inside(w->message),
+                                       .param = json_peek_inside(w->param)};
 }
 
 static void take_response(struct sl_str response, struct stream_event *out)
@@ -78,7 +75,7 @@ static struct sl_str id_of(struct sl_str response)
     struct json_peek k = json_peek_at(response);
     while (json_peek_key(&k) && json_peek_value(&k, &value))
         if (sl_str_eq(k.key, SL_STR("id")))
-            return value.n <= ID_MAX ? inside_of(value) : SL_STR_NONE;
+            return value.n <= ID_MAX ? json_peek_inside(value) : SL_STR_NONE;
     return SL_STR_NONE;
 }
 
@@ -119,11 +116,11 @@ static enum stream_says says_of(const struct watching *w, struct sl_str type, st
                                            SL_STR_INIT("response.reasoning_summary_text.done"),
                                            SL_STR_INIT("response.reasoning_text.done")};
     if (sl_str_eq(type, SL_STR("response.output_text.delta"))) {
-        out->text = inside_of(w->delta);
+        out->text = json_peek_inside(w->delta);
         return SAYS_TEXT;
     }
     if (sl_str_starts(type, SL_STR("response.reasoning")) && sl_str_ends(type, SL_STR(".delta"))) {
-        out->text = inside_of(w->delta);
+        out->text = json_peek_inside(w->delta);
         return SAYS_THOUGHT;
     }
     bool item = sl_str_eq(type, SL_STR("response.output_item.added")) ||
@@ -179,7 +176,7 @@ void responses_stream_watch(struct stream_memo *memo, struct sl_str event, struc
     struct watching w = {.delta = SL_STR_NONE};
     bool understood = look(data, &w);
     if (understood)
-        judge(&w, is_said(w.type) ? inside_of(w.type) : event, out);
+        judge(&w, is_said(w.type) ? json_peek_inside(w.type) : event, out);
     else if (sl_str_eq(event, SL_STR("error")))
         out->kind = SK_ERROR;
 }
