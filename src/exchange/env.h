@@ -265,7 +265,7 @@ typedef bool journal_sync_f(void *owner, struct exchange *x, const struct journa
 typedef bool stored_ask_f(void *owner, struct response_job *j);
 
 /* A message about rows of video jobs, to the keeper (or the desk, which polls first): takes it until `done` has run on the thread
- * of the asker. False: stopped, the caller keeps it. `done` and `reply_to` are filled where they are empty. */
+ * of the asker. False: stopped, the caller keeps it. `done` and `ask.reply_to` are filled where they are empty. */
 typedef bool videos_ask_f(void *owner, struct video_rows *j);
 
 /* A message about rows of batches, to the keeper: as videos_ask_f. */

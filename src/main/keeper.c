@@ -144,21 +144,6 @@ bool keeper_sync(struct keeper *k, struct keeper_sync *r)
     return sl_mailbox_post(k->mailbox, &r->msg);
 }
 
-static void on_jobs_task(struct sl_task *t)
-{
-    keeper_responses_run(SL_CONTAINER_OF(t, struct keeper, jobs_task));
-}
-
-static void on_videos_task(struct sl_task *t)
-{
-    keeper_videos_run(SL_CONTAINER_OF(t, struct keeper, videos_task));
-}
-
-static void on_batches_task(struct sl_task *t)
-{
-    keeper_batches_run(SL_CONTAINER_OF(t, struct keeper, batches_task));
-}
-
 /* -- Access log ----------------------------------------------------------------------------------------------------- */
 
 static void note_lines(struct keeper *k, enum sl_err e, const struct sl_fail *fail)
@@ -245,8 +230,8 @@ static void on_stop(struct sl_msg *m, void *receiver)
     sl_watch_close(k->notify);
     sl_mailbox_close(k->mailbox);
     keeper_responses_done(k);
-    keeper_videos_run(k);
-    keeper_batches_run(k);
+    keeper_rows_run(&k->videos);
+    keeper_rows_run(&k->batches);
     sl_loop_stop(&k->loop);
 }
 
@@ -271,9 +256,9 @@ static void prepare_messages(struct keeper *k)
     k->bell.arg = k;
     sl_timer_init(&k->timer, on_timer);
     sl_task_init(&k->sync_task, on_sync_task);
-    sl_task_init(&k->jobs_task, on_jobs_task);
-    sl_task_init(&k->videos_task, on_videos_task);
-    sl_task_init(&k->batches_task, on_batches_task);
+    keeper_rows_init(&k->responses, k, &keeper_responses_ops);
+    keeper_rows_init(&k->videos, k, &keeper_videos_ops);
+    keeper_rows_init(&k->batches, k, &keeper_batches_ops);
     sl_list_init(&k->runs);
 }
 

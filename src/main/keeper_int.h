@@ -25,6 +25,23 @@ struct keeper_lines { /* on their way to the file */
     struct sl_buf bytes;
 };
 
+struct keeper_rows_ops {                                                     /* what is of one kind of rows */
+    const char *failed, *works_again;                                        /* in the log */
+    bool (*run)(struct store_ask *a, struct store *s, struct sl_fail *fail); /* false: the database failed */
+    void (*not_written)(struct store_ask *a);
+    void (*ran)(struct keeper *k, struct store_ask *a); /* before it goes back; NULL: nothing */
+    void (*answer)(struct sl_msg *m, void *receiver);   /* on the asker's thread */
+    void (*free)(struct store_ask *a);                  /* the asker's thread has ended */
+};
+
+struct keeper_rows { /* keeper_rows.c: messages about rows that run together */
+    struct keeper *keeper;
+    const struct keeper_rows_ops *ops;
+    struct store_ask *asks; /* newest first */
+    struct sl_task task;
+    bool failing;
+};
+
 struct keeper {
     /* constant once started */
     struct keeper_options o;
@@ -47,16 +64,8 @@ struct keeper {
     uint64_t keys_version;
     struct line_file lines;
     bool lines_failing;
-    struct response_job *jobs; /* newest first */
-    struct sl_task jobs_task;
+    struct keeper_rows responses, videos, batches;
     struct sl_list runs; /* keeper_responses.c: what runs in the background */
-    bool responses_failing;
-    struct video_rows *videos; /* newest first */
-    struct sl_task videos_task;
-    bool videos_failing;
-    struct batch_rows *batches; /* newest first */
-    struct sl_task batches_task;
-    bool batches_failing;
     int64_t sweep_due_ns;
     struct keeper_tick ticks[KEEPER_TICKS_MAX];
     unsigned n_ticks;
@@ -78,16 +87,19 @@ void keeper_journal_sync(struct keeper *k);   /* serves k->waiting */
 bool keeper_journal_finish(struct keeper *k); /* the writers have ended; false: something is left */
 void keeper_journal_prepare(struct keeper *k);
 
+void keeper_rows_init(struct keeper_rows *q, struct keeper *k, const struct keeper_rows_ops *ops);
+bool keeper_rows_ask(struct keeper_rows *q, struct store_ask *a, bool writes,
+                     bool synced);           /* any thread; false: stopped */
+void keeper_rows_run(struct keeper_rows *q); /* what has come */
+extern const struct keeper_rows_ops keeper_responses_ops, keeper_videos_ops, keeper_batches_ops;
+
 enum sl_err keeper_responses_start(struct keeper *k, struct sl_fail *fail); /* what ran before runs no more */
-void keeper_responses_run(struct keeper *k);                                /* k->jobs */
 void keeper_responses_sweep(struct keeper *k);
 void keeper_responses_done(struct keeper *k);
 
-void keeper_videos_run(struct keeper *k); /* k->videos */
 void keeper_videos_sweep(struct keeper *k);
 
 enum sl_err keeper_batches_start(struct keeper *k, struct sl_fail *fail); /* what a dead process had only begun goes */
-void keeper_batches_run(struct keeper *k);                                /* k->batches */
 
 static inline void keeper_count(_Atomic uint64_t *c, uint64_t n) /* the keeper is the only writer */
 {

@@ -1,5 +1,5 @@
-/* The keeper's part of stored responses: jobs of the workers, gathered in a turn and run together, so that one commit serves all
- * that came; what runs in the background, by the worker that runs it; the sweep. */
+/* The keeper's part of stored responses: jobs of the workers (keeper_rows.c); what runs in the background, by the worker that runs it;
+ * the sweep. */
 #include "base/log.h"
 #include "base/mem.h"
 #include "main/keeper_int.h"
@@ -50,7 +50,7 @@ static void run_note(struct keeper *k, const struct response_job *j)
     struct sl_str id = j->put.r.id;
     struct keeper_run *r = sl_calloc(1, sizeof *r + id.n);
     r->run = j->run;
-    r->worker = j->reply_to;
+    r->worker = j->ask.reply_to;
     r->stop = j->stop;
     r->key = j->put.r.key;
     r->n = id.n;
@@ -92,80 +92,50 @@ static void note_runs(struct keeper *k, const struct response_job *j)
 
 /* -- Jobs ----------------------------------------------------------------------------------------------------------- */
 
+static struct response_job *job_of(struct store_ask *a)
+{
+    return SL_CONTAINER_OF(a, struct response_job, ask);
+}
+
+static bool run(struct store_ask *a, struct store *s, struct sl_fail *fail)
+{
+    return response_job_run(job_of(a), s, fail);
+}
+
+static void not_written(struct store_ask *a)
+{
+    job_of(a)->found = RF_FAILED;
+}
+
+static void ran(struct keeper *k, struct store_ask *a)
+{
+    note_runs(k, job_of(a));
+}
+
 static void on_answer(struct sl_msg *m, void *receiver)
 {
-    struct response_job *j = SL_CONTAINER_OF(m, struct response_job, msg);
+    struct response_job *j = job_of(SL_CONTAINER_OF(m, struct store_ask, msg));
     j->done(j, receiver);
 }
 
-static void on_job(struct sl_msg *m, void *receiver)
+static void drop(struct store_ask *a)
 {
-    struct keeper *k = receiver;
-    struct response_job *j = SL_CONTAINER_OF(m, struct response_job, msg);
-    j->next = k->jobs;
-    k->jobs = j;
-    sl_task_post(&k->loop, &k->jobs_task);
+    response_job_free(job_of(a));
 }
+
+const struct keeper_rows_ops keeper_responses_ops = {
+    .failed = "responses.store_failed",
+    .works_again = "responses.store_works_again",
+    .run = run,
+    .not_written = not_written,
+    .ran = ran,
+    .answer = on_answer,
+    .free = drop,
+};
 
 bool keeper_response(struct keeper *k, struct response_job *j)
 {
-    j->msg.deliver = on_job;
-    return sl_mailbox_post(k->mailbox, &j->msg);
-}
-
-static void note_trouble(struct keeper *k, bool failed, const struct sl_fail *fail)
-{
-    if (failed && !k->responses_failing)
-        SL_LOG(SL_LOG_ERROR, "responses.store_failed", SL_LC("place", fail->place), SL_LC("reason", fail->text));
-    if (!failed && k->responses_failing)
-        SL_LOG(SL_LOG_WARN, "responses.store_works_again");
-    k->responses_failing = failed;
-}
-
-/* All or nothing for those that write: half a row is none. */
-static bool run_writers(struct keeper *k, struct response_job *list, bool synced, struct sl_fail *fail)
-{
-    struct store *s = k->store;
-    bool ok = s->ops->begin(s, synced ? STORE_NOW : STORE_SOON, fail) == SL_OK;
-    for (struct response_job *j = list; j != NULL && ok; j = j->next)
-        ok = !response_job_writes(j) || response_job_run(j, s, fail);
-    ok = ok && s->ops->commit(s, fail) == SL_OK;
-    if (ok)
-        return true;
-    s->ops->rollback(s);
-    for (struct response_job *j = list; j != NULL; j = j->next)
-        if (response_job_writes(j))
-            j->found = RF_FAILED;
-    return false;
-}
-
-void keeper_responses_run(struct keeper *k)
-{
-    struct response_job *list = NULL;
-    struct sl_fail fail = {.code = SL_OK};
-    bool writes = false, synced = false, ok = true;
-    for (struct response_job *j = k->jobs, *next; j != NULL; j = next) { /* oldest first */
-        next = j->next;
-        j->next = list;
-        list = j;
-        writes |= response_job_writes(j);
-        synced |= j->synced;
-    }
-    k->jobs = NULL;
-    if (list == NULL)
-        return;
-    if (writes)
-        ok = run_writers(k, list, synced, &fail);
-    for (struct response_job *j = list, *next; j != NULL; j = next) {
-        next = j->next;
-        if (!response_job_writes(j))
-            ok = response_job_run(j, k->store, &fail) && ok;
-        note_runs(k, j);
-        j->msg.deliver = on_answer;
-        if (!sl_mailbox_post(j->reply_to, &j->msg))
-            response_job_free(j);
-    }
-    note_trouble(k, !ok, &fail);
+    return keeper_rows_ask(&k->responses, &j->ask, response_job_writes(j), j->synced);
 }
 
 /* -- Once a second, at the start, at the end --------------------------------------------------------------------------- */
@@ -215,7 +185,7 @@ enum sl_err keeper_responses_start(struct keeper *k, struct sl_fail *fail)
 
 void keeper_responses_done(struct keeper *k)
 {
-    keeper_responses_run(k);
+    keeper_rows_run(&k->responses);
     while (!sl_list_is_empty(&k->runs))
         run_forget(SL_CONTAINER_OF(k->runs.next, struct keeper_run, node));
 }

@@ -123,7 +123,7 @@ static void on_stop_run(struct sl_id run, void *receiver)
 static bool ask_stored(void *owner, struct response_job *j)
 {
     struct worker *w = owner;
-    j->reply_to = w->mailbox;
+    j->ask.reply_to = w->mailbox;
     j->done = on_stored;
     j->stop = on_stop_run;
     return keeper_response(w->gateway->keeper, j);
@@ -139,8 +139,8 @@ static void on_videos(struct video_rows *j, void *receiver)
 
 static void fill_way_back(struct worker *w, struct video_rows *j)
 {
-    if (j->reply_to == NULL)
-        j->reply_to = w->mailbox;
+    if (j->ask.reply_to == NULL)
+        j->ask.reply_to = w->mailbox;
     if (j->done == NULL)
         j->done = on_videos;
 }
@@ -155,7 +155,7 @@ static bool ask_videos(void *owner, struct video_rows *j)
 static void on_renew(struct sl_msg *m, void *receiver)
 {
     struct worker *w = receiver;
-    struct video_rows *j = SL_CONTAINER_OF(m, struct video_rows, msg);
+    struct video_rows *j = SL_CONTAINER_OF(m, struct video_rows, ask.msg);
     if (w != NULL && w->desk != NULL)
         video_desk_renew(w->desk, j);
     else
@@ -166,8 +166,8 @@ static bool renew_videos(void *owner, struct video_rows *j)
 {
     struct worker *w = owner;
     fill_way_back(w, j);
-    j->msg.deliver = on_renew;
-    return sl_mailbox_post(w->gateway->workers[0]->mailbox, &j->msg);
+    j->ask.msg.deliver = on_renew;
+    return sl_mailbox_post(w->gateway->workers[0]->mailbox, &j->ask.msg);
 }
 
 struct video_poke {
@@ -238,7 +238,7 @@ static void on_batches(struct batch_rows *j, void *receiver)
 static bool ask_batches(void *owner, struct batch_rows *j)
 {
     struct worker *w = owner;
-    j->reply_to = w->mailbox;
+    j->ask.reply_to = w->mailbox;
     if (j->done == NULL)
         j->done = on_batches;
     return keeper_batches(w->gateway->keeper, j);

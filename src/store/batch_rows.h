@@ -7,7 +7,7 @@
 #define SLUICE_STORE_BATCH_ROWS_H
 
 #include "base/arena.h"
-#include "loop/mailbox.h"
+#include "store/ask.h"
 #include "store/store.h"
 
 #define BATCH_PIECE ((size_t)256 << 10) /* bytes of a file in one row, and about what one message brings of results */
@@ -87,8 +87,7 @@ struct store_line {
 };
 
 struct batch_rows {
-    struct sl_msg msg;       /* the keeper's, then the asker's */
-    struct batch_rows *next; /* the keeper's */
+    struct store_ask ask;
     enum batch_rows_kind kind;
     struct sl_arena a; /* own */
     /* the question; views of the arena */
@@ -109,8 +108,7 @@ struct batch_rows {
     struct store_batch *batches;
     size_t n_batches, cap_batches;
     uint64_t count; /* BR_SWEEP: what went; BR_READ */
-    /* the way back */
-    struct sl_mailbox *reply_to;
+    /* the way back, with ask.reply_to */
     void (*done)(struct batch_rows *j, void *receiver);
     void *asker; /* touched on its thread only: NULL when it has gone */
 };

@@ -6,7 +6,7 @@
 #define SLUICE_STORE_RESPONSE_JOB_H
 
 #include "base/arena.h"
-#include "loop/mailbox.h"
+#include "store/ask.h"
 #include "store/store.h"
 
 enum response_job_kind {
@@ -41,8 +41,7 @@ struct response_turn { /* what one row has; views of the job's arena */
 };
 
 struct response_job {
-    struct sl_msg msg;         /* the keeper's, then the asker's */
-    struct response_job *next; /* the keeper's */
+    struct store_ask ask;
     enum response_job_kind kind;
     struct sl_arena a; /* own */
     /* the question */
@@ -67,8 +66,7 @@ struct response_job {
     struct store_object *objects; /* the page's, in its order; RJ_OBJECT_PUT: more to put, beside o */
     size_t n_objects, cap_objects;
     struct sl_str intent; /* RJ_OBJECT_PUT: the row of that kind that goes with it; empty: none */
-    /* the way back */
-    struct sl_mailbox *reply_to;
+    /* the way back, with ask.reply_to */
     void (*done)(struct response_job *j, void *receiver);
     void *asker; /* touched on its thread only: NULL when it has gone */
 };

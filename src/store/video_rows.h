@@ -6,7 +6,7 @@
 #define SLUICE_STORE_VIDEO_ROWS_H
 
 #include "base/arena.h"
-#include "loop/mailbox.h"
+#include "store/ask.h"
 #include "store/store.h"
 
 enum video_rows_kind {
@@ -33,8 +33,7 @@ enum video_rows_found {
 };
 
 struct video_rows {
-    struct sl_msg msg;       /* the keeper's, then the asker's */
-    struct video_rows *next; /* the keeper's */
+    struct store_ask ask;
     enum video_rows_kind kind;
     struct sl_arena a; /* own */
     /* the question; views of the arena */
@@ -64,8 +63,7 @@ struct video_rows {
     bool taken, same_body; /* VF_TAKEN: body is equal */
     bool more;             /* VR_LIST */
     bool *known;           /* VR_KNOWN, of n_tasks */
-    /* the way back */
-    struct sl_mailbox *reply_to;
+    /* the way back, with ask.reply_to */
     void (*done)(struct video_rows *j, void *receiver);
     void *asker; /* touched on its thread only: NULL when it has gone */
 };

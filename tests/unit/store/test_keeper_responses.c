@@ -109,7 +109,7 @@ static struct response_job *job(struct asker *a, enum response_job_kind kind, co
     struct response_job *j = response_job_new(kind);
     j->id = sl_arena_str(&j->a, sl_str_c(id));
     j->owner = (struct store_response_owner){.key = {1, a->index}, .now_ns = 1};
-    j->reply_to = a->mailbox;
+    j->ask.reply_to = a->mailbox;
     j->done = on_done;
     j->stop = on_stop_run;
     if (kind == RJ_PUT)
