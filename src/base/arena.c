@@ -136,6 +136,14 @@ char *sl_arena_cstr(struct sl_arena *a, struct sl_str s)
     return p;
 }
 
+void *sl_arena_grow(struct sl_arena *a, const void *old, size_t n, size_t cap, size_t width)
+{
+    void *v = sl_arena_alloc(a, cap * width);
+    if (n > 0)
+        memcpy(v, old, n * width);
+    return v;
+}
+
 struct sl_str sl_arena_str(struct sl_arena *a, struct sl_str s)
 {
     return sl_str_of(sl_arena_cstr(a, s), s.n);

@@ -40,6 +40,9 @@ void sl_arena_reset(struct sl_arena *a); /* the same, and ready for reuse */
 void *sl_arena_alloc(struct sl_arena *a, size_t n)
     __attribute__((malloc, alloc_size(2), returns_nonnull)); /* 16-aligned */
 void *sl_arena_zalloc(struct sl_arena *a, size_t n) __attribute__((malloc, alloc_size(2), returns_nonnull));
+/* Room for cap elements of that width, the first n of them copied from old (NULL when n is 0). */
+void *sl_arena_grow(struct sl_arena *a, const void *old, size_t n, size_t cap, size_t width)
+    __attribute__((returns_nonnull));
 struct sl_str sl_arena_str(struct sl_arena *a, struct sl_str s); /* a copy, with a NUL behind it */
 char *sl_arena_cstr(struct sl_arena *a, struct sl_str s);
 struct sl_str sl_arena_printf(struct sl_arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));

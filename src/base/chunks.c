@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "base/check.h"
 #include "base/mem.h"
 
@@ -87,11 +88,7 @@ void sl_chunks_done(struct sl_chunks *q)
 
 static void append_chunk(struct sl_chunks *q, struct sl_chunk *c)
 {
-    if (q->tail != NULL)
-        q->tail->next = c;
-    else
-        q->head = c;
-    q->tail = c;
+    SL_APPEND(q->head, q->tail, c);
 }
 
 /* The next block's payload, where at least `least` is wanted. */

@@ -67,4 +67,14 @@ static inline void sl_list_splice(struct sl_list *to, struct sl_list *from)
 #define SL_LIST_EACH(it, head)                                                                                         \
     for (struct sl_list *it = (head)->next, *it##_next = it->next; it != (head); it = it##_next, it##_next = it->next)
 
+/* Hangs a node behind a list that is linked by `next` alone and known by its first and its last node, both NULL when it is empty. */
+#define SL_APPEND(first, last, node)                                                                                   \
+    do {                                                                                                               \
+        if ((last) != NULL)                                                                                            \
+            (last)->next = (node);                                                                                     \
+        else                                                                                                           \
+            (first) = (node);                                                                                          \
+        (last) = (node);                                                                                               \
+    } while (0)
+
 #endif

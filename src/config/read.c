@@ -8,6 +8,7 @@
 
 #include <yaml.h>
 
+#include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "config/config_int.h"
@@ -80,11 +81,7 @@ static bool put(struct reading *r, struct cfg_node *n, yaml_mark_t at)
         }
         sl_map_put(&r->names[r->depth - 1], n->key, n);
     }
-    if (up->last != NULL)
-        up->last->next = n;
-    else
-        up->first = n;
-    up->last = n;
+    SL_APPEND(up->first, up->last, n);
     up->n++;
     return true;
 }
@@ -370,11 +367,7 @@ static struct cfg_node *child_for_writing(struct cfg *c, struct cfg_node *map, s
     n->kind = NODE_SCALAR;
     n->is_plain = true;
     n->key = key;
-    if (map->last != NULL)
-        map->last->next = n;
-    else
-        map->first = n;
-    map->last = n;
+    SL_APPEND(map->first, map->last, n);
     map->n++;
     return n;
 }

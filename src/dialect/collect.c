@@ -174,12 +174,8 @@ static void add_media(struct neutral_collector *c, struct choice_state *s, const
 static void add_citation(struct neutral_collector *c, struct choice_state *s, const struct neutral_event *e)
 {
     if (s->n_citations == s->cap_citations) {
-        uint32_t cap = s->cap_citations == 0 ? 8 : 2 * s->cap_citations;
-        struct neutral_citation *v = sl_arena_alloc(c->a, cap * sizeof *v);
-        if (s->n_citations > 0)
-            memcpy(v, s->citations, s->n_citations * sizeof *v);
-        s->citations = v;
-        s->cap_citations = cap;
+        s->cap_citations = s->cap_citations == 0 ? 8 : 2 * s->cap_citations;
+        s->citations = sl_arena_grow(c->a, s->citations, s->n_citations, s->cap_citations, sizeof *s->citations);
     }
     struct neutral_citation *to = &s->citations[s->n_citations++];
     *to = e->citation;

@@ -1,6 +1,8 @@
 /* See notes.h. */
 #include "dialect/notes.h"
 
+#include "base/list.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,11 +18,7 @@ void neutral_note(struct neutral_notes *to, const char *how, struct sl_str what)
     struct neutral_note_row *row = SL_ARENA_NEW(to->a, struct neutral_note_row);
     row->what = sl_arena_str(to->a, sl_str_head(what, WHAT_MAX));
     row->how = how;
-    if (to->last != NULL)
-        to->last->next = row;
-    else
-        to->first = row;
-    to->last = row;
+    SL_APPEND(to->first, to->last, row);
 }
 
 void neutral_notef(struct neutral_notes *to, const char *how, const char *format, ...)

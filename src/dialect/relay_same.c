@@ -56,12 +56,8 @@ static void send(struct relay_same *r, struct sl_str bytes)
         }
     }
     if (r->n == r->cap) {
-        int cap = r->cap == 0 ? FIRST_SLICES : 2 * r->cap;
-        struct iovec *v = sl_arena_alloc(r->arena, (size_t)cap * sizeof *v);
-        if (r->n > 0)
-            memcpy(v, r->v, (size_t)r->n * sizeof *v);
-        r->v = v;
-        r->cap = cap;
+        r->cap = r->cap == 0 ? FIRST_SLICES : 2 * r->cap;
+        r->v = sl_arena_grow(r->arena, r->v, (size_t)r->n, (size_t)r->cap, sizeof *r->v);
     }
     r->v[r->n++] = (struct iovec){(void *)(uintptr_t)bytes.p, bytes.n};
 }

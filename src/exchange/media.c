@@ -1,6 +1,7 @@
 /* MEDIA: a candidate takes the bytes of something that the client named by URL, and not the URL. Entered from TRY with a list of
  * wishes; waits for the fetches, some at a time; leaves to TRY, where the candidate is asked again with the bytes in the request,
  * or is passed over because one could not be fetched. See docs/internals/media.md. */
+#include "base/list.h"
 #include "dialect/json_tree.h"
 #include "dialect/media.h"
 #include "exchange/exchange_int.h"
@@ -88,11 +89,7 @@ static void add_job(struct exchange_media *m, const struct media_wish *w)
     }
     struct media_job *job = SL_ARENA_NEW(m->x->a, struct media_job);
     *job = (struct media_job){.part = part, .place = place, .of = m};
-    if (m->last != NULL)
-        m->last->next = job;
-    else
-        m->first = job;
-    m->last = job;
+    SL_APPEND(m->first, m->last, job);
     if (m->next == NULL)
         m->next = job;
 }

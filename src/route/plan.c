@@ -24,10 +24,7 @@ static struct route_candidate *add_exclusion(struct planning *g)
         return NULL;
     if (plan->n_excluded == g->excluded_cap) {
         g->excluded_cap = g->excluded_cap == 0 ? 4 : ROUTE_CANDIDATES_MAX;
-        struct route_candidate *more = sl_arena_alloc(g->a, g->excluded_cap * sizeof *more);
-        if (plan->n_excluded > 0)
-            memcpy(more, plan->excluded, plan->n_excluded * sizeof *more);
-        plan->excluded = more;
+        plan->excluded = sl_arena_grow(g->a, plan->excluded, plan->n_excluded, g->excluded_cap, sizeof *plan->excluded);
     }
     return &plan->excluded[plan->n_excluded++];
 }

@@ -31,12 +31,8 @@ void sim_ask_offer(struct sim_ask *a, struct sl_str name, yyjson_val *schema, bo
     if (name.n == 0 || name.n > NAME_BYTES_MAX || a->n_offers == SIM_OFFERS_MAX)
         return;
     if (a->n_offers == a->cap_offers) {
-        unsigned cap = a->cap_offers == 0 ? 16 : a->cap_offers * 2;
-        struct sim_offer *more = sl_arena_alloc(a->c->s->arena, cap * sizeof *more);
-        if (a->n_offers > 0)
-            memcpy(more, a->offers, a->n_offers * sizeof *more);
-        a->offers = more;
-        a->cap_offers = cap;
+        a->cap_offers = a->cap_offers == 0 ? 16 : a->cap_offers * 2;
+        a->offers = sl_arena_grow(a->c->s->arena, a->offers, a->n_offers, a->cap_offers, sizeof *a->offers);
     }
     a->offers[a->n_offers++] = (struct sim_offer){.name = name, .schema = schema, .custom = custom};
 }

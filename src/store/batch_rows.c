@@ -39,16 +39,13 @@ void store_object_copy(struct store_object *to, const struct store_object *from,
     to->body = sl_arena_str(a, from->body);
 }
 
-/* A larger array of the same elements. */
+/* Room for one more. */
 static void *grow(struct sl_arena *a, void *v, size_t n, size_t *cap, size_t each)
 {
     if (n < *cap)
         return v;
     *cap = *cap > 0 ? 2 * *cap : ROWS_FIRST;
-    void *more = sl_arena_alloc(a, *cap * each);
-    if (n > 0)
-        memcpy(more, v, n * each);
-    return more;
+    return sl_arena_grow(a, v, n, *cap, each);
 }
 
 struct store_line *batch_rows_add_line(struct batch_rows *j)

@@ -2,6 +2,7 @@
 #include "store/response_job.h"
 
 #include "base/mem.h"
+#include "store/batch_rows.h"
 
 #define TURNS_FIRST 8u
 
@@ -71,10 +72,7 @@ static bool on_turn(void *arg, const struct store_response *r)
     }
     if (j->n_turns == g->cap) {
         g->cap = g->cap > 0 ? 2 * g->cap : TURNS_FIRST;
-        struct response_turn *more = sl_arena_alloc(&j->a, g->cap * sizeof *more);
-        if (j->n_turns > 0)
-            memcpy(more, j->turns, j->n_turns * sizeof *more);
-        j->turns = more;
+        j->turns = sl_arena_grow(&j->a, j->turns, j->n_turns, g->cap, sizeof *j->turns);
     }
     j->turns[j->n_turns++] = (struct response_turn){
         .row = r->row,
@@ -152,12 +150,7 @@ static enum sl_err cancel(struct response_job *j, struct store *s, struct sl_fai
 static bool on_object(void *arg, const struct store_object *o)
 {
     struct response_job *j = arg;
-    struct sl_arena *a = &j->a;
-    j->o = *o;
-    j->o.id = sl_arena_str(a, o->id);
-    j->o.tenant = sl_arena_str(a, o->tenant);
-    j->o.provider = sl_arena_str(a, o->provider);
-    j->o.body = sl_arena_str(a, o->body);
+    store_object_copy(&j->o, o, &j->a);
     return false;
 }
 
@@ -166,10 +159,7 @@ static bool on_listed(void *arg, const struct store_object *o)
     struct response_job *j = arg;
     if (j->n_objects == j->cap_objects) {
         j->cap_objects = j->cap_objects > 0 ? 2 * j->cap_objects : TURNS_FIRST;
-        struct store_object *more = sl_arena_alloc(&j->a, j->cap_objects * sizeof *more);
-        if (j->n_objects > 0)
-            memcpy(more, j->objects, j->n_objects * sizeof *more);
-        j->objects = more;
+        j->objects = sl_arena_grow(&j->a, j->objects, j->n_objects, j->cap_objects, sizeof *j->objects);
     }
     j->objects[j->n_objects++] =
         (struct store_object){.kind = o->kind, .id = sl_arena_str(&j->a, o->id), .body = sl_arena_str(&j->a, o->body)};

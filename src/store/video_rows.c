@@ -36,10 +36,7 @@ static void add_row(struct video_rows *j, const struct store_video *v)
 {
     if (j->n_rows == j->cap_rows) {
         j->cap_rows = j->cap_rows > 0 ? 2 * j->cap_rows : ROWS_FIRST;
-        struct store_video *more = sl_arena_alloc(&j->a, j->cap_rows * sizeof *more);
-        if (j->n_rows > 0)
-            memcpy(more, j->rows, j->n_rows * sizeof *more);
-        j->rows = more;
+        j->rows = sl_arena_grow(&j->a, j->rows, j->n_rows, j->cap_rows, sizeof *j->rows);
     }
     store_video_copy(&j->rows[j->n_rows++], v, &j->a);
 }
@@ -58,10 +55,7 @@ static bool on_copy(void *arg, const struct store_copy *c)
     struct video_rows *j = arg;
     if (j->n_copies == j->cap_copies) {
         j->cap_copies = j->cap_copies > 0 ? 2 * j->cap_copies : ROWS_FIRST;
-        struct store_copy *more = sl_arena_alloc(&j->a, j->cap_copies * sizeof *more);
-        if (j->n_copies > 0)
-            memcpy(more, j->copies, j->n_copies * sizeof *more);
-        j->copies = more;
+        j->copies = sl_arena_grow(&j->a, j->copies, j->n_copies, j->cap_copies, sizeof *j->copies);
     }
     store_copy_copy(&j->copies[j->n_copies++], c, &j->a);
     return true;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "base/list.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -134,11 +135,7 @@ static struct health_lane *add_lane(struct health_board *b, struct sl_str provid
     l->next_there = l->place->lanes;
     l->place->lanes = l;
     pthread_mutex_unlock(&l->place->lock);
-    if (b->last != NULL)
-        b->last->next = l;
-    else
-        b->lanes = l;
-    b->last = l;
+    SL_APPEND(b->lanes, b->last, l);
     b->n++;
     return l;
 }

@@ -3,6 +3,8 @@
  * are all sent, and so what searches for them is left out. Source: anthropic.md 2.6, 2.7, 12; translate-openai-anthropic.md 5.1. */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "base/list.h"
+
 #define TEXT_EDITOR                                                                                                    \
     "{\"type\":\"object\",\"properties\":{\"command\":{\"type\":\"string\",\"enum\":[\"view\",\"create\","             \
     "\"str_replace\",\"insert\"]},\"path\":{\"type\":\"string\"},\"file_text\":{\"type\":\"string\"},"                 \
@@ -56,11 +58,7 @@ static struct neutral_tool *add_tool(struct anthropic_reading *r, const struct j
     tool->type = anthropic_inside(r, v, "type");
     tool->raw = json_raw_of(&r->t, v);
     tool->index = (uint32_t)index;
-    if (r->last_tool != NULL)
-        r->last_tool->next = tool;
-    else
-        r->out->tools = tool;
-    r->last_tool = tool;
+    SL_APPEND(r->out->tools, r->last_tool, tool);
     return tool;
 }
 

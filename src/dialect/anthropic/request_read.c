@@ -3,6 +3,7 @@
  * Source: anthropic.md section 2 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "base/list.h"
 #include "dialect/effort.h"
 
 #define BILLING_PREFIX "x-anthropic-billing-header:"
@@ -75,11 +76,7 @@ struct neutral_part *anthropic_add_part(struct anthropic_reading *r, struct anth
 {
     struct neutral_part *p = SL_ARENA_NEW(r->a, struct neutral_part);
     p->kind = kind;
-    if (to->last != NULL)
-        to->last->next = p;
-    else
-        to->first = p;
-    to->last = p;
+    SL_APPEND(to->first, to->last, p);
     return p;
 }
 
@@ -90,11 +87,7 @@ void anthropic_add_message(struct anthropic_reading *r, enum neutral_role role, 
     m->role = role;
     m->index = index;
     m->parts = parts->first;
-    if (r->last != NULL)
-        r->last->next = m;
-    else
-        r->out->messages = m;
-    r->last = m;
+    SL_APPEND(r->out->messages, r->last, m);
 }
 
 enum neutral_cache anthropic_cache_of(const struct json_tree *t, const struct json_node *block)
@@ -111,11 +104,7 @@ void anthropic_add_unknown(struct anthropic_reading *r, struct sl_str name, cons
     m->name = name;
     m->raw = json_raw_of(&r->t, v);
     m->harmful = harmful;
-    if (r->last_unknown != NULL)
-        r->last_unknown->next = m;
-    else
-        r->out->unknown = m;
-    r->last_unknown = m;
+    SL_APPEND(r->out->unknown, r->last_unknown, m);
 }
 
 /* -- Messages and system prompt ----------------------------------------------------------------------------------------- */

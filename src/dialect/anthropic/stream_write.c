@@ -10,6 +10,7 @@
  * 4; translate-openai-anthropic.md 7, 11; translate-gemini.md 14.3 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "base/list.h"
 #include "dialect/json_peek.h"
 
 #define GATHERED_MAX (64u * 1024u * 1024u)
@@ -281,11 +282,7 @@ static struct out_block *add_block(struct streaming *s, enum block_kind kind, co
     b->kind = kind;
     b->block = e->block;
     b->call = e->call;
-    if (s->tail != NULL)
-        s->tail->next = b;
-    else
-        s->head = b;
-    s->tail = b;
+    SL_APPEND(s->head, s->tail, b);
     return b;
 }
 
@@ -394,12 +391,8 @@ static bool remember_call(struct streaming *s, uint32_t call, struct out_block *
     if (call > s->n_calls) /* ordinals are dense */
         return false;
     if (call == s->cap_calls) {
-        uint32_t cap = s->cap_calls == 0 ? 8 : 2 * s->cap_calls;
-        struct out_block **v = sl_arena_alloc(s->t->a, cap * sizeof *v);
-        if (s->n_calls > 0)
-            memcpy(v, s->calls, s->n_calls * sizeof *v);
-        s->calls = v;
-        s->cap_calls = cap;
+        s->cap_calls = s->cap_calls == 0 ? 8 : 2 * s->cap_calls;
+        s->calls = sl_arena_grow(s->t->a, s->calls, s->n_calls, s->cap_calls, sizeof *s->calls);
     }
     s->calls[call] = b;
     s->n_calls += call == s->n_calls;

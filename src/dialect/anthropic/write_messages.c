@@ -3,6 +3,7 @@
  * Source: translate-openai-anthropic.md 2.2, 2.3, 15, 16 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "base/list.h"
 #include "dialect/carrier.h"
 #include "dialect/media.h"
 #include "dialect/terms.h"
@@ -20,11 +21,7 @@ struct anthropic_block *anthropic_add_block(struct anthropic_writing *w, struct 
 {
     struct anthropic_block *b = SL_ARENA_NEW(w->a, struct anthropic_block);
     b->kind = kind;
-    if (to->last != NULL)
-        to->last->next = b;
-    else
-        to->first = b;
-    to->last = b;
+    SL_APPEND(to->first, to->last, b);
     return b;
 }
 
@@ -345,11 +342,7 @@ static bool add_any_part(struct building *b, struct anthropic_blocks *to, const 
 
 static void append(struct building *b, struct anthropic_message *m)
 {
-    if (b->last != NULL)
-        b->last->next = m;
-    else
-        b->w->messages = m;
-    b->last = m;
+    SL_APPEND(b->w->messages, b->last, m);
 }
 
 static enum anthropic_role role_of(enum neutral_role role)

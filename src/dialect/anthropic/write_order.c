@@ -188,12 +188,8 @@ static void add_mark(struct anthropic_writing *w, struct marks *m, enum neutral_
     if (*mark == NC_NONE)
         return;
     if (m->n == m->cap) {
-        unsigned cap = m->cap == 0 ? 8 : 2 * m->cap;
-        enum neutral_cache **v = sl_arena_alloc(w->a, cap * sizeof *v);
-        if (m->n > 0)
-            memcpy(v, m->v, m->n * sizeof *v);
-        m->v = v;
-        m->cap = cap;
+        m->cap = m->cap == 0 ? 8 : 2 * m->cap;
+        m->v = sl_arena_grow(w->a, m->v, m->n, m->cap, sizeof *m->v);
     }
     m->v[m->n++] = mark;
 }

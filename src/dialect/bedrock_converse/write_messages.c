@@ -3,6 +3,7 @@
  * translate-openai-anthropic.md 2.2, 2.3 (November 2026). */
 #include "dialect/bedrock_converse/converse_int.h"
 
+#include "base/list.h"
 #include "dialect/terms.h"
 
 struct building {
@@ -16,11 +17,7 @@ struct converse_block *converse_add(struct converse_writing *w, struct converse_
 {
     struct converse_block *b = SL_ARENA_NEW(w->a, struct converse_block);
     b->kind = kind;
-    if (to->last != NULL)
-        to->last->next = b;
-    else
-        to->first = b;
-    to->last = b;
+    SL_APPEND(to->first, to->last, b);
     return b;
 }
 
@@ -184,11 +181,7 @@ static void append_turn(struct converse_writing *w, bool assistant, uint32_t ind
     struct converse_turn *turn = SL_ARENA_NEW(w->a, struct converse_turn);
     turn->assistant = assistant;
     turn->index = index;
-    if (w->last != NULL)
-        w->last->next = turn;
-    else
-        w->turns = turn;
-    w->last = turn;
+    SL_APPEND(w->turns, w->last, turn);
 }
 
 static void join(struct converse_blocks *to, const struct converse_blocks *more)

@@ -3,6 +3,8 @@
  * bytes received, so that no order of pieces costs more than their size. */
 #include "dialect/gemini/gemini_int.h"
 
+#include "base/list.h"
+
 #define STEPS_PER_BYTE 64u
 #define STEPS_FREE 4096u
 
@@ -49,11 +51,7 @@ static struct value *add_child(struct gem_partial *p, struct value *to, struct s
     struct value *v = SL_ARENA_NEW(p->a, struct value);
     v->key = sl_arena_str(p->a, key);
     v->at = to->n++;
-    if (to->last != NULL)
-        to->last->next = v;
-    else
-        to->first = v;
-    to->last = v;
+    SL_APPEND(to->first, to->last, v);
     return v;
 }
 
@@ -169,11 +167,7 @@ static bool add_text(struct gem_partial *p, struct value *v, struct sl_str insid
         return false;
     struct piece *piece = SL_ARENA_NEW(p->a, struct piece);
     piece->s = sl_arena_str(p->a, inside);
-    if (v->last_piece != NULL)
-        v->last_piece->next = piece;
-    else
-        v->piece = piece;
-    v->last_piece = piece;
+    SL_APPEND(v->piece, v->last_piece, piece);
     v->open = goes_on;
     return true;
 }

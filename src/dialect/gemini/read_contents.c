@@ -5,6 +5,7 @@
  * its id, else to the first open call of its name; one that answers nothing becomes a text of the user. */
 #include "dialect/gemini/gemini_int.h"
 
+#include "base/list.h"
 #include "base/hash.h"
 #include "dialect/media.h"
 
@@ -69,11 +70,7 @@ static bool take_response(struct content *c, const struct json_node *v);
 
 static void append(struct part_list *to, struct neutral_part *p)
 {
-    if (to->last != NULL)
-        to->last->next = p;
-    else
-        to->first = p;
-    to->last = p;
+    SL_APPEND(to->first, to->last, p);
 }
 
 static struct neutral_part *new_part(struct content *c, enum neutral_part_kind kind)
@@ -88,11 +85,7 @@ static void add_message(struct gem_reader *r, enum neutral_role role, uint32_t i
 {
     struct neutral_message *m = SL_ARENA_NEW(r->a, struct neutral_message);
     *m = (struct neutral_message){.role = role, .index = index, .parts = parts};
-    if (r->last_message != NULL)
-        r->last_message->next = m;
-    else
-        r->out->messages = m;
-    r->last_message = m;
+    SL_APPEND(r->out->messages, r->last_message, m);
 }
 
 #define AT "contents[%u].parts[%u]"

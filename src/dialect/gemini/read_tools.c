@@ -1,16 +1,14 @@
 /* tools and toolConfig of a request. gemini.md 3.4, 3.5; translate-gemini.md 12.1 (November 2026). */
 #include "dialect/gemini/gemini_int.h"
 
+#include "base/list.h"
+
 static struct neutral_tool *add_tool(struct gem_reader *r, enum neutral_tool_kind kind, uint32_t entry)
 {
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
     tool->kind = kind;
     tool->index = entry;
-    if (r->last_tool != NULL)
-        r->last_tool->next = tool;
-    else
-        r->out->tools = tool;
-    r->last_tool = tool;
+    SL_APPEND(r->out->tools, r->last_tool, tool);
     r->tools++;
     return tool;
 }

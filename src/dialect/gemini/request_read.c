@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/list.h"
 #include "dialect/effort.h"
 
 #define PATH_MAX_N 256
@@ -74,11 +75,7 @@ void gem_unknown(struct gem_reader *r, struct sl_str raw, const char *path, ...)
     m->harmful = sl_str_starts(m->name, SL_STR("cachedContent")) || sl_str_starts(m->name, SL_STR("cached_content")) ||
                  sl_str_starts(m->name, SL_STR("continuation")) ||
                  sl_str_starts(m->name, SL_STR("generationConfig.response"));
-    if (r->last_unknown != NULL)
-        r->last_unknown->next = m;
-    else
-        r->out->unknown = m;
-    r->last_unknown = m;
+    SL_APPEND(r->out->unknown, r->last_unknown, m);
 }
 
 /* -- The top --------------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
  * description. Numbers, names and values keep their bytes. */
 #include "dialect/gemini/schema_int.h"
 
+#include "base/list.h"
+
 #define DEPTH_MAX 192u            /* of the result; JSON_DEPTH_MAX and what inlining adds */
 #define DESCRIPTION_MAX 8192u     /* bytes that joined descriptions may have */
 #define HINT_VALUE_MAX 200u       /* of a lost keyword's value that are told */
@@ -413,11 +415,7 @@ static struct schema_node *kept_ref(struct convert *c, const struct definition *
     schema_add(out, SL_STR("$ref"), schema_raw(c->w, raw));
     if (gem_index_get(&c->w->needed, d->name) == NULL) {
         struct schema_node *n = schema_raw(c->w, d->name);
-        if (c->w->needed_last != NULL)
-            c->w->needed_last->next = n;
-        else
-            c->w->needed_list = n;
-        c->w->needed_last = n;
+        SL_APPEND(c->w->needed_list, c->w->needed_last, n);
         gem_index_put(&c->w->needed, c->a, d->name, n);
     }
     return out;

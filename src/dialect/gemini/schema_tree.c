@@ -1,6 +1,8 @@
 /* See schema_int.h. */
 #include "dialect/gemini/schema_int.h"
 
+#include "base/list.h"
+
 struct schema_node *schema_new(struct schema_work *w, enum node_kind kind)
 {
     struct schema_node *n = SL_ARENA_NEW(w->a, struct schema_node);
@@ -20,11 +22,7 @@ void schema_add(struct schema_node *to, struct sl_str key, struct schema_node *c
 {
     child->key = key;
     child->next = NULL;
-    if (to->last != NULL)
-        to->last->next = child;
-    else
-        to->first = child;
-    to->last = child;
+    SL_APPEND(to->first, to->last, child);
 }
 
 struct schema_node *schema_get(const struct schema_node *of, struct sl_str key)

@@ -290,12 +290,8 @@ static void begin_call(struct gem_stream *s, const struct neutral_event *e)
     if (e->call != c->n_calls) /* they are dense: anything else is a reader's mistake */
         return;
     if (c->n_calls == c->cap_calls) {
-        uint32_t cap = c->cap_calls == 0 ? 8 : 2 * c->cap_calls;
-        struct queued **calls = sl_arena_alloc(s->t->a, cap * sizeof *calls);
-        if (c->n_calls > 0)
-            memcpy(calls, c->calls, c->n_calls * sizeof *calls);
-        c->calls = calls;
-        c->cap_calls = cap;
+        c->cap_calls = c->cap_calls == 0 ? 8 : 2 * c->cap_calls;
+        c->calls = sl_arena_grow(s->t->a, c->calls, c->n_calls, c->cap_calls, sizeof *c->calls);
     }
     struct queued *q = new_queued(s, NP_TOOL_CALL, e);
     q->open = true;
@@ -337,12 +333,8 @@ static void take_citation(struct gem_stream *s, const struct neutral_event *e)
 {
     struct out_choice *c = &s->choices[e->choice];
     if (c->n_citations == c->cap_citations) {
-        uint32_t cap = c->cap_citations == 0 ? 8 : 2 * c->cap_citations;
-        struct neutral_citation *v = sl_arena_alloc(s->t->a, cap * sizeof *v);
-        if (c->n_citations > 0)
-            memcpy(v, c->citations, c->n_citations * sizeof *v);
-        c->citations = v;
-        c->cap_citations = cap;
+        c->cap_citations = c->cap_citations == 0 ? 8 : 2 * c->cap_citations;
+        c->citations = sl_arena_grow(s->t->a, c->citations, c->n_citations, c->cap_citations, sizeof *c->citations);
     }
     struct neutral_citation *to = &c->citations[c->n_citations++];
     *to = e->citation;

@@ -4,12 +4,8 @@
 static void add_run(struct gem_text_map *m, struct sl_arena *a, unsigned width)
 {
     if (m->n == m->cap) {
-        size_t cap = m->cap == 0 ? 16 : 2 * m->cap;
-        struct gem_run *runs = sl_arena_alloc(a, cap * sizeof *runs);
-        if (m->n > 0)
-            memcpy(runs, m->runs, m->n * sizeof *runs);
-        m->runs = runs;
-        m->cap = cap;
+        m->cap = m->cap == 0 ? 16 : 2 * m->cap;
+        m->runs = sl_arena_grow(a, m->runs, m->n, m->cap, sizeof *m->runs);
     }
     m->runs[m->n++] = (struct gem_run){.chars = m->chars, .bytes = m->bytes, .width = width};
 }

@@ -6,6 +6,7 @@
  *   is the user's; the last is, too, for models that take no prefill. */
 #include "dialect/gemini/gemini_int.h"
 
+#include "base/list.h"
 #include "dialect/terms.h"
 
 struct building {
@@ -59,11 +60,7 @@ static struct gem_content *add_content(struct building *b, bool model)
 {
     struct gem_content *c = SL_ARENA_NEW(b->g->t->a, struct gem_content);
     c->model = model;
-    if (b->last != NULL)
-        b->last->next = c;
-    else
-        b->first = c;
-    b->last = c;
+    SL_APPEND(b->first, b->last, c);
     return c;
 }
 
@@ -91,11 +88,7 @@ static struct gem_out_part *add_part(struct building *b, bool model, enum gem_ou
     struct gem_content *c = content_of(b, model);
     struct gem_out_part *p = SL_ARENA_NEW(b->g->t->a, struct gem_out_part);
     p->kind = kind;
-    if (c->last != NULL)
-        c->last->next = p;
-    else
-        c->first = p;
-    c->last = p;
+    SL_APPEND(c->first, c->last, p);
     return p;
 }
 
@@ -112,11 +105,7 @@ static void add_system_part(struct building *b, struct sl_str text)
 {
     struct gem_out_part *p = SL_ARENA_NEW(b->g->t->a, struct gem_out_part);
     p->text = text;
-    if (b->system_last != NULL)
-        b->system_last->next = p;
-    else
-        b->system = p;
-    b->system_last = p;
+    SL_APPEND(b->system, b->system_last, p);
 }
 
 static bool add_system(struct building *b, const struct neutral_message *m)
@@ -183,11 +172,7 @@ static void add_call(struct building *b, const struct neutral_message *m, const 
     out->signature = gem_signature_for(b->g->t, p->signature, b->g->from_google || b->g->from_chat);
     if (out->signature.n == 0)
         out->signature = pending;
-    if (b->step_last != NULL)
-        b->step_last->next = call;
-    else
-        b->step = call;
-    b->step_last = call;
+    SL_APPEND(b->step, b->step_last, call);
     if (p->id.n > 0)
         gem_index_put(&b->calls, b->g->t->a, p->id, call);
 }

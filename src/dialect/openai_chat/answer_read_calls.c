@@ -1,6 +1,7 @@
 /* Calls of tools, as servers of many makes send them: with and without index, with ids that are empty, repeated or the same for all,
  * the name first or second, arguments as text or as an object. Source: openai-compatible.md 2 (9), 14, 15;
  * translate-openai-anthropic.md 7 (November 2026). */
+#include "base/list.h"
 #include "dialect/carrier.h"
 #include "dialect/openai_chat/chat_answer.h"
 
@@ -116,11 +117,7 @@ static struct chat_call *call_for(struct chat_reader *r, struct chat_choice *c, 
     }
     k = SL_ARENA_NEW(r->t->a, struct chat_call);
     k->index = f->index;
-    if (c->last_call != NULL)
-        c->last_call->next = k;
-    else
-        c->first_call = k;
-    c->last_call = k;
+    SL_APPEND(c->first_call, c->last_call, k);
     c->n_calls++;
     return k;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/list.h"
 #include "dialect/openai_chat/chat_codec.h"
 
 /* -- Refusals -------------------------------------------------------------------------------------------------------- */
@@ -259,11 +260,7 @@ static void keep_unknown(struct chat_read *r, const struct json_node *v)
     struct neutral_member *m = SL_ARENA_NEW(r->a, struct neutral_member);
     m->name = json_key_of(r->t, v);
     m->raw = json_raw_of(r->t, v);
-    if (r->last_unknown != NULL)
-        r->last_unknown->next = m;
-    else
-        r->req->unknown = m;
-    r->last_unknown = m;
+    SL_APPEND(r->req->unknown, r->last_unknown, m);
 }
 
 static void set_text(struct chat_read *r, const struct row *row, struct sl_str v)

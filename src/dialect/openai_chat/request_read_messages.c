@@ -2,16 +2,14 @@
  * (where signatures of calls may stand). */
 #include "dialect/openai_chat/chat_read.h"
 
+#include "base/list.h"
+
 static struct neutral_message *add_message(struct chat_read *r, enum neutral_role role)
 {
     struct neutral_message *m = SL_ARENA_NEW(r->a, struct neutral_message);
     m->role = role;
     m->index = r->message;
-    if (r->last_message != NULL)
-        r->last_message->next = m;
-    else
-        r->req->messages = m;
-    r->last_message = m;
+    SL_APPEND(r->req->messages, r->last_message, m);
     return m;
 }
 

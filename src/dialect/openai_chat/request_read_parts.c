@@ -1,5 +1,6 @@
 /* Content of messages: text or a list of parts; and what the model thought in earlier turns, in the several forms that clients send
  * it back in. Source: openai.md 6.3, openai-compatible.md 5 (November 2026); translate-openai-anthropic.md 2.3 and 15. */
+#include "base/list.h"
 #include "dialect/carrier.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat/chat_read.h"
@@ -9,11 +10,7 @@ struct neutral_part *chat_add_part(struct chat_read *r, struct chat_parts *to, e
     struct neutral_part *p = SL_ARENA_NEW(r->a, struct neutral_part);
     p->kind = kind;
     p->at = (uint32_t)((r->call >= 0 ? r->call : r->part) + 1);
-    if (to->last != NULL)
-        to->last->next = p;
-    else
-        to->first = p;
-    to->last = p;
+    SL_APPEND(to->first, to->last, p);
     return p;
 }
 

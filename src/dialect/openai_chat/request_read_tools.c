@@ -1,5 +1,6 @@
 /* Tools, the choice among them, the form of the answer and how hard to think. Source: openai.md 6.2, 6.4, 6.5;
  * openai-compatible.md 7-22 for the spellings of others (November 2026). */
+#include "base/list.h"
 #include "dialect/effort.h"
 #include "dialect/openai_chat/chat_read.h"
 
@@ -11,11 +12,7 @@ static struct neutral_tool *add_tool(struct chat_read *r, enum neutral_tool_kind
     tool->kind = kind;
     tool->raw = raw;
     tool->index = NEUTRAL_APART;
-    if (r->last_tool != NULL)
-        r->last_tool->next = tool;
-    else
-        r->req->tools = tool;
-    r->last_tool = tool;
+    SL_APPEND(r->req->tools, r->last_tool, tool);
     return tool;
 }
 

@@ -2,6 +2,8 @@
  * error or a cut that looks like an end. Finishes are told at the end only, since Azure sends a second one and usage comes behind. */
 #include "dialect/openai_chat/chat_answer.h"
 
+#include "base/list.h"
+
 /* -- State ------------------------------------------------------------------------------------------------------------------- */
 
 static void drop_scratch(void *arg)
@@ -36,11 +38,7 @@ void chat_text_add(struct chat_reader *r, struct chat_text *to, struct sl_str pi
         return;
     struct chat_text_piece *p = SL_ARENA_NEW(r->t->a, struct chat_text_piece);
     p->s = chat_keep(r, piece);
-    if (to->last != NULL)
-        to->last->next = p;
-    else
-        to->first = p;
-    to->last = p;
+    SL_APPEND(to->first, to->last, p);
     to->bytes += piece.n;
 }
 

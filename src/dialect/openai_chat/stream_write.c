@@ -1,5 +1,6 @@
 /* Neutral events as a stream of chat chunks, exactly as OpenAI sends them: openai.md 6.7; translate-openai-anthropic.md 4;
  * translate-gemini.md 9 (November 2026). Each chunk is the same frame around a delta. */
+#include "base/list.h"
 #include "dialect/json_peek.h"
 #include "dialect/openai_chat/chat_render.h"
 
@@ -279,11 +280,7 @@ static void put_call(struct chat_stream_writer *s, struct out_choice *c, const s
         return;
     struct out_call *k = SL_ARENA_NEW(s->t->a, struct out_call);
     *k = (struct out_call){.call = e->call, .choice = e->choice, .index = c->n_calls++, .custom = e->custom && !legacy};
-    if (c->last_call != NULL)
-        c->last_call->next = k;
-    else
-        c->first_call = k;
-    c->last_call = k;
+    SL_APPEND(c->first_call, c->last_call, k);
     if (is_hidden(s, k))
         return;
     open_call(s, k);

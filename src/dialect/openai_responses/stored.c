@@ -312,10 +312,7 @@ static void list_item(void *arg, const struct json_tree *t, const struct json_no
     struct listing *l = arg;
     if (l->n == l->cap) {
         l->cap = l->cap > 0 ? 2 * l->cap : 32;
-        struct listed *more = sl_arena_alloc(l->a, l->cap * sizeof *more);
-        if (l->n > 0)
-            memcpy(more, l->v, l->n * sizeof *more);
-        l->v = more;
+        l->v = sl_arena_grow(l->a, l->v, l->n, l->cap, sizeof *l->v);
     }
     l->v[l->n++] =
         (struct listed){.id = json_plain_of(t, json_get(t, item, SL_STR("id")), l->a), .raw = as_listed(l->a, t, item)};

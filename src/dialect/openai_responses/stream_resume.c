@@ -182,15 +182,9 @@ static void open_message(struct answer_writing *s, const struct stream_unended *
     if (id.n > 2)
         item->id = sl_arena_str(a, sl_str_of(id.p + 1, id.n - 2));
     for (uint32_t i = 0; i < u->at.n_parts + (u->at.part != UP_NONE); i++) {
-        struct output_part *part = SL_ARENA_NEW(a, struct output_part);
+        struct output_part *part = output_part_new(s, item);
         if (i < u->at.n_parts)
             part->raw = sl_arena_str(a, u->at.parts[i]);
-        if (item->last != NULL)
-            item->last->next = part;
-        else
-            item->parts = part;
-        item->last = part;
-        item->n_parts++;
     }
     if (u->at.part == UP_NONE)
         return;

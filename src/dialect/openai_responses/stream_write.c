@@ -1,6 +1,7 @@
 /* A stream for a client of Responses (translate-openai-anthropic.md 9.2; openai.md 7.6). Each item is announced, told in pieces and
  * said whole; the last event says everything once more. One message or reasoning item is open at a time; calls stay open until they
  * end, since those of parallel tools may interleave. */
+#include "base/list.h"
 #include "dialect/carrier.h"
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/answer_writing.h"
@@ -128,12 +129,16 @@ struct output_item *output_item_new(struct answer_writing *s, enum output_kind k
     item->kind = kind;
     item->index = s->n_items++;
     item->id = sl_arena_printf(s->t->a, "%s_" SL_STR_FMT "_%u", id_prefixes[kind], SL_STR_ARG(s->t->id), item->index);
-    if (s->last != NULL)
-        s->last->next = item;
-    else
-        s->first = item;
-    s->last = item;
+    SL_APPEND(s->first, s->last, item);
     return item;
+}
+
+struct output_part *output_part_new(struct answer_writing *s, struct output_item *item)
+{
+    struct output_part *part = SL_ARENA_NEW(s->t->a, struct output_part);
+    SL_APPEND(item->parts, item->last, part);
+    item->n_parts++;
+    return part;
 }
 
 void output_item_announce(struct answer_writing *s, const struct output_item *item)
@@ -267,15 +272,9 @@ static struct output_part *part_for(struct answer_writing *s, bool refusal)
     if (item->last != NULL && item->last->refusal == refusal)
         return item->last;
     close_part(s, item);
-    struct output_part *part = SL_ARENA_NEW(s->t->a, struct output_part);
+    struct output_part *part = output_part_new(s, item);
     part->refusal = refusal;
     part->from = s->chars;
-    if (item->last != NULL)
-        item->last->next = part;
-    else
-        item->parts = part;
-    item->last = part;
-    item->n_parts++;
     if (part_event_begin(s, "response.content_part.added", item)) {
         jw_key(&s->w, SL_STR("part"));
         write_output_part(&s->w, part, ITEM_SKELETON);
@@ -359,11 +358,7 @@ static void take_citation(struct answer_writing *s, const struct neutral_citatio
                                         .title = sl_arena_str(s->t->a, c->title),
                                         .from = within(part, c->from),
                                         .to = within(part, c->to)};
-    if (part->last_note != NULL)
-        part->last_note->next = note;
-    else
-        part->notes = note;
-    part->last_note = note;
+    SL_APPEND(part->notes, part->last_note, note);
     part->n_notes++;
     if (s->open != item || item->last != part || !part_event_begin(s, "response.output_text.annotation.added", item))
         return;

@@ -1,6 +1,8 @@
 /* Tools and tool_choice: flat forms (openai.md 7.4). */
 #include "dialect/openai_responses/reading.h"
 
+#include "base/list.h"
+
 static struct neutral_tool *new_tool(struct reading *r, enum neutral_tool_kind kind, const struct json_node *v)
 {
     struct neutral_tool *tool = SL_ARENA_NEW(r->a, struct neutral_tool);
@@ -19,11 +21,7 @@ static bool add_tool(struct reading *r, struct neutral_tool *tool)
             return true;
         sl_map_put(&r->tools, tool->name, tool);
     }
-    if (r->last_tool != NULL)
-        r->last_tool->next = tool;
-    else
-        r->r->tools = tool;
-    r->last_tool = tool;
+    SL_APPEND(r->r->tools, r->last_tool, tool);
     return true;
 }
 
