@@ -1,6 +1,7 @@
 /* Forms that are kept whole: see form.h. */
 #include "dialect/form.h"
 
+#include "dialect/pieces.h"
 #include "http/multipart.h"
 
 #define VALUE_MAX 1024u /* bytes of a field that is looked at */
@@ -182,24 +183,16 @@ bool form_read(enum operation op, struct sl_str content_type, struct sl_str body
     return true;
 }
 
-static void add(struct body_pieces *out, struct iovec *v, struct sl_str s)
-{
-    if (s.n == 0)
-        return;
-    v[out->n++] = (struct iovec){(void *)(uintptr_t)s.p, s.n};
-    out->bytes += s.n;
-}
-
 void form_encode(const struct request_facts *f, const struct form_facts *form, struct sl_str body, struct sl_str model,
                  struct sl_arena *a, struct body_pieces *out)
 {
     struct iovec *v = sl_arena_alloc(a, 3 * sizeof *v);
     *out = (struct body_pieces){.v = v};
     if (model.n == 0 || sl_str_eq(model, f->model)) {
-        add(out, v, body);
+        piece_add(v, out, body);
         return;
     }
-    add(out, v, sl_str_head(body, form->model_from));
-    add(out, v, model);
-    add(out, v, sl_str_from(body, form->model_to));
+    piece_add(v, out, sl_str_head(body, form->model_from));
+    piece_add(v, out, model);
+    piece_add(v, out, sl_str_from(body, form->model_to));
 }

@@ -7,6 +7,7 @@
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/anthropic/anthropic_int.h"
 #include "dialect/media.h"
+#include "dialect/pieces.h"
 
 #define BETA_BYTES 64u /* of a name; longer ones are none */
 #define FINE_GRAINED "fine-grained-tool-streaming-2025-05-14"
@@ -59,10 +60,6 @@ static const struct {
 };
 #define N_PAIRED (sizeof paired / sizeof paired[0])
 
-struct cut {
-    size_t from, to;
-};
-
 struct carrying {
     const struct request_facts *f;
     struct sl_str body;
@@ -73,7 +70,7 @@ struct carrying {
     struct json_member version, betas, pair[N_PAIRED];
     const struct json_member *gone[RM_OURS + 4 + N_PAIRED];
     unsigned n_gone;
-    struct cut *cuts;
+    struct body_cut *cuts;
     size_t n_cuts;
 };
 
@@ -151,12 +148,7 @@ static void look(struct carrying *c)
 
 static void let_go(struct carrying *c, const struct json_member *m)
 {
-    if (m->kind == JSON_ABSENT)
-        return;
-    unsigned i = c->n_gone++;
-    for (; i > 0 && c->gone[i - 1]->index > m->index; i--)
-        c->gone[i] = c->gone[i - 1];
-    c->gone[i] = m;
+    c->n_gone = cut_add(c->gone, c->n_gone, m);
 }
 
 static void choose_members(struct carrying *c)
@@ -176,10 +168,11 @@ static void choose_members(struct carrying *c)
     }
 }
 
-/* One comma goes with each; `at` is where the object begins that m's places count from. */
+/* at: where the object begins that m's places count from. */
 static void cut_out(struct carrying *c, size_t at, const struct json_member *m, bool first)
 {
-    c->cuts[c->n_cuts++] = (struct cut){at + (first ? m->key : m->prev_end), at + (first ? m->next_key : m->to)};
+    struct body_cut cut = cut_of(m, first);
+    c->cuts[c->n_cuts++] = (struct body_cut){at + cut.from, at + cut.to};
 }
 
 /* -- Tools -- */
@@ -214,7 +207,7 @@ static unsigned read_tools(struct carrying *c, struct sl_str all, struct tool *o
         struct sl_str raw = json_raw(all, &t->self);
         if (json_scan(raw, tool_members, TM_COUNT, t->at, &info) != JSON_OK)
             memset(t->at, 0, sizeof t->at); /* theirs to refuse */
-        struct sl_str type = t->at[TM_TYPE].kind == JSON_STRING ? json_inside(raw, &t->at[TM_TYPE]) : SL_STR_NONE;
+        struct sl_str type = json_inside_if(raw, &t->at[TM_TYPE]);
         t->searches = anthropic_is_tool_search(type);
         t->gone = t->searches && !is_served(c, type);
         n++;
@@ -232,7 +225,7 @@ static void cut_tools(struct carrying *c, size_t base, const struct tool *tools,
         stayed = stayed || !tools[i].gone;
         if (!tools[i].gone)
             continue;
-        c->cuts[c->n_cuts++] = (struct cut){base + from, base + to};
+        c->cuts[c->n_cuts++] = (struct body_cut){base + from, base + to};
         neutral_notef(c->notes, "", "tools[%u].type", i);
     }
 }
@@ -274,7 +267,7 @@ static void change_tools(struct carrying *c)
 
 static int by_place(const void *left, const void *right)
 {
-    const struct cut *x = left, *y = right;
+    const struct body_cut *x = left, *y = right;
     return (x->from > y->from) - (x->from < y->from);
 }
 
@@ -318,14 +311,6 @@ static struct sl_str in_front(const struct carrying *c)
     return text;
 }
 
-static void add_piece(struct iovec *v, struct body_pieces *out, struct sl_str bytes)
-{
-    if (bytes.n == 0)
-        return;
-    v[out->n++] = (struct iovec){(void *)(uintptr_t)bytes.p, bytes.n};
-    out->bytes += bytes.n;
-}
-
 /* CountTokens takes the whole of it as one text in base64 (bedrock.md section 7). */
 static void wrap_count(struct sl_arena *a, struct body_pieces *out)
 {
@@ -337,9 +322,9 @@ static void wrap_count(struct sl_arena *a, struct body_pieces *out)
     sl_buf_done(&all);
     struct iovec *v = sl_arena_alloc(a, 3 * sizeof *v);
     *out = (struct body_pieces){.v = v, .notes = out->notes};
-    add_piece(v, out, SL_STR("{\"input\":{\"invokeModel\":{\"body\":\""));
-    add_piece(v, out, body);
-    add_piece(v, out, SL_STR("\"}}}"));
+    piece_add(v, out, SL_STR("{\"input\":{\"invokeModel\":{\"body\":\""));
+    piece_add(v, out, body);
+    piece_add(v, out, SL_STR("\"}}}"));
 }
 
 void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str body,
@@ -362,13 +347,13 @@ void anthropic_encode_for_platform(const struct request_facts *f, struct sl_str 
     struct iovec *v = sl_arena_alloc(a, (c->n_cuts + 3) * sizeof *v);
     *out = (struct body_pieces){.v = v, .notes = c->notes, .betas = header_of(c)};
     size_t at = (size_t)sl_str_find(body, '{') + 1; /* the decoder has seen that it is an object */
-    add_piece(v, out, sl_str_head(body, at));
-    add_piece(v, out, in_front(c));
+    piece_add(v, out, sl_str_head(body, at));
+    piece_add(v, out, in_front(c));
     for (size_t i = 0; i < c->n_cuts; i++) {
-        add_piece(v, out, sl_str_of(body.p + at, c->cuts[i].from - at));
+        piece_add(v, out, sl_str_of(body.p + at, c->cuts[i].from - at));
         at = c->cuts[i].to;
     }
-    add_piece(v, out, sl_str_from(body, at));
+    piece_add(v, out, sl_str_from(body, at));
     if (c->counts)
         wrap_count(a, out);
 }
@@ -384,9 +369,9 @@ struct sl_str anthropic_body_from_vertex(struct sl_str body, struct sl_str model
         return body; /* refused by who reads it */
     size_t begin = (size_t)sl_str_find(body, '{') + 1, from = begin, to = begin;
     if (at[1].kind != JSON_ABSENT) {
-        bool first = at[1].index == 0;
-        from = first ? at[1].key : at[1].prev_end;
-        to = first ? at[1].next_key : at[1].to;
+        struct body_cut cut = cut_of(&at[1], at[1].index == 0);
+        from = cut.from;
+        to = cut.to;
     }
     struct sl_str head = sl_str_of(body.p + begin, from - begin), tail = sl_str_from(body, to), said = SL_STR_NONE;
     bool empty = sl_str_find(head, '"') < 0 && sl_str_find(tail, '"') < 0;

@@ -2,36 +2,26 @@
  * and what another vendor's model thought (signature.c), which Google would refuse: the value that stands for a lost signature goes in
  * its place. The model is in the path. For Vertex AI more is taken out: vertex.c. */
 #include "dialect/gemini/gemini_int.h"
+#include "dialect/pieces.h"
 
 void gem_add_edit(struct gem_edits *e, size_t from, size_t to, struct sl_str text)
 {
     if (e->n == e->cap) {
-        size_t cap = e->cap == 0 ? 8 : 2 * e->cap;
-        struct gem_edit *v = sl_arena_alloc(e->a, cap * sizeof *v);
-        if (e->n > 0)
-            memcpy(v, e->v, e->n * sizeof *v);
-        e->v = v;
-        e->cap = cap;
+        e->cap = e->cap == 0 ? 8 : 2 * e->cap;
+        e->v = sl_arena_grow(e->a, e->v, e->n, e->cap, sizeof *e->v);
     }
     e->v[e->n++] = (struct gem_edit){.from = from, .to = to, .text = text};
 }
 
-/* Cutting a member takes one comma with it: the one before when a member that stays is before it, else the one behind. */
 static void cut_ours(struct gem_edits *e, const struct request_facts *f)
 {
     const struct json_member *ours[RM_OURS];
-    uint32_t n = 0;
-    for (unsigned m = 0; m < RM_OURS; m++) { /* by their order in the body */
-        if (f->at[m].kind == JSON_ABSENT)
-            continue;
-        uint32_t i = n++;
-        for (; i > 0 && ours[i - 1]->index > f->at[m].index; i--)
-            ours[i] = ours[i - 1];
-        ours[i] = &f->at[m];
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        bool first = ours[i]->index == i; /* only cut members before it */
-        gem_add_edit(e, first ? ours[i]->key : ours[i]->prev_end, first ? ours[i]->next_key : ours[i]->to, SL_STR_NONE);
+    unsigned n = 0;
+    for (unsigned m = 0; m < RM_OURS; m++)
+        n = cut_add(ours, n, &f->at[m]);
+    for (unsigned i = 0; i < n; i++) {
+        struct body_cut c = cut_of(ours[i], ours[i]->index == i);
+        gem_add_edit(e, c.from, c.to, SL_STR_NONE);
     }
 }
 
@@ -69,14 +59,6 @@ static void replace_envelopes(struct gem_edits *e, struct sl_str body)
     }
 }
 
-static void add_piece(struct iovec *v, struct body_pieces *out, const char *p, size_t n)
-{
-    if (n == 0)
-        return;
-    v[out->n++] = (struct iovec){(void *)(uintptr_t)p, n};
-    out->bytes += n;
-}
-
 void gemini_request_encode_same(const struct request_facts *f, struct sl_str body, const struct request_change *change,
                                 struct sl_arena *a, struct body_pieces *out)
 {
@@ -95,9 +77,9 @@ void gemini_request_encode_same(const struct request_facts *f, struct sl_str bod
         const struct gem_edit *e = first ? &ours.v[i++] : &envelopes.v[k++];
         if (e->from < at) /* within a member that is cut */
             continue;
-        add_piece(v, out, body.p + at, e->from - at);
-        add_piece(v, out, e->text.p, e->text.n);
+        piece_add(v, out, sl_str_of(body.p + at, e->from - at));
+        piece_add(v, out, e->text);
         at = e->to;
     }
-    add_piece(v, out, body.p + at, body.n - at);
+    piece_add(v, out, sl_str_from(body, at));
 }

@@ -1,11 +1,11 @@
 /* The same request for a provider of the same dialect: the body as it came, in slices, with small pieces put between them.
  *
  * All changes are edits: bytes [from, to) of the body are replaced by a text. They are collected, ordered, and turned into
- * one list of slices; nothing is copied. Cutting a member takes one comma with it: the one before, when a member that stays is
- * before it, else the one behind. */
+ * one list of slices; nothing is copied. */
 #include "dialect/openai_chat/openai_chat.h"
 
 #include "base/check.h"
+#include "dialect/pieces.h"
 
 #define EDITS_MAX (RM_OURS + 3) /* our members, the model, stream_options, store */
 
@@ -104,30 +104,13 @@ static void set_no_store(struct edits *e, const struct request_facts *f)
 static void cut_ours(struct edits *e, const struct request_facts *f)
 {
     const struct json_member *ours[RM_OURS];
-    uint32_t n = 0;
-    for (unsigned m = 0; m < RM_OURS; m++) { /* by their order in the body */
-        if (f->at[m].kind == JSON_ABSENT)
-            continue;
-        uint32_t i = n++;
-        for (; i > 0 && ours[i - 1]->index > f->at[m].index; i--)
-            ours[i] = ours[i - 1];
-        ours[i] = &f->at[m];
+    unsigned n = 0;
+    for (unsigned m = 0; m < RM_OURS; m++)
+        n = cut_add(ours, n, &f->at[m]);
+    for (unsigned i = 0; i < n; i++) {
+        struct body_cut c = cut_of(ours[i], ours[i]->index == i);
+        add(e, c.from, c.to, SL_STR_NONE);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        bool first = ours[i]->index == i; /* only cut members before it */
-        if (first)
-            add(e, ours[i]->key, ours[i]->next_key, SL_STR_NONE);
-        else
-            add(e, ours[i]->prev_end, ours[i]->to, SL_STR_NONE);
-    }
-}
-
-static void add_piece(struct iovec *v, struct body_pieces *out, const char *p, size_t n)
-{
-    if (n == 0)
-        return;
-    v[out->n++] = (struct iovec){(void *)(uintptr_t)p, n};
-    out->bytes += n;
 }
 
 static void make_pieces(const struct edits *e, struct sl_str body, struct sl_arena *a, struct body_pieces *out)
@@ -136,10 +119,10 @@ static void make_pieces(const struct edits *e, struct sl_str body, struct sl_are
     size_t at = 0;
     for (int i = 0; i < e->n; i++) {
         SL_CHECK(e->v[i].from >= at && e->v[i].to <= body.n);
-        add_piece(v, out, body.p + at, e->v[i].from - at);
-        add_piece(v, out, e->v[i].text.p, e->v[i].text.n);
+        piece_add(v, out, sl_str_of(body.p + at, e->v[i].from - at));
+        piece_add(v, out, e->v[i].text);
         at = e->v[i].to;
     }
-    add_piece(v, out, body.p + at, body.n - at);
+    piece_add(v, out, sl_str_from(body, at));
     out->v = v;
 }
