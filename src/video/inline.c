@@ -1,8 +1,6 @@
 /* See inline.h. Both are machines of a few states over JSON's bytes: what is no JSON gives what it gives, and nothing worse. */
 #include "video/inline.h"
 
-#include "base/base64.h"
-
 /* ---- thinning ---- */
 
 size_t video_thin(struct video_thin *t, struct sl_str in, char *out)
@@ -85,69 +83,27 @@ static void after(struct video_unpack *u, char ch)
 
 static void colon(struct video_unpack *u, char ch)
 {
-    if (ch == '"') {
+    if (ch == '"')
         u->state = BYTES;
-        u->escape = u->unicode_n = 0;
-    } else if (!sl_is_blank(ch)) {
+    else if (!sl_is_blank(ch))
         u->state = BETWEEN; /* null */
-    }
-}
-
-static size_t letter(struct video_unpack *u, char ch, char *out)
-{
-    int v = sl_base64_value(ch);
-    if (ch == '=') {
-        u->padded = true;
-        return 0;
-    }
-    if (v < 0 || u->padded) {
-        u->state = BROKEN;
-        return 0;
-    }
-    u->bits = u->bits << 6 | (unsigned)v;
-    u->n_bits = (uint8_t)(u->n_bits + 6);
-    if (u->n_bits < 8)
-        return 0;
-    u->n_bits = (uint8_t)(u->n_bits - 8);
-    *out = (char)(u->bits >> u->n_bits & 0xff);
-    return 1;
-}
-
-/* "\/", and as Google's servers write "=": "\u003d". */
-static size_t escaped(struct video_unpack *u, char ch, char *out)
-{
-    char low = sl_lower(ch);
-    if (u->unicode_n == 0) {
-        u->escape = ch == 'u';
-        u->unicode_n = ch == 'u';
-        u->unicode = 0;
-        return ch == 'u' || ch == 'n' || ch == 'r' ? 0 : letter(u, ch, out);
-    }
-    int digit = low >= '0' && low <= '9' ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-    if (digit < 0) {
-        u->state = BROKEN;
-        return 0;
-    }
-    u->unicode = (uint16_t)(u->unicode << 4 | digit);
-    if (u->unicode_n++ < 4)
-        return 0;
-    u->escape = u->unicode_n = 0;
-    return letter(u, u->unicode < 128 ? (char)u->unicode : '!', out);
 }
 
 static size_t bytes(struct video_unpack *u, char ch, char *out)
 {
-    if (u->escape)
-        return escaped(u, ch, out);
-    if (ch == '\\') {
-        u->escape = 1;
-        return 0;
+    switch (json_base64_take(&u->bytes, ch, out)) {
+    case BASE64_MORE:
+        break;
+    case BASE64_BYTE:
+        return 1;
+    case BASE64_END:
+        u->state = WHOLE;
+        break;
+    case BASE64_BAD:
+        u->state = BROKEN;
+        break;
     }
-    if (ch == '"') {
-        u->state = u->n_bits == 6 ? BROKEN : WHOLE; /* a single letter is left over */
-        return 0;
-    }
-    return letter(u, ch, out);
+    return 0;
 }
 
 size_t video_unpack(struct video_unpack *u, struct sl_str in, char *out)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "dialect/json_base64.h"
 
 #define VIDEO_THIN_BYTES 65536u /* of a string: longer ones lose their rest */
 
@@ -22,11 +23,9 @@ size_t video_thin(struct video_thin *t, struct sl_str in, char *out);
 struct video_unpack { /* zeroed: at the beginning of a document */
     uint8_t state;
     char key[24]; /* of the last string */
-    uint8_t key_n, escape, unicode_n;
-    uint16_t unicode;
-    uint32_t bits;
-    uint8_t n_bits;
-    bool padded;
+    uint8_t key_n;
+    bool escape; /* within a string that is not the bytes */
+    struct json_base64 bytes;
     bool data; /* set by who begins: the member is "data" */
 };
 /* The bytes of the first member bytesBase64Encoded or encodedVideo, or data. out has room for in.n bytes; gives how many. */

@@ -2,8 +2,6 @@
  * of which only those matter that are values of "data". What is no JSON gives what it gives: the document is read strictly later. */
 #include "dialect/other/sieve.h"
 
-#include "base/base64.h"
-
 enum {
     LINE_NAME = 0, /* the field's name, or nothing yet */
     LINE_DATA,
@@ -33,61 +31,22 @@ bool other_sieve_is_inside(const struct other_sieve *s)
     return s->has_data || s->field_n > 0;
 }
 
-static void take_letter(struct other_sieve *s, char c, struct sl_buf *out)
-{
-    int v = sl_base64_value(c);
-    if (c == '=') {
-        s->padded = true;
-        return;
-    }
-    if (v < 0 || s->padded) {
-        s->over = SIEVE_BAD;
-        return;
-    }
-    s->bits = s->bits << 6 | (unsigned)v;
-    s->n_bits = (uint8_t)(s->n_bits + 6);
-    if (s->n_bits < 8)
-        return;
-    s->n_bits = (uint8_t)(s->n_bits - 8);
-    sl_buf_addc(out, (char)(s->bits >> s->n_bits & 0xff));
-}
-
-/* "\/", "\n", and as Google's servers may write "=": "\u003d". */
-static void take_escaped(struct other_sieve *s, char c, struct sl_buf *out)
-{
-    char low = sl_lower(c);
-    if (s->unicode_n == 0) {
-        s->escape = s->unicode_n = c == 'u';
-        s->unicode = 0;
-        if (c != 'u' && c != 'n' && c != 'r')
-            take_letter(s, c, out);
-        return;
-    }
-    int digit = low >= '0' && low <= '9' ? low - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-    if (digit < 0) {
-        s->over = SIEVE_BAD;
-        return;
-    }
-    s->unicode = (uint16_t)(s->unicode << 4 | digit);
-    if (s->unicode_n++ < 4)
-        return;
-    s->escape = s->unicode_n = 0;
-    take_letter(s, s->unicode < 128 ? (char)s->unicode : '!', out);
-}
-
 static void take_sound(struct other_sieve *s, char c, struct sl_buf *out)
 {
-    if (s->escape) {
-        take_escaped(s, c, out);
-    } else if (c == '\\') {
-        s->escape = 1;
-    } else if (c == '"') {
+    char byte;
+    switch (json_base64_take(&s->sound, c, &byte)) {
+    case BASE64_MORE:
+        break;
+    case BASE64_BYTE:
+        sl_buf_addc(out, byte);
+        break;
+    case BASE64_END:
         s->json = JSON_BETWEEN;
         sl_buf_addc(&s->doc, '"');
-        if (s->n_bits == 6) /* a single letter is left over */
-            s->over = SIEVE_BAD;
-    } else {
-        take_letter(s, c, out);
+        break;
+    case BASE64_BAD:
+        s->over = SIEVE_BAD;
+        break;
     }
 }
 
@@ -106,8 +65,7 @@ static void take_between(struct other_sieve *s, char c)
 {
     if (c == '"' && s->json == JSON_COLON) {
         s->json = JSON_BYTES;
-        s->bits = s->n_bits = s->escape = s->unicode_n = 0;
-        s->padded = false;
+        s->sound = (struct json_base64){.padded = false};
     } else if (c == '"') {
         s->json = JSON_STRING_IN;
         s->key_n = s->escape = 0;

@@ -10,6 +10,7 @@
 #define SLUICE_DIALECT_OTHER_SIEVE_H
 
 #include "base/buf.h"
+#include "dialect/json_base64.h"
 
 #define SIEVE_DOC_BYTES (256u << 10)
 
@@ -23,16 +24,15 @@ enum sieve_result {
 struct other_sieve {   /* fields but doc belong to sieve.c */
     struct sl_buf doc; /* own */
     char field[6];     /* of the line */
-    uint8_t field_n, line, lines;
+    uint8_t field_n, line;
     char key[8]; /* of the last string */
-    uint8_t key_n, json, escape, unicode_n;
-    uint16_t unicode;
-    uint32_t bits;
-    uint8_t n_bits;
-    bool cr, blank, padded; /* blank: the one behind the colon may come */
-    bool has_data;          /* the event has a line of data */
-    bool given;             /* doc was given: it is dropped first */
-    enum sieve_result over; /* SIEVE_LIMIT, SIEVE_BAD */
+    uint8_t key_n, json;
+    bool escape;              /* within a string that is no sound */
+    struct json_base64 sound; /* within one that is */
+    bool cr, blank;           /* blank: the one behind the colon may come */
+    bool has_data;            /* the event has a line of data */
+    bool given;               /* doc was given: it is dropped first */
+    enum sieve_result over;   /* SIEVE_LIMIT, SIEVE_BAD */
 };
 
 void other_sieve_init(struct other_sieve *s);
