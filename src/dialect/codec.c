@@ -1,6 +1,7 @@
 /* What all codecs share: see codec.h. */
 #include "dialect/codec.h"
 
+#include "base/list.h"
 #include "base/hash.h"
 #include "dialect/json_tree.h"
 #include "dialect/json_write.h"
@@ -35,13 +36,16 @@ bool translation_fetches(struct translation *t, const struct neutral_part *p, st
         .place = sl_arena_printf(t->a, SL_STR_FMT "." SL_STR_FMT, SL_STR_ARG(place),
                                  SL_STR_ARG(term_media(t->req, p->kind))),
     };
-    if (t->wishes->last != NULL)
-        t->wishes->last->next = w;
-    else
-        t->wishes->first = w;
-    t->wishes->last = w;
+    SL_APPEND(t->wishes->first, t->wishes->last, w);
     t->wishes->n++;
     return true;
+}
+
+const struct neutral_member *neutral_member_find(const struct neutral_member *list, struct sl_str name)
+{
+    while (list != NULL && !sl_str_eq(list->name, name))
+        list = list->next;
+    return list;
 }
 
 bool translation_lacks(const struct translation *t, struct sl_str name)
@@ -93,6 +97,16 @@ bool translation_is_wrapped(const struct translation *t, struct sl_str name)
         if (sl_str_eq(t->wrapped[i], name))
             return true;
     return false;
+}
+
+struct sl_str translation_unwrap(struct sl_str whole, bool custom, struct sl_arena *a)
+{
+    struct json_tree t;
+    bool good = whole.n > 0 && json_tree_read(&t, whole, a);
+    const struct json_node *v = good ? json_get(&t, json_root(&t), custom ? SL_STR("input") : SL_STR("value")) : NULL;
+    if (v == NULL)
+        return json_escape(whole, a);
+    return custom && json_kind_of(v) == JSON_STRING ? json_inside_of(&t, v) : json_escape(json_raw_of(&t, v), a);
 }
 
 void translation_describe_tool(struct json_writer *w, const struct neutral_tool *tool, struct sl_arena *a)

@@ -86,6 +86,9 @@ struct sl_str translation_name(const struct translation *t, struct sl_str name);
 /* Of a call of the provider's: whether the client's tool of that name is a free-form one, and whether its schema was wrapped. */
 bool translation_is_custom(const struct translation *t, struct sl_str name);
 bool translation_is_wrapped(const struct translation *t, struct sl_str name);
+/* The arguments of such a call, raw: out of {"input": text} of a free-form one, {"value": any} of a wrapped one. What has no such
+ * member stays as it is. Inside; in the arena or a view of `whole`. */
+struct sl_str translation_unwrap(struct sl_str whole, bool custom, struct sl_arena *a);
 
 /* The member `description` of a tool for formats without free-form tools: the grammar of such a one is told in words behind it. */
 struct json_writer;

@@ -226,6 +226,8 @@ struct neutral_member { /* a member that the neutral form has no place for */
     bool harmful; /* without it the client gets something else than it asked for: translation_refuses */
     struct neutral_member *next;
 };
+/* The first of a list with that name; NULL: none. */
+const struct neutral_member *neutral_member_find(const struct neutral_member *list, struct sl_str name);
 
 #define NEUTRAL_STOPS_MAX 64u
 

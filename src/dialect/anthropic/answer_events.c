@@ -5,6 +5,7 @@
  * whole. Source: anthropic.md 3, 4; translate-openai-anthropic.md 3, 4 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
 
+#include "base/list.h"
 #include "dialect/carrier.h"
 
 #define GATHERED_MAX (64u * 1024u * 1024u) /* an answer is smaller than that */
@@ -145,11 +146,7 @@ static void take_citation(struct anthropic_answering *r, struct anthropic_readin
     c->c.url = keep(r, url);
     c->c.title = keep(r, title);
     c->c.cited_text = keep(r, inside(r, v, "cited_text"));
-    if (b->last_citation != NULL)
-        b->last_citation->next = c;
-    else
-        b->citations = c;
-    b->last_citation = c;
+    SL_APPEND(b->citations, b->last_citation, c);
 }
 
 static void give_citations(struct anthropic_answering *r, struct anthropic_reading_block *b)
@@ -233,20 +230,9 @@ static void begin_call(struct anthropic_answering *r, struct anthropic_reading_b
         give_arguments(r, b, json_escape(raw, &r->scratch));
 }
 
-/* Changes back what prepare_tool changed: {"input": text} and {"value": any}. */
 static void give_gathered(struct anthropic_answering *r, struct anthropic_reading_block *b)
 {
-    struct json_tree t;
-    struct sl_str whole = sl_buf_str(&b->gathered);
-    bool good = whole.n > 0 && json_tree_read(&t, whole, &r->scratch);
-    const struct json_node *v = good ? json_get(&t, json_root(&t), b->custom ? SL_STR("input") : SL_STR("value"))
-                                     : NULL;
-    if (v == NULL)
-        give_arguments(r, b, json_escape(whole, &r->scratch));
-    else if (b->custom && json_kind_of(v) == JSON_STRING)
-        give_arguments(r, b, json_inside_of(&t, v));
-    else
-        give_arguments(r, b, json_escape(json_raw_of(&t, v), &r->scratch));
+    give_arguments(r, b, translation_unwrap(sl_buf_str(&b->gathered), b->custom, &r->scratch));
     b->any = b->any || b->custom; /* of a custom call nothing is nothing */
 }
 

@@ -144,14 +144,6 @@ static bool write_stops(struct anthropic_writing *w)
 
 /* -- Thinking and form of output ---------------------------------------------------------------------------------------------------- */
 
-static const struct neutral_member *unknown_of(const struct anthropic_writing *w, const char *name)
-{
-    for (const struct neutral_member *m = w->req->unknown; m != NULL; m = m->next)
-        if (sl_str_eq(m->name, sl_str_c(name)))
-            return m;
-    return NULL;
-}
-
 static void write_thinking(struct anthropic_writing *w)
 {
     static const struct sl_str words[] = {
@@ -160,7 +152,7 @@ static void write_thinking(struct anthropic_writing *w)
         [AT_ADAPTIVE] = SL_STR_INIT("adaptive"),
         [AT_MANUAL] = SL_STR_INIT("enabled"),
     };
-    if (w->thinking == AT_UNSAID || unknown_of(w, "thinking") != NULL)
+    if (w->thinking == AT_UNSAID || neutral_member_find(w->req->unknown, SL_STR("thinking")) != NULL)
         return;
     jw_key(&w->w, SL_STR("thinking"));
     jw_open(&w->w, '{');

@@ -132,20 +132,9 @@ static void begin_call(struct converse_answering *r, struct converse_reading_blo
                                    .custom = b->custom});
 }
 
-/* Changes back what write_tools.c changed: {"input": text} and {"value": any}. */
 static void give_gathered(struct converse_answering *r, struct converse_reading_block *b)
 {
-    struct json_tree t;
-    struct sl_str whole = sl_buf_str(&b->gathered);
-    bool good = whole.n > 0 && json_tree_read(&t, whole, &r->scratch);
-    const struct json_node *v = good ? json_get(&t, json_root(&t), b->custom ? SL_STR("input") : SL_STR("value"))
-                                     : NULL;
-    if (v == NULL)
-        give_arguments(r, b, json_escape(whole, &r->scratch));
-    else if (b->custom && json_kind_of(v) == JSON_STRING)
-        give_arguments(r, b, json_inside_of(&t, v));
-    else
-        give_arguments(r, b, json_escape(json_raw_of(&t, v), &r->scratch));
+    give_arguments(r, b, translation_unwrap(sl_buf_str(&b->gathered), b->custom, &r->scratch));
     b->any = b->any || b->custom; /* of a custom call nothing is nothing */
 }
 

@@ -162,14 +162,6 @@ static bool write_inference(struct converse_writing *w)
     return good;
 }
 
-static const struct neutral_member *unknown_of(const struct converse_writing *w, const char *name)
-{
-    for (const struct neutral_member *m = w->req->unknown; m != NULL; m = m->next)
-        if (sl_str_eq(m->name, sl_str_c(name)))
-            return m;
-    return NULL;
-}
-
 /* What a client put into its body for the model itself (extra_body) goes before ours. */
 static bool said_by_client(const struct json_tree *t, const struct json_node *own, const char *name)
 {
@@ -213,7 +205,7 @@ static void write_effort(struct converse_writing *w, const struct json_tree *t, 
 
 static bool write_additional(struct converse_writing *w)
 {
-    const struct neutral_member *m = unknown_of(w, "additionalModelRequestFields");
+    const struct neutral_member *m = neutral_member_find(w->req->unknown, SL_STR("additionalModelRequestFields"));
     struct json_tree t = {.n = 0};
     const struct json_node *own = NULL;
     if (m != NULL && json_tree_read(&t, m->raw, w->a) && json_kind_of(json_root(&t)) == JSON_OBJECT)

@@ -34,20 +34,11 @@ static void write_signature(struct json_writer *w, struct sl_str plain)
         jw_member_plain(w, SL_STR("thoughtSignature"), plain);
 }
 
-static struct sl_str trim(struct sl_str s)
-{
-    while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
-        s = sl_str_from(s, 1);
-    while (s.n > 0 && (unsigned char)s.p[s.n - 1] <= ' ')
-        s.n--;
-    return s;
-}
-
 /* args is an object: what is none is the value of one. */
 static bool write_call(struct json_writer *w, const struct translation *t, const struct neutral_part *p,
                        struct sl_str signature)
 {
-    struct sl_str args = p->custom ? SL_STR_NONE : trim(p->arguments);
+    struct sl_str args = p->custom ? SL_STR_NONE : gem_trim(p->arguments);
     struct json_info info = {.root = JSON_OBJECT};
     if (args.n > 0 && json_scan(args, NULL, 0, NULL, &info) != JSON_OK)
         return false;

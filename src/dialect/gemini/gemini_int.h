@@ -5,6 +5,8 @@
 #include "dialect/gemini/gemini.h"
 #include "dialect/json_write.h"
 
+struct sl_str gem_trim(struct sl_str s); /* white space and control characters at both ends (members.c) */
+
 /* -- Members under both spellings (members.c) ---------------------------------------------------------------------- */
 
 /* camel: "inlineData"; a key "inline_data" is it, too. */

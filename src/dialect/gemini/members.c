@@ -95,3 +95,12 @@ struct sl_str gem_compact(struct sl_str raw, struct sl_arena *a)
     }
     return sl_str_of(out, n);
 }
+
+struct sl_str gem_trim(struct sl_str s)
+{
+    while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
+        s = sl_str_from(s, 1);
+    while (s.n > 0 && (unsigned char)s.p[s.n - 1] <= ' ')
+        s.n--;
+    return s;
+}

@@ -1,6 +1,7 @@
 /* Contents and their parts, as they are sent: translate-gemini.md 3.2, 3.4, 4.4, 4.6; gemini.md 3.2, 6.3 (November 2026). */
 #include "dialect/gemini/gemini_int.h"
 
+#include "base/list.h"
 #include "dialect/media.h"
 #include "dialect/terms.h"
 
@@ -41,18 +42,9 @@ void gem_write_text_part(struct gem_writer *g, struct sl_str inside, struct sl_s
 
 /* -- Calls ---------------------------------------------------------------------------------------------------------------- */
 
-static struct sl_str trim(struct sl_str s)
-{
-    while (s.n > 0 && (unsigned char)s.p[0] <= ' ')
-        s = sl_str_from(s, 1);
-    while (s.n > 0 && (unsigned char)s.p[s.n - 1] <= ' ')
-        s.n--;
-    return s;
-}
-
 static bool write_args(struct gem_writer *g, const struct gem_out_part *o)
 {
-    struct sl_str args = trim(o->p->arguments);
+    struct sl_str args = gem_trim(o->p->arguments);
     struct json_info info;
     jw_key(&g->w, SL_STR("args"));
     if (o->p->custom) {
@@ -143,11 +135,7 @@ static struct sl_str result_text(struct gem_writer *g, const struct gem_call *ca
         } else if (is_media(p) && !goes_inside(g, p)) {
             struct behind *m = SL_ARENA_NEW(g->t->a, struct behind);
             *m = (struct behind){.p = p, .at = call->result_at};
-            if (media->last != NULL)
-                media->last->next = m;
-            else
-                media->first = m;
-            media->last = m;
+            SL_APPEND(media->first, media->last, m);
             sl_buf_addf(&b, "%s[%s %u attached below]", b.n > 0 ? "\\n" : "", p->kind == NP_IMAGE ? "image" : "file",
                         ++media->n);
         }
@@ -174,7 +162,7 @@ static void write_response(struct gem_writer *g, const struct gem_call *call, st
     struct sl_str text = result_text(g, call, media);
     bool texts_only = g->req->from != NULL && sl_str_eq(g->req->from->name, SL_STR("anthropic"));
     bool object = !texts_only && !p->is_error && sl_str_find(sl_str_head(text, 16), '{') >= 0;
-    struct sl_str plain = object ? trim(json_plain(text, g->t->a)) : SL_STR_NONE;
+    struct sl_str plain = object ? gem_trim(json_plain(text, g->t->a)) : SL_STR_NONE;
     if (object && json_is(plain, JSON_OBJECT)) {
         jw_raw(w, plain);
         return;
