@@ -73,6 +73,7 @@ SAID = {
         "gemini": gemini_part("image/png")}),
     "audio": ({"audio"}, {"chat": chat_part({"type": "input_audio", "input_audio": {"data": B64, "format": "wav"}}), "gemini": gemini_part("audio/wav")}),
     "video": ({"video"}, {"gemini": gemini_part("video/mp4")}),
+    "speech": ({"audio"}, {"chat": {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}}),
     "file": ({"file"}, {
         "chat": chat_part({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64," + B64}}),
         "responses": input_part({"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64," + B64}),
@@ -85,6 +86,15 @@ SAID = {
 CASES = [(said, face) for said, (_, bodies) in SAID.items() for face in bodies]
 
 
+CANNOT = {  # what a model that is known for it cannot: it is left out, whatever its place
+    "image": ("chat", "gpt-3.5-turbo", SAID["image"][1]["chat"], "the model takes no images"),
+    "audio": ("chat", "gpt-4o", SAID["audio"][1]["chat"], "the model takes no audio"),
+    "tools": ("chat", "gpt-4o-search-preview", SAID["tools"][1]["chat"], "the model calls no tools"),
+    "video": ("gemini", "gpt-4o", SAID["video"][1]["gemini"], "the model takes no video"),
+    "speech": ("gemini", "gpt-4o", {"generationConfig": {"responseModalities": ["AUDIO"]}}, "the model makes no audio"),
+}
+
+
 @pytest.fixture(scope="module")
 def g():
     makers = Makers()
@@ -92,8 +102,10 @@ def g():
     kind = {"kind": "openai-compatible", "keys": ["${RELAY_PROVIDER_KEY}"]}
     routes = {name: [{"when": when, "use": ["o/yes"]}, {"use": ["o/no"]}] for name, when in WHENS.items()}
     g = makers.gateway({
-        "providers": {"o": {**kind, "base_url": up.url, "region": "eu", "zero_retention": True}, "sick": {**kind, "base_url": sick.url}},
-        "models": {**{name: {"route": name} for name in WHENS}, "ill": {"targets": ["sick/x"]}}, "routes": routes,
+        "providers": {"o": {**kind, "base_url": up.url, "region": "eu", "zero_retention": True}, "sick": {**kind, "base_url": sick.url},
+                      "k": {**kind, "kind": "openai", "base_url": up.url}},
+        "models": {**{name: {"route": name} for name in WHENS}, "ill": {"targets": ["sick/x"]},
+                   **{"can-" + name: {"targets": [f"k/{model}", "o/yes"]} for name, (_, model, _, _) in CANNOT.items()}}, "routes": routes,
         "resilience": {"breaker": True, "retry": {"attempts": 1}},
         "tenants": {"acme": {"region": "eu", "zero_retention": "required", "budget": {"usd": 10}}}})
     g.sick = sick
@@ -139,3 +151,16 @@ def test_health_of_a_target(g):
     for _ in range(6):
         assert chat(g, chat_body("ill")).status >= 500
     assert holds(g, "chat", {}) == ALWAYS | {"chat", "openai", "sick"}
+
+
+@pytest.mark.parametrize("what", CANNOT)
+def test_what_a_model_cannot(g, what):
+    face, model, said, why = CANNOT[what]
+    path, body, _ = FACES[face]
+
+    def planned(more):
+        sent = {**body, **more, **({"model": "can-" + what} if face == "chat" else {})}
+        told = fetch(g.admin, "POST", f"/api/explain?path={path.replace('MODEL', 'can-' + what)}&key=test", sent).json()
+        return [p["model"] for p in told["plan"]], [(p["model"], p["why"]) for p in told["excluded"]]
+    assert planned({}) == ([model, "yes"], [])
+    assert planned(said) == (["yes"], [(model, why)])

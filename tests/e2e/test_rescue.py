@@ -5,13 +5,17 @@ answer that looks whole."""
 import itertools
 import json
 
+import anthropic
+import openai
 import pytest
+from google.genai import errors as genai_errors
 
 from conftest import Makers
 from lib import sdk_python
 from lib.client import fetch
 from lib.upstream import Answer, data_event, head_bytes, stream_answer
 
+ERRORS = (openai.APIError, anthropic.APIError, genai_errors.APIError)
 FIRST, SECOND = ("Once upon", " a time there"), (" was", " a fox.")
 WHOLE = "Once upon a time there was a fox."
 USED = (20, 5)  # told by the second
@@ -86,6 +90,7 @@ def gemini(words, end):
 SCRIPTS = {"chat": (chat, "openai-compatible", "up", ""), "messages": (messages, "anthropic", "claude-haiku-4-5", ""),
            "responses": (responses, "openai", "up", ""), "gemini": (gemini, "gemini", "gemini-2.5-flash", "")}
 FACES = ("chat", "responses", "messages", "gemini")
+OTHERS = {"chat": "messages", "responses": "gemini", "messages": "chat", "gemini": "responses"}  # the second target speaks another format
 
 
 def script_of(name, words, *how, end=False):
@@ -103,7 +108,10 @@ def g():
     providers = {n: {"kind": SCRIPTS[n[2:]][1], "base_url": up.url.replace("/v1", "/v1beta") if n.endswith("gemini") else up.url,
                      "keys": ["k-of-the-gateway"]} for n, up in ups.items()}
     models = {f"{a}+{b}": {"targets": [f"a-{a}/{SCRIPTS[a][2]}", f"b-{b}/{SCRIPTS[b][2]}"]} for a in SCRIPTS for b in SCRIPTS}
-    gateway = makers.gateway({"providers": providers, "models": models,
+    routes = {f"{policy}-{face}": {"rescue": policy, "rules": [{"use": [f"a-{face}/{SCRIPTS[face][2]}", f"b-{other}/{SCRIPTS[other][2]}"]}]}
+              for policy in ("error", "restart", "hold") for face, other in OTHERS.items()}
+    models.update({name: {"route": name} for name in routes})
+    gateway = makers.gateway({"providers": providers, "models": models, "routes": routes,
                               "resilience": {"deadline": {"between_tokens": "1s", "first_token": "20s", "thinking": "20s"}}})
     gateway.ups = ups
     yield gateway
@@ -176,6 +184,38 @@ def test_text_is_that_of_the_undisturbed(simulated, face):
     finally:
         made.close()
         sim.rules()
+
+
+@pytest.mark.parametrize("policy", ["error", "restart", "hold"])
+@pytest.mark.parametrize("face", FACES)
+def test_by_policy(g, face, policy):
+    """What the other policies promise, in front of each face; `continue` is what all other tests are about."""
+    up, other = g.ups["a-" + face], g.ups["b-" + OTHERS[face]]
+    up.reset()
+    other.reset()
+    up.answer = script_of(face, FIRST, 0.2, "rst")
+    whole = ("A fox", " it was.")
+    other.answer = script_of(OTHERS[face], whole, end=True)
+    if policy == "hold":  # what breaks while it is held was never there: a reset of the first target is tried again there
+        up.queue(up.answer, script_of(face, whole, end=True))
+    if policy == "error":
+        if face == "responses":  # the SDK leaves response.failed to its caller
+            assert ask(g, face, f"error-{face}")["error"]["code"]
+        else:
+            with pytest.raises(ERRORS):
+                ask(g, face, f"error-{face}")
+        assert not other.requests
+        record = g.record(where=lambda r: r["model"] == f"error-{face}")
+        assert [a["outcome"] for a in record["attempts"]] == ["reset"] and record["ended"] != "client"
+        return
+    answer = ask(g, face, f"{policy}-{face}")
+    assert answer["text"] == ("".join(FIRST) if policy == "restart" else "") + "".join(whole), answer
+    record = g.record(where=lambda r: r["model"] == f"{policy}-{face}")
+    assert [a["outcome"] for a in record["attempts"]] == ["reset", "ok"]
+    told = [sum(a["usage"].get(n, 0) for a in record["attempts"][policy == "hold":]) for n in ("input", "output")]
+    assert [answer["in"], answer["out"]] == told, (answer, record)
+    if policy == "restart":
+        assert "Once upon" not in other.last().body.decode()
 
 
 BREAKS = {"closed": (0.2, "fin"), "silent": ("hang",), "says so": None, "within an event": (0.2, b"data: {\"half\":", "fin")}
