@@ -235,6 +235,13 @@ static int64_t between_us(const struct exchange *x, const struct try *t)
     return span > 0 ? span / 1000 / (int64_t)(tokens - 1) : -1;
 }
 
+/* An error within a stream is what its words say: the caller's fault is none of the target's. */
+static enum outcome attributed(const struct try *t)
+{
+    bool named = t->outcome == OUT_STREAM_ERROR && t->fault != PF_NONE && t->fault != PF_SERVER_ERROR;
+    return named ? try_outcome_of_fault(t->fault) : t->outcome;
+}
+
 /* For the operator, who has to do something about it. Which key it is is said by its place in the configuration. */
 static void tell_of_key(struct exchange *x, const struct try *t, enum health_news news)
 {
@@ -243,7 +250,7 @@ static void tell_of_key(struct exchange *x, const struct try *t, enum health_new
     tel_add(x->env->tel, TEL_KEYS_RESTED, 1);
     SL_LOG(all ? SL_LOG_ERROR : SL_LOG_WARN, all ? "provider.account_rests" : "provider.key_rests",
            SL_LS("provider", t->candidate->provider), SL_LI("key", number),
-           SL_LS("because", outcome_row(t->outcome)->name), SL_LI("status", t->status),
+           SL_LS("because", outcome_row(attributed(t))->name), SL_LI("status", t->status),
            SL_LI("keys", t->at->provider.n_credentials));
 }
 
@@ -254,7 +261,7 @@ void lanes_end(struct exchange *x, struct try *t)
     bool whole = !exchange_asks_stream(x);
     int64_t took_us = (t->ended_ns - t->began_ns) / 1000;
     const struct lane_sample s = {
-        .outcome = t->outcome,
+        .outcome = attributed(t),
         .first_us = t->lost && !whole                                ? took_us
                     : t->outcome == OUT_OK && t->first_token_ns >= 0 ? t->first_token_ns / 1000
                                                                      : -1,

@@ -51,6 +51,10 @@ static bool is_rescuable(enum outcome o)
     case OUT_OVERLOADED:
     case OUT_SERVER_ERROR:
     case OUT_RATE_LIMITED:
+    case OUT_QUOTA_EXHAUSTED:
+    case OUT_BAD_CREDENTIALS:
+    case OUT_FORBIDDEN:
+    case OUT_MODEL_GONE:
     case OUT_BETWEEN_TIMEOUT:
     case OUT_FIRST_TOKEN_TIMEOUT:
     case OUT_STALLED:

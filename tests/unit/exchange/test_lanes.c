@@ -168,6 +168,78 @@ static void test_room_of_streams(void **state)
     kit_close(&k);
 }
 
+/* An error in the middle of a stream is attributed like any other: ten clients whose texts a filter stops take nobody's target away; an
+ * account without credit rests at once; a server that fails is passed over in the end. */
+static void test_errors_within_streams(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *code;
+        unsigned times;
+        const char *next;
+    } rows[] = {{"content_filter", 10, "one/"},
+                {"invalid_request_error", 10, "one/"},
+                {"insufficient_quota", 1, "two/"},
+                {"model_not_found", 1, "two/"},
+                {"oops", 10, "two/"},
+                {"oops", 1, "one/"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kit k;
+        struct core_options o = options;
+        o.set.rescue = RESCUE_ERROR;
+        kit_open(&k, &o);
+        const char *const events[] = {
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n",
+            sl_arena_printf(&k.one.arena, "data: {\"error\":{\"message\":\"x\",\"code\":\"%s\"}}\n\n", rows[i].code).p};
+        for (unsigned n = 0; n < rows[i].times; n++) {
+            struct client c;
+            fake_stream(&k.one, events, 2, 500 * SL_MS, true, FAKE_END);
+            fake_stream(&k.two, events, 2, 500 * SL_MS, true, FAKE_END);
+            client_chat(&c, &k.core, STREAM_PAIR);
+            kit_run(&k, 2 * SL_SEC);
+            assert_true(c.status == 200 && client_has(&c, "error"));
+            client_done(&c);
+        }
+        k.one.next = k.one.n_scripts = k.two.next = k.two.n_scripts = 0;
+        fake_answer(&k.one, 200, NULL, ANSWER);
+        fake_answer(&k.two, 200, NULL, ANSWER);
+        chat(&k, CHAT_PAIR, 200, rows[i].next);
+        kit_close(&k);
+    }
+}
+
+/* A target that always began at once is not waited for as long as one of which nobody knows. */
+static void test_learned_patience(void **state)
+{
+    (void)state;
+    static const char *const events[] = {
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n", "data: [DONE]\n\n"};
+    struct kit k;
+    struct core_options o = options;
+    o.set.first_token_ns = 60 * SL_SEC;
+    for (unsigned known = 49; known <= 60; known += 11) { /* 50 are enough */
+        struct client c;
+        kit_open(&k, &o);
+        for (unsigned i = 0; i < known; i++) {
+            fake_stream(&k.one, events, 3, 10 * SL_MS, true, FAKE_END);
+            chat(&k, STREAM_PAIR, 200, "one/");
+        }
+        fake_script(&k.one, (const struct fake_step[]){{.act = FAKE_HANG}});
+        fake_stream(&k.two, events, 3, 10 * SL_MS, true, FAKE_END);
+        client_chat(&c, &k.core, STREAM_PAIR);
+        kit_run(&k, 4 * SL_SEC); /* five seconds at least */
+        assert_int_equal(c.status, 0);
+        kit_run(&k, 2 * SL_SEC);
+        assert_int_equal(c.status, known < 50 ? 0 : 200);
+        kit_run(&k, 60 * SL_SEC);
+        assert_int_equal(c.status, 200);
+        assert_true(sl_str_starts(client_header(&c, "x-sluice-target"), SL_STR("two/")));
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
 /* A key that is refused is left alone, the others serve; the account rests with the last of them. */
 static void test_keys(void **state)
 {
@@ -261,9 +333,17 @@ static void test_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_passed_over),     cmocka_unit_test(test_waits), cmocka_unit_test(test_alone_and_blocked),
-        cmocka_unit_test(test_alone_and_down),  cmocka_unit_test(test_room),  cmocka_unit_test(test_full),
-        cmocka_unit_test(test_room_of_streams), cmocka_unit_test(test_keys),  cmocka_unit_test(test_keys_leave_one_try),
+        cmocka_unit_test(test_passed_over),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_alone_and_blocked),
+        cmocka_unit_test(test_alone_and_down),
+        cmocka_unit_test(test_room),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_room_of_streams),
+        cmocka_unit_test(test_learned_patience),
+        cmocka_unit_test(test_errors_within_streams),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_keys_leave_one_try),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,6 +162,56 @@ static void test_seams(void **state)
     }
 }
 
+/* What a stream says of itself decides: the provider's trouble is taken up, whatever it is; what is the request's own is not. */
+static void test_what_it_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *outcome;
+        bool goes_on;
+    } rows[] = {
+#define SAYS(code) "data: {\"error\":{\"message\":\"their words\",\"type\":\"x\",\"code\":\"" code "\"}}\n\n"
+        {SAYS("oops"), "stream_error", true},
+        {SAYS("rate_limit_exceeded"), "stream_error", true},
+        {SAYS("insufficient_quota"), "stream_error", true},
+        {SAYS("invalid_api_key"), "stream_error", true},
+        {SAYS("permission_error"), "stream_error", true},
+        {SAYS("model_not_found"), "stream_error", true},
+        {"data: {\"choices\":[{\n\n", "malformed", true},
+        {SAYS("content_filter"), "stream_error", false},
+        {SAYS("invalid_request_error"), "stream_error", false},
+        {SAYS("context_length_exceeded"), "stream_error", false},
+        {NULL, "between_bytes_timeout", true}, /* silence, where only the transport's deadline is set */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct kit k;
+        struct client c;
+        char text[256];
+        struct core_options o = options;
+        const struct fake_step says[] = {
+            {.act = FAKE_SEND, .bytes = SL_STR_INIT(SSE_CLOSE EV_SEEN)},
+            {.act = FAKE_WAIT, .ns = SL_SEC},
+            {.act = FAKE_SEND, .bytes = sl_str_c(rows[i].said != NULL ? rows[i].said : "")},
+            {.act = FAKE_HANG}};
+        if (rows[i].said == NULL) {
+            o.set.between_tokens_ns = 0;
+            o.deadlines.between_ns = 5 * SL_SEC;
+        }
+        kit_open(&k, &o);
+        fake_script(&k.one, says);
+        fake_stream(&k.two, goes_on, 6, 10 * SL_MS, true, FAKE_END);
+        client_chat(&c, &k.core, STREAM_PAIR);
+        kit_run(&k, 30 * SL_SEC);
+        text_of(&c, text, sizeof text);
+        if (strcmp(text, rows[i].goes_on ? SEEN " a fox." : SEEN) != 0 ||
+            client_has(&c, "\"error\"") == rows[i].goes_on || client_has(&c, "[DONE]") != rows[i].goes_on)
+            fail_msg("%s: " SL_STR_FMT, rows[i].outcome, SL_STR_ARG(sl_buf_str(&c.body)));
+        expect_outcomes(&k, rows[i].outcome, rows[i].goes_on ? "ok" : NULL);
+        client_done(&c);
+        kit_close(&k);
+    }
+}
+
 /* Calls, several answers, structured output, no other try left, or a policy that says so: the error, and no end. */
 static void test_who_is_not_rescued(void **state)
 {
@@ -177,6 +227,9 @@ static void test_who_is_not_rescued(void **state)
         {"{\"model\":\"pair\",\"stream\":true,\"n\":2,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", "",
          RESCUE_CONTINUE, 3},
         {"{\"model\":\"pair\",\"stream\":true,\"response_format\":{\"type\":\"json_object\"},\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+         "", RESCUE_CONTINUE, 3},
+        {"{\"model\":\"pair\",\"stream\":true,\"modalities\":[\"text\",\"audio\"],\"audio\":{\"voice\":\"alloy\",\"format\":\"pcm16\"},"
+         "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
          "", RESCUE_CONTINUE, 3},
         {"{\"model\":\"pair\",\"stream\":true,\"logprobs\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
          "", RESCUE_CONTINUE, 3},
@@ -391,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_goes_on),
         cmocka_unit_test(test_seams),
+        cmocka_unit_test(test_what_it_says),
         cmocka_unit_test(test_who_is_not_rescued),
         cmocka_unit_test(test_nobody_goes_on),
         cmocka_unit_test(test_ends_in_between),

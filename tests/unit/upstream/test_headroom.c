@@ -49,6 +49,28 @@ static void test_refills(void **state)
     assert_int_equal(headroom_left(&h, &need, T0 - SL_SEC), 0); /* a clock that goes back */
 }
 
+/* Anthropic's: input and output each by what it needs. */
+static void test_input_and_output(void **state)
+{
+    (void)state;
+    static const struct {
+        enum provider_limit_id id;
+        int64_t left;
+        bool fits;
+    } rows[] = {{LIMIT_INPUT, 900, true},   {LIMIT_INPUT, 899, false},      {LIMIT_OUTPUT, 100, true},
+                {LIMIT_OUTPUT, 99, false},  {LIMIT_REQUESTS, 1, true},      {LIMIT_REQUESTS_DAY, 0, false},
+                {LIMIT_TOKENS, 1000, true}, {LIMIT_TOKENS_DAY, 999, false}, {LIMIT_PROJECT_TOKENS, 999, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct headroom h = {0};
+        const struct headroom_mark none = {.set = false};
+        struct provider_limits l = {.known = 1u << rows[i].id};
+        l.by[rows[i].id] = (struct provider_limit){100000, rows[i].left, 3600 * SL_SEC};
+        headroom_take(&h, &l, &none, T0);
+        if ((headroom_left(&h, &need, T0) > 0) != rows[i].fits)
+            fail_msg("limit %d with %lld", (int)rows[i].id, (long long)rows[i].left);
+    }
+}
+
 static void test_in_flight(void **state)
 {
     (void)state;
@@ -246,8 +268,9 @@ static void test_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refills), cmocka_unit_test(test_in_flight), cmocka_unit_test(test_keys_rest),
-        cmocka_unit_test(test_reload),  cmocka_unit_test(test_room),      cmocka_unit_test(test_accounts),
+        cmocka_unit_test(test_refills),   cmocka_unit_test(test_input_and_output), cmocka_unit_test(test_in_flight),
+        cmocka_unit_test(test_keys_rest), cmocka_unit_test(test_reload),           cmocka_unit_test(test_room),
+        cmocka_unit_test(test_accounts),
     };
     return cmocka_run_group_tests_name("upstream headroom", tests, NULL, NULL);
 }

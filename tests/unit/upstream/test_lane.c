@@ -155,6 +155,82 @@ static void test_clock_jumps(void **state)
     sl_free(l);
 }
 
+/* What each outcome says of its target, and of the provider as a whole. */
+static void test_effects(void **state)
+{
+    (void)state;
+    static const struct {
+        enum outcome o;
+        enum lane_effect effect;
+        bool of_place;
+    } rows[] = {
+        {OUT_OK, LANE_GOOD, false},
+        {OUT_CLIENT_FAULT, LANE_NOTHING, false},
+        {OUT_CONTEXT_OVERFLOW, LANE_NOTHING, false},
+        {OUT_CONTENT_FILTER, LANE_NOTHING, false},
+        {OUT_MODEL_GONE, LANE_MISSING, false},
+        {OUT_RATE_LIMITED, LANE_WAIT, false},
+        {OUT_QUOTA_EXHAUSTED, LANE_ACCOUNT, false},
+        {OUT_BAD_CREDENTIALS, LANE_ACCOUNT, false},
+        {OUT_FORBIDDEN, LANE_MISSING, false},
+        {OUT_OVERLOADED, LANE_BAD, true},
+        {OUT_SERVER_ERROR, LANE_BAD, true},
+        {OUT_RESOLVE_FAILED, LANE_BAD, true},
+        {OUT_ADDRESS_REFUSED, LANE_NOTHING, false},
+        {OUT_CONNECT_REFUSED, LANE_BAD, true},
+        {OUT_CONNECT_TIMEOUT, LANE_BAD, true},
+        {OUT_PROXY_FAILED, LANE_BAD, true},
+        {OUT_TLS_FAILED, LANE_BAD, true},
+        {OUT_TLS_TIMEOUT, LANE_BAD, true},
+        {OUT_SEND_FAILED, LANE_BAD, false},
+        {OUT_SEND_TIMEOUT, LANE_BAD, false},
+        {OUT_STALE, LANE_NOTHING, false},
+        {OUT_FIRST_BYTE_TIMEOUT, LANE_BAD, true},
+        {OUT_BETWEEN_TIMEOUT, LANE_BAD, false},
+        {OUT_FIRST_TOKEN_TIMEOUT, LANE_BAD, true},
+        {OUT_STALLED, LANE_BAD, false},
+        {OUT_TOTAL_TIMEOUT, LANE_NOTHING, false},
+        {OUT_RESET, LANE_BAD, false},
+        {OUT_TRUNCATED, LANE_BAD, false},
+        {OUT_MALFORMED, LANE_BAD, false},
+        {OUT_TOO_LARGE, LANE_NOTHING, false},
+        {OUT_STREAM_ERROR, LANE_BAD, false},
+        {OUT_REDIRECT, LANE_NOTHING, false},
+        {OUT_CLIENT_GONE, LANE_NOTHING, false},
+        {OUT_CANCELLED, LANE_NOTHING, false},
+        {OUT_INTERRUPTED, LANE_NOTHING, false},
+    };
+    assert_int_equal(sizeof rows / sizeof rows[0], OUT_COUNT);
+    for (unsigned i = 0; i < OUT_COUNT; i++) {
+        assert_int_equal(rows[i].o, i);
+        if (lane_effect_of(rows[i].o) != rows[i].effect || lane_is_of_place(rows[i].o) != rows[i].of_place)
+            fail_msg("%s", outcome_row(rows[i].o)->name.p);
+    }
+}
+
+/* A limit without a time: up to 1, 2, 4 s and so on, until an answer was good. */
+static void test_waits_grow(void **state)
+{
+    (void)state;
+    struct lane *l = sl_calloc(1, sizeof *l);
+    const struct lane_sample limited = {
+        .outcome = OUT_RATE_LIMITED, .first_us = -1, .between_us = -1, .wait_ns = -1, .random = UINT64_MAX};
+    int64_t now = T0;
+    for (unsigned i = 0; i < 8; i++) {
+        int64_t most = i < 6 ? SL_SEC << i : 60 * SL_SEC;
+        lane_begin(l, now);
+        lane_end(l, &limited, now);
+        assert_in_range(l->blocked_until_ns - now, most - 1, most);
+        now += 100 * SL_SEC;
+    }
+    lane_begin(l, now);
+    ends(l, OUT_OK, now);
+    lane_begin(l, now);
+    lane_end(l, &limited, now);
+    assert_in_range(l->blocked_until_ns - now, SL_SEC - 1, SL_SEC);
+    sl_free(l);
+}
+
 static void test_sketch(void **state)
 {
     (void)state;
@@ -358,6 +434,8 @@ int main(void)
         cmocka_unit_test(test_lost_probe_and_waits),
         cmocka_unit_test(test_false_opens),
         cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_effects),
+        cmocka_unit_test(test_waits_grow),
         cmocka_unit_test(test_sketch),
         cmocka_unit_test(test_slow),
         cmocka_unit_test(test_slow_for_long),
