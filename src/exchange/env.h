@@ -278,7 +278,7 @@ struct exchange_inside {
     const unsigned char *credential;
 };
 
-#define QUEUE_TURNS 256u /* tenants and keys whose hashes meet there share a turn */
+#define QUEUE_TURNS 1024u /* tenants and keys whose hashes meet there share a turn */
 
 struct exchange_env {
     struct sl_loop *loop;            /* borrow */
@@ -324,8 +324,8 @@ struct exchange_env {
     struct sl_id served;          /* the key that got the last place from the queue */
     char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
     uint64_t passes[CLASS_COUNT]; /* how far each class has come */
-    uint64_t places_given;        /* from the queue, so far */
-    uint64_t tenant_turns[QUEUE_TURNS], key_turns[QUEUE_TURNS]; /* places_given when one whose hash this is got one */
+    uint32_t places_given;        /* from the queue, so far */
+    uint32_t tenant_turns[QUEUE_TURNS], key_turns[QUEUE_TURNS]; /* places_given when one whose hash this is got one */
     unsigned n_live;
     struct exchange *free_list;
     unsigned n_free;
