@@ -16,10 +16,10 @@ struct asking_from { /* all borrowed until the plan is made */
     const struct dialect *dialect;
     struct sl_str body;
     const struct http_headers *headers;
-    uint64_t estimate_input; /* tokens, by bytes */
+    uint64_t estimate_input;      /* tokens, by bytes */
     uint64_t (*count)(void *arg); /* the same, counted: asked where the plan may turn on it; NULL: nobody counts */
     void *count_arg;
-    route_view_f *view;      /* NULL: nothing is known of the targets */
+    route_view_f *view; /* NULL: nothing is known of the targets */
     const void *view_arg;
     route_script_f *script; /* NULL: scripts are passed over */
     void *script_arg;

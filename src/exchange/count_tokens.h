@@ -8,7 +8,7 @@
 #include "dialect/neutral.h"
 #include "tokens/meter.h"
 
-#define COUNT_BODY_MAX (4u << 20)           /* a larger one is estimated */
+#define COUNT_BODY_MAX (4u << 20)            /* a larger one is estimated */
 #define COUNT_ASKED_BYTES ((size_t)64 << 10) /* 0.5 ms: so much is counted of a longer text, in front of a request */
 
 /* set: NULL: no vocabulary is there. model: plain; a provider's name, or any. every: 1: all of the text is counted; else of a long one

@@ -317,7 +317,7 @@ enum step exchange_client_gone(struct exchange *x);
 void exchange_on_body(void *x, struct sl_str bytes, bool last); /* http_app.on_body */
 
 /* step_try.c */
-void try_reserve(struct exchange *x, struct try *t); /* t->reservation, by x->estimate_input */
+void try_reserve(struct exchange *x, struct try *t);   /* t->reservation, by x->estimate_input */
 struct try *try_current(struct exchange *x);           /* NULL before the first */
 void try_note_head(struct exchange *x, struct try *t); /* what the answer's head says for the record */
 void try_abandon(struct exchange *x); /* ends the current try from our side, names its outcome if it has none */

@@ -124,6 +124,7 @@ void guess_usage(struct exchange *x, struct try *t, bool with_input)
         return;
     }
     if (with_input && !t->guess.found)
-        t->guess = (struct token_counts){.found = true, .prompt = other_share(x, guess_input(x, model_of(t), COUNT_USED_BYTES))};
+        t->guess = (struct token_counts){.found = true,
+                                         .prompt = other_share(x, guess_input(x, model_of(t), COUNT_USED_BYTES))};
     t->guess.completion = output_of(x, t);
 }

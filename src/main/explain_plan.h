@@ -10,9 +10,9 @@
 struct explain_from { /* borrowed for the call */
     const struct snapshot *snap;
     const struct price_catalog *prices;
-    const struct auth_key *key; /* NULL: one that may everything */
+    const struct auth_key *key;      /* NULL: one that may everything */
     const struct tokens_set *tokens; /* vocabularies; NULL: counts are estimates */
-    struct sl_str path;         /* what would be called: "/v1/chat/completions" */
+    struct sl_str path;              /* what would be called: "/v1/chat/completions" */
     const struct http_headers *headers;
     int64_t wall_ns;
     uint64_t seed;

@@ -91,7 +91,7 @@ struct route_policy {
     uint32_t n_targets;
     struct sl_str *scripts; /* paths by index */
     uint32_t n_scripts;
-    unsigned wants; /* enum route_wants */
+    unsigned wants;                      /* enum route_wants */
     struct route_marks bounds, contexts; /* of input_tokens in conditions; of targets */
     bool has_rules;
     route_caps_f *caps;
