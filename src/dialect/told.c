@@ -4,7 +4,7 @@ void told_init(struct told *t, struct sl_arena *a)
 {
     *t = (struct told){.barred = false};
     sl_buf_init_in(&t->text, TOLD_TEXT_MAX, a);
-    sl_buf_init_in(&t->aside, TOLD_TEXT_MAX, a);
+    sl_buf_init_in(&t->aside, TOLD_ASIDE_MAX, a);
     sl_buf_init_in(&t->last, TOLD_EVENT_MAX, a);
     sl_buf_init_in(&t->first, TOLD_FIRST_MAX, a);
 }

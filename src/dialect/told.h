@@ -1,5 +1,5 @@
 /* What the client has been told, as far as somebody else could go on with it: text. Kept while a stream runs, in at most TOLD_TEXT_MAX
- * bytes, as much beside the text, and one event; looked at only when the provider fails in the middle (resume.h), or reports no usage,
+ * bytes, some beside the text, and one event; looked at only when the provider fails in the middle (resume.h), or reports no usage,
  * so that what was told has to be counted. Pure. */
 #ifndef SLUICE_DIALECT_TOLD_H
 #define SLUICE_DIALECT_TOLD_H
@@ -8,6 +8,7 @@
 #include "dialect/dialect.h"
 
 #define TOLD_TEXT_MAX (32u * 1024u) /* a longer text is not taken up: sending it again costs more than asking anew */
+#define TOLD_ASIDE_MAX (8u * 1024u)
 #define TOLD_EVENT_MAX (16u * 1024u)
 #define TOLD_FIRST_MAX 256u
 

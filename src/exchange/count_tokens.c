@@ -113,6 +113,10 @@ uint64_t count_request(const struct tokens_set *set, const struct neutral_reques
     }
     for (const struct neutral_tool *tool = n->tools; tool != NULL; tool = tool->next)
         count_tool(&g.c, tool, a);
+    if (n->schema.n > 0)
+        tokens_chat_schema(&g.c, n->schema);
+    if (n->choice.mode == NCH_NAMED)
+        tokens_chat_choice(&g.c, n->choice.names[0]);
     uint64_t tokens = tokens_chat_answer(&g.c).n;
     tokens_chat_done(&g.c);
     return tokens;

@@ -723,7 +723,8 @@ struct sl_str rescue_seam(struct exchange *x);                     /* what goes 
 enum rescue_next rescue_after(struct exchange *x, enum outcome o); /* a target that was to go on failed */
 enum outcome rescue_broke(const struct exchange *x);
 struct sl_str rescue_error(struct exchange *x, const struct error_facts *f);
-void rescue_drop(struct exchange *x); /* at the end of the exchange; harmless without one */
+struct sl_str rescue_asked(const struct exchange *x); /* plain; what the live attempt goes on from; empty: nothing */
+void rescue_drop(struct exchange *x);                 /* at the end of the exchange; harmless without one */
 
 /* step_relay.c */
 /* Whoever has gone is no hindrance to a response that runs on without him. */

@@ -67,6 +67,15 @@ static uint64_t guess_output(struct exchange *x, const struct try *t, const stru
     return (n * bytes + known / 2) / known; /* n < 2^17, bytes < 2^47 */
 }
 
+/* With what another provider has said already, of one that was asked to go on. */
+static uint64_t input_of(struct exchange *x, const struct try *t)
+{
+    uint64_t n = guess_input(x, model_of(t), COUNT_USED_BYTES);
+    if (t == try_current(x) && rescue_asked(x).n > 0)
+        n += tokens_of_text(x->env->tokens, model_of(t), rescue_asked(x)).n;
+    return n;
+}
+
 static struct token_counts guess(void *owner, const struct told *told, uint64_t bytes, uint64_t events)
 {
     struct exchange *x = owner;
@@ -74,7 +83,7 @@ static struct token_counts guess(void *owner, const struct told *told, uint64_t 
     return (struct token_counts){
         .found = true,
         .estimated = true,
-        .prompt = guess_input(x, model_of(t), COUNT_USED_BYTES),
+        .prompt = input_of(x, t),
         .completion = guess_output(x, t, told, bytes, events),
     };
 }
@@ -124,7 +133,6 @@ void guess_usage(struct exchange *x, struct try *t, bool with_input)
         return;
     }
     if (with_input && !t->guess.found)
-        t->guess = (struct token_counts){.found = true,
-                                         .prompt = other_share(x, guess_input(x, model_of(t), COUNT_USED_BYTES))};
+        t->guess = (struct token_counts){.found = true, .prompt = other_share(x, input_of(x, t))};
     t->guess.completion = output_of(x, t);
 }

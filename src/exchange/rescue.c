@@ -185,6 +185,11 @@ bool rescue_turn(struct exchange *x)
 
 /* ---- under way ---- */
 
+struct sl_str rescue_asked(const struct exchange *x)
+{
+    return x->rescue != NULL ? x->rescue->resume.told : SL_STR_NONE;
+}
+
 void rescue_asks(struct exchange *x, struct translation *t)
 {
     struct rescue *r = x->rescue;
