@@ -848,6 +848,7 @@ void batch_desk_poke(struct batch_desk *d)
 #define LOOK_NS (60 * SL_SEC)
 #define GIVE_UP_NS (24 * 3600 * SL_SEC)
 #define LISTS_AT_ONCE 4u /* objects of one message */
+#define LIST_PAGE 100u   /* of a provider's list */
 #define INTENTS_AT_ONCE 16u
 
 static void look_next(struct batch_desk *d);
@@ -903,21 +904,19 @@ static void take_listed(const struct store_object *intent, struct sl_str body, s
 
 static void on_found_files(struct batch_rows *j, void *receiver)
 {
-    SL_LOG(SL_LOG_WARN, j->found == BF_OK ? "files.resolved" : "files.unclear", SL_LS("provider", j->b.tenant),
-           SL_LS("intent", j->id), SL_LS("file", j->b.input), SL_LI("found", (int64_t)j->count));
+    int64_t sure = j->perhaps ? 0 : (int64_t)j->count, perhaps = j->perhaps ? (int64_t)j->count : 0;
+    SL_LOG(SL_LOG_WARN, j->found == BF_OK && perhaps == 0 ? "files.resolved" : "files.unclear",
+           SL_LS("provider", j->b.tenant), SL_LS("intent", j->id), SL_LS("file", j->b.input), SL_LI("found", sure),
+           SL_LI("perhaps", perhaps), SL_LS("perhaps_id", perhaps > 0 ? j->objects[0].id : SL_STR_NONE));
     on_resolved(j, receiver);
 }
 
-/* The file is the tenant's who sent it: by its name, its bytes and its time. */
-static void take_files(struct batch_desk *d, const struct store_object *intent, struct sl_str body)
+static void add_listed(struct batch_rows *j, const struct store_object *intent, const struct file_intent *want,
+                       struct sl_str list, size_t most)
 {
-    struct batch_rows *j = batch_rows_new(BR_FOUND_FILES);
-    struct file_intent want;
     struct sl_str id, object;
     size_t at = 0;
-    bool good = file_intent_read(intent->body, &j->a, &want);
-    while (good && j->n_objects < LISTS_AT_ONCE &&
-           (object = file_listed(body, &at, &want, intent->made_ns, &id, &j->a)).n > 0) {
+    while (j->n_objects < most && (object = file_listed(list, &at, want, intent->made_ns, &id, &j->a)).n > 0) {
         struct store_object o = *intent;
         o.kind = STORE_OBJECT_FILE;
         o.id = id;
@@ -925,6 +924,25 @@ static void take_files(struct batch_desk *d, const struct store_object *intent, 
         if (objects_is_id(id))
             batch_rows_add_object(j, &o);
     }
+}
+
+/* The file is the tenant's who sent it: by its name, its bytes and its time. Where the bytes fit nothing, what came in that time under
+ * that name may be it all the same (nobody knew them, or not rightly): that is told, and given to nobody. */
+static void take_files(struct batch_desk *d, const struct store_object *intent, struct sl_str body)
+{
+    struct batch_rows *j = batch_rows_new(BR_FOUND_FILES);
+    struct file_intent want = {.bytes = 0};
+    if (file_intent_read(intent->body, &j->a, &want))
+        add_listed(j, intent, &want, body, LISTS_AT_ONCE);
+    if (j->n_objects == 0 && !file_list_is_whole(body, intent->made_ns, &j->a)) {
+        batch_rows_free(j);
+        resolve(d, intent, batch_rows_new(BR_RESOLVED), "files.unclear");
+        return;
+    }
+    j->perhaps = j->n_objects == 0;
+    want.any_size = true;
+    if (j->perhaps && (want.bytes <= 0 || want.or_bytes > want.bytes)) /* of `complete` they are known */
+        add_listed(j, intent, &want, body, LIST_PAGE);
     j->id = sl_arena_str(&j->a, intent->id);
     j->b.input = sl_arena_str(&j->a, intent->body);
     j->b.tenant = sl_arena_str(&j->a, intent->provider);

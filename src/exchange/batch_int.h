@@ -99,12 +99,15 @@ struct file_intent { /* what the row of an upload says that is on its way */
     int64_t bytes, or_bytes; /* of the file: one of the two; not above 0: nobody knows */
     int64_t due_s;           /* wall: it has ended by then */
     bool anthropic;
+    bool any_size; /* asked for whatever its size, and its name where that is not known */
 };
 bool file_intent_is(struct sl_str body); /* the body of a row of STORE_OBJECT_INTENT is a file's */
 bool file_intent_read(struct sl_str body, struct sl_arena *a, struct file_intent *out);
 /* The next one behind *at of a provider's list that it can be, made behind from_ns; empty: none. Its id may be anything. */
 struct sl_str file_listed(struct sl_str list, size_t *at, const struct file_intent *want, int64_t from_ns,
                           struct sl_str *out_id, struct sl_arena *a);
+/* Whether the list shows all that was made behind from_ns. */
+bool file_list_is_whole(struct sl_str list, int64_t from_ns, struct sl_arena *a);
 
 /* -- batch_ledger.c ------------------------------------------------------------------------------------------------- */
 

@@ -60,7 +60,8 @@ struct sl_str file_listed(struct sl_str list, size_t *at, const struct file_inte
 {
     struct json_tree t;
     size_t n = 0;
-    if (want->bytes <= 0 || want->filename.n == 0 || !json_tree_read(&t, list, a))
+    bool known = want->bytes > 0 && want->filename.n > 0;
+    if ((!known && !want->any_size) || !json_tree_read(&t, list, a))
         return SL_STR_NONE;
     const struct json_node *data = json_get(&t, json_root(&t), SL_STR("data"));
     for (JSON_EACH(&t, data, it)) {
@@ -70,10 +71,25 @@ struct sl_str file_listed(struct sl_str list, size_t *at, const struct file_inte
         int64_t bytes = number_of(&t, it, want->anthropic ? "size_bytes" : "bytes");
         int64_t made_s = time_of(&t, json_get(&t, it, SL_STR("created_at")), a);
         *out_id = json_plain_of(&t, json_get(&t, it, SL_STR("id")), a);
-        if (out_id->n > 0 && (bytes == want->bytes || bytes == want->or_bytes) &&
-            made_s >= (from_ns - CLOCKS_NS) / SL_SEC && made_s <= want->due_s + CLOCKS_NS / SL_SEC &&
-            sl_str_eq(json_plain_of(&t, json_get(&t, it, SL_STR("filename")), a), want->filename))
+        bool sized = want->any_size || bytes == want->bytes || bytes == want->or_bytes;
+        bool named = (want->any_size && want->filename.n == 0) ||
+                     sl_str_eq(json_plain_of(&t, json_get(&t, it, SL_STR("filename")), a), want->filename);
+        if (out_id->n > 0 && sized && named && made_s >= (from_ns - CLOCKS_NS) / SL_SEC &&
+            made_s <= want->due_s + CLOCKS_NS / SL_SEC)
             return json_raw_of(&t, it);
     }
     return SL_STR_NONE;
+}
+
+bool file_list_is_whole(struct sl_str list, int64_t from_ns, struct sl_arena *a)
+{
+    struct json_tree t;
+    int64_t oldest_s = INT64_MAX;
+    if (!json_tree_read(&t, list, a))
+        return false;
+    if (json_kind_of(json_get(&t, json_root(&t), SL_STR("has_more"))) != JSON_TRUE)
+        return true;
+    for (JSON_EACH(&t, json_get(&t, json_root(&t), SL_STR("data")), it))
+        oldest_s = time_of(&t, json_get(&t, it, SL_STR("created_at")), a);
+    return oldest_s < (from_ns - CLOCKS_NS) / SL_SEC;
 }

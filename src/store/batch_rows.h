@@ -96,6 +96,8 @@ struct batch_rows {
     int64_t now_ns;
     enum store_line_state state;
     bool all, synced; /* synced: on the disk before `done` */
+    bool
+        perhaps; /* BR_FOUND_FILES: nobody knows whether the objects are it: those without a row are counted, and not put */
     struct store_batch b;
     struct store_object *objects;
     size_t n_objects, cap_objects;

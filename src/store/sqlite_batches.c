@@ -313,6 +313,10 @@ static enum sl_err found_files(struct store *s, struct batch_rows *j, struct sl_
         e = count_rows(q, known, &n, fail);
         if (e != SL_OK || n > 0)
             continue;
+        if (j->perhaps) {
+            j->count++;
+            continue;
+        }
         sqlite_bind_str(others, 1, j->b.input);
         sqlite_bind_str(others, 2, j->objects[i].provider);
         sqlite_bind_str(others, 3, j->objects[i].tenant);

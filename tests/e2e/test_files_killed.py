@@ -37,7 +37,7 @@ class Files:
         if (seen.method, path) == ("POST", "/files"):
             name = re.search(rb'filename="([^"]*)"', seen.body)[1].decode()
             boundary = seen.get("content-type").split("boundary=")[1].encode()
-            made = self.add(name, len(seen.body.split(b'filename="')[1].split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--" + boundary, 1)[0]))
+            made = self.add(name, len(seen.body.split(b'filename="')[1].split(b"\r\n\r\n", 1)[1].split(b"\r\n--" + boundary, 1)[0]))
             return Answer("hang") if self.hang else json_answer(made)
         if (seen.method, path) == ("POST", "/uploads"):
             return json_answer({"id": "upload_1", "object": "upload", "status": "pending", **seen.json()})
@@ -159,3 +159,39 @@ def test_rows_that_nobody_can_use_are_swept(make):
     assert left == [(1, "aged-10000"), (2, "aged-10000"), (8, "aged-71"), (9, "aged-191"), (10, "aged-24"), (11, "aged-24")]
     with sdk(g) as c:
         assert [f.id for f in c.files.list().data] == [put.id]
+
+
+@pytest.mark.parametrize("how", ["chunked", "parts behind it", "never came"])
+def test_what_may_be_it_is_told(make, how):
+    """Nobody knows how long the file must be: what the provider has of its name and time may be it, and is given to nobody.
+    Under another name, or of another time, it is not."""
+    up = make.upstream()
+    provider = Files(up, False)
+    g = make.gateway(config(up, "openai"), env={"SLUICE_DIE_AT": "file_taken"})
+    key = key_of(g, "acme")
+    provider.add("notes.txt", 5, 3600)
+    provider.add("other.txt", 5)
+    tail = b'\r\n--b\r\nContent-Disposition: form-data; name="expires_after"\r\n\r\nlater\r\n--b--\r\n' if how == "parts behind it" else b"\r\n--b--\r\n"
+    body = (b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--b\r\nContent-Disposition: form-data; '
+            b'name="file"; filename="notes.txt"\r\n\r\nhello' + tail)
+    headers = [("Content-Type", "multipart/form-data; boundary=b")]
+    g.exit_code = None
+    with Conn(g.address) as conn:
+        if how == "parts behind it":
+            conn.send(request_bytes("POST", "/v1/files", body, headers, key.text))
+        else:
+            conn.send(request_bytes("POST", "/v1/files", None, [*headers, ("Transfer-Encoding", "chunked")], key.text))
+            conn.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        g.wait_exit()
+    assert len(provider.files) == 3 and intents(g) == 1
+    if how == "never came":
+        provider.files.pop()
+    g._env = None
+    g = make.adopt(g.restart())
+    if how == "never came":
+        assert g.wait_event("files.resolved")["found"] == 0
+    else:
+        told = g.wait_event("files.unclear")
+        assert (told["found"], told["perhaps"], told["perhaps_id"]) == (0, 1, "file_2")
+    assert listed(g, key, "openai") == []
+    wait_for(lambda: intents(g) == 0, "the intent to go")

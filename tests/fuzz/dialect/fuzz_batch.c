@@ -56,8 +56,10 @@ static void check_listed(struct sl_str text, struct sl_arena *a)
     size_t at = 0;
     (void)file_intent_read(text, a, &want);
     SL_CHECK(file_intent_is(all) && file_intent_read(all, a, &want) && want.bytes == 1 && want.or_bytes == 3);
-    for (int claude = 0; claude < 2; claude++, at = 0) {
-        want.anthropic = claude == 1;
+    (void)file_list_is_whole(text, 1, a);
+    for (int way = 0; way < 4; way++, at = 0) {
+        want.anthropic = (way & 1) != 0;
+        want.any_size = (way & 2) != 0;
         while ((found = file_listed(text, &at, &want, 0, &id, a)).n > 0)
             SL_CHECK(id.n > 0 && found.p >= text.p && found.p + found.n <= text.p + text.n);
     }
