@@ -324,6 +324,7 @@ struct exchange_env {
     struct sl_id served;          /* the key that got the last place from the queue */
     char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
     uint64_t passes[CLASS_COUNT]; /* how far each class has come */
+    int64_t took_ns;              /* how long exchanges hold their places, smoothed; 0: not known */
     uint32_t places_given;        /* from the queue, so far */
     uint32_t tenant_turns[QUEUE_TURNS], key_turns[QUEUE_TURNS]; /* places_given when one whose hash this is got one */
     unsigned n_live;

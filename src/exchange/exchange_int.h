@@ -185,9 +185,10 @@ struct exchange {
     bool usage_asked;             /* of the live attempt: we asked for usage, the client did not */
 
     /* ADMIT */
-    bool admitted;  /* holds a place */
-    bool queued;    /* is in env->waiting, by wait_node */
-    int64_t memory; /* bytes that the gate was told of (pressure.c) */
+    bool admitted;    /* holds a place */
+    int64_t place_ns; /* ... since then */
+    bool queued;      /* is in env->waiting, by wait_node */
+    int64_t memory;   /* bytes that the gate was told of (pressure.c) */
     struct sl_list wait_node;
     enum priority_class priority;   /* while it is queued */
     uint16_t tenant_slot, key_slot; /* ... in env->tenant_turns, key_turns */
@@ -309,7 +310,7 @@ void exchange_ends(struct exchange *x, enum access_side by, struct sl_str why);
 enum step exchange_refuse(struct exchange *x, enum gateway_error error);
 enum step exchange_refuse_with(struct exchange *x, const struct error_facts *f);
 /* There is no room for it here. */
-enum step exchange_refuse_full(struct exchange *x, int64_t retry_after_ns);
+enum step exchange_refuse_full(struct exchange *x); /* with the time when a place may be free */
 /* The client is gone: to SETTLE. */
 enum step exchange_client_gone(struct exchange *x);
 

@@ -40,7 +40,7 @@ bool pressure_refuses(const struct exchange *x, uint64_t more)
 
 enum step pressure_refuse(struct exchange *x)
 {
-    return exchange_refuse_full(x, SL_SEC + (int64_t)(x->id.lo % SL_SEC));
+    return exchange_refuse_full(x);
 }
 
 bool pressure_refuses_body(const struct exchange *x)

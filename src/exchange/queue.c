@@ -267,6 +267,7 @@ void queue_pump(struct exchange_env *env)
         note_served(env, x);
         queue_leave(x);
         x->admitted = true;
+        x->place_ns = sl_loop_now(env->loop);
         exchange_wake(x, EV_SLOT);
     }
 }

@@ -386,10 +386,12 @@ enum step exchange_refuse_with(struct exchange *x, const struct error_facts *f)
     return STEP_GO;
 }
 
-enum step exchange_refuse_full(struct exchange *x, int64_t retry_after_ns)
+enum step exchange_refuse_full(struct exchange *x)
 {
     tel_refuse(x->env->tel, TEL_WHY_OVERLOAD);
-    return exchange_refuse_with(x, &(struct error_facts){.error = GE_OVERLOADED, .retry_after_ns = retry_after_ns});
+    return exchange_refuse_with(
+        x, &(struct error_facts){.error = GE_OVERLOADED,
+                                 .retry_after_ns = limit_hint_ns(x->env->gate, x->env->took_ns, x->id.lo)});
 }
 
 enum step exchange_refuse(struct exchange *x, enum gateway_error error)

@@ -144,12 +144,11 @@ enum step step_read_body(struct exchange *x)
 enum step step_admit(struct exchange *x)
 {
     if (!x->admitted) {
-        struct limit_result r = {.verdict = LIMIT_REFUSE, .retry_after_ns = SL_SEC};
-        if (queue_is_empty(x->env)) /* nobody overtakes those who wait */
-            r = limit_admit(x->env->gate, 0, x->id.lo);
-        x->admitted = r.verdict == LIMIT_GO;
+        bool free = queue_is_empty(x->env); /* nobody overtakes those who wait */
+        x->admitted = free && limit_admit(x->env->gate, x->env->took_ns, x->id.lo).verdict == LIMIT_GO;
+        x->place_ns = sl_loop_now(x->env->loop);
         if (!x->admitted && !queue_enter(x))
-            return exchange_refuse_full(x, r.retry_after_ns);
+            return exchange_refuse_full(x);
     }
     exchange_goto(x, !x->admitted ? XS_QUEUE : stored_recalls(x) ? XS_RECALL : XS_PLAN);
     return STEP_GO;
@@ -171,7 +170,7 @@ enum step step_queue(struct exchange *x)
     if (!late)
         return STEP_WAIT;
     queue_leave(x);
-    return exchange_refuse_full(x, x->snap->set.queue_ns);
+    return exchange_refuse_full(x);
 }
 
 /* The user's function; what goes wrong in it is counted. */

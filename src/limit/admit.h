@@ -34,9 +34,11 @@ struct limit_result {
 void limit_gate_init(struct limit_gate *g, uint32_t max);
 void limit_gate_set(struct limit_gate *g, uint32_t max); /* reload: holds for those that come after */
 
-/* LIMIT_GO takes a place that limit_leave gives back, once. typical_ns: how long an exchange takes here these days (0: not
+/* LIMIT_GO takes a place that limit_leave gives back, once. took_ns: how long an exchange holds its place these days (0: not
  * known), for the hint; seed: spreads the hints of those refused together. */
-struct limit_result limit_admit(struct limit_gate *g, int64_t typical_ns, uint64_t seed);
+struct limit_result limit_admit(struct limit_gate *g, int64_t took_ns, uint64_t seed);
+/* When somebody who comes now, behind all who wait, may have a place: 1 s to 75 s. */
+int64_t limit_hint_ns(const struct limit_gate *g, int64_t took_ns, uint64_t seed);
 bool limit_try(struct limit_gate *g); /* the same for somebody who waits: no refusal is counted */
 void limit_leave(struct limit_gate *g);
 /* A place in the queue; limit_wait_over gives it back, once. False: the queue is full. */

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 
 #define HINT_MIN SL_SEC        /* retry-after is told in whole seconds */
-#define HINT_MAX (30 * SL_SEC) /* longer than that nobody waits, and we know nothing about then */
+#define HINT_MAX (60 * SL_SEC) /* longer than that nobody waits, and we know nothing about then */
 #define PLACES_MIN 16u         /* whatever the lag: it may have other reasons than us */
 #define JUDGE_NS SL_SEC
 #define TICKS_MIN 5u
@@ -30,12 +30,14 @@ void limit_gate_set(struct limit_gate *g, uint32_t max)
     atomic_store_explicit(&g->max, max, memory_order_relaxed);
 }
 
-/* Places come free all the time, so a short wait is enough; the spread keeps those who were refused together from coming back
- * together. */
-static int64_t hint(int64_t typical_ns, uint64_t seed)
+/* As many places come free in the time that an exchange takes as there are live ones (Little 1961); the spread keeps those who were
+ * refused together from coming back together. */
+int64_t limit_hint_ns(const struct limit_gate *g, int64_t took_ns, uint64_t seed)
 {
-    int64_t wait = typical_ns < HINT_MIN ? HINT_MIN : typical_ns > HINT_MAX ? HINT_MAX : typical_ns;
-    return wait + (int64_t)(seed % (uint64_t)wait);
+    uint32_t live = limit_live(g), ahead = atomic_load_explicit(&g->waiting, memory_order_relaxed);
+    __int128 wait = (__int128)took_ns * ((uint64_t)ahead + 1) / (live > 0 ? live : 1);
+    int64_t bounded = wait < HINT_MIN ? HINT_MIN : wait > HINT_MAX ? HINT_MAX : (int64_t)wait;
+    return bounded + (int64_t)(seed % (uint64_t)(bounded / 4));
 }
 
 static bool take(_Atomic uint32_t *cell, uint32_t max)
@@ -77,13 +79,13 @@ void limit_wait_over(struct limit_gate *g)
     SL_CHECK(before > 0);
 }
 
-struct limit_result limit_admit(struct limit_gate *g, int64_t typical_ns, uint64_t seed)
+struct limit_result limit_admit(struct limit_gate *g, int64_t took_ns, uint64_t seed)
 {
     if (limit_try(g))
         return (struct limit_result){.verdict = LIMIT_GO, .why = "admitted"};
     atomic_fetch_add_explicit(&g->refused, 1, memory_order_relaxed);
     return (struct limit_result){.verdict = LIMIT_REFUSE,
-                                 .retry_after_ns = hint(typical_ns, seed),
+                                 .retry_after_ns = limit_hint_ns(g, took_ns, seed),
                                  .why = limit_has_room(g, 0) ? "the process has as many exchanges as it takes"
                                                              : "the process holds as many bytes as it may"};
 }

@@ -134,6 +134,21 @@ def test_refusals(r):
     assert r.up.requests == []
 
 
+def test_a_thousand_models(r):
+    """In each face's own form, in a body; a header's are as many as a plan has places."""
+    many = ["x"] * 1000
+    said = [("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}),
+            ("/v1/responses", {"input": "x"}), ("/v1/messages", {"max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}),
+            ("/v1beta/models/plain:generateContent", {"contents": [{"parts": [{"text": "x"}]}]})]
+    for path, body in said:
+        model = {} if "beta" in path else {"model": "plain"}
+        answer = fetch(r.address, "POST", path, json.dumps({**body, **model, "models": many}).encode(), key=r.key)
+        assert answer.status == 400 and "models" in json.dumps(answer.json()["error"]), (path, answer.body)
+    assert r.up.requests == []
+    answer = chat(r, chat_body("plain"), headers=[("x-sluice-models", ",".join(["cheap", "trial", "talk"] * 333))])
+    assert answer.status == 200 and len(r.record(answer.get("x-sluice-id"))["plan"]) <= 64
+
+
 def test_grants_hold_in_every_fallback(r):
     narrow = create_key(r.state, "narrow", "--models", "plain,route:open").text
 

@@ -208,6 +208,48 @@ static void test_errors_within_streams(void **state)
     }
 }
 
+static void begins_after(struct fake *f, int64_t ns)
+{
+    struct fake_step *s = sl_arena_zalloc(&f->arena, 4 * sizeof *s);
+    s[0] = (struct fake_step){.act = FAKE_WAIT, .ns = ns};
+    s[1] = (struct fake_step){
+        .act = FAKE_SEND,
+        .bytes =
+            SL_STR("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+                   "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n"
+                   "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")};
+    s[2] = (struct fake_step){.act = FAKE_CLOSE};
+    fake_script(f, s);
+}
+
+/* A target whose answers suddenly begin twice as late loses its place without failing once, unless it may keep it; and gets it back. */
+static void test_slow_loses_its_place(void **state)
+{
+    (void)state;
+    for (int stays = 0; stays < 2; stays++) {
+        struct kit k;
+        struct core_options o = options;
+        o.set.slow_stays = stays != 0;
+        kit_open(&k, &o);
+        for (unsigned i = 0; i < 70; i++) {
+            k.one.next = k.one.n_scripts = 0;
+            begins_after(&k.one, 200 * SL_MS);
+            chat(&k, STREAM_PAIR, 200, "one/");
+        }
+        for (unsigned i = 0; i < 30; i++) {
+            k.one.next = k.one.n_scripts = k.two.next = k.two.n_scripts = 0;
+            begins_after(&k.one, 600 * SL_MS);
+            begins_after(&k.two, 200 * SL_MS);
+            chat(&k, STREAM_PAIR, 200, i < 5 || stays ? "one/" : i > 24 ? "two/" : NULL);
+        }
+        k.one.next = k.one.n_scripts = 0;
+        kit_run(&k, 60 * SL_SEC); /* away for 30 s */
+        begins_after(&k.one, 200 * SL_MS);
+        chat(&k, STREAM_PAIR, 200, "one/");
+        kit_close(&k);
+    }
+}
+
 /* A target that always began at once is not waited for as long as one of which nobody knows. */
 static void test_learned_patience(void **state)
 {
@@ -341,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_room_of_streams),
         cmocka_unit_test(test_learned_patience),
+        cmocka_unit_test(test_slow_loses_its_place),
         cmocka_unit_test(test_errors_within_streams),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_keys_leave_one_try),

@@ -48,6 +48,37 @@ static void test_in_turn(void **state)
     kit_close(&k);
 }
 
+/* Who is refused is told when there may be a place: answers take ten seconds, and four wait already. */
+static void test_when_to_come_again(void **state)
+{
+    (void)state;
+    for (unsigned places = 1; places <= 2; places++) {
+        struct kit k;
+        struct client c[7], late;
+        kit_open(&k, &(struct core_options){.max_live = places, .max_waiting = 4, .set = {.queue_ns = 5 * SL_SEC}});
+        slow_answers(&k.one, 16, 10 * SL_SEC);
+        embed(&late, &k.core, CORE_KEY);
+        kit_run(&k, 11 * SL_SEC);
+        assert_int_equal(late.status, 200);
+        client_done(&late);
+        for (unsigned i = 0; i < places + 5; i++)
+            embed(&c[i], &k.core, CORE_KEY);
+        kit_run(&k, SL_SEC);
+        uint64_t wait = 0;
+        assert_int_equal(c[places + 4].status, 503);
+        assert_true(sl_str_to_u64(client_header(&c[places + 4], "retry-after"), &wait));
+        assert_in_range(wait, 50 / places, 64 / places);
+        kit_run(&k, 5 * SL_SEC); /* who has waited for too long is told the same */
+        assert_int_equal(c[places].status, 503);
+        assert_true(sl_str_to_u64(client_header(&c[places], "retry-after"), &wait));
+        assert_in_range(wait, 10 / places, 64 / places);
+        kit_run(&k, 60 * SL_SEC);
+        for (unsigned i = 0; i < places + 5; i++)
+            client_done(&c[i]);
+        kit_close(&k);
+    }
+}
+
 /* Five of one key wait; one of another comes last and is second; when the queue is full it takes the last one's place. */
 static void test_no_tenant_starves(void **state)
 {
@@ -304,13 +335,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_turn),
-        cmocka_unit_test(test_no_tenant_starves),
-        cmocka_unit_test(test_floods_of_two),
-        cmocka_unit_test(test_room_for_each),
-        cmocka_unit_test(test_not_for_ever),
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_configured_classes),
+        cmocka_unit_test(test_in_turn),       cmocka_unit_test(test_no_tenant_starves),
+        cmocka_unit_test(test_floods_of_two), cmocka_unit_test(test_when_to_come_again),
+        cmocka_unit_test(test_room_for_each), cmocka_unit_test(test_not_for_ever),
+        cmocka_unit_test(test_classes),       cmocka_unit_test(test_configured_classes),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

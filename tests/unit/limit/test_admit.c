@@ -64,9 +64,25 @@ static void hints_are_spread_and_bounded(void **state)
         for (uint64_t seed = 1; seed != 0; seed <<= 7) {
             struct limit_result r = limit_admit(&g, typical[i], seed);
             assert_int_equal(r.verdict, LIMIT_REFUSE);
-            assert_true(r.retry_after_ns >= SL_SEC && r.retry_after_ns < 60 * SL_SEC);
+            assert_true(r.retry_after_ns >= SL_SEC && r.retry_after_ns < 75 * SL_SEC);
         }
     }
+    static const struct {
+        uint32_t live, waiting;
+        int64_t took_ns, want_ns;
+    } rows[] = {{1, 0, 10 * SL_SEC, 10 * SL_SEC},   {10, 0, 10 * SL_SEC, SL_SEC},
+                {10, 19, 10 * SL_SEC, 20 * SL_SEC}, {4, 99, SL_SEC, 25 * SL_SEC},
+                {100, 0, 10 * SL_SEC, SL_SEC},      {0, 5, SL_SEC, 6 * SL_SEC},
+                {1, 1000, SL_SEC, 60 * SL_SEC},     {1, UINT32_MAX, INT64_MAX, 60 * SL_SEC}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        atomic_store(&g.live, rows[i].live);
+        atomic_store(&g.waiting, rows[i].waiting);
+        assert_int_equal(limit_hint_ns(&g, rows[i].took_ns, 0), rows[i].want_ns);
+        int64_t spread = limit_hint_ns(&g, rows[i].took_ns, UINT64_MAX);
+        assert_true(spread >= rows[i].want_ns && spread < rows[i].want_ns + rows[i].want_ns / 4);
+    }
+    atomic_store(&g.live, 1);
+    atomic_store(&g.waiting, 0);
     int64_t a = limit_admit(&g, SL_SEC, 1).retry_after_ns, b = limit_admit(&g, SL_SEC, 500000000).retry_after_ns;
     assert_int_not_equal(a, b);
 }
