@@ -54,7 +54,6 @@ enum auth_reason {
     AUTH_EXPIRED,
     AUTH_REVOKED
 }; /* for the record, never for the caller */
-const char *auth_reason_text(enum auth_reason r);
 
 struct auth_result {
     enum auth_verdict verdict;

@@ -144,13 +144,6 @@ struct auth_result auth_check(const struct key_table *t, const unsigned char dig
     return r;
 }
 
-const char *auth_reason_text(enum auth_reason r)
-{
-    static const char *const texts[] = {
-        [AUTH_FINE] = "ok", [AUTH_NO_SUCH_KEY] = "no_such_key", [AUTH_EXPIRED] = "expired", [AUTH_REVOKED] = "revoked"};
-    return texts[r];
-}
-
 const struct auth_key *key_table_named(const struct key_table *t, struct sl_str name, int64_t now_wall_ns)
 {
     const struct auth_key *found = NULL;

@@ -21,8 +21,6 @@ enum sl_err {
     SL_ECORRUPT /* stored bytes fail their check */
 };
 
-const char *sl_err_text(enum sl_err e);
-
 /* A failure for a person: what was wrong, then with what: "cannot open 'x': no such file". */
 struct sl_fail {
     enum sl_err code;

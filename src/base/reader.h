@@ -48,8 +48,6 @@ static inline struct sl_str sl_read_bytes(struct sl_reader *r, size_t n)
     return s;
 }
 
-struct sl_str sl_read_str16(struct sl_reader *r); /* u16 length, then bytes */
-
 static inline bool sl_reader_ok(const struct sl_reader *r)
 {
     return !r->bad;

@@ -42,6 +42,4 @@ static inline void sl_write_uint(struct sl_writer *w, uint64_t v, unsigned bytes
     sl_write_bytes(w, &le, bytes);
 }
 
-void sl_write_str16(struct sl_writer *w, struct sl_str s); /* u16 length, then bytes; cut at 65535 */
-
 #endif

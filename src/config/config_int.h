@@ -100,7 +100,6 @@ struct items {
 };
 struct items member_items(const void *member); /* of a LIST or MAP */
 void *item_at(const struct cfg_setting *s, struct items i, size_t index);
-size_t item_size_of(enum cfg_type type); /* of a LIST of scalars */
 const char *word_of(const struct cfg_word *words, uint64_t value);
 /* A text that is empty because `off` was said or is the default, not because nothing was. */
 bool value_is_off(const struct cfg *c, const struct cfg_setting *row, const void *member);

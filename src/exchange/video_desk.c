@@ -1314,11 +1314,6 @@ void video_desk_start(struct video_desk *d)
     video_keep_start(d->keep);
 }
 
-unsigned video_desk_jobs(const struct video_desk *d)
-{
-    return d->n;
-}
-
 void video_desk_end(struct video_desk *d)
 {
     if (d == NULL)

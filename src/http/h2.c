@@ -603,12 +603,6 @@ void h2_session_drain(struct h2_session *s)
                           NULL, 0);
 }
 
-void h2_session_abort(struct h2_session *s, uint32_t error)
-{
-    s->draining = s->last_goaway = true;
-    nghttp2_session_terminate_session(s->ng, error);
-}
-
 bool h2_session_is_draining(const struct h2_session *s)
 {
     return s->draining || s->goaway_came || s->failed || s->flooded;
@@ -654,11 +648,6 @@ void *h2_stream_x(const struct h2_stream *s)
 int32_t h2_stream_id(const struct h2_stream *s)
 {
     return s->id;
-}
-
-bool h2_stream_is_reset(const struct h2_stream *s)
-{
-    return s->reset;
 }
 
 static nghttp2_data_provider provider_of(struct h2_stream *st)

@@ -119,8 +119,6 @@ enum sl_err h2_session_output_chunks(struct h2_session *s, struct sl_chunks *q, 
 /* Drain: GOAWAY that lets requests on their way arrive; the final GOAWAY follows by itself when the other side has answered
  * a PING, or with a second call. Streams go on; when the last is closed, the session is over. */
 void h2_session_drain(struct h2_session *s);
-/* GOAWAY with this error at once; streams are closed, the session is over after its output. */
-void h2_session_abort(struct h2_session *s, uint32_t error);
 bool h2_session_is_draining(const struct h2_session *s); /* either side said GOAWAY */
 unsigned h2_session_streams(const struct h2_session *s); /* not closed yet, detached ones included */
 /* Client: how many more requests may be submitted now (0 after GOAWAY). */
@@ -165,6 +163,5 @@ void h2_stream_reset(struct h2_stream *s, uint32_t error);
 /* The owner wants no more events for the stream and drops its pointer (and the arena); what was queued with `last` is still
  * sent, an unfinished answer is reset (H2_CANCEL), bytes that still come in are consumed and dropped. */
 void h2_stream_detach(struct h2_stream *s);
-bool h2_stream_is_reset(const struct h2_stream *s); /* either side broke it off */
 
 #endif

@@ -116,26 +116,6 @@ bool url_query_find(struct sl_str query, struct sl_str key, struct sl_str *out_v
     return false;
 }
 
-size_t url_path_squeeze(struct sl_str path, char *out)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < path.n; i++)
-        if (path.p[i] != '/' || n == 0 || out[n - 1] != '/')
-            out[n++] = path.p[i];
-    if (n > 1 && out[n - 1] == '/')
-        n--;
-    if (n == 0)
-        out[n++] = '/';
-    return n;
-}
-
-bool url_path_is_squeezed(struct sl_str path)
-{
-    if (path.n == 0 || (path.n > 1 && path.p[path.n - 1] == '/'))
-        return false;
-    return sl_str_find_str(path, SL_STR("//")) < 0;
-}
-
 /* ---- authority ---- */
 
 /* Bytes in [from, to) that make groups of IPv6: gives how many groups, or -1. An IPv4 address at the very end counts as

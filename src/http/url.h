@@ -29,13 +29,6 @@ bool url_query_find(struct sl_str query, struct sl_str key, struct sl_str *out_v
 /* Walks the parameters: gives the next one and moves *query behind it; false at the end. */
 bool url_query_next(struct sl_str *query, struct sl_str *out_key, struct sl_str *out_value);
 
-/* Writes the path with runs of '/' made one and a '/' at its end removed (not from "/"). out holds at least path.n + 1
- * bytes; gives the count. May give the path "/" for an empty one. Escapes are not touched. */
-size_t url_path_squeeze(struct sl_str path, char *out);
-
-/* True when url_path_squeeze would change nothing. */
-bool url_path_is_squeezed(struct sl_str path);
-
 /* Percent encoding: letters, digits and "-._~" stay (RFC 3986 2.3), and what is in `also`; the rest becomes %XX. One byte: gives how
  * many of out, 1 or 3, were written. A text: in the arena. */
 size_t url_escape_byte(char c, struct sl_str also, char out[3]);

@@ -141,21 +141,6 @@ int64_t money_add(int64_t a_p, int64_t b_p, bool *saturated)
     return sum;
 }
 
-void money_sum_add(struct money_sum *s, int64_t p)
-{
-    if (p > 0)
-        s->p += (unsigned __int128)p;
-}
-
-int64_t money_sum_get(const struct money_sum *s, bool *saturated)
-{
-    if (s->p <= (unsigned __int128)MONEY_MAX)
-        return (int64_t)s->p;
-    if (saturated != NULL)
-        *saturated = true;
-    return MONEY_MAX;
-}
-
 size_t money_text(int64_t p, char out[MONEY_TEXT])
 {
     _Static_assert(MONEY_TEXT >= TEL_FIXED_TEXT, "room for the longest amount");
@@ -165,19 +150,4 @@ size_t money_text(int64_t p, char out[MONEY_TEXT])
 size_t money_sum_text(const struct money_sum *s, char out[MONEY_TEXT])
 {
     return tel_fixed_text(s->p, USD_DECIMALS, out);
-}
-
-size_t money_text_short(int64_t p, unsigned decimals, char out[MONEY_TEXT])
-{
-    SL_CHECK(decimals <= USD_DECIMALS);
-    int64_t unit = 1;
-    for (unsigned i = decimals; i < USD_DECIMALS; i++)
-        unit *= 10;
-    return tel_fixed_text(p > 0 ? (unsigned __int128)(p / unit) : 0, decimals, out);
-}
-
-enum sl_err money_add_text(struct sl_buf *b, int64_t p)
-{
-    char text[MONEY_TEXT];
-    return sl_buf_add(b, text, money_text(p, text));
 }

@@ -32,15 +32,10 @@ int64_t money_add(int64_t a_p, int64_t b_p, bool *saturated);
 struct money_sum {
     unsigned __int128 p;
 };
-void money_sum_add(struct money_sum *s, int64_t p); /* negative counts as 0 */
-int64_t money_sum_get(const struct money_sum *s, bool *saturated);
 
 /* Dollars as exact decimal text without trailing zeros: "0.00015", "12", "0". Writes a NUL; gives the length. */
 #define MONEY_TEXT 48
 size_t money_text(int64_t p, char out[MONEY_TEXT]);
 size_t money_sum_text(const struct money_sum *s, char out[MONEY_TEXT]);
-/* Dollars cut (not rounded) to `decimals` (0..12) for people: money_text_short(1234567890123, 4) is "1.2345". */
-size_t money_text_short(int64_t p, unsigned decimals, char out[MONEY_TEXT]);
-enum sl_err money_add_text(struct sl_buf *b, int64_t p);
 
 #endif

@@ -105,25 +105,6 @@ static void on_notified(void *owner, struct sl_str name)
     look_at_keys(owner);
 }
 
-static void on_keys_changed(struct sl_msg *m, void *receiver)
-{
-    struct keeper *k = receiver;
-    (void)m;
-    atomic_store(&k->keys_posted, false);
-    look_at_keys(k);
-}
-
-void keeper_keys_changed(struct keeper *k)
-{
-    if (!atomic_exchange(&k->keys_posted, true))
-        (void)sl_mailbox_post(k->mailbox, &k->keys_changed);
-}
-
-bool keeper_post(struct keeper *k, struct sl_msg *m)
-{
-    return sl_mailbox_post(k->mailbox, m);
-}
-
 static void on_sync(struct sl_msg *m, void *receiver)
 {
     struct keeper *k = receiver;
@@ -223,8 +204,6 @@ static void on_stop(struct sl_msg *m, void *receiver)
 {
     struct keeper *k = receiver;
     (void)m;
-    if (k->o.on_thread_end != NULL)
-        k->o.on_thread_end(k->o.owner, k);
     k->ok = keeper_journal_finish(k);
     sl_timer_cancel(&k->loop, &k->timer);
     sl_watch_close(k->notify);
@@ -250,7 +229,6 @@ static void prepare_messages(struct keeper *k)
 {
     k->nudge.deliver = on_nudge;
     k->reopen.deliver = on_reopen;
-    k->keys_changed.deliver = on_keys_changed;
     k->stop.deliver = on_stop;
     k->bell.ring = ring;
     k->bell.arg = k;
@@ -364,11 +342,6 @@ const struct keeper_counters *keeper_counters(const struct keeper *k)
 struct store *keeper_store(struct keeper *k)
 {
     return k->store;
-}
-
-struct sl_loop *keeper_loop(struct keeper *k)
-{
-    return &k->loop;
 }
 
 void keeper_add_tick(struct keeper *k, keeper_tick_f *f, void *arg)

@@ -1,8 +1,8 @@
 /* The keeper: the one thread that owns everything that may block or must be ordered: the journal's files, the database,
  * the access-log file. It has its own loop.
  *
- * Workers give it work in three ways: by appending to their journal writer (it reads behind them), by a message
- * (keeper_post, keeper_sync, keeper_response, keeper_lines), and by nothing else. It gives them: ready journal segments, key tables
+ * Workers give it work in two ways: by appending to their journal writer (it reads behind them), and by a message (keeper_sync,
+ * keeper_response, keeper_videos, keeper_batches, keeper_lines_post). It gives them: ready journal segments, key tables
  * (on_keys), answers to keeper_sync and keeper_response.
  *
  * While there is news it looks every KEEPER_BUSY_MS; idle it wakes once a second.
@@ -51,10 +51,8 @@ struct keeper_options {
     /* On the keeper's thread: a video job's row was written (or, written false, could not be) or deleted, and the desk is to
      * know. May be NULL. */
     void (*on_video)(void *owner, const struct store_video *v, bool deleted, bool written);
-    /* On the keeper's thread, before its loop runs: the place to open watches on keeper_loop(). May be NULL. */
+    /* On the keeper's thread, before its loop runs: the place for keeper_add_tick. May be NULL. */
     void (*on_thread)(void *owner, struct keeper *k);
-    /* On the keeper's thread, before its loop is closed: the place to close them. May be NULL. */
-    void (*on_thread_end)(void *owner, struct keeper *k);
     void *owner;
     const struct journal_io *io; /* NULL: the real disk; tests put a failing one here */
     void *io_arg;
@@ -81,16 +79,12 @@ bool keeper_stop(struct keeper *k);
 
 struct journal_writer *keeper_writer(struct keeper *k, unsigned index); /* borrow (of k); before its worker starts */
 const struct keeper_counters *keeper_counters(const struct keeper *k);
-struct store *keeper_store(struct keeper *k);  /* on the keeper's thread */
-struct sl_loop *keeper_loop(struct keeper *k); /* on the keeper's thread */
+struct store *keeper_store(struct keeper *k); /* on the keeper's thread */
 
 /* A function called on the keeper's thread about every `every_ms` (at least KEEPER_IDLE_MS apart in effect: it runs with
  * the idle tick). On the keeper's thread (on_thread is the place). At most 8. */
 typedef void keeper_tick_f(void *arg);
 void keeper_add_tick(struct keeper *k, keeper_tick_f *f, void *arg);
-
-/* Any thread. Delivered on the keeper's thread with the keeper as receiver. False: stopped, the caller keeps m. */
-bool keeper_post(struct keeper *k, struct sl_msg *m);
 
 /* "Make the journal durable up to here, then tell me": one flush serves all that wait. The request is the keeper's from
  * keeper_sync until `done`; done runs on the thread of reply_to, with its receiver. reply_to must stay open until then. */
@@ -117,6 +111,5 @@ bool keeper_batches(struct keeper *k, struct batch_rows *j); /* ... and of batch
  * some). False: dropped (too much waiting, or stopped) and counted. */
 bool keeper_lines_post(struct keeper *k, struct sl_buf *lines);
 void keeper_lines_reopen(struct keeper *k); /* any thread: reopen the file (it was moved away by someone else) */
-void keeper_keys_changed(struct keeper *k); /* any thread: look at the keys now */
 
 #endif

@@ -72,8 +72,8 @@ struct keeper {
     uint64_t undecodable; /* as told before */
 
     /* messages that exist once: posted by any thread when the flag beside them was not set yet */
-    struct sl_msg nudge, reopen, keys_changed, stop;
-    _Atomic bool nudge_posted, reopen_posted, keys_posted;
+    struct sl_msg nudge, reopen, stop;
+    _Atomic bool nudge_posted, reopen_posted;
     struct journal_bell bell;
     _Atomic uint64_t lines_waiting;
     _Atomic(struct keeper_lines *) lines_spare; /* own; written out, kept for the next worker that posts, NULL: none */

@@ -451,7 +451,7 @@ const struct sim_active *sim_fault_marked(const struct sim_call *c, enum sim_mar
 bool sim_fault_instead(struct sim_call *c); /* true: the answer is made, or never will be */
 bool sim_fault_bytes(struct sim_call *c, struct sl_str body, struct sl_str type);
 int64_t sim_fault_delay_ns(const struct sim_call *c);
-extern const struct sim_error sim_error_not_found, sim_error_key, sim_error_too_large, sim_error_internal;
+extern const struct sim_error sim_error_not_found, sim_error_key, sim_error_too_large;
 /* deliver.c: the functions of rows of the table */
 sim_fault_f sim_reset_before_head, sim_reset_in_head, sim_close_in_head, sim_hang, sim_bad_head, sim_huge_head,
     sim_two_lengths, sim_garbage_body, sim_informational, sim_flap, sim_flap_period, sim_retry_date;

@@ -289,44 +289,6 @@ void video_ark_list_write(const struct video_view *v, unsigned n, uint64_t total
     jw_close(&w, '}');
 }
 
-static struct sl_str type_of(int status)
-{
-    switch (status) {
-    case 401:
-        return SL_STR("Unauthorized");
-    case 403:
-        return SL_STR("Forbidden");
-    case 404:
-        return SL_STR("NotFound");
-    case 409:
-        return SL_STR("Conflict");
-    case 429:
-        return SL_STR("TooManyRequests");
-    default:
-        return status >= 500 ? SL_STR("InternalServerError") : SL_STR("BadRequest");
-    }
-}
-
-void video_ark_error_write(int status, struct sl_str code, struct sl_str message, struct sl_str param,
-                           struct sl_buf *out)
-{
-    struct json_writer w = json_writer_on(out);
-    if (sl_str_eq(code, SL_STR(VIDEO_MISSING)))
-        code = SL_STR("MissingParameter");
-    else if (sl_str_eq(code, SL_STR(VIDEO_BAD_VALUE)) || sl_str_eq(code, SL_STR(VIDEO_UNSUPPORTED)) ||
-             sl_str_eq(code, SL_STR("invalid_json")))
-        code = SL_STR("InvalidParameter");
-    jw_open(&w, '{');
-    jw_key(&w, SL_STR("error"));
-    jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("code"), code);
-    jw_member_plain(&w, SL_STR("message"), message);
-    maybe_plain(&w, SL_STR("param"), param);
-    jw_member_plain(&w, SL_STR("type"), type_of(status));
-    jw_close(&w, '}');
-    jw_close(&w, '}');
-}
-
 /* ---- the list's query ---- */
 
 #define IDS_MAX 500u

@@ -390,9 +390,6 @@ const struct video_adapter *video_adapter_by_name(struct sl_str name); /* for jo
 /* adapter->check, and what no adapter knows of: a request's members of other providers. */
 bool video_check(const struct video_call *c, struct video_notes *notes, struct video_refusal *no);
 
-/* The same scheme, host and port as base_url: only then may the provider's key go along (redirects, too). */
-bool video_same_origin(struct sl_str url, struct sl_str base_url);
-
 /* -- Faces ------------------------------------------------------------------------------------------------------- */
 
 /* The bodies of creating calls. False: *no. Unknown members are kept (extra). */
@@ -451,8 +448,6 @@ void video_openai_event_write(struct sl_str event_id, const struct video_view *v
 void video_ark_created_write(const struct video_view *v, struct sl_buf *out); /* {"id"} */
 void video_ark_write(const struct video_view *v, struct sl_buf *out);
 void video_ark_list_write(const struct video_view *v, unsigned n, uint64_t total, struct sl_buf *out);
-void video_ark_error_write(int status, struct sl_str code, struct sl_str message, struct sl_str param,
-                           struct sl_buf *out);
 /* An operation; name: what the client is to ask for. vertex: its result in the members that Vertex' clients read. */
 void video_google_write(const struct video_view *v, struct sl_str name, bool vertex, struct sl_buf *out);
 /* Ark's words: VIDEO_FAILED is failed, cancelled or expired by its reason. */

@@ -121,14 +121,3 @@ bool video_status_of_word(struct sl_str word, enum video_status *out, enum video
     }
     return false;
 }
-
-bool video_same_origin(struct sl_str url, struct sl_str base_url)
-{
-    struct url_parts a, b;
-    ptrdiff_t query = sl_str_find(url, '?');
-    if (query >= 0)
-        url = sl_str_head(url, (size_t)query);
-    if (url_split(url, &a) != URL_OK || url_split(base_url, &b) != URL_OK)
-        return false;
-    return a.https == b.https && a.port == b.port && a.ipv6 == b.ipv6 && sl_str_eq_nocase(a.host, b.host);
-}

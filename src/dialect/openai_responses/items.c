@@ -13,28 +13,6 @@ static bool is_reference(const struct json_tree *t, const struct json_node *item
     return json_got(t, item, SL_STR("role")) == NULL && json_got(t, item, SL_STR("id")) != NULL;
 }
 
-bool responses_state_read(struct sl_str body, struct sl_arena *a, struct responses_state *out)
-{
-    struct json_tree t;
-    *out = (struct responses_state){.references = false};
-    if (!json_tree_read(&t, body, a) || json_kind_of(json_root(&t)) != JSON_OBJECT)
-        return false;
-    const struct json_node *root = json_root(&t), *store = json_got(&t, root, SL_STR("store"));
-    const struct json_node *conversation = json_got(&t, root, SL_STR("conversation"));
-    if (json_kind_of(conversation) == JSON_OBJECT)
-        conversation = json_got(&t, conversation, SL_STR("id"));
-    out->conversation = json_plain_of(&t, conversation, a);
-    out->previous = json_plain_of(&t, json_got(&t, root, SL_STR("previous_response_id")), a);
-    out->background = json_kind_of(json_got(&t, root, SL_STR("background"))) == JSON_TRUE;
-    if (json_kind_of(store) == JSON_TRUE || json_kind_of(store) == JSON_FALSE)
-        out->store = store->kind == JSON_TRUE ? SAID_YES : SAID_NO;
-    const struct json_node *input = json_got(&t, root, SL_STR("input"));
-    for (const struct json_node *it = json_kind_of(input) == JSON_ARRAY ? json_child(input) : NULL;
-         it != NULL && !out->references; it = json_sibling(&t, it))
-        out->references = is_reference(&t, it);
-    return true;
-}
-
 #define EXPANDED_MAX                                                                                                   \
     ((size_t)1 << 30) /* a long conversation with images; bodies themselves end at 512 MB (openai.md) */
 
@@ -228,15 +206,4 @@ bool responses_input_items(struct sl_str body, struct sl_str id, struct sl_arena
             write_kept(&w, &t, it, id, index++);
     jw_close(&w, ']');
     return true;
-}
-
-void responses_items_concat(struct sl_str first, struct sl_str second, struct sl_buf *out)
-{
-    const struct sl_str lists[] = {inner(first), inner(second)};
-    struct json_writer w = json_writer_on(out);
-    jw_open(&w, '[');
-    for (size_t i = 0; i < 2; i++)
-        if (lists[i].n > 0)
-            jw_raw(&w, lists[i]);
-    jw_close(&w, ']');
 }

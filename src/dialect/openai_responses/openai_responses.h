@@ -54,26 +54,13 @@ extern const struct model_caps responses_caps[];
 /* For targets that keep no state the gateway keeps it: of each response the items of its input and of its output, as JSON arrays.
  * Who stores them does this with a request (all pure; the store is elsewhere):
  *
- *   responses_state_read      does it refer to something stored?
  *   responses_input_expand    the body with what was stored in front of its input: this is read by request_read, which
  *                             refuses what still refers to a store; then set previous_response_id of the neutral request, and
  *                             store to SAID_YES when this response will be kept: the response object says both again
  *   ... the attempt ...
  *   responses_input_items     of the expanded body: what GET /responses/{id}/input_items lists
- *   responses_stream_items    or responses_output_items: what came
- *   responses_items_concat    both: what the next request that names this response is expanded with
  *
  * instructions are of one response and not handed on (openai.md 7.2). */
-
-struct responses_state {
-    struct sl_str previous;     /* plain; previous_response_id; empty: none */
-    struct sl_str conversation; /* plain; its id; empty: none */
-    bool references;            /* input has an item_reference */
-    bool background;
-    enum said store;
-};
-/* False: the body is no JSON object. */
-bool responses_state_read(struct sl_str body, struct sl_arena *a, struct responses_state *out);
 
 /* Gives the stored item of that id (plain) as JSON, or nothing. */
 typedef struct sl_str responses_find_item(void *owner, struct sl_str id);
@@ -86,14 +73,6 @@ bool responses_input_expand(struct sl_str body, struct sl_str stored, responses_
 /* The items of a body's input as a JSON array, each with a type and an id ("msg_<id>_in0" where the client gave none; id: that of
  * the translation). False: there is no input that can be read. */
 bool responses_input_items(struct sl_str body, struct sl_str id, struct sl_arena *a, struct sl_buf *out);
-/* The items of an answer as a JSON array: of a whole one, or of the state of a stream writer behind stream_write_end. */
-void responses_output_items(struct translation *t, const struct neutral_answer *answer, struct sl_buf *out);
-void responses_stream_items(void *state, struct sl_buf *out);
-/* The response object of a stream that has ended, for GET /responses/{id}. */
-void responses_stream_object(void *state, struct sl_buf *out);
-/* Two JSON arrays as one. */
-void responses_items_concat(struct sl_str first, struct sl_str second, struct sl_buf *out);
-
 /* -- What is stored (stored.c) -------------------------------------------------------------------------------------- */
 
 #define RESPONSE_ID_MAX 512u

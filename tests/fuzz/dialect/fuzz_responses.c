@@ -58,12 +58,10 @@ static void run_request(struct sl_str in, unsigned options, struct sl_arena *a)
 
 static void run_state(struct sl_str in, struct sl_arena *a)
 {
-    struct responses_state state;
     struct request_refusal refusal;
     struct sl_str body;
     struct sl_buf out;
     sl_buf_init(&out, 64 * in.n + (1 << 20));
-    responses_state_read(in, a, &state);
     if (responses_input_expand(in, SL_STR("[ {\"type\":\"message\"} ]"), NULL, NULL, a, &body, &refusal)) {
         SL_CHECK(json_is(body, JSON_OBJECT));
         if (responses_input_items(body, SL_STR("x1"), a, &out))

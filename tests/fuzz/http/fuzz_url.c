@@ -10,18 +10,6 @@ static bool is_inside(struct sl_str part, struct sl_str all)
     return part.n == 0 || (part.p >= all.p && part.n <= all.n && part.p - all.p <= (ptrdiff_t)(all.n - part.n));
 }
 
-static void check_path(struct sl_str path)
-{
-    char *once = sl_malloc(path.n + 1), *twice = sl_malloc(path.n + 2);
-    size_t n = url_path_squeeze(path, once);
-    struct sl_str squeezed = sl_str_of(once, n);
-    SL_CHECK(n >= 1 && n <= path.n + 1 && url_path_is_squeezed(squeezed));
-    SL_CHECK(url_path_squeeze(squeezed, twice) == n && memcmp(once, twice, n) == 0);
-    SL_CHECK(url_path_is_squeezed(path) == sl_str_eq(path, squeezed));
-    sl_free(once);
-    sl_free(twice);
-}
-
 static void check_escapes(struct sl_str in)
 {
     char *out = sl_malloc(in.n);
@@ -49,7 +37,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_str all = sl_str_of(own, size), path, query, key, value;
     url_target_split(all, &path, &query);
     SL_CHECK(is_inside(path, all) && is_inside(query, all) && path.n + query.n <= all.n);
-    check_path(path);
     check_escapes(all);
     check_authority(all);
     while (url_query_next(&query, &key, &value))

@@ -233,13 +233,6 @@ static void empty_and_large_tables(void **state)
     free(rows);
 }
 
-static void reasons_have_names(void **state)
-{
-    (void)state;
-    for (int i = AUTH_FINE; i <= AUTH_REVOKED; i++)
-        assert_true(strlen(auth_reason_text((enum auth_reason)i)) > 0);
-}
-
 /* -- Grants ---------------------------------------------------------------------------------------------------------- */
 
 static void grants(void **state)
@@ -306,7 +299,6 @@ int main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(verdicts),
         cmocka_unit_test(empty_and_large_tables),
-        cmocka_unit_test(reasons_have_names),
         cmocka_unit_test_setup_teardown(grants, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wrong_grants, set_up, tear_down),
     };

@@ -73,28 +73,6 @@ static void queries(void **state)
     assert_int_equal(n, 6);
 }
 
-static void squeezing(void **state)
-{
-    static const struct sl_str rows[][2] = {
-        {SL_STR_INIT("/v1/models"), SL_STR_INIT("/v1/models")},
-        {SL_STR_INIT("//v1///models//"), SL_STR_INIT("/v1/models")},
-        {SL_STR_INIT("/"), SL_STR_INIT("/")},
-        {SL_STR_INIT("////"), SL_STR_INIT("/")},
-        {SL_STR_INIT(""), SL_STR_INIT("/")},
-        {SL_STR_INIT("/a/"), SL_STR_INIT("/a")},
-        {SL_STR_INIT("/a/%2f/"), SL_STR_INIT("/a/%2f")},
-        {SL_STR_INIT("*"), SL_STR_INIT("*")},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *out = sl_malloc(rows[i][0].n + 1);
-        size_t n = url_path_squeeze(rows[i][0], out);
-        expect_text(sl_str_of(out, n), rows[i][1], "squeezed");
-        assert_int_equal(url_path_is_squeezed(rows[i][0]), sl_str_eq(rows[i][0], rows[i][1]));
-        sl_free(out);
-    }
-}
-
 static void authorities(void **state)
 {
     static const struct {
@@ -219,8 +197,8 @@ static void urls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets),   cmocka_unit_test(escapes),     cmocka_unit_test(queries),
-        cmocka_unit_test(squeezing), cmocka_unit_test(authorities), cmocka_unit_test(urls),
+        cmocka_unit_test(targets),     cmocka_unit_test(escapes), cmocka_unit_test(queries),
+        cmocka_unit_test(authorities), cmocka_unit_test(urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

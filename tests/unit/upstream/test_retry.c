@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/rand.h"
-#include "upstream/balance/weighted.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -219,54 +218,6 @@ static void a_reset_moves_on_when_waiting_does_not_fit(void **state)
     check(&f, 'G', "no other target");
 }
 
-/* ---- weighted ---- */
-
-static void weights(void **state)
-{
-    (void)state;
-    struct weighted v[3] = {{.weight = 5}, {.weight = 1}, {.weight = 1}};
-    char seen[15] = {0};
-    for (unsigned i = 0; i < 14; i++)
-        seen[i] = (char)('a' + weighted_pick(v, 3));
-    assert_string_equal(seen, "aabacaaaabacaa");
-    for (unsigned i = 0; i < 3; i++)
-        assert_int_equal(v[i].credit, 0); /* a whole round has passed */
-}
-
-static void weights_in_proportion(void **state)
-{
-    (void)state;
-    struct sl_rand r;
-    sl_rand_seed(&r, 1);
-    for (unsigned round = 0; round < 50; round++) {
-        struct weighted v[7] = {0};
-        unsigned got[7] = {0};
-        uint64_t sum = 0;
-        for (unsigned i = 0; i < 7; i++)
-            sum += v[i].weight = (uint32_t)sl_rand_below(&r, 20);
-        for (unsigned i = 0; i < sum * 3; i++)
-            got[weighted_pick(v, 7)]++;
-        for (unsigned i = 0; i < 7; i++)
-            assert_int_equal(got[i], 3 * v[i].weight);
-    }
-}
-
-static void weights_at_the_edges(void **state)
-{
-    (void)state;
-    struct weighted v[2] = {{.weight = 0}, {.weight = 0}};
-    assert_int_equal(weighted_pick(v, 2), 2);
-    assert_int_equal(weighted_pick(v, 0), 0);
-    v[1].weight = UINT32_MAX;
-    for (unsigned i = 0; i < 1000; i++)
-        assert_int_equal(weighted_pick(v, 2), 1);
-    v[0].weight = UINT32_MAX;
-    unsigned first = 0;
-    for (unsigned i = 0; i < 1000; i++)
-        first += weighted_pick(v, 2) == 0;
-    assert_int_equal(first, 500);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,9 +225,6 @@ int main(void)
         cmocka_unit_test(back_off),
         cmocka_unit_test(waits_at_least_as_long_as_asked),
         cmocka_unit_test(a_reset_moves_on_when_waiting_does_not_fit),
-        cmocka_unit_test(weights),
-        cmocka_unit_test(weights_in_proportion),
-        cmocka_unit_test(weights_at_the_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

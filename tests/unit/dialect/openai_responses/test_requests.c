@@ -395,10 +395,6 @@ static void test_state(void **state)
     static const char body[] = "{\"model\":\"m\",\"previous_response_id\":\"resp_1\",\"input\":[{\"type\":"
                                "\"item_reference\",\"id\":\"msg_7\"},{\"role\":\"user\",\"content\":\"more\"}],"
                                "\"store\":false}";
-    struct responses_state s;
-    assert_true(responses_state_read(sl_str_c(body), &arena, &s));
-    assert_text(s.previous, "resp_1");
-    assert_true(s.references && s.store == SAID_NO && !s.background);
     struct sl_str expanded;
     struct request_refusal refusal;
     assert_true(responses_input_expand(sl_str_c(body), SL_STR(" [ {\"a\":1},{\"b\":2} ] "), find_item, NULL, &arena,
@@ -417,10 +413,6 @@ static void test_state(void **state)
                                       SL_STR("q"), &arena, &out));
     assert_text(sl_buf_str(&out), "[{\"id\":\"msg_q_in0\",\"type\":\"message\",\"role\":\"user\",\"content\":\"x\"},"
                                   "{\"id\":\"fc_1\",\"type\":\"function_call\"}]");
-    sl_buf_reset(&out);
-    responses_items_concat(SL_STR("[ ]"), SL_STR("[1, 2]"), &out);
-    responses_items_concat(SL_STR("[0]"), SL_STR("[1]"), &out);
-    assert_text(sl_buf_str(&out), "[1, 2][0,1]");
     sl_buf_done(&out);
 }
 
