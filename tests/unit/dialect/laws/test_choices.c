@@ -18,7 +18,7 @@
         "a") "],"
 #define ALLOWED                                                                                                        \
     OPENAI                                                                                                             \
-        "'tool_choice':{'type':'allowed_tools','mode':'required','tools':[{'type':'web_search_preview'},{'type':'function','name':'a'}]}}"
+    "'tool_choice':{'type':'allowed_tools','mode':'required','tools':[{'type':'web_search_preview'},{'type':'function','name':'a'}]}}"
 #define HOSTED_ALLOWED                                                                                                 \
     OPENAI "'tool_choice':{'type':'allowed_tools','mode':'required','tools':[{'type':'code_interpreter'}]}}"
 
