@@ -10,9 +10,12 @@ enum form_field {
     FF_MODEL = 0,
     FF_STREAM,
     FF_N,
+    FF_SIZE,
+    FF_QUALITY,
     FF_COUNT
 };
-static const struct sl_str names[FF_COUNT] = {SL_STR_INIT("model"), SL_STR_INIT("stream"), SL_STR_INIT("n")};
+static const struct sl_str names[FF_COUNT] = {SL_STR_INIT("model"), SL_STR_INIT("stream"), SL_STR_INIT("n"),
+                                              SL_STR_INIT("size"), SL_STR_INIT("quality")};
 
 struct field {
     bool said;
@@ -180,6 +183,8 @@ bool form_read(enum operation op, struct sl_str content_type, struct sl_str body
         return refuse(&r, GE_MEMBER_MISSING, file_name(op), "is missing: send the file as a part with a filename");
     if (r.fields[FF_N].said && sl_str_to_u64(r.fields[FF_N].value, &n) && n > 0)
         f->n = n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+    out->size = r.fields[FF_SIZE].value;
+    out->quality = r.fields[FF_QUALITY].value;
     return true;
 }
 

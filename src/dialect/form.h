@@ -9,7 +9,8 @@
 struct form_facts {
     size_t model_from, model_to; /* the model's value in the body */
     uint32_t files;
-    uint64_t file_bytes; /* of all of them */
+    uint64_t file_bytes;         /* of all of them */
+    struct sl_str size, quality; /* of pictures; empty: not said */
 };
 
 /* body: the whole form, content_type: with its boundary. f is filled as request_decode fills it (no JSON members). False:

@@ -398,7 +398,10 @@ bool forms_is_one(const struct exchange *x);    /* by its head */
 bool forms_may_be(const struct exchange *x);    /* IDENTIFY: its content-type is one that the operation takes */
 enum step forms_understand(struct exchange *x); /* READ_BODY: the body is whole */
 bool forms_makes_images(const struct exchange *x);
+void forms_reserve(struct exchange *x, struct try *t); /* forms_makes_images */
 void forms_note_images(struct exchange *x, struct try *t);
+/* What pictures are priced by; empty and "auto": not said. */
+struct price_shape other_image_shape(struct sl_str model, struct sl_str size, struct sl_str quality);
 bool forms_answer_is_other(const struct exchange *x); /* what the provider answers is no JSON, and need be none */
 /* video_*.c: video jobs; docs/internals/jobs.md. Only where x->op->video. */
 struct exchange_video *video_open(struct exchange *x);

@@ -50,10 +50,30 @@ bool forms_makes_images(const struct exchange *x)
     return x->match.op == OP_IMAGE_EDIT || x->match.op == OP_IMAGE_VARIATION;
 }
 
+/* As many pictures as are asked for, whatever becomes of the answer. */
+void forms_reserve(struct exchange *x, struct try *t)
+{
+    const struct form_facts *form = x->form;
+    struct usage expected = {.images_out = x->facts.n > 0 ? x->facts.n : 1};
+    const struct reserve_facts f = {
+        .price = t->price,
+        .terms.shape = form != NULL ? other_image_shape(t->candidate->model, form->size, form->quality)
+                                    : (struct price_shape){.size = SL_STR_NONE},
+        .input_tokens = x->estimate_input,
+        .no_output = true,
+        .expected = &expected,
+    };
+    t->reservation = reserve_estimate(&f);
+    t->shape = f.terms.shape;
+}
+
 /* How many images there are, and of which size and quality, stands in the answer alone. */
 void forms_note_images(struct exchange *x, struct try *t)
 {
     struct other_usage u = {.found = false};
+    t->output_bytes = 0; /* pictures are no text */
+    if (x->answer_ok && other_note_stream(x, t))
+        return;
     if (t->outcome != OUT_OK || !x->over)
         return;
     if (x->seen != NULL) {

@@ -113,7 +113,7 @@ static uint64_t output_of(struct exchange *x, struct try *t)
     bool is_current = t == try_current(x); /* what was told is of that one */
     const struct told *told = is_current && x->told_on ? &x->told : NULL;
     struct told read;
-    if (x->op->other || other_is_foreign(x))
+    if (x->op->other || other_is_foreign(x) || forms_makes_images(x)) /* no text is written */
         return 0;
     told_init(&read, x->a);
     uint64_t bytes = t->output_bytes;

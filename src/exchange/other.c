@@ -351,21 +351,23 @@ unsigned other_answered(const struct exchange *x)
 
 /* -- What it costs --------------------------------------------------------------------------------------------------------- */
 
-static struct price_shape shape_of(const struct exchange *x, const struct other_usage *u, struct sl_str model)
+struct price_shape other_image_shape(struct sl_str model, struct sl_str size, struct sl_str quality)
 {
-    const struct other_look *l = &x->other->look;
-    bool auto_size = sl_str_eq(l->size, SL_STR("auto")), auto_quality = sl_str_eq(l->quality, SL_STR("auto"));
-    struct price_shape s = {.quality = auto_quality ? SL_STR_NONE : l->quality,
-                            .size = auto_size ? SL_STR_NONE : l->size};
-    if (u != NULL && u->quality.n > 0)
-        s.quality = sl_arena_str(x->a, u->quality);
-    if (u != NULL && u->size.n > 0)
-        s.size = sl_arena_str(x->a, u->size);
+    struct price_shape s = {.quality = sl_str_eq(quality, SL_STR("auto")) ? SL_STR_NONE : quality,
+                            .size = sl_str_eq(size, SL_STR("auto")) ? SL_STR_NONE : size};
     if (sl_str_starts(model, SL_STR("dall-e")) && s.quality.n == 0) /* openai.md 12.1: what they do by themselves */
         s.quality = SL_STR("standard");
     if (sl_str_starts(model, SL_STR("dall-e")) && s.size.n == 0)
         s.size = SL_STR("1024x1024");
     return s;
+}
+
+static struct price_shape shape_of(const struct exchange *x, const struct other_usage *u, struct sl_str model)
+{
+    const struct other_look *l = &x->other->look;
+    bool size = u != NULL && u->size.n > 0, quality = u != NULL && u->quality.n > 0;
+    return other_image_shape(model, size ? sl_arena_str(x->a, u->size) : l->size,
+                             quality ? sl_arena_str(x->a, u->quality) : l->quality);
 }
 
 /* How many of the units of the whole request one call is about. */

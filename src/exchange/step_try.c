@@ -22,6 +22,8 @@ void try_reserve(struct exchange *x, struct try *t)
     });
     if (x->op->other || other_is_foreign(x))
         other_reserve(x, t);
+    else if (forms_makes_images(x))
+        forms_reserve(x, t);
     if (x->op->video)
         video_reserve(x, t);
 }

@@ -7,6 +7,7 @@ import pytest
 
 from lib import ledger
 from lib.client import fetch
+from lib.upstream import data_event, stream_answer
 from lib.wait import wait_for
 from test_multipart import BOUNDARY, END, HEADERS, PNG, field, file
 from test_operations import served  # noqa: F401
@@ -108,6 +109,33 @@ def test_every_unit_is_the_simulators(served):  # noqa: F811
             wrong[name] = d or "estimated"
     assert not wrong, "\n".join(f"{k}: {v}" for k, v in wrong.items())
     assert seen >= {"input", "output", "audio_in", "audio_out", "image_in", "image_out", "images_out", "audio_ms_in", "characters", "searches"}
+
+
+def test_broken_streams_of_pictures_are_charged_alike(make):
+    """OpenAI's own format, with a price for each picture and the usage lost: edits as generations, by what was asked for, and marked."""
+    up = make.upstream()
+    g = make.gateway({"providers": {"o": {"kind": "openai", "base_url": up.url, "keys": ["k"]}}, "models": {"draw": "o/gpt-image-1"},
+                      "resilience": {"retry": {"attempts": 1}}})
+    seen = {}
+    for operation, path in (("image_generation", "/v1/images/generations"), ("image_edit", "/v1/images/edits")):
+        partial, whole = [f"event: {operation}.{kind}\n".encode() + data_event({"type": f"{operation}.{kind}", "b64_json": "QUJD", **more})
+                          for kind, more in (("partial_image", {"partial_image_index": 0}), ("completed", {"size": "1024x1024", "quality": "low"}))]
+        for steps in ((partial,), (partial, whole, partial, "rst"), ()):
+            up.queue(stream_answer(*steps))
+            asked = {"model": "draw", "prompt": "x", "stream": "true", "n": "2", "size": "1024x1024", "quality": "low"}
+            body, head = form("draw", file("image", PNG, "a.png"), **{k: v for k, v in asked.items() if k != "model"}), HEADERS
+            if operation == "image_generation":
+                body, head = json.dumps({**asked, "n": 2, "stream": True}).encode(), [("Content-Type", "application/json")]
+            before = len(ledger.attempts(g.state))
+            fetch(g.address, "POST", path, body, head, g.key)
+
+            def closed():
+                new = ledger.attempts(g.state)[before:]
+                return new if new and new[0].state == ledger.CLOSED else None
+            row, = wait_for(closed, "the row", every=0.05)
+            seen.setdefault(operation, []).append((row.units["images_out"], row.cost_p, row.tokens["output"], row.flags & 1))
+    assert seen["image_edit"] == seen["image_generation"], seen
+    assert [s[0] for s in seen["image_edit"]] == [2, 2, 2] and all(s[1] == s[0] * 11_000_000_000 and s[2:] == (0, 1) for s in seen["image_edit"]), seen
 
 
 @pytest.mark.parametrize("name", list(UNTOLD))
