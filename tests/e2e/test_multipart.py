@@ -83,6 +83,8 @@ def test_sdk(served, client):
     assert timed.usage.type == "duration" and timed.usage.seconds > 0
     image = client.images.edit(model="draw", image=[("a.png", b"a" * 70_000), ("b.png", b"b")], prompt="make it blue", mask=b"c")
     assert base64.b64decode(image.data[0].b64_json).startswith(b"heard 70000 bytes") and image.usage.input_tokens_details.image_tokens
+    varied = client.images.create_variation(model="draw", image=("a.png", b"a" * 70_000))
+    assert base64.b64decode(varied.data[0].b64_json).startswith(b"heard 70000 bytes")
     events = list(client.images.edit(model="draw", image=("a.png", b"a" * 70_000), prompt="make it blue", stream=True))
     assert [e.type for e in events] == ["image_edit.partial_image", "image_edit.completed"]
     wait_for(lambda: counted(served), "the ledger to say what the simulator says", every=0.1)

@@ -354,6 +354,7 @@ def test_node_sdk(served):
     assert out["thought"] == [["image_generation.partial_image", 0], ["image_generation.completed", 1290]] * 2 and out["spoken"] == 200_000
     assert out["heard"].startswith("heard 5000 bytes") and out["translated"].startswith("heard 5000 bytes")
     assert out["deltas"][-1] == "transcript.text.done" and out["edited"].startswith("heard 300 bytes")
+    assert out["varied"].startswith("heard 200 bytes") and out["remixed"] == [True, True, True]
     assert out["google"] == [3, 8] and out["drawn"] == "picture 0 of gemini-2.5-flash-image"
     assert out["elsewhere"] == "picture 0 of gemini-2.5-flash-image from 1 with 300 bytes"
     assert out["video"] == ["queued", "completed", 100_000, True, True]
