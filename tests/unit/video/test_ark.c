@@ -488,6 +488,34 @@ static void matched(void **state)
     bench_end(&b);
 }
 
+/* Where prompts are not kept nothing is known of them: a task with one may be the job all the same. */
+static void matched_without_prompt(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ours, *listed, *model;
+        int64_t created_s;
+        enum video_match want;
+    } rows[] = {
+        {"A", "A", "sora-2", 5000, VIDEO_MATCH_MAYBE}, {"A", "B", "sora-2", 5000, VIDEO_MATCH_NO},
+        {"", "B", "sora-2", 5000, VIDEO_MATCH_MAYBE},  {"", "B", "sora-2-pro", 5000, VIDEO_MATCH_NO},
+        {"", "B", "sora-2", 1000, VIDEO_MATCH_NO},     {"A", "", "sora-2", 5000, VIDEO_MATCH_MAYBE},
+    };
+    for (size_t i = 0; i < N(rows); i++) {
+        struct bench b;
+        struct video_job job;
+        bench_begin(&b, "openai", "sora-2");
+        b.req.prompt = sl_str_c(rows[i].ours);
+        video_job_init(&job);
+        job.prompt = sl_str_c(rows[i].listed);
+        job.model = sl_str_c(rows[i].model);
+        job.created_s = rows[i].created_s;
+        if (b.call.adapter->match(&b.call, 5010, &job) != rows[i].want)
+            fail_msg("row %zu", i);
+        bench_end(&b);
+    }
+}
+
 static void listed(void **state)
 {
     (void)state;
@@ -521,6 +549,7 @@ int main(void)
         cmocka_unit_test(reserved),
         cmocka_unit_test(matched),
         cmocka_unit_test(listed),
+        cmocka_unit_test(matched_without_prompt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
