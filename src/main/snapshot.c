@@ -319,9 +319,8 @@ static void caps_of(const void *snapshot, uint32_t provider_index, struct sl_str
 {
     static const struct {
         unsigned flag, need;
-    } rows[] = {{CAP_TOOLS, ROUTE_NEED_TOOLS},         {CAP_SCHEMA, ROUTE_NEED_SCHEMA},
-                {CAP_IMAGES, ROUTE_NEED_IMAGES},       {CAP_AUDIO, ROUTE_NEED_AUDIO},
-                {CAP_VIDEO, ROUTE_NEED_VIDEO},         {CAP_PDF, ROUTE_NEED_PDF},
+    } rows[] = {{CAP_TOOLS, ROUTE_NEED_TOOLS},         {CAP_IMAGES, ROUTE_NEED_IMAGES},
+                {CAP_AUDIO, ROUTE_NEED_AUDIO},         {CAP_VIDEO, ROUTE_NEED_VIDEO},
                 {CAP_IMAGE_OUT, ROUTE_NEED_IMAGE_OUT}, {CAP_AUDIO_OUT, ROUTE_NEED_AUDIO_OUT}};
     const struct provider *p = &((const struct snapshot *)snapshot)->providers[provider_index].provider;
     const struct dialect *d = dialect_find(provider_dialect(p, SL_STR("openai"), model));

@@ -43,13 +43,11 @@ typedef int64_t route_cost_f(const void *arg, uint32_t target_index, uint32_t pr
 
 enum route_need {
     ROUTE_NEED_TOOLS = 1 << 0,
-    ROUTE_NEED_SCHEMA = 1 << 1, /* structured output */
-    ROUTE_NEED_IMAGES = 1 << 2, /* ... in the request */
-    ROUTE_NEED_AUDIO = 1 << 3,
-    ROUTE_NEED_VIDEO = 1 << 4,
-    ROUTE_NEED_PDF = 1 << 5,
-    ROUTE_NEED_IMAGE_OUT = 1 << 6,
-    ROUTE_NEED_AUDIO_OUT = 1 << 7
+    ROUTE_NEED_IMAGES = 1 << 1, /* ... in the request */
+    ROUTE_NEED_AUDIO = 1 << 2,
+    ROUTE_NEED_VIDEO = 1 << 3,
+    ROUTE_NEED_IMAGE_OUT = 1 << 4,
+    ROUTE_NEED_AUDIO_OUT = 1 << 5
 };
 struct route_caps {
     bool known;                   /* false: nothing is; nothing is excluded for it */

@@ -52,11 +52,9 @@ static const char *missing_for(unsigned lacks)
     static const struct {
         unsigned need;
         const char *why;
-    } rows[] = {
-        {ROUTE_NEED_IMAGES, "the model takes no images"},    {ROUTE_NEED_AUDIO, "the model takes no audio"},
-        {ROUTE_NEED_VIDEO, "the model takes no video"},      {ROUTE_NEED_PDF, "the model takes no documents"},
-        {ROUTE_NEED_IMAGE_OUT, "the model makes no images"}, {ROUTE_NEED_AUDIO_OUT, "the model makes no audio"},
-        {ROUTE_NEED_TOOLS, "the model calls no tools"},      {ROUTE_NEED_SCHEMA, "the model has no structured output"}};
+    } rows[] = {{ROUTE_NEED_IMAGES, "the model takes no images"},   {ROUTE_NEED_AUDIO, "the model takes no audio"},
+                {ROUTE_NEED_VIDEO, "the model takes no video"},     {ROUTE_NEED_IMAGE_OUT, "the model makes no images"},
+                {ROUTE_NEED_AUDIO_OUT, "the model makes no audio"}, {ROUTE_NEED_TOOLS, "the model calls no tools"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if ((lacks & rows[i].need) != 0)
             return rows[i].why;
