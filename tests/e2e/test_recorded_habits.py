@@ -4,12 +4,46 @@ streams stand in test_ends.py, errors in an answer of 200 in test_hidden_errors.
 import datetime
 import email.utils
 import json
+import pathlib
 import time
 
 import pytest
 
 from lib.client import fetch
 from lib.upstream import DONE, body_answer, chat_events, completion, data_event, delta, json_answer, stream_answer, usage_event
+
+# Each lesson, and where it is shown.
+LESSONS = {
+    "an error inside a 200, as the first event or a later one": [
+        "test_hidden_errors.py::test_never_an_answer", "test_hidden_errors.py::test_behind_output", "test_errors_in_answers_of_other_formats"],
+    "ends of streams: no [DONE], CRLF, a closed connection": [
+        "test_ends.py::test_ends", "test_ends.py::test_cuts", "test_ends.py::test_a_stream_that_says_done_without_its_line",
+        "test_presets.py::test_plain"],
+    "usage in every chunk or several times": ["test_usage_many_times_is_never_summed", "test_counts_that_grow", "test_usage.py::test_the_last_report_counts"],
+    "tokens in usage.iterations": ["test_tokens_hidden_in_iterations", "test_iterations_in_a_stream"],
+    "lines padded or longer than 64 KiB": ["test_padded_and_long_lines"],
+    "several events in one read": ["test_events_in_one_read"],
+    "calls without index, with an empty or repeated id, finished as stop, with nothing as arguments": [
+        "test_calls_of_any_shape", "test_one_id_for_two_calls", "test_calls_with_nothing_in_them"],
+    "integers beyond 2^53, fractional created, repeated keys": [
+        "test_numbers_keep_their_digits", "test_fractions_of_seconds", "test_repeated_keys"],
+    "a dozen shapes of error bodies, a 500 that means 400": [
+        "test_error_bodies", "test_corpus_errors.py::test_recorded_errors_through_every_face"],
+    "resets as durations, seconds, RFC 3339 and epochs": ["test_resets"],
+    "retry-after on a 200": ["test_retry_after_on_an_answer"],
+    "bytes are compared only with records of the fidelity wire": [
+        "test_corpus.py::test_only_wire_records_are_compared", "test_corpus.py::test_recorded_exchanges",
+        "test_corpus_faces.py::test_recorded_answers_through_every_face"],
+}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_test_for_each_lesson(lesson):
+    for name in LESSONS[lesson]:
+        file, _, test = name.rpartition("::")
+        text = (pathlib.Path(__file__).parent / (file or pathlib.Path(__file__).name)).read_text()
+        assert f"\ndef {test}(" in text, name
+
 
 HI = [{"role": "user", "content": "hi"}]
 TOOL = {"name": "f", "input_schema": {"type": "object", "properties": {}}}
