@@ -19,6 +19,7 @@ from conftest import Makers
 from lib import views
 from lib.client import Conn
 from lib.corpus import CORPUS, all_records, replayed, stream_of, text_of
+from lib.upstream import body_answer
 from lib.views import plain
 
 ALL = os.environ.get("SLUICE_CORPUS_ALL") == "1"
@@ -34,6 +35,8 @@ MODELS = {"k-responses": "gpt-5.2", "k-messages": "claude-opus-4-6", "k-gemini":
 # A provider that speaks Responses speaks chat as well: what asks in chat's or Gemini's format is sent there.
 FACES = {"chat": ("chat", "responses", "messages", "gemini"), "responses": ("responses", "messages"),
          "messages": ("chat", "responses", "messages", "gemini"), "gemini": ("chat", "responses", "messages", "gemini")}
+PAUSED_ENDS = {"id": "msg_end", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": "end_turn",
+               "stop_sequence": None, "usage": {"input_tokens": 0, "output_tokens": 0}}
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 
 
@@ -71,6 +74,9 @@ class Case:
         if self.stream and format == "chat" and record["response_encoding"] != "sse":
             self.body += b"data: [DONE]\n\n"  # the recorder kept payloads only
         self.view = views.view_of(format, 200, self.body, self.stream)
+
+    def pauses(self):
+        return self.format == "messages" and not self.stream and self.record["response_body"].get("stop_reason") == "pause_turn"
 
     def tools(self):
         names = [name for _, name, _, _ in self.view["calls"]]
@@ -131,6 +137,8 @@ class Replay:
             self.up.requests.clear()
         asked = b"stream" in seen.target.encode() or re.search(rb'"stream":\s*true', seen.body) is not None
         case.asked_stream = asked
+        if case.pauses() and b'"role":"assistant"' in seen.body:  # the gateway lets the provider go on: nothing more was to be said
+            return body_answer(json.dumps(PAUSED_ENDS).encode())
         return replayed(case.record, case.body, case.stream)
 
 
