@@ -229,6 +229,11 @@ struct neutral_member { /* a member that the neutral form has no place for */
 /* The first of a list with that name; NULL: none. */
 const struct neutral_member *neutral_member_find(const struct neutral_member *list, struct sl_str name);
 
+struct neutral_within { /* members of parts, tools and settings without a place, by their paths (within.h) */
+    struct neutral_member *first, *last;
+    uint32_t n;
+};
+
 #define NEUTRAL_STOPS_MAX 64u
 
 struct neutral_request {
@@ -276,7 +281,8 @@ struct neutral_request {
     bool background;
     uint32_t max_tool_calls;        /* 0: not said */
     struct neutral_member *unknown; /* top-level members without a place */
-    struct neutral_member *echo;    /* members that the answer says again (Responses): raw, as sent */
+    struct neutral_within within;
+    struct neutral_member *echo; /* members that the answer says again (Responses): raw, as sent */
 };
 
 /* == Answers and events ============================================================================================= */

@@ -17,6 +17,16 @@ static bool keeps_it(const struct neutral_request *req)
     return req->store == SAID_YES && req->from != &openai_responses_dialect;
 }
 
+/* Tools of a client of Claude go to Claude as they stood. */
+static bool within_refuses(struct translation *t, struct request_refusal *out)
+{
+    bool own = t->req->from == t->up && t->up != NULL && t->up->errors == ERRORS_ANTHROPIC;
+    for (const struct neutral_member *m = t->req->within.first; m != NULL; m = m->next)
+        if (!(own && sl_str_starts(m->name, SL_STR("tools["))) && translation_refuses(t, false, m->name, "", out))
+            return true;
+    return false;
+}
+
 bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refusal *out)
 {
     const struct neutral_request *req = t->req;
@@ -52,7 +62,7 @@ bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refus
         if ((rows[i].wish & wishes) != 0 && rows[i].said &&
             translation_refuses(t, rows[i].harmful, term_of(req, rows[i].what), "", out))
             return true;
-    return false;
+    return within_refuses(t, out);
 }
 
 const struct neutral_tool *unsaid_chosen(const struct neutral_request *req, struct sl_str name)

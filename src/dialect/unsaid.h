@@ -27,7 +27,8 @@ enum wish {
     WISH_PARALLEL = 1 << 16 /* that there is one call at a time */
 };
 
-/* Those of `wishes` (of enum wish) that the request has are refused or noted, by translation_refuses. True: refused (*out). */
+/* Those of `wishes` (of enum wish) that the request has are refused or noted, by translation_refuses, and so are all members that the
+ * neutral form has no place for (within.h). True: refused (*out). */
 bool unsaid_refuses(struct translation *t, unsigned wishes, struct request_refusal *out);
 
 /* The client's tool that a choice names: one that the provider runs, and that has no name, by its type. NULL: there is none, and

@@ -36,7 +36,7 @@ MODELS = {"k-responses": "gpt-5.2", "k-messages": "claude-opus-4-6", "k-gemini":
 FACES = {"chat": ("chat", "responses", "messages", "gemini"), "responses": ("responses", "messages"),
          "messages": ("chat", "responses", "messages", "gemini"), "gemini": ("chat", "responses", "messages", "gemini")}
 PAUSED_ENDS = {"id": "msg_end", "type": "message", "role": "assistant", "model": "m", "content": [], "stop_reason": "end_turn",
-               "stop_sequence": None, "usage": {"input_tokens": 0, "output_tokens": 0}}
+               "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}}
 NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 
 
@@ -274,6 +274,7 @@ RULES = {
     "": lambda case: True,
     "the SDK cannot read it": lambda case: str(case.view["error"]).startswith(("AttributeError", "JSONDecodeError", "ValidationError")),
     "names of an SDK's objects": lambda case: case.record["fidelity"] in ("sdk", "fixture", "reserialised") and b'"finish_reason"' in case.body,
+    "the turn pauses": lambda case: case.pauses(),
     "several answers": lambda case: case.view.get("answers", 1) > 1,
     "two endings": lambda case: case.view.get("two endings", False),
     "no choice": lambda case: b'"choices"' not in case.body,

@@ -1,6 +1,9 @@
 /* Reads content blocks. Blocks that other formats have no word for become text where they say something to the model, and are kept
  * raw otherwise. Source: anthropic.md 2.4; what becomes of each: translate-openai-anthropic.md 5.2. */
+#include <stdio.h>
+
 #include "dialect/anthropic/anthropic_int.h"
+#include "dialect/within.h"
 
 struct block { /* one being read */
     struct anthropic_reading *r;
@@ -342,17 +345,19 @@ static bool keep_raw(struct block *b, enum neutral_part_kind kind)
 
 /* -- All kinds -------------------------------------------------------------------------------------------------------------- */
 
+/* members: those that are read, besides type and cache_control; NULL: nothing is lost. */
 static const struct {
     struct sl_str type;
     block_reader *read;
+    const char *members;
 } kinds[] = {
-    {SL_STR_INIT("text"), read_text},
+    {SL_STR_INIT("text"), read_text, "type cache_control text citations"},
     {SL_STR_INIT("tool_use"), read_tool_use},
-    {SL_STR_INIT("tool_result"), read_tool_result},
+    {SL_STR_INIT("tool_result"), read_tool_result, "type cache_control tool_use_id content is_error toolset_name"},
     {SL_STR_INIT("thinking"), read_thinking},
     {SL_STR_INIT("redacted_thinking"), read_redacted},
-    {SL_STR_INIT("image"), read_image},
-    {SL_STR_INIT("document"), read_document},
+    {SL_STR_INIT("image"), read_image, "type cache_control source"},
+    {SL_STR_INIT("document"), read_document, "type cache_control source title context"},
     {SL_STR_INIT("search_result"), read_search_result},
     {SL_STR_INIT("compaction"), read_compaction},
     {SL_STR_INIT("tool_reference"), read_tool_reference},
@@ -373,6 +378,26 @@ static bool is_hosted(struct sl_str type)
     return sl_str_ends(type, SL_STR("_tool_result"));
 }
 
+/* What is said of a block of the client's besides what was read; off is off. */
+static void read_rest(struct block *b, const char *known)
+{
+    const struct anthropic_place *at = &b->at;
+    const struct json_tree *t = &b->r->t;
+    const struct json_node *enabled = json_got(t, member(b, "citations"), SL_STR("enabled"));
+    char place[96];
+    if (known == NULL || b->role == NR_ASSISTANT || b->v->children <= 2)
+        return;
+    if (at->message < 0)
+        snprintf(place, sizeof place, "%s[%d]", at->list, at->block);
+    else if (at->inner < 0)
+        snprintf(place, sizeof place, "%s[%d].content[%d]", at->list, at->message, at->block);
+    else
+        snprintf(place, sizeof place, "%s[%d].content[%d].content[%d]", at->list, at->message, at->block, at->inner);
+    char all[96];
+    snprintf(all, sizeof all, "%s%s", known, json_kind_of(enabled) == JSON_FALSE ? " citations" : "");
+    within_read(b->r->out, b->r->a, t, b->v, all, "%s", place);
+}
+
 static bool read_block(struct block *b)
 {
     if (json_kind_of(b->v) != JSON_OBJECT)
@@ -381,8 +406,10 @@ static bool read_block(struct block *b)
     if (json_kind_of(type) != JSON_STRING)
         return refuse(b, type == NULL ? GE_MEMBER_MISSING : GE_MEMBER_TYPE, "type", "must be a string");
     for (size_t i = 0; i < KINDS; i++)
-        if (json_text_is(&b->r->t, type, kinds[i].type))
+        if (json_text_is(&b->r->t, type, kinds[i].type)) {
+            read_rest(b, kinds[i].members);
             return kinds[i].read(b);
+        }
     bool hosted = b->role == NR_ASSISTANT && is_hosted(json_inside_of(&b->r->t, type));
     return keep_raw(b, hosted ? NP_HOSTED : NP_UNKNOWN);
 }

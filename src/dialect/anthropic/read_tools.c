@@ -2,6 +2,7 @@
  * no schema on the wire: they become functions with the documented one, so that any model can be told about them. Deferred tools
  * are all sent, and so what searches for them is left out. Source: anthropic.md 2.6, 2.7, 12; translate-openai-anthropic.md 5.1. */
 #include "dialect/anthropic/anthropic_int.h"
+#include "dialect/within.h"
 
 #include "base/list.h"
 
@@ -80,6 +81,10 @@ static struct sl_str with_examples(struct anthropic_reading *r, struct sl_str de
     return sl_str_of(out, n + head.n + text.n);
 }
 
+/* Read, or without a meaning where all tools are sent and arguments come as they are made. */
+#define TOOL_MEMBERS                                                                                                   \
+    "type name description input_schema strict input_examples cache_control defer_loading eager_input_streaming"
+
 static bool read_custom(struct anthropic_reading *r, const struct json_node *v, int index)
 {
     const struct json_node *schema = json_got(&r->t, v, SL_STR("input_schema"));
@@ -91,6 +96,10 @@ static bool read_custom(struct anthropic_reading *r, const struct json_node *v, 
     tool->type = SL_STR_NONE;
     tool->schema = json_raw_of(&r->t, schema);
     tool->description = with_examples(r, tool->description, v);
+    const struct json_node *callers = json_got(&r->t, v, SL_STR("allowed_callers"));
+    bool direct = json_kind_of(callers) == JSON_ARRAY && callers->children == 1 &&
+                  json_text_is(&r->t, json_child(callers), SL_STR("direct")); /* as everywhere */
+    within_read(r->out, r->a, &r->t, v, direct ? TOOL_MEMBERS " allowed_callers" : TOOL_MEMBERS, "tools[%d]", index);
     const struct json_node *strict = json_got(&r->t, v, SL_STR("strict"));
     if (strict != NULL)
         tool->strict = json_kind_of(strict) == JSON_TRUE ? SAID_YES : SAID_NO;

@@ -2,6 +2,7 @@
  * What is Claude Code's own and means nothing elsewhere is left out here: its billing block, its placeholder tool (anthropic.md 12).
  * Source: anthropic.md section 2 (November 2026). */
 #include "dialect/anthropic/anthropic_int.h"
+#include "dialect/within.h"
 
 #include "base/list.h"
 #include "dialect/effort.h"
@@ -164,6 +165,8 @@ static bool read_message(struct anthropic_reading *r, const struct json_node *v,
     struct anthropic_parts results = {NULL, NULL}, rest = {NULL, NULL};
     if (!anthropic_read_content(r, content, &at, roles[i].role, &results, &rest))
         return false;
+    if (roles[i].role != NR_ASSISTANT)
+        within_read(r->out, r->a, &r->t, v, "role content output_config", "messages[%d]", index);
     if (results.first != NULL)
         anthropic_add_message(r, NR_TOOL, (uint32_t)index, &results);
     if (rest.first != NULL)
@@ -284,6 +287,7 @@ static bool read_thinking(struct anthropic_reading *r, const struct json_node *v
     if (json_kind_of(v) != JSON_OBJECT)
         return anthropic_refuse_member(r, GE_MEMBER_TYPE, "thinking", "must be an object");
     think->visible = read_display(r, v);
+    within_read(r->out, r->a, &r->t, v, "type budget_tokens display", "thinking");
     if (json_text_is(&r->t, type, SL_STR("enabled"))) {
         if (!json_u64_of(&r->t, json_get(&r->t, v, SL_STR("budget_tokens")), &budget) || budget == 0 ||
             budget > INT32_MAX)

@@ -2,6 +2,7 @@
 #include "dialect/anthropic/anthropic_int.h"
 
 #include "dialect/terms.h"
+#include "dialect/unsaid.h"
 
 #define STRICT_MAX 20u /* tools whose schema is enforced, at most */
 #define CUSTOM_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
@@ -46,15 +47,21 @@ static bool can_be_spared(const struct anthropic_writing *w)
     return false;
 }
 
-/* How much a search brings into the context is not for clients of Claude to say. */
+/* What a search of another format was told and Claude's cannot be: how much it brings into the context, and all that is unknown. */
 static bool may_lose_size(struct anthropic_writing *w, const struct neutral_tool *tool)
 {
+    static const struct sl_str said[] = {SL_STR_INIT("user_location"), SL_STR_INIT("filters")};
     struct json_tree t;
+    if (tool->raw.n == 0 || !json_tree_read(&t, tool->raw, w->a))
+        return true;
     struct sl_str place = term_tool(w->req, tool, w->a);
-    bool said = tool->raw.n > 0 && json_tree_read(&t, tool->raw, w->a) &&
-                json_got(&t, json_root(&t), SL_STR("search_context_size")) != NULL;
-    return !said || !anthropic_refuses(w, false,
-                                       sl_arena_printf(w->a, SL_STR_FMT ".search_context_size", SL_STR_ARG(place)), "");
+    for (JSON_EACH(&t, json_root(&t), it)) {
+        bool known = json_key_is(&t, it, said[0]) || json_key_is(&t, it, said[1]);
+        if (!known && unsaid_search_setting(&t, it) &&
+            anthropic_refuses(w, false, unsaid_search_name(place, &t, it, w->a), ""))
+            return false;
+    }
+    return true;
 }
 
 /* A deferred tool that nobody can find is no tool: then it is sent as any other. */

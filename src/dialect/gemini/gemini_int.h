@@ -164,6 +164,9 @@ struct gem_reader {
 };
 
 bool gem_refuse(struct gem_reader *r, enum gateway_error e, const char *what, const char *path, ...) SL_PRINTF(4, 5);
+/* Members of an object that are not among `known` (blanks between): unknown, each. place: of the object. */
+void gem_rest(struct gem_reader *r, const struct json_node *of, const char *known, const char *place, ...)
+    SL_PRINTF(4, 5);
 void gem_unknown(struct gem_reader *r, struct sl_str raw, const char *path, ...) SL_PRINTF(3, 4);
 bool gem_read_contents(struct gem_reader *r, const struct json_node *contents);
 bool gem_read_system(struct gem_reader *r, const struct json_node *system);

@@ -124,6 +124,8 @@ static bool read_content(struct gem_reader *r, const struct json_node *v, uint32
     if (c.model && !r->in_model)
         r->step++; /* calls of the step before are not waited for any more */
     r->in_model = c.model;
+    if (!c.model)
+        gem_rest(r, v, "role parts", "contents[%u]", index);
     if (!read_parts(&c, gem_get(&r->t, v, SL_STR("parts"))))
         return false;
     if (c.results.first != NULL)
@@ -296,6 +298,8 @@ static void take_detail(struct content *c, struct neutral_part *p, const struct 
         p->media.detail = SL_STR("low");
     else if (sl_str_ends(level, SL_STR("_HIGH")))
         p->media.detail = SL_STR("high");
+    else if (level.n > 0 && !sl_str_ends(level, SL_STR("_UNSPECIFIED")))
+        gem_unknown(c->r, json_raw_of(&c->r->t, resolution), AT ".mediaResolution", c->index, c->part);
 }
 
 /* Only how many frames are looked at is known elsewhere. */
@@ -479,6 +483,7 @@ static bool take_response(struct content *c, const struct json_node *v)
     if (response != NULL && response->kind != JSON_OBJECT)
         return gem_refuse(c->r, GE_MEMBER_TYPE, "must be an object", AT ".functionResponse.response", c->index,
                           c->part);
+    gem_rest(c->r, v, "id name response parts", AT ".functionResponse", c->index, c->part);
     struct open_call *call = answered_by(c->r, json_ident(gem_get_inside(t, v, SL_STR("id")), c->r->a), name);
     struct sl_str text = response != NULL ? said_by_tool(c, response) : SL_STR_NONE;
     if (call == NULL) {

@@ -33,9 +33,8 @@ static bool read_declaration(struct gem_reader *r, const struct json_node *v, ui
     else if (schema != NULL || google != NULL)
         return gem_refuse(r, GE_MEMBER_TYPE, "must be an object", "tools[%u].functionDeclarations[%u].parameters",
                           entry, index);
-    const struct json_node *behavior = gem_get(t, v, SL_STR("behavior"));
-    if (behavior != NULL)
-        gem_unknown(r, json_raw_of(t, behavior), "tools[%u].functionDeclarations[%u].behavior", entry, index);
+    gem_rest(r, v, "name description parameters parametersJsonSchema", "tools[%u].functionDeclarations[%u]", entry,
+             index);
     return true;
 }
 
@@ -143,11 +142,8 @@ bool gem_read_tool_config(struct gem_reader *r, const struct json_node *config)
     const struct json_node *calling = gem_get(t, config, SL_STR("functionCallingConfig"));
     if (calling != NULL && calling->kind != JSON_OBJECT)
         return gem_refuse(r, GE_MEMBER_TYPE, "must be an object", CALLING);
-    for (JSON_EACH(t, config, it)) {
-        struct sl_str name = json_key_of(t, it);
-        if (it->kind != JSON_NULL && !gem_key_is(t, it, SL_STR("functionCallingConfig")))
-            gem_unknown(r, json_raw_of(t, it), "toolConfig." SL_STR_FMT, SL_STR_ARG(name));
-    }
+    gem_rest(r, config, "functionCallingConfig", "toolConfig");
+    gem_rest(r, calling, "mode allowedFunctionNames streamFunctionCallArguments", CALLING);
     return read_allowed(r, gem_get(t, calling, SL_STR("allowedFunctionNames"))) &&
            read_mode(r, gem_get_inside(t, calling, SL_STR("mode")));
 }

@@ -78,6 +78,28 @@ void gem_unknown(struct gem_reader *r, struct sl_str raw, const char *path, ...)
     SL_APPEND(r->out->unknown, r->last_unknown, m);
 }
 
+static bool is_among(const struct json_tree *t, const struct json_node *member, const char *known)
+{
+    for (struct sl_str left = sl_str_c(known); left.n > 0;)
+        if (gem_key_is(t, member, sl_str_cut(&left, ' ')))
+            return true;
+    return false;
+}
+
+void gem_rest(struct gem_reader *r, const struct json_node *of, const char *known, const char *place, ...)
+{
+    for (JSON_EACH(&r->t, json_kind_of(of) == JSON_OBJECT ? of : NULL, it)) {
+        if (it->kind == JSON_NULL || is_among(&r->t, it, known))
+            continue;
+        char text[PATH_MAX_N];
+        va_list ap;
+        va_start(ap, place);
+        (void)vsnprintf(text, sizeof text, place, ap);
+        va_end(ap);
+        gem_unknown(r, json_raw_of(&r->t, it), "%s." SL_STR_FMT, text, SL_STR_ARG(json_key_of(&r->t, it)));
+    }
+}
+
 /* -- The top --------------------------------------------------------------------------------------------------------- */
 
 static bool is_bool(const struct json_node *v)
@@ -271,6 +293,7 @@ static bool read_thinking(struct gem_reader *r, const struct json_node *v, const
     const struct json_node *visible = gem_get(&r->t, v, SL_STR("includeThoughts"));
     const struct json_node *budget = gem_get(&r->t, v, SL_STR("thinkingBudget"));
     const struct json_node *level = gem_get(&r->t, v, SL_STR("thinkingLevel"));
+    gem_rest(r, v, "includeThoughts thinkingBudget thinkingLevel", "generationConfig.thinkingConfig");
     if (visible != NULL && is_bool(visible))
         to->visible = said_of(visible);
     if (budget != NULL) {

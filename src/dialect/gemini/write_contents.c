@@ -259,6 +259,8 @@ static void add_results(struct building *b, const struct neutral_message *m)
         struct gem_call *call = gem_index_get(&b->calls, p->id);
         if (p->kind != NP_TOOL_RESULT)
             continue;
+        if (p->cache != NC_NONE)
+            neutral_note(b->g->t->notes, "", term_of(b->g->req, TERM_CACHE_MARK));
         if (call == NULL) {
             add_orphan(b, m, p);
             continue;

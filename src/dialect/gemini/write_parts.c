@@ -331,6 +331,8 @@ static bool write_media(struct gem_writer *g, const struct neutral_part *p, stru
         gem_write_text_part(g, SL_STR(" "), signature); /* a content without parts is refused */
         return true;
     }
+    if (p->media.source != NS_TEXT && p->media.context.n > 0)
+        neutral_notef(g->t->notes, "", SL_STR_FMT ".context", SL_STR_ARG(place));
     jw_open(&g->w, '{');
     if (p->media.source == NS_TEXT)
         write_document(g, p);

@@ -23,6 +23,7 @@ struct chat_read {
     /* where we are, for refusals */
     uint32_t message;
     int part, call; /* -1: none */
+    bool assistant; /* what it said */
     /* of the turn whose results may follow */
     struct sl_str custom[CHAT_CUSTOM_MAX];
     uint32_t n_custom;

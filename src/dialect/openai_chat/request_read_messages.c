@@ -1,6 +1,7 @@
 /* The messages of a chat request. Source: openai.md 6.3 (November 2026), translate-openai-anthropic.md 2.2, translate-gemini.md 10
  * (where signatures of calls may stand). */
 #include "dialect/openai_chat/chat_read.h"
+#include "dialect/within.h"
 
 #include "base/list.h"
 
@@ -136,6 +137,7 @@ static bool has_content_only(const struct json_node *v, const struct json_node *
 static bool read_assistant(struct chat_read *r, const struct json_node *v)
 {
     struct neutral_message *m = add_message(r, NR_ASSISTANT);
+    r->assistant = true;
     struct chat_parts parts = {.first = NULL};
     const struct json_node *content = json_got(r->t, v, SL_STR("content"));
     if (!has_content_only(v, content))
@@ -184,6 +186,8 @@ static bool add_result(struct chat_read *r, const struct json_node *v, struct sl
     if (!chat_read_content(r, &content, json_got(r->t, v, SL_STR("content"))))
         return false;
     p->content = content.first;
+    within_read(r->req, r->a, r->t, v, "role content tool_call_id name is_error cache_control prompt_cache_breakpoint",
+                "messages[%u]", r->message);
     return true;
 }
 
@@ -222,6 +226,8 @@ static bool read_turn(struct chat_read *r, const struct json_node *v, enum neutr
     enum neutral_cache cache = chat_cache_of(r, v); /* an extension: a mark on the message is one on its end */
     if (parts.last != NULL && cache != NC_NONE)
         parts.last->cache = cache;
+    within_read(r->req, r->a, r->t, v, "role content name cache_control prompt_cache_breakpoint", "messages[%u]",
+                r->message);
     return true;
 }
 
@@ -256,6 +262,7 @@ bool chat_read_messages(struct chat_read *r, const struct json_node *v)
     r->message = 0;
     for (JSON_EACH(r->t, v, it)) {
         r->part = r->call = -1;
+        r->assistant = false;
         if (!read_message(r, it))
             return false;
         r->message++;

@@ -1,9 +1,12 @@
 /* Content of messages: text or a list of parts; and what the model thought in earlier turns, in the several forms that clients send
  * it back in. Source: openai.md 6.3, openai-compatible.md 5 (November 2026); translate-openai-anthropic.md 2.3 and 15. */
+#include <stdio.h>
+
 #include "base/list.h"
 #include "dialect/carrier.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat/chat_read.h"
+#include "dialect/within.h"
 
 struct neutral_part *chat_add_part(struct chat_read *r, struct chat_parts *to, enum neutral_part_kind kind)
 {
@@ -173,20 +176,34 @@ static bool read_redacted(struct chat_read *r, struct chat_parts *to, const stru
     return true;
 }
 
+/* holder: the member that has the content, with these members of its own; empty: the part itself. */
 static const struct {
     struct sl_str type;
     bool (*read)(struct chat_read *r, struct chat_parts *to, const struct json_node *v);
+    const char *holder, *members;
 } part_types[] = {
-    {SL_STR_INIT("text"), read_text},
-    {SL_STR_INIT("image_url"), read_image},
-    {SL_STR_INIT("input_audio"), read_audio},
-    {SL_STR_INIT("file"), read_file},
-    {SL_STR_INIT("refusal"), read_refusal},
-    {SL_STR_INIT("video_url"), read_video},
-    {SL_STR_INIT("audio_url"), read_audio_url},
+    {SL_STR_INIT("text"), read_text, "text", ""},
+    {SL_STR_INIT("image_url"), read_image, "image_url", "url detail"},
+    {SL_STR_INIT("input_audio"), read_audio, "input_audio", "data format"},
+    {SL_STR_INIT("file"), read_file, "file", "file_id file_data file_url filename"},
+    {SL_STR_INIT("refusal"), read_refusal, "refusal", ""},
+    {SL_STR_INIT("video_url"), read_video, "video_url", "url detail fps"},
+    {SL_STR_INIT("audio_url"), read_audio_url, "audio_url", "url"},
     {SL_STR_INIT("thinking"), read_thinking},
     {SL_STR_INIT("redacted_thinking"), read_redacted},
 };
+
+static void read_rest(struct chat_read *r, const struct json_node *v, size_t type)
+{
+    const char *holder = part_types[type].holder;
+    char known[96];
+    if (r->assistant || holder == NULL || (v->children == 2 && type == 0))
+        return;
+    snprintf(known, sizeof known, "type cache_control prompt_cache_breakpoint extra_content %s", holder);
+    within_read(r->req, r->a, r->t, v, known, "messages[%u].content[%d]", r->message, r->part);
+    within_read(r->req, r->a, r->t, json_got(r->t, v, sl_str_c(holder)), part_types[type].members,
+                "messages[%u].content[%d].%s", r->message, r->part, holder);
+}
 
 static bool read_part(struct chat_read *r, struct chat_parts *to, const struct json_node *v)
 {
@@ -205,6 +222,7 @@ static bool read_part(struct chat_read *r, struct chat_parts *to, const struct j
         enum neutral_cache cache = chat_cache_of(r, v);
         if (to->last != NULL && cache != NC_NONE)
             to->last->cache = cache;
+        read_rest(r, v, i);
         return true;
     }
     struct neutral_part *p = chat_add_part(r, to, NP_UNKNOWN);

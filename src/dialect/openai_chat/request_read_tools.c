@@ -3,6 +3,7 @@
 #include "base/list.h"
 #include "dialect/effort.h"
 #include "dialect/openai_chat/chat_read.h"
+#include "dialect/within.h"
 
 /* -- Tools ------------------------------------------------------------------------------------------------------------- */
 
@@ -33,6 +34,11 @@ static bool read_function_tool(struct chat_read *r, const struct json_node *v, c
         tool->cache = chat_cache_of(r, f);
     if (tool->name.n == 0)
         return chat_refuse(r, GE_MEMBER_MISSING, "is missing", "%s[%u]%s.name", path, i, f != v ? ".function" : "");
+    within_read(r->req, r->a, r->t, f,
+                "name description parameters strict cache_control prompt_cache_breakpoint type function", "%s[%u]%s",
+                path, i, f != v ? ".function" : "");
+    if (f != v)
+        within_read(r->req, r->a, r->t, v, "type function cache_control prompt_cache_breakpoint", "%s[%u]", path, i);
     return schema == NULL || json_kind_of(schema) == JSON_OBJECT ||
            chat_refuse(r, GE_MEMBER_TYPE, "must be an object", "%s[%u]%s.parameters", path, i,
                        f != v ? ".function" : "");
@@ -46,6 +52,8 @@ static bool read_custom_tool(struct chat_read *r, const struct json_node *v, uns
     tool->name = json_ident(chat_inside(r, c, SL_STR("name")), r->a);
     tool->description = chat_inside(r, c, SL_STR("description"));
     tool->schema = json_get_raw(r->t, c, SL_STR("format"));
+    within_read(r->req, r->a, r->t, c, "name description format", "tools[%u].custom", i);
+    within_read(r->req, r->a, r->t, v, "type custom", "tools[%u]", i);
     return tool->name.n > 0 || chat_refuse(r, GE_MEMBER_MISSING, "is missing", "tools[%u].custom.name", i);
 }
 
@@ -200,6 +208,8 @@ static bool read_schema(struct chat_read *r, const struct json_node *v)
     r->req->schema_name = chat_inside(r, of, SL_STR("name"));
     r->req->schema_description = chat_inside(r, of, SL_STR("description"));
     r->req->schema_strict = chat_said(json_get(r->t, of, SL_STR("strict")));
+    if (of != v)
+        within_read(r->req, r->a, r->t, of, "name description schema strict", "response_format.json_schema");
     return true;
 }
 

@@ -125,6 +125,8 @@ static enum chat_sending prepare_file(struct chat_write *cw, const struct neutra
     bool pdf = sl_str_eq(to->mime, SL_STR("application/pdf"));
     if (!caps_has(cw->t->caps, CAP_PDF) || (!pdf && !cw->openai))
         return cannot(cw, m, to->p, "it takes no such files");
+    if (media->context.n > 0)
+        neutral_notef(cw->t->notes, "", SL_STR_FMT ".context", SL_STR_ARG(term_part(cw->req, m, to->p, cw->t->a)));
     return to->mime.n > 0 ? SENDING_YES : broken(cw, m, to->p, "is a file of no known type");
 }
 

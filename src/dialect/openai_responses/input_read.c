@@ -135,14 +135,20 @@ static bool read_refusal(struct reading *r, const struct json_node *v, const str
     return reading_text(r, v, "refusal", at, NEEDED, &part->text);
 }
 
+/* members: those that are read; NULL: an assistant's own. */
 static const struct {
     struct sl_str type;
     bool (*read)(struct reading *r, const struct json_node *v, const struct place *at, struct neutral_part *part);
+    const char *members;
 } parts[] = {
-    {SL_STR_INIT("input_text"), read_text},     {SL_STR_INIT("output_text"), read_text},
-    {SL_STR_INIT("text"), read_text},           {SL_STR_INIT("refusal"), read_refusal},
-    {SL_STR_INIT("input_image"), read_image},   {SL_STR_INIT("input_file"), read_file},
-    {SL_STR_INIT("input_audio"), read_audio},   {SL_STR_INIT("summary_text"), read_text},
+    {SL_STR_INIT("input_text"), read_text, "type text prompt_cache_breakpoint"},
+    {SL_STR_INIT("output_text"), read_text},
+    {SL_STR_INIT("text"), read_text},
+    {SL_STR_INIT("refusal"), read_refusal},
+    {SL_STR_INIT("input_image"), read_image, "type image_url file_id detail prompt_cache_breakpoint"},
+    {SL_STR_INIT("input_file"), read_file, "type file_id file_url file_data filename prompt_cache_breakpoint"},
+    {SL_STR_INIT("input_audio"), read_audio, "type input_audio prompt_cache_breakpoint"},
+    {SL_STR_INIT("summary_text"), read_text},
     {SL_STR_INIT("reasoning_text"), read_text},
 };
 
@@ -156,8 +162,11 @@ static bool read_part(struct reading *r, const struct json_node *v, const struct
     part->cache = cache_of(r, v);
     const struct json_node *type = json_get(&r->t, v, SL_STR("type"));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (json_text_is(&r->t, type, parts[i].type))
+        if (json_text_is(&r->t, type, parts[i].type)) {
+            if (parts[i].members != NULL && v->children > 2)
+                reading_rest(r, v, parts[i].members, at);
             return parts[i].read(r, v, at, part);
+        }
     part->kind = NP_UNKNOWN;
     part->type = inside;
     part->raw = json_raw_of(&r->t, v);
@@ -241,6 +250,8 @@ static bool on_message(struct reading *r, const struct item *item)
         return false;
     if (v == NULL)
         return reading_refuse(r, GE_MEMBER_MISSING, at, "is missing");
+    if (role != NR_ASSISTANT && item->v->children > 2)
+        reading_rest(r, item->v, "type role content phase id status", item->at);
     bool empty = v->kind == JSON_NULL && role == NR_ASSISTANT;
     if (!empty && !reading_content(r, v, at, &content))
         return false;
@@ -373,6 +384,7 @@ static bool read_output(struct reading *r, const struct item *item, struct neutr
     if (!reading_text(r, item->v, "call_id", item->at, NEEDED, &part->id))
         return false;
     part->id = json_ident(part->id, r->a);
+    reading_rest(r, item->v, "type call_id output id status name namespace caller", item->at);
     const struct json_node *output = json_got(&r->t, item->v, SL_STR("output"));
     if (output != NULL && !reading_content(r, output, PLACE(item->at, "output"), &part->content))
         return false;

@@ -137,6 +137,8 @@ static bool write_file(struct writing *w, const struct neutral_part *p, struct s
     }
     if (!caps_has(w->t->caps, CAP_PDF) || !source_fits(w, &p->media, &base64))
         return !refuses_spot(w, true, what, "");
+    if (p->media.context.n > 0)
+        neutral_notef(w->t->notes, "", SL_STR_FMT ".context", SL_STR_ARG(term_part(w->req, what.m, what.p, w->t->a)));
     jw_open(&w->w, '{');
     jw_member_inside(&w->w, SL_STR("type"), SL_STR("input_file"));
     if (p->media.source == NS_BASE64)
@@ -192,6 +194,14 @@ static bool is_billing(const struct neutral_part *p)
     return p->kind == NP_TEXT && sl_str_starts(p->text, BILLING);
 }
 
+static bool refuses_name(struct writing *w, const struct neutral_message *m)
+{
+    if (m->name.n == 0)
+        return false;
+    struct sl_str place = term_message(w->req, m, w->t->a);
+    return writing_refuses(w, false, sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(place)), "");
+}
+
 static bool write_input_message(struct writing *w, const struct neutral_message *m, struct sl_str role)
 {
     if (m->parts == NULL)
@@ -201,10 +211,7 @@ static bool write_input_message(struct writing *w, const struct neutral_message 
         if (!is_billing(p) && !write_input_part(w, p, (struct spot){m, p}))
             return false;
     close_message(w);
-    return m->name.n == 0 ||
-           !writing_refuses(w, false,
-                            sl_arena_printf(w->t->a, SL_STR_FMT ".name", SL_STR_ARG(term_message(w->req, m, w->t->a))),
-                            "");
+    return !refuses_name(w, m);
 }
 
 /* -- The assistant's items ------------------------------------------------------------------------------------------- */
@@ -344,7 +351,7 @@ static bool write_assistant(struct writing *w, const struct neutral_message *m)
     if (w->own)
         flush_reasoning(w, &run, NULL);
     end_message(w, &run);
-    return true;
+    return !refuses_name(w, m);
 }
 
 /* -- Results --------------------------------------------------------------------------------------------------------- */

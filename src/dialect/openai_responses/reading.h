@@ -39,6 +39,8 @@ struct place {
 #define PLACE_AT(in, index) (&(const struct place){(in), NULL, (index)})
 
 struct sl_str reading_place(const struct reading *r, const struct place *at); /* in the arena */
+/* Of an object of the client's: what is not among `known` is told (within.h). */
+void reading_rest(struct reading *r, const struct json_node *of, const char *known, const struct place *at);
 /* False, always. what: behind the member's path, "must be a string". */
 bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what);
 

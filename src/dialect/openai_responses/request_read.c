@@ -5,24 +5,40 @@
 
 #include "dialect/effort.h"
 #include "dialect/openai_responses/reading.h"
+#include "dialect/within.h"
 
 #define PATH_BYTES 192
 #define PATH_DEPTH 12u
 
-struct sl_str reading_place(const struct reading *r, const struct place *at)
+/* Gives how long it is. text: PATH_BYTES. */
+static size_t place_text(const struct place *at, char *text)
 {
     const struct place *places[PATH_DEPTH];
-    char text[PATH_BYTES];
     size_t depth = 0, n = 0;
+    text[0] = 0;
     for (; at != NULL && depth < PATH_DEPTH; at = at->in)
         places[depth++] = at;
-    while (depth > 0 && n < sizeof text) {
+    while (depth > 0 && n < PATH_BYTES) {
         const struct place *p = places[--depth];
-        int wrote = p->name != NULL ? snprintf(text + n, sizeof text - n, "%s%s", n > 0 ? "." : "", p->name)
-                                    : snprintf(text + n, sizeof text - n, "[%u]", p->index);
+        int wrote = p->name != NULL ? snprintf(text + n, PATH_BYTES - n, "%s%s", n > 0 ? "." : "", p->name)
+                                    : snprintf(text + n, PATH_BYTES - n, "[%u]", p->index);
         n += wrote > 0 ? (size_t)wrote : 0;
     }
-    return sl_arena_str(r->a, sl_str_of(text, n < sizeof text ? n : sizeof text - 1));
+    return n < PATH_BYTES ? n : PATH_BYTES - 1;
+}
+
+struct sl_str reading_place(const struct reading *r, const struct place *at)
+{
+    char text[PATH_BYTES];
+    size_t n = place_text(at, text);
+    return sl_arena_str(r->a, sl_str_of(text, n));
+}
+
+void reading_rest(struct reading *r, const struct json_node *of, const char *known, const struct place *at)
+{
+    char place[PATH_BYTES];
+    place_text(at, place);
+    within_read(r->r, r->a, &r->t, of, known, "%s", place);
 }
 
 bool reading_refuse(struct reading *r, enum gateway_error e, const struct place *at, const char *what)
@@ -242,6 +258,7 @@ static bool on_reasoning(struct reading *r, const struct json_node *v, const str
         return false;
     if (summary.n == 0 && !reading_text(r, v, "generate_summary", at, MAY_LACK, &summary))
         return false;
+    reading_rest(r, v, "effort summary generate_summary", at);
     to->effort = effort_of(effort);
     if (effort.n > 0 && to->effort == EFFORT_UNSAID)
         return reading_refuse(r, GE_MEMBER_VALUE, PLACE(at, "effort"), "is no effort that we know");
@@ -282,6 +299,7 @@ static bool on_text(struct reading *r, const struct json_node *v, const struct p
     if (v->kind != JSON_OBJECT)
         return reading_refuse(r, GE_MEMBER_TYPE, at, "must be an object");
     const struct json_node *format = json_got(&r->t, v, SL_STR("format"));
+    reading_rest(r, v, "format verbosity", at);
     return (format == NULL || read_format(r, format, PLACE(at, "format"))) &&
            reading_text(r, v, "verbosity", at, MAY_LACK, &r->r->verbosity);
 }

@@ -1,4 +1,6 @@
 /* Tools and tool_choice: flat forms (openai.md 7.4). */
+#include <stdio.h>
+
 #include "dialect/openai_responses/reading.h"
 
 #include "base/list.h"
@@ -39,6 +41,18 @@ static bool read_name(struct reading *r, const struct json_node *v, const struct
     return true;
 }
 
+/* What is told of a tool besides what is read: where all tools are sent and called directly, some say nothing. */
+static void read_rest(struct reading *r, const struct json_node *v, const char *known, const struct place *at)
+{
+    const struct json_node *callers = json_got(&r->t, v, SL_STR("allowed_callers"));
+    bool direct = json_kind_of(callers) == JSON_ARRAY && callers->children == 1 &&
+                  json_text_is(&r->t, json_child(callers), SL_STR("direct"));
+    bool waits = json_kind_of(json_got(&r->t, v, SL_STR("async"))) == JSON_FALSE;
+    char all[128];
+    snprintf(all, sizeof all, "%s%s%s", known, direct ? " allowed_callers" : "", waits ? " async" : "");
+    reading_rest(r, v, all, at);
+}
+
 static bool add_function(struct reading *r, const struct json_node *v, const struct place *at, struct sl_str space)
 {
     struct neutral_tool *tool = new_tool(r, NT_FUNCTION, v);
@@ -49,6 +63,7 @@ static bool add_function(struct reading *r, const struct json_node *v, const str
     if (schema != NULL && schema->kind != JSON_OBJECT)
         return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "parameters"), "must be an object");
     tool->schema = json_raw_of(&r->t, schema);
+    read_rest(r, v, "type name description parameters strict defer_loading", at);
     if (strict != NULL && strict->kind != JSON_TRUE && strict->kind != JSON_FALSE)
         return reading_refuse(r, GE_MEMBER_TYPE, PLACE(at, "strict"), "must be true or false");
     if (strict != NULL)
@@ -60,6 +75,7 @@ static bool add_custom(struct reading *r, const struct json_node *v, const struc
 {
     struct neutral_tool *tool = new_tool(r, NT_CUSTOM, v);
     tool->schema = json_get_raw(&r->t, v, SL_STR("format"));
+    read_rest(r, v, "type name description format defer_loading", at);
     return read_name(r, v, at, space, tool) && add_tool(r, tool);
 }
 

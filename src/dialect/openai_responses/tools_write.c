@@ -72,11 +72,16 @@ static bool write_web_search(struct writing *w, const struct neutral_tool *tool,
     struct json_tree tree = {.n = 0};
     const struct json_node *options = json_tree_read(&tree, tool->raw, w->t->a) ? json_root(&tree) : NULL;
     const struct json_node *allowed = json_got(&tree, options, SL_STR("allowed_domains"));
-    if (json_got(&tree, options, SL_STR("blocked_domains")) != NULL &&
-        writing_refuses(w, false, what, "blocked_domains"))
-        return false;
-    if (json_got(&tree, options, SL_STR("max_uses")) != NULL && writing_refuses(w, false, what, "max_uses"))
-        return false;
+    static const struct sl_str said[] = {SL_STR_INIT("allowed_domains"), SL_STR_INIT("search_context_size"),
+                                         SL_STR_INIT("user_location"), SL_STR_INIT("cache_control")};
+    for (JSON_EACH(&tree, options, it)) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+            known = known || json_key_is(&tree, it, said[i]);
+        if (!known && unsaid_search_setting(&tree, it) &&
+            writing_refuses(w, false, unsaid_search_name(what, &tree, it, w->t->a), ""))
+            return false;
+    }
     jw_open(&w->w, '{');
     jw_member_inside(&w->w, SL_STR("type"), SL_STR("web_search"));
     if (json_kind_of(allowed) == JSON_ARRAY) {

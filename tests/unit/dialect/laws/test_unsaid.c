@@ -51,6 +51,7 @@ static struct neutral_part the_text = {.kind = NP_TEXT, .text = S("mk-text")};
 static struct neutral_message the_message = {.role = NR_USER, .parts = &the_text};
 static const struct sl_str the_names[] = {S("mk_named")}, the_stops[] = {S("mk-stop")};
 static struct neutral_member the_unknown = {S("mk_unheard_of"), S("{\"a\":1}"), false, NULL};
+static struct neutral_member the_within = {.name = S("tools[0].mk_within"), .raw = S("1")};
 static struct neutral_member the_echo = {S("mk_echo"), S("1"), false, NULL};
 
 /* clang-format off */
@@ -124,6 +125,7 @@ static const struct neutral_request full = {
     true,                      /* background */
     13,                        /* max_tool_calls */
     &the_unknown,              /* unknown */
+    {&the_within, &the_within, 1}, /* within */
     &the_echo,                 /* echo */
 };
 static const struct neutral_part full_part = {
@@ -237,6 +239,7 @@ static const struct row rows[] = {
     {"nnnnnnn", TERM_BACKGROUND, "background", NULL, {R(background)}},
     {"nnsnnnn", TERM_MAX_CALLS, "max_tool_calls", NULL, {R(max_tool_calls)}},
     {"???????", AS_FOUND, "mk_unheard_of", NULL, {R(unknown)}},
+    {"nnnnnnn", AS_FOUND, "tools[0].mk_within", NULL, {R(within)}},
     {"-------", NOBODY, "", "said again in the answer, by its writer", {R(echo)}},
 };
 

@@ -195,7 +195,7 @@ static const struct {
      "\"allowed_domains\":[\"a.org\"]}]}",
      "{\"model\":\"gpt-5\",\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\","
      "\"text\":\"x\"}]}],\"tools\":[{\"type\":\"web_search\",\"filters\":{\"allowed_domains\":[\"a.org\"]}}]" TAIL,
-     "tools[0];max_uses", &anthropic_like, "gpt-5"},
+     "tools[0].max_uses", &anthropic_like, "gpt-5"},
 };
 
 /* "%s" in what is wanted: any name's hash. */
