@@ -17,14 +17,6 @@ static struct sim_served *next_record(struct sim *s)
     return &s->served[s->n_served++ % s->cap_served];
 }
 
-static void keep_text(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 /* "00-<32 digits>-<16 digits>-<2 digits>" of W3C Trace Context, version 00; anything else is not kept. */
 static int hex_value(char c)
 {
@@ -79,8 +71,8 @@ void sim_account_add(struct sim_call *c)
     bool billed = c->billed && c->status == 200 && !c->count;
     uint64_t completion = c->out_tokens + (billed ? c->reasoning : 0);
     keep_trace(r->trace, http_headers_get(&c->r->headers, HN_TRACEPARENT));
-    keep_text(r->id, sizeof r->id, caller_id(c));
-    keep_text(r->model, sizeof r->model, c->model);
+    sim_keep(r->id, sizeof r->id, caller_id(c));
+    sim_keep(r->model, sizeof r->model, c->model);
     r->bytes = c->sent;
     r->prompt = billed ? c->prompt : 0;
     r->cached = billed ? c->cached : 0;
@@ -150,8 +142,8 @@ void sim_account_turn(struct sim_call *c, const struct sim_realtime_turn *t)
                              .usage_sent = c->usage_sent,
                              .faulty = c->n_faults > 0};
     keep_trace(r->trace, http_headers_get(&c->r->headers, HN_TRACEPARENT));
-    keep_text(r->id, sizeof r->id, caller_id(c));
-    keep_text(r->model, sizeof r->model, c->model);
+    sim_keep(r->id, sizeof r->id, caller_id(c));
+    sim_keep(r->model, sizeof r->model, c->model);
 }
 
 static struct sl_str yes_no(uint8_t b)

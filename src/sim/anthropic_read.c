@@ -74,16 +74,12 @@ const struct claude_model *claude_model_of(struct sl_str model)
 bool claude_no(struct claude_reader *r, const char *format, ...)
 {
     va_list ap;
-    struct sl_buf b;
-    sl_buf_init(&b, 8192);
     va_start(ap, format);
-    sl_buf_addv(&b, format, ap);
+    struct sl_str message = sim_vprintf(r->c, format, ap);
     va_end(ap);
     if (r->c->carrier == CARRIER_VERTEX)
         r->c->vendor = VENDOR_ANTHROPIC; /* the model's own words pass through (bedrock.md 11.4) */
-    sim_say_no(r->c, SL_STR_FMT, SL_STR_ARG(sl_buf_str(&b)));
-    sl_buf_done(&b);
-    return false;
+    return sim_say_no(r->c, "%s", message.p);
 }
 
 bool claude_only(struct claude_reader *r, yyjson_val *obj, const char *const *names, const char *path)

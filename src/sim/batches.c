@@ -53,14 +53,6 @@ static struct sim_batch *find(struct sim *s, struct sl_str id, bool anthropic)
     return NULL;
 }
 
-static void copy(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 /* ---- doing one ---- */
 
 static struct sl_str text_of(yyjson_val *v, const char *name)
@@ -79,7 +71,7 @@ static unsigned tokens_of(yyjson_val *body)
 static void note_use(struct sim_call *c, struct sim_batch *b, struct sl_str model, unsigned prompt)
 {
     if (b->lines++ == 0) {
-        copy(b->model, sizeof b->model, model);
+        sim_keep(b->model, sizeof b->model, model);
         c->model = sl_arena_str(c->s->arena, model);
     }
     b->prompt += prompt;
@@ -123,7 +115,7 @@ static bool do_lines(struct sim_call *c, struct sim_batch *b, struct sl_str inpu
     }
     good = good && b->lines > 0;
     if (good)
-        copy(b->output, sizeof b->output, sim_file_add(c, "output.jsonl", sl_buf_str(&out)));
+        sim_keep(b->output, sizeof b->output, sim_file_add(c, "output.jsonl", sl_buf_str(&out)));
     sl_buf_done(&out);
     return good;
 }
@@ -172,8 +164,8 @@ static void create_batch(struct sim_call *c, yyjson_val *root)
         return;
     }
     struct sim_batch *b = new_batch(c, false);
-    copy(b->input, sizeof b->input, input);
-    copy(b->endpoint, sizeof b->endpoint, text_of(root, "endpoint"));
+    sim_keep(b->input, sizeof b->input, input);
+    sim_keep(b->endpoint, sizeof b->endpoint, text_of(root, "endpoint"));
     content = sl_arena_str(c->s->arena, content); /* a new file may take the place of this one */
     if (!do_lines(c, b, content)) {
         b->id[0] = 0;

@@ -12,13 +12,9 @@
 bool sim_openai_no(struct sim_call *c, const char *code, const char *param, const char *format, ...)
 {
     va_list ap;
-    struct sl_buf b;
-    sl_buf_init(&b, 8192);
     va_start(ap, format);
-    sl_buf_addv(&b, format, ap);
+    struct sl_str message = sim_vprintf(c, format, ap);
     va_end(ap);
-    struct sl_str message = sl_arena_str(c->s->arena, sl_buf_str(&b));
-    sl_buf_done(&b);
     sim_refuse(c,
                &(struct sim_error){
                    .status = 400, .type = "invalid_request_error", .code = code, .param = param, .message = message.p});

@@ -85,14 +85,6 @@ static bool is_anthropic(const struct sim_call *c)
     return http_headers_find_name(&c->r->headers, SL_STR("anthropic-version")) != NULL;
 }
 
-static void copy(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 /* ---- taking one ---- */
 
 static void drop_upload(void *arg)
@@ -127,15 +119,15 @@ static void begin_part(struct sim_upload *u)
     if (!u->in_file)
         return;
     u->has_file = true;
-    copy(u->file.name, sizeof u->file.name, p->filename);
-    copy(u->file.type, sizeof u->file.type, p->type);
+    sim_keep(u->file.name, sizeof u->file.name, p->filename);
+    sim_keep(u->file.type, sizeof u->file.type, p->type);
 }
 
 static void take_bytes(const struct sim *s, struct sim_upload *u, struct sl_str data)
 {
     struct sim_file *f = &u->file;
     if (u->in_purpose)
-        copy(f->purpose, sizeof f->purpose, data);
+        sim_keep(f->purpose, sizeof f->purpose, data);
     if (!u->in_file)
         return;
     f->bytes += data.n;
@@ -167,8 +159,8 @@ static struct sim_file *add_file(struct sim_call *c, const struct sim_file *from
 struct sl_str sim_file_add(struct sim_call *c, const char *name, struct sl_str content)
 {
     struct sim_file f = {.bytes = content.n, .crc = sim_crc_more(c->sim, 0, content), .whole = true};
-    copy(f.name, sizeof f.name, sl_str_c(name));
-    copy(f.purpose, sizeof f.purpose, SL_STR("batch_output"));
+    sim_keep(f.name, sizeof f.name, sl_str_c(name));
+    sim_keep(f.purpose, sizeof f.purpose, SL_STR("batch_output"));
     sl_buf_init(&f.kept, SIM_FILE_KEPT);
     sl_buf_adds(&f.kept, content);
     struct sim_file *made = add_file(c, &f);
@@ -183,8 +175,8 @@ struct sl_str sim_file_make(struct sim_call *c, struct sl_str name, struct sl_st
 {
     struct sim_file f = {.bytes = bytes, .whole = content != NULL};
     struct sl_buf b;
-    copy(f.name, sizeof f.name, name);
-    copy(f.purpose, sizeof f.purpose, purpose);
+    sim_keep(f.name, sizeof f.name, name);
+    sim_keep(f.purpose, sizeof f.purpose, purpose);
     sl_buf_init(&f.kept, SIM_FILE_KEPT);
     if (content != NULL) {
         f.crc = sim_crc_more(c->sim, 0, sl_buf_str(content));

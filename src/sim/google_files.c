@@ -69,23 +69,9 @@ void sim_gfiles_free(struct sim_gfiles *s)
     sl_free(s);
 }
 
-static void copy(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
-static struct sl_str header(const struct sim_call *c, const char *name)
-{
-    const struct http_header *h = http_headers_find_name(&c->r->headers, sl_str_c(name));
-    return h != NULL ? h->value : SL_STR_NONE;
-}
-
 static bool commands(const struct sim_call *c, const char *word)
 {
-    struct sl_str words = header(c, "x-goog-upload-command");
+    struct sl_str words = sim_header(c, "x-goog-upload-command");
     while (words.p != NULL)
         if (sl_str_eq_nocase(sl_str_trim(sl_str_cut(&words, ',')), sl_str_c(word)))
             return true;
@@ -220,16 +206,16 @@ static bool name_is_fine(struct sl_str name)
 
 static void start(struct sim_call *c, struct sl_str raw)
 {
-    struct sl_str type = header(c, "x-goog-upload-header-content-type"), length;
+    struct sl_str type = sim_header(c, "x-goog-upload-header-content-type"), length;
     uint64_t declared = UINT64_MAX;
-    length = header(c, "x-goog-upload-header-content-length");
+    length = sim_header(c, "x-goog-upload-header-content-length");
     yyjson_doc *doc = raw.n > 0 ? yyjson_read_opts((char *)(uintptr_t)raw.p, raw.n, 0, &sim_json_alc, NULL) : NULL;
     yyjson_val *file = yyjson_obj_get(yyjson_doc_get_root(doc), "file");
     struct sl_str name = sim_str(yyjson_obj_get(file, "name"));
     if (sl_str_starts(name, SL_STR("files/")))
         name = sl_str_from(name, 6);
-    if (!sl_str_eq_nocase(header(c, "x-goog-upload-protocol"), SL_STR("resumable"))) {
-        no(c, 400, "INVALID_ARGUMENT", NULL, "Upload protocol not supported: ", header(c, "x-goog-upload-protocol"),
+    if (!sl_str_eq_nocase(sim_header(c, "x-goog-upload-protocol"), SL_STR("resumable"))) {
+        no(c, 400, "INVALID_ARGUMENT", NULL, "Upload protocol not supported: ", sim_header(c, "x-goog-upload-protocol"),
            "");
     } else if (raw.n > 0 && !yyjson_is_obj(yyjson_doc_get_root(doc))) {
         no(c, 400, "INVALID_ARGUMENT", NULL, "Invalid JSON payload received.", SL_STR_NONE, "");
@@ -249,10 +235,10 @@ static void start(struct sim_call *c, struct sl_str raw)
         yyjson_val *display = yyjson_obj_get(file, "displayName");
         if (display == NULL)
             display = yyjson_obj_get(file, "display_name");
-        copy(s->file.display, sizeof s->file.display, sim_str(display));
-        copy(s->file.id, sizeof s->file.id, name);
-        copy(s->file.type, sizeof s->file.type, type.n > 0 ? type : SL_STR("application/octet-stream"));
-        copy(s->file.key, sizeof s->file.key, key_of(c));
+        sim_keep(s->file.display, sizeof s->file.display, sim_str(display));
+        sim_keep(s->file.id, sizeof s->file.id, name);
+        sim_keep(s->file.type, sizeof s->file.type, type.n > 0 ? type : SL_STR("application/octet-stream"));
+        sim_keep(s->file.key, sizeof s->file.key, key_of(c));
         /* The link of the vendor has the key in it where that came in the query. */
         struct sl_str url = sl_arena_printf(
             c->s->arena,
@@ -304,7 +290,7 @@ static const char *flaw_of(struct sim_call *c, const struct session *s)
     if (s->state != SESSION_ACTIVE)
         return "The upload has already been finalized or cancelled.";
     if (commands(c, "upload") &&
-        (!sl_str_to_u64(header(c, "x-goog-upload-offset"), &offset) || offset != s->file.bytes))
+        (!sl_str_to_u64(sim_header(c, "x-goog-upload-offset"), &offset) || offset != s->file.bytes))
         return "The offset does not match what was received.";
     if (c->r->content_length > 0 && s->declared != UINT64_MAX &&
         s->file.bytes + (uint64_t)c->r->content_length > s->declared)

@@ -261,14 +261,6 @@ static struct sl_str text_of(yyjson_val *of, const char *name)
     return yyjson_is_str(v) ? sl_str_of(yyjson_get_str(v), yyjson_get_len(v)) : SL_STR_NONE;
 }
 
-static void keep(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 static void read_modalities(struct sim_realtime *r, yyjson_val *of)
 {
     yyjson_val *list = yyjson_obj_get(of, r->beta ? "modalities" : "output_modalities");
@@ -297,7 +289,7 @@ static void on_session(struct sim_call *c, yyjson_val *root, struct sl_str id)
         r->vad = yyjson_is_obj(vad);
     if (words != NULL) {
         r->transcribes = yyjson_is_obj(words);
-        keep(r->transcriber, sizeof r->transcriber, text_of(words, "model"));
+        sim_keep(r->transcriber, sizeof r->transcriber, text_of(words, "model"));
         r->by_second = strcmp(r->transcriber, "whisper-1") == 0;
     }
     if (r->only && strcmp(r->transcriber, "no-such-transcriber") == 0) {
@@ -348,7 +340,7 @@ static void read_wish(struct sim_realtime *r, struct sl_str text)
     uint64_t n = 0;
     if (echo >= 0) {
         struct sl_str words = sl_str_from(text, (size_t)echo + 6);
-        keep(r->echo, sizeof r->echo, words);
+        sim_keep(r->echo, sizeof r->echo, words);
         for (char *p = r->echo; *p != 0; p++) /* it stands in JSON as it is */
             if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20)
                 *p = '_';
@@ -536,12 +528,6 @@ void sim_realtime_end(struct sim_call *c)
 
 /* ---- the upgrade ---- */
 
-static struct sl_str header(const struct sim_call *c, const char *name)
-{
-    const struct http_header *h = http_headers_find_name(&c->r->headers, sl_str_c(name));
-    return h != NULL ? h->value : SL_STR_NONE;
-}
-
 static bool is_path(struct sl_str path)
 {
     return sl_str_eq(path, SL_STR("/v1/realtime")) || sl_str_eq(path, SL_STR("/openai/v1/realtime")) ||
@@ -560,9 +546,9 @@ bool sim_ws_accept(struct sim_call *c)
     struct http_response answer = {.status = 101, .content_length = HTTP_LENGTH_NONE};
     struct sl_arena *a = c->s->arena;
     char accept[WS_ACCEPT_TEXT];
-    ws_accept_of(header(c, "sec-websocket-key"), tls_sha1, accept);
+    ws_accept_of(sim_header(c, "sec-websocket-key"), tls_sha1, accept);
     http_headers_add(&answer.headers, a, SL_STR("sec-websocket-accept"), sl_str_of(accept, WS_ACCEPT_TEXT));
-    if (http_list_has(header(c, "sec-websocket-protocol"), SL_STR("realtime")))
+    if (http_list_has(sim_header(c, "sec-websocket-protocol"), SL_STR("realtime")))
         http_headers_add(&answer.headers, a, SL_STR("sec-websocket-protocol"), SL_STR("realtime"));
     http_headers_add(&answer.headers, a, SL_STR("x-request-id"), sim_request_id(c));
     http_headers_add(&answer.headers, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
@@ -581,7 +567,7 @@ static void upgrade(struct sim_call *c)
     if (sim_fault_instead(c) || !sim_ws_accept(c))
         return;
     c->more = r;
-    r->beta = sl_str_find_str(header(c, "openai-beta"), SL_STR("realtime=v1")) >= 0;
+    r->beta = sl_str_find_str(sim_header(c, "openai-beta"), SL_STR("realtime=v1")) >= 0;
     r->words = WORDS;
     r->only = r->transcribes = transcribes(c);
     ws_reader_init(&r->in, WS_FROM_CLIENT, MESSAGE_MAX);

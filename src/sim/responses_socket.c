@@ -191,12 +191,6 @@ struct sim_call *sim_socket_turn(const struct sim_call *c)
 
 /* ---- the upgrade ---- */
 
-static struct sl_str header(const struct sim_call *c, const char *name)
-{
-    const struct http_header *h = http_headers_find_name(&c->r->headers, sl_str_c(name));
-    return h != NULL ? h->value : SL_STR_NONE;
-}
-
 bool sim_socket_serve(struct sim_call *c)
 {
     static const struct sim_error broken = {
@@ -213,7 +207,7 @@ bool sim_socket_serve(struct sim_call *c)
     sim_faults_choose(c);
     if (c->n_faults > 0 && sim_fault_instead(c))
         return true;
-    ws_accept_of(header(c, "sec-websocket-key"), tls_sha1, accept);
+    ws_accept_of(sim_header(c, "sec-websocket-key"), tls_sha1, accept);
     http_headers_add(&answer.headers, a, SL_STR("sec-websocket-accept"), sl_str_of(accept, WS_ACCEPT_TEXT));
     http_headers_add(&answer.headers, a, SL_STR("x-request-id"), sim_request_id(c));
     http_headers_add(&answer.headers, a, SL_STR("x-sluice-simulated"), SL_STR("true"));

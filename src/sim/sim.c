@@ -177,16 +177,36 @@ void sim_refuse(struct sim_call *c, const struct sim_error *e)
     sim_finish(c, true);
 }
 
+void sim_keep(char *to, size_t cap, struct sl_str s)
+{
+    size_t n = s.n < cap - 1 ? s.n : cap - 1;
+    if (n > 0)
+        memcpy(to, s.p, n);
+    to[n] = 0;
+}
+
+struct sl_str sim_header(const struct sim_call *c, const char *name)
+{
+    const struct http_header *h = http_headers_find_name(&c->r->headers, sl_str_c(name));
+    return h != NULL ? h->value : SL_STR_NONE;
+}
+
+struct sl_str sim_vprintf(struct sim_call *c, const char *format, va_list ap)
+{
+    struct sl_buf b;
+    sl_buf_init(&b, 8192);
+    sl_buf_addv(&b, format, ap);
+    struct sl_str text = sl_arena_str(c->s->arena, sl_buf_str(&b));
+    sl_buf_done(&b);
+    return text;
+}
+
 bool sim_say_no(struct sim_call *c, const char *format, ...)
 {
     va_list ap;
-    struct sl_buf b;
-    sl_buf_init(&b, 8192);
     va_start(ap, format);
-    sl_buf_addv(&b, format, ap);
+    struct sl_str message = sim_vprintf(c, format, ap);
     va_end(ap);
-    struct sl_str message = sl_arena_str(c->s->arena, sl_buf_str(&b));
-    sl_buf_done(&b);
     sim_refuse(c, &(struct sim_error){.trouble = TROUBLE_SAID,
                                       .status = 400,
                                       .type = "invalid_request_error",

@@ -8,6 +8,8 @@
 #ifndef SLUICE_SIM_SIM_INT_H
 #define SLUICE_SIM_SIM_INT_H
 
+#include <stdarg.h>
+
 #include <yyjson.h>
 
 #include "base/buf.h"
@@ -496,6 +498,10 @@ bool sim_sign_check(struct sim_call *c, enum sim_signer who, struct sl_str signa
 /* sim.c */
 #define SIM_JSON SL_STR("application/json")
 void sim_refuse(struct sim_call *c, const struct sim_error *e);
+void sim_keep(char *to, size_t cap, struct sl_str s);                 /* cut, with a NUL behind it */
+struct sl_str sim_header(const struct sim_call *c, const char *name); /* of the request; empty: none */
+/* In the call's arena, with a NUL behind it. */
+struct sl_str sim_vprintf(struct sim_call *c, const char *format, va_list ap) SL_PRINTF(2, 0);
 bool sim_say_no(struct sim_call *c, const char *format, ...) SL_PRINTF(2, 3); /* 400 in the vendor's form; false */
 void sim_answer(struct sim_call *c, int status, struct sl_str type, struct sl_str body); /* whole, and finished */
 void sim_head(struct sim_call *c, int status, struct sl_str type, int64_t length, const struct sim_error *e);

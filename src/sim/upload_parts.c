@@ -47,14 +47,6 @@ void sim_parts_free(struct sim_parts *s)
     sl_free(s);
 }
 
-static void copy(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 /* "/uploads/ID/VERB": what stands behind "/uploads". */
 static bool rest_of(const struct sim_call *c, struct sl_str *out)
 {
@@ -129,9 +121,9 @@ static void create(struct sim_call *c, yyjson_val *root)
     u->status = "pending";
     u->bytes = bytes;
     u->made_s = sl_loop_wall(c->sim->loop) / SL_SEC;
-    copy(u->name, sizeof u->name, sim_str(yyjson_obj_get(root, "filename")));
-    copy(u->type, sizeof u->type, sim_str(yyjson_obj_get(root, "mime_type")));
-    copy(u->purpose, sizeof u->purpose, sim_str(yyjson_obj_get(root, "purpose")));
+    sim_keep(u->name, sizeof u->name, sim_str(yyjson_obj_get(root, "filename")));
+    sim_keep(u->type, sizeof u->type, sim_str(yyjson_obj_get(root, "mime_type")));
+    sim_keep(u->purpose, sizeof u->purpose, sim_str(yyjson_obj_get(root, "purpose")));
     sim_make_id(c, u->id, "upload_", 24);
     answer(c, u, SL_STR_NONE);
 }

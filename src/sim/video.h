@@ -112,8 +112,7 @@ enum video_state sim_video_state_of(struct sim *s, const struct video_job *j);
 int64_t sim_video_ended_s(struct sim *s, const struct video_job *j); /* wall clock */
 unsigned sim_video_progress(struct sim *s, const struct video_job *j);
 void sim_video_born(struct sim_call *c, struct video_job *j, struct sl_str answer); /* answers a create, in its way */
-bool sim_video_no_room(struct sim_call *c, struct sl_str prompt);                   /* BIRTH_BUSY: has answered */
-void sim_video_keep(char *to, size_t cap, struct sl_str s);
+bool sim_video_no_room(struct sim_call *c, struct sl_str prompt);
 void sim_video_size_tokens(struct video_job *j); /* by w, h, seconds, frames, input_seconds */
 void sim_video_control(struct sim_call *c);      /* /sim/video */
 
@@ -132,6 +131,7 @@ bool sim_video_google_serve(struct sim_call *c, struct sl_str raw);
 bool sim_video_omni_serve(struct sim_call *c, struct sl_str raw);    /* video_omni.c */
 bool sim_video_vendors_serve(struct sim_call *c, struct sl_str raw); /* video_vendors.c */
 /* video_jobs.c; the call is authorised and its faults are looked at: true: it is answered */
+bool sim_video_refused(struct sim_call *c, struct sl_str raw); /* for its key, or as too large */
 bool sim_video_guard(struct sim_call *c, struct sl_str raw);
 
 #endif

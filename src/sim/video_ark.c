@@ -104,7 +104,7 @@ static void frame_of(const struct family *f, struct video_job *j)
 {
     bool adaptive = sl_str_eq(sl_str_c(j->ratio), SL_STR("adaptive"));
     if (adaptive) /* as the first picture has it: always wide here */
-        sim_video_keep(j->ratio, sizeof j->ratio, SL_STR("16:9"));
+        sim_keep(j->ratio, sizeof j->ratio, SL_STR("16:9"));
     for (size_t i = 0; i < COUNT(sizes); i++) {
         bool portrait = sl_str_eq(sl_str_c(j->ratio), sl_str_c(sizes[i].portrait));
         if (!sl_str_eq(sl_str_c(sizes[i].resolution), sl_str_c(j->resolution)) ||
@@ -239,19 +239,19 @@ static bool read_options(struct sim_call *c, yyjson_val *root, const struct fami
     if (!has_word("16:9 9:16 4:3 3:4 1:1 21:9 adaptive", ratio) ||
         (adaptive && a->images == 0 && !(f->has & HAS_ADAPTIVE)))
         return refuse(c, 400, "InvalidParameter", "ratio", "the parameter `ratio` is not valid.");
-    sim_video_keep(j->resolution, sizeof j->resolution, resolution);
+    sim_keep(j->resolution, sizeof j->resolution, resolution);
     for (char *p = j->resolution; *p != 0; p++)
         *p = sl_lower(*p);
-    sim_video_keep(j->ratio, sizeof j->ratio, ratio);
+    sim_keep(j->ratio, sizeof j->ratio, ratio);
     j->seed = yyjson_is_int(seed) && yyjson_get_sint(seed) >= 0 ? yyjson_get_sint(seed)
                                                                 : (int64_t)(sl_rand_next(&c->sim->rand) >> 32);
     yyjson_val *audio = got(root, "generate_audio");
     j->audio = (f->has & HAS_AUDIO) && (audio == NULL || yyjson_is_true(audio));
     j->last_frame = yyjson_is_true(got(root, "return_last_frame"));
     j->draft = yyjson_is_true(got(root, "draft"));
-    sim_video_keep(j->user, sizeof j->user, sim_str(got(root, "safety_identifier")));
+    sim_keep(j->user, sizeof j->user, sim_str(got(root, "safety_identifier")));
     struct sl_str tier = sim_str(got(root, "service_tier"));
-    sim_video_keep(j->tier, sizeof j->tier, tier.n > 0 ? tier : SL_STR("default"));
+    sim_keep(j->tier, sizeof j->tier, tier.n > 0 ? tier : SL_STR("default"));
     bool fits = read_length(c, root, f, j);
     j->input_seconds = a->videos > 0 ? j->seconds : 0; /* as long as what is made of them */
     return fits;

@@ -47,14 +47,6 @@ void sim_video_store_free(struct video_store *s)
     sl_free(s);
 }
 
-void sim_video_keep(char *to, size_t cap, struct sl_str s)
-{
-    size_t n = s.n < cap - 1 ? s.n : cap - 1;
-    if (n > 0)
-        memcpy(to, s.p, n);
-    to[n] = 0;
-}
-
 /* ---- knobs ---- */
 
 static int word_of(const char *const *v, size_t n, struct sl_str s)
@@ -154,7 +146,7 @@ struct video_job *sim_video_make(struct sim_call *c, enum video_vendor vendor, c
     }
     snprintf(j->id, sizeof j->id, "%s%08llx%08x", prefix, (unsigned long long)(sl_rand_next(&c->sim->rand) >> 32),
              (unsigned)s->n);
-    sim_video_keep(j->model, sizeof j->model, c->model);
+    sim_keep(j->model, sizeof j->model, c->model);
     s->v[s->n++] = j;
     s->creates++;
     return j;
@@ -281,15 +273,20 @@ void sim_video_born(struct sim_call *c, struct video_job *j, struct sl_str answe
     }
 }
 
-bool sim_video_guard(struct sim_call *c, struct sl_str raw)
+bool sim_video_refused(struct sim_call *c, struct sl_str raw)
 {
     const struct sim_error *e = sim_key_error(c, raw);
     if (e == NULL && c->too_large)
         e = &sim_error_too_large;
-    if (e != NULL) {
+    if (e != NULL)
         sim_refuse(c, e);
+    return e != NULL;
+}
+
+bool sim_video_guard(struct sim_call *c, struct sl_str raw)
+{
+    if (sim_video_refused(c, raw))
         return true;
-    }
     sim_faults_choose(c);
     return sim_fault_instead(c);
 }

@@ -81,7 +81,7 @@ static void create(struct sim_call *c, yyjson_val *root)
     struct video_job *j = sim_video_make(c, VIDEO_OMNI, "v1_omni", prompt);
     j->seconds = seconds;
     j->tokens = (uint64_t)seconds * TOKENS_A_SECOND;
-    sim_video_keep(j->source, sizeof j->source, sim_str(yyjson_obj_get(root, "previous_interaction_id")));
+    sim_keep(j->source, sizeof j->source, sim_str(yyjson_obj_get(root, "previous_interaction_id")));
     sim_video_born(
         c, j,
         sl_arena_printf(c->s->arena, "{\"id\":\"%s\",\"status\":\"in_progress\",\"object\":\"interaction\"}", j->id));

@@ -217,7 +217,7 @@ static void create(struct sim_call *c, const struct vendor *v, yyjson_val *root)
         return;
     struct video_job *j = sim_video_make(c, v->vendor, "task-", prompt);
     j->seconds = seconds_of(root);
-    sim_video_keep(j->user, sizeof j->user, sim_str(yyjson_obj_get(root, "external_task_id")));
+    sim_keep(j->user, sizeof j->user, sim_str(yyjson_obj_get(root, "external_task_id")));
     struct sl_str id = sl_str_c(j->id);
     if (v->vendor == VIDEO_PIXVERSE)
         id = sl_arena_printf(c->s->arena, "%llu", (unsigned long long)(NUMBERS + sim_video_store_of(c->sim)->n - 1));
@@ -256,13 +256,8 @@ static bool serve_create(struct sim_call *c, const struct vendor *v, struct sl_s
 {
     c->vendor = VENDOR_OPENAI;
     c->format = &format;
-    const struct sim_error *e = sim_key_error(c, raw);
-    if (e == NULL && c->too_large)
-        e = &sim_error_too_large;
-    if (e != NULL) {
-        sim_refuse(c, e);
+    if (sim_video_refused(c, raw))
         return true;
-    }
     yyjson_doc *doc = raw.n > 0 ? yyjson_read_opts((char *)(uintptr_t)raw.p, raw.n, 0, &sim_json_alc, NULL) : NULL;
     create(c, v, yyjson_doc_get_root(doc));
     yyjson_doc_free(doc);
