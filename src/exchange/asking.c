@@ -442,3 +442,8 @@ void asking_write(const struct asking *q, struct sl_buf *out)
     }
     sl_buf_addc(out, '}');
 }
+
+bool exchange_grants_model(const void *grant, struct sl_str model)
+{
+    return grant_allows_model(grant, model);
+}

@@ -74,4 +74,7 @@ bool asking_matters(const struct asking *q);
 /* The facts and what was answered, as a JSON object without any text of the prompt: member `routing` of the access record. */
 void asking_write(const struct asking *q, struct sl_buf *out);
 
+/* Whether a grant (struct grant) has a model: the question of route_list. */
+bool exchange_grants_model(const void *grant, struct sl_str model);
+
 #endif

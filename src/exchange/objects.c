@@ -12,6 +12,7 @@
 #include "dialect/json_tree.h"
 #include "exchange/exchange_int.h"
 #include "http/url.h"
+#include "exchange/asking.h"
 
 #define ID_MAX 200u
 #define LIST_BYTES ((size_t)64 << 20)
@@ -68,18 +69,13 @@ enum step objects_refuse_unknown(struct exchange *x, struct sl_str id)
 
 /* ---- where to ---- */
 
-static bool granted_model(const void *grant, struct sl_str model)
-{
-    return grant_allows_model(grant, model);
-}
-
 /* A key that may use some models only may use the providers that these lead to. */
 static bool is_granted(const struct exchange *x, uint32_t provider_index)
 {
     struct route_listed *rows = NULL;
     if (x->key->grant.n_models == 0)
         return true;
-    size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
+    size_t n = route_list(x->snap->policy, exchange_grants_model, &x->key->grant, x->a, &rows);
     for (size_t i = 0; i < n; i++)
         if (rows[i].provider_index == provider_index)
             return true;

@@ -18,11 +18,6 @@ bool session_is_upgraded(const struct exchange *x)
 
 /* ---- where it can go ---- */
 
-static bool granted_model(const void *grant, struct sl_str model)
-{
-    return grant_allows_model(grant, model);
-}
-
 static bool speaks(const struct exchange *x, const struct route_candidate *c)
 {
     const struct session_words *words = x->session != NULL ? x->session->words : session_words_of(x->match.op);
@@ -111,7 +106,7 @@ static struct sl_str hinted_model(struct exchange *x)
 static bool any_speaks(struct exchange *x)
 {
     struct route_listed *rows = NULL;
-    size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
+    size_t n = route_list(x->snap->policy, exchange_grants_model, &x->key->grant, x->a, &rows);
     for (size_t i = 0; i < n; i++)
         if (provider_has_socket(&x->snap->providers[rows[i].provider_index].provider))
             return true;

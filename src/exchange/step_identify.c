@@ -3,6 +3,7 @@
  * read before we know whose it is. */
 #include "dialect/models.h"
 #include "exchange/exchange_int.h"
+#include "exchange/asking.h"
 
 /* Codex asks for a WebSocket first: 426 makes it use POST at once, any other answer after seven tries (clients.md 2.2). */
 static bool wants_websocket(const struct exchange *x)
@@ -54,11 +55,6 @@ static enum gateway_error authenticate(struct exchange *x)
     return GE_NONE;
 }
 
-static bool granted_model(const void *grant, struct sl_str model)
-{
-    return grant_allows_model(grant, model);
-}
-
 static struct model_row model_row_of(const struct exchange *x, const struct route_listed *l)
 {
     const struct snapshot_provider *p = &x->snap->providers[l->provider_index];
@@ -99,12 +95,12 @@ static enum step answer_models(struct exchange *x)
     sl_buf_init(&b, 16u << 20);
     if (x->match.op == OP_MODEL_GET) {
         if (!operation_model_id(&x->match, x->a, &id) ||
-            !route_listed_find(x->snap->policy, granted_model, &x->key->grant, id, &one))
+            !route_listed_find(x->snap->policy, exchange_grants_model, &x->key->grant, id, &one))
             return exchange_refuse(x, GE_MODEL_UNKNOWN);
         struct model_row row = model_row_of(x, &one);
         models_object(x->match.shape, &b, &row);
     } else {
-        size_t n = route_list(x->snap->policy, granted_model, &x->key->grant, x->a, &rows);
+        size_t n = route_list(x->snap->policy, exchange_grants_model, &x->key->grant, x->a, &rows);
         struct model_row *out = sl_arena_alloc(x->a, (n + 1) * sizeof *out);
         for (size_t i = 0; i < n; i++)
             out[i] = model_row_of(x, &rows[i]);

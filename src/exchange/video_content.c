@@ -4,6 +4,7 @@
 #include "exchange/video_int.h"
 #include "http/range.h"
 #include "http/url.h"
+#include "upstream/fetch.h"
 
 #define HOPS_MAX 3u
 #define LINK_SLACK_NS (30 * SL_SEC)
@@ -160,11 +161,6 @@ bool video_content_request(struct exchange *x, const struct route_candidate *c)
     return false;
 }
 
-static bool is_redirect(int status)
-{
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* RFC 3986 5.2 as far as servers use it: whole URLs, and paths of the same host. */
 static struct sl_str where_to(struct exchange *x, struct sl_str to)
 {
@@ -183,7 +179,7 @@ enum step video_content_over(struct exchange *x, bool *out_again)
     int status = x->head != NULL ? x->head->status : 0;
     struct sl_str to = x->head != NULL ? http_headers_get(&x->head->headers, HN_LOCATION) : SL_STR_NONE;
     *out_again = false;
-    if (is_redirect(status) && to.n > 0 && v->hops++ < HOPS_MAX) {
+    if (fetch_redirects(status) && to.n > 0 && v->hops++ < HOPS_MAX) {
         v->link = where_to(x, to);
         *out_again = true;
         return STEP_GO;

@@ -86,6 +86,10 @@ struct sl_str video_price_add(struct sl_str request, const struct price *p, stru
 
 /* -- video_record.c: what the store keeps */
 
+/* Members of JSON of our own; a comma goes before where one is needed. Without a text there is no member. */
+void video_json_comma(struct sl_buf *out);
+void video_json_text(struct sl_buf *out, const char *name, struct sl_str v);
+
 void video_asked_write(const struct video_request *r, const struct video_notes *notes, bool prompts,
                        struct sl_str remixed_from, struct sl_buf *out);
 void video_result_write(const struct video_job *j, struct sl_buf *out);

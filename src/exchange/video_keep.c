@@ -13,6 +13,7 @@
 #include "keep/remove.h"
 #include "keep/sink.h"
 #include "keep/sum.h"
+#include "upstream/fetch.h"
 
 #define PAGE 64u /* rows that are looked at: more than tasks can be */
 #define REMOVALS_AT_ONCE 4u
@@ -409,11 +410,6 @@ static bool renew(struct keep_task *t)
     return false;
 }
 
-static bool is_redirect(int status)
-{
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 static struct sl_str where_to(struct keep_task *t, struct sl_str to)
 {
     const struct upstream_origin *at = t->http.url.n > 0 ? &t->origin : &t->at->origin;
@@ -427,7 +423,7 @@ static void other_status(struct keep_task *t, int status)
 {
     struct sl_str to = http_headers_get(&t->head->headers, HN_LOCATION);
     bool gone = status == 404 || status == 410;
-    if (is_redirect(status) && to.n > 0 && t->hops++ < HOPS_MAX) {
+    if (fetch_redirects(status) && to.n > 0 && t->hops++ < HOPS_MAX) {
         t->link = where_to(t, to);
         drop_call(t);
         next_part(t);

@@ -13,30 +13,15 @@ static const struct sl_str rate_names[PR_COUNT] = {
 
 /* ---- writing ---- */
 
-static void comma(struct sl_buf *out)
-{
-    if (out->n > 0 && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
-        sl_buf_addc(out, ',');
-}
-
 static void number(struct sl_buf *out, struct sl_str name, int64_t v)
 {
-    comma(out);
+    video_json_comma(out);
     sl_buf_addf(out, "\"" SL_STR_FMT "\":%lld", SL_STR_ARG(name), (long long)v);
-}
-
-static void text(struct sl_buf *out, const char *name, struct sl_str v)
-{
-    if (v.n == 0)
-        return;
-    comma(out);
-    sl_buf_addf(out, "\"%s\":", name);
-    sl_buf_add_json(out, v);
 }
 
 static void open_member(struct sl_buf *out, const char *name, char bracket)
 {
-    comma(out);
+    video_json_comma(out);
     sl_buf_addf(out, "\"%s\":%c", name, bracket);
 }
 
@@ -56,12 +41,12 @@ static void rows(struct sl_buf *out, const struct price *p)
         const struct price_row *r = &p->rows[i];
         if (r->per == PRICE_PER_IMAGE)
             continue;
-        comma(out);
+        video_json_comma(out);
         sl_buf_addc(out, '{');
         number(out, r->per == PRICE_PER_SECOND ? SL_STR("second") : SL_STR("token"), r->p);
-        text(out, "quality", r->when.quality);
-        text(out, "size", r->when.size);
-        text(out, "resolution", r->when.resolution);
+        video_json_text(out, "quality", r->when.quality);
+        video_json_text(out, "size", r->when.size);
+        video_json_text(out, "resolution", r->when.resolution);
         number(out, SL_STR("sound"), r->when.sound);
         number(out, SL_STR("video_input"), r->when.video_input);
         sl_buf_addc(out, '}');
@@ -169,7 +154,7 @@ struct sl_str video_price_add(struct sl_str request, const struct price *p, stru
         return request;
     sl_buf_init(&b, request.n + 65536);
     sl_buf_adds(&b, sl_str_head(request, request.n - 1));
-    comma(&b);
+    video_json_comma(&b);
     sl_buf_adds(&b, SL_STR("\"price\":"));
     video_price_write(p, &b);
     sl_buf_addc(&b, '}');

@@ -5,17 +5,17 @@
 
 /* ---- writing ---- */
 
-static void comma(struct sl_buf *out)
+void video_json_comma(struct sl_buf *out)
 {
     if (out->n > 0 && out->p[out->n - 1] != '{' && out->p[out->n - 1] != '[')
         sl_buf_addc(out, ',');
 }
 
-static void text(struct sl_buf *out, const char *name, struct sl_str v)
+void video_json_text(struct sl_buf *out, const char *name, struct sl_str v)
 {
     if (v.n == 0)
         return;
-    comma(out);
+    video_json_comma(out);
     sl_buf_addf(out, "\"%s\":", name);
     sl_buf_add_json(out, v);
 }
@@ -24,7 +24,7 @@ static void number(struct sl_buf *out, const char *name, int64_t v, int64_t unle
 {
     if (v == unless)
         return;
-    comma(out);
+    video_json_comma(out);
     sl_buf_addf(out, "\"%s\":%lld", name, (long long)v);
 }
 
@@ -32,10 +32,10 @@ static void pairs(struct sl_buf *out, const struct video_request *r)
 {
     if (r->n_metadata == 0)
         return;
-    comma(out);
+    video_json_comma(out);
     sl_buf_adds(out, SL_STR("\"meta\":["));
     for (unsigned i = 0; i < r->n_metadata; i++) {
-        comma(out);
+        video_json_comma(out);
         sl_buf_add_json(out, r->metadata[i].name);
         sl_buf_addc(out, ',');
         sl_buf_add_json(out, r->metadata[i].value);
@@ -47,10 +47,10 @@ static void notes_of(struct sl_buf *out, const struct video_notes *notes)
 {
     if (notes == NULL || notes->n == 0)
         return;
-    comma(out);
+    video_json_comma(out);
     sl_buf_adds(out, SL_STR("\"notes\":["));
     for (unsigned i = 0; i < notes->n; i++) {
-        comma(out);
+        video_json_comma(out);
         sl_buf_add_json(out, notes->v[i]);
     }
     sl_buf_addc(out, ']');
@@ -68,19 +68,19 @@ void video_asked_write(const struct video_request *r, const struct video_notes *
                        struct sl_str remixed_from, struct sl_buf *out)
 {
     sl_buf_addc(out, '{');
-    text(out, "prompt", prompts ? r->prompt : SL_STR_NONE);
+    video_json_text(out, "prompt", prompts ? r->prompt : SL_STR_NONE);
     number(out, "ms", r->ms, 0);
     number(out, "width", r->width, 0);
     number(out, "height", r->height, 0);
-    text(out, "resolution", r->resolution);
-    text(out, "ratio", r->ratio);
+    video_json_text(out, "resolution", r->resolution);
+    video_json_text(out, "ratio", r->ratio);
     number(out, "fps", r->fps, 0);
     number(out, "seed", r->seed, VIDEO_SEED_NONE);
     number(out, "audio", r->audio, VIDEO_UNSAID);
-    text(out, "tier", r->service_tier);
-    text(out, "user", prompts ? r->user : SL_STR_NONE);
+    video_json_text(out, "tier", r->service_tier);
+    video_json_text(out, "user", prompts ? r->user : SL_STR_NONE);
     number(out, "expires_after", r->expires_after_s, 0);
-    text(out, "remixed_from", remixed_from);
+    video_json_text(out, "remixed_from", remixed_from);
     number(out, "ark", r->face == VIDEO_FACE_ARK, 0);
     number(out, "framed", begins_with_frame(r), 0);
     pairs(out, r);
@@ -92,15 +92,15 @@ static void contents(struct sl_buf *out, const struct video_job *j)
 {
     if (j->n_content == 0)
         return;
-    comma(out);
+    video_json_comma(out);
     sl_buf_adds(out, SL_STR("\"content\":["));
     for (unsigned i = 0; i < j->n_content; i++) {
         const struct video_content *c = &j->content[i];
-        comma(out);
+        video_json_comma(out);
         sl_buf_addc(out, '{');
         number(out, "part", c->part, -1);
-        text(out, "url", c->url);
-        text(out, "mime", c->mime);
+        video_json_text(out, "url", c->url);
+        video_json_text(out, "mime", c->mime);
         number(out, "expires", c->expires_s, 0);
         number(out, "bytes", (int64_t)c->bytes, 0);
         sl_buf_addc(out, '}');
@@ -112,16 +112,16 @@ void video_result_write(const struct video_job *j, struct sl_buf *out)
 {
     const struct video_units *u = &j->usage;
     sl_buf_addc(out, '{');
-    text(out, "aux", j->aux);
-    text(out, "said", j->upstream_status);
+    video_json_text(out, "aux", j->aux);
+    video_json_text(out, "said", j->upstream_status);
     number(out, "reason", j->reason, VIDEO_REASON_NONE);
     number(out, "ms", j->ms, 0);
     number(out, "width", j->terms.width, 0);
     number(out, "height", j->terms.height, 0);
-    text(out, "resolution", j->terms.resolution);
-    text(out, "tier", j->terms.tier);
+    video_json_text(out, "resolution", j->terms.resolution);
+    video_json_text(out, "tier", j->terms.tier);
     number(out, "audio", j->terms.audio, 0);
-    text(out, "ratio", j->ratio);
+    video_json_text(out, "ratio", j->ratio);
     number(out, "fps", j->fps, 0);
     number(out, "seed", j->seed, VIDEO_SEED_NONE);
     number(out, "expires", j->expires_s, 0);
@@ -257,9 +257,9 @@ void video_copy_write(const struct video_copy *c, struct sl_buf *out)
         sl_buf_adds(out, i > 0 ? SL_STR(",{") : SL_STR("{"));
         number(out, "part", (int64_t)c->v[i].part, -1);
         number(out, "bytes", (int64_t)c->v[i].bytes, -1);
-        text(out, "sum", c->v[i].sum);
-        text(out, "type", c->v[i].type);
-        text(out, "etag", c->v[i].etag);
+        video_json_text(out, "sum", c->v[i].sum);
+        video_json_text(out, "type", c->v[i].type);
+        video_json_text(out, "etag", c->v[i].etag);
         sl_buf_addc(out, '}');
     }
     sl_buf_addc(out, ']');

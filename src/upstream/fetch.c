@@ -120,6 +120,11 @@ static const char *judge_url(const struct fetch_url *u, const struct fetch_rules
     return host_is_listed(u->host, r) ? NULL : "is on a host that is not allowed";
 }
 
+bool fetch_redirects(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 const char *fetch_refusal(struct sl_str url, const struct fetch_rules *rules, struct sl_arena *a)
 {
     struct fetch_url u = {0};
@@ -311,11 +316,6 @@ static void step(struct fetch *f, struct sl_str url)
     f->attempt = attempt_start(f->up, f->a, &r, &attempt_owner, f);
 }
 
-static bool is_redirect(int status)
-{
-    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* What the attempt has noted decides. */
 static void on_task(struct sl_task *t)
 {
@@ -324,7 +324,7 @@ static void on_task(struct sl_task *t)
     drop_attempt(f);
     if (f->result.why != NULL) {
         finish(f, f->result.why);
-    } else if (is_redirect(f->status) && f->location.n > 0) {
+    } else if (fetch_redirects(f->status) && f->location.n > 0) {
         if (f->redirects++ < FETCH_REDIRECTS)
             step(f, absolute(f, f->location));
         else

@@ -41,6 +41,8 @@ struct fetch *fetch_start(struct upstream *u, struct sl_arena *a, struct sl_str 
 const struct fetch_result *fetch_result(const struct fetch *f); /* once done */
 void fetch_free(struct fetch *f); /* at any time but inside done of another; NULL accepted */
 
+bool fetch_redirects(int status); /* it sends to what its location names */
+
 /* NULL: it may be fetched. Else why not, as in fetch_result. */
 const char *fetch_refusal(struct sl_str url, const struct fetch_rules *rules, struct sl_arena *a);
 
