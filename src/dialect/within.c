@@ -15,6 +15,15 @@ static bool is_known(const struct json_tree *t, const struct json_node *member, 
     return false;
 }
 
+bool within_any(const struct json_tree *t, const struct json_node *of, const char *known)
+{
+    if (json_kind_of(of) == JSON_OBJECT)
+        for (JSON_EACH(t, of, it))
+            if (it->kind != JSON_NULL && !is_known(t, it, known))
+                return true;
+    return false;
+}
+
 void within_read(struct neutral_request *req, struct sl_arena *a, const struct json_tree *t, const struct json_node *of,
                  const char *known, const char *place, ...)
 {

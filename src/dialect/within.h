@@ -14,4 +14,7 @@
 void within_read(struct neutral_request *req, struct sl_arena *a, const struct json_tree *t, const struct json_node *of,
                  const char *known, const char *place, ...) SL_PRINTF(6, 7);
 
+/* Whether there are any: where the place costs something to say. */
+bool within_any(const struct json_tree *t, const struct json_node *of, const char *known);
+
 #endif

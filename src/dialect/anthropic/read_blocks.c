@@ -385,7 +385,7 @@ static void read_rest(struct block *b, const char *known)
     const struct json_tree *t = &b->r->t;
     const struct json_node *enabled = json_got(t, member(b, "citations"), SL_STR("enabled"));
     char place[96];
-    if (known == NULL || b->role == NR_ASSISTANT || b->v->children <= 2)
+    if (known == NULL || b->role == NR_ASSISTANT || b->v->children <= 2 || !within_any(t, b->v, known))
         return;
     if (at->message < 0)
         snprintf(place, sizeof place, "%s[%d]", at->list, at->block);

@@ -37,6 +37,8 @@ struct sl_str reading_place(const struct reading *r, const struct place *at)
 void reading_rest(struct reading *r, const struct json_node *of, const char *known, const struct place *at)
 {
     char place[PATH_BYTES];
+    if (!within_any(&r->t, of, known))
+        return;
     place_text(at, place);
     within_read(r->r, r->a, &r->t, of, known, "%s", place);
 }
