@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "dialect/openai_responses/openai_responses.h"
 #include "exchange/exchange_int.h"
+#include "exchange/video_int.h"
 #include "http/url.h"
 
 #define INPUT_BYTES ((size_t)1 << 30)
@@ -112,10 +113,7 @@ bool stored_fits_plan(struct exchange *x)
 void stored_digest(const struct exchange *x, const struct provider *p, unsigned i,
                    unsigned char out[STORE_CREDENTIAL_BYTES])
 {
-    unsigned char whole[KEY_DIGEST_BYTES] = {0};
-    if (p->n_credentials > 0)
-        key_digest_prepared(x->env->pepper, sl_secret_expose(&p->credentials[i % p->n_credentials]), whole);
-    memcpy(out, whole, STORE_CREDENTIAL_BYTES);
+    video_credential(x->env, p, i, out);
 }
 
 /* Another of the same account will do where the one that made it is configured no more. */
