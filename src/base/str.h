@@ -89,8 +89,8 @@ static inline bool sl_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static inline bool sl_is_blank(
-    char c) /* JSON's white space (RFC 8259 section 2): space, tab, line feed, carriage return */
+/* JSON's white space (RFC 8259 section 2): space, tab, line feed, carriage return. */
+static inline bool sl_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }

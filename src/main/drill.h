@@ -62,8 +62,8 @@ struct drill_scenario {
     bool flaps;        /* three requests badly, three well, and so on */
     bool no_prefill;   /* whoever else is asked by a prefill refuses it */
     bool accounts;     /* the ledger must be the simulators' account */
-    bool
-        too_long; /* only a target with a larger context may answer it: where there are others and none is larger, a refusal is right */
+    /* Only a target with a larger context may answer it: where there are others and none is larger, a refusal is right. */
+    bool too_long;
 };
 
 /* NULL behind the last. */

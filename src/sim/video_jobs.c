@@ -355,7 +355,7 @@ static void set_preset(struct sim_call *c)
         yyjson_val *v = yyjson_obj_iter_get_val(key);
         char digits[24];
         struct sl_str value = yyjson_is_uint(v) ? sl_str_of(digits, sl_u64_digits(yyjson_get_uint(v), digits))
-                                                : sl_str_of(yyjson_get_str(v), yyjson_get_len(v));
+                                                : sim_str(v);
         good = set_knob(&k, sl_str_of(yyjson_get_str(key), yyjson_get_len(key)), value);
     }
     yyjson_doc_free(doc);
