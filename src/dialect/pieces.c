@@ -24,3 +24,14 @@ struct body_cut cut_of(const struct json_member *m, bool first)
 {
     return (struct body_cut){first ? m->key : m->prev_end, first ? m->next_key : m->to};
 }
+
+unsigned cuts_of_ours(const struct request_facts *f, struct body_cut out[RM_OURS])
+{
+    const struct json_member *ours[RM_OURS];
+    unsigned n = 0;
+    for (unsigned m = 0; m < RM_OURS; m++)
+        n = cut_add(ours, n, &f->at[m]);
+    for (unsigned i = 0; i < n; i++)
+        out[i] = cut_of(ours[i], ours[i]->index == i);
+    return n;
+}

@@ -19,4 +19,7 @@ unsigned cut_add(const struct json_member **list, unsigned n, const struct json_
  * that are cut, too, are before it: in a list of cut_add's, m->index is its place there. */
 struct body_cut cut_of(const struct json_member *m, bool first);
 
+/* What our own members of a request are cut out by, in their order; gives how many there are. */
+unsigned cuts_of_ours(const struct request_facts *f, struct body_cut out[RM_OURS]);
+
 #endif

@@ -15,14 +15,10 @@ void gem_add_edit(struct gem_edits *e, size_t from, size_t to, struct sl_str tex
 
 static void cut_ours(struct gem_edits *e, const struct request_facts *f)
 {
-    const struct json_member *ours[RM_OURS];
-    unsigned n = 0;
-    for (unsigned m = 0; m < RM_OURS; m++)
-        n = cut_add(ours, n, &f->at[m]);
-    for (unsigned i = 0; i < n; i++) {
-        struct body_cut c = cut_of(ours[i], ours[i]->index == i);
-        gem_add_edit(e, c.from, c.to, SL_STR_NONE);
-    }
+    struct body_cut cuts[RM_OURS];
+    unsigned n = cuts_of_ours(f, cuts);
+    for (unsigned i = 0; i < n; i++)
+        gem_add_edit(e, cuts[i].from, cuts[i].to, SL_STR_NONE);
 }
 
 static size_t skip_back(struct sl_str body, size_t at)

@@ -103,14 +103,10 @@ static void set_no_store(struct edits *e, const struct request_facts *f)
 
 static void cut_ours(struct edits *e, const struct request_facts *f)
 {
-    const struct json_member *ours[RM_OURS];
-    unsigned n = 0;
-    for (unsigned m = 0; m < RM_OURS; m++)
-        n = cut_add(ours, n, &f->at[m]);
-    for (unsigned i = 0; i < n; i++) {
-        struct body_cut c = cut_of(ours[i], ours[i]->index == i);
-        add(e, c.from, c.to, SL_STR_NONE);
-    }
+    struct body_cut cuts[RM_OURS];
+    unsigned n = cuts_of_ours(f, cuts);
+    for (unsigned i = 0; i < n; i++)
+        add(e, cuts[i].from, cuts[i].to, SL_STR_NONE);
 }
 
 static void make_pieces(const struct edits *e, struct sl_str body, struct sl_arena *a, struct body_pieces *out)

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -50,6 +51,16 @@ static enum format the_up, the_face;
         fflush(stdout);                                                                                                \
         fail();                                                                                                        \
     } while (0)
+
+/* JSON as rows of tests have it, with single quotes. */
+static inline struct sl_str quoted(const char *text)
+{
+    size_t n = strlen(text);
+    char *p = sl_arena_alloc(&arena, n + 1);
+    for (size_t i = 0; i <= n; i++)
+        p[i] = text[i] == '\'' ? '"' : text[i];
+    return sl_str_of(p, n);
+}
 
 static inline unsigned below(unsigned n)
 {

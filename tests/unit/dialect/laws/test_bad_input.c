@@ -205,15 +205,6 @@ static const struct {
      "tools[0]", "mk-d", "sss-rs"},
 };
 
-static struct sl_str quoted(const char *text)
-{
-    size_t n = strlen(text);
-    char *p = sl_arena_alloc(&arena, n + 1);
-    for (size_t i = 0; i <= n; i++)
-        p[i] = text[i] == '\'' ? '"' : text[i];
-    return sl_str_of(p, n);
-}
-
 /* "a&b": both; "a|b": one of them. */
 static bool has(struct sl_str body, const char *what)
 {

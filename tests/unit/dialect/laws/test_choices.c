@@ -52,15 +52,6 @@ static const struct {
      OPENAI "'tool_choice':{'type':'web_search_preview'}}", NULL},
 };
 
-static struct sl_str quoted(const char *text)
-{
-    size_t n = strlen(text);
-    char *p = sl_arena_alloc(&arena, n + 1);
-    for (size_t i = 0; i <= n; i++)
-        p[i] = text[i] == '\'' ? '"' : text[i];
-    return sl_str_of(p, n);
-}
-
 static void test_choices(void **state)
 {
     (void)state;

@@ -122,15 +122,6 @@ static const struct row rows[] = {
      "previous_response_id.content[0], input[0].content[1], input[1].tools[0]", 2},
 };
 
-static struct sl_str quoted(const char *text)
-{
-    size_t n = strlen(text);
-    char *p = sl_arena_alloc(&arena, n + 1);
-    for (size_t i = 0; i <= n; i++)
-        p[i] = text[i] == '\'' ? '"' : text[i];
-    return sl_str_of(p, n);
-}
-
 /* The name itself, or something within it (".strict", ".max_uses"). */
 static bool is_named(const struct neutral_notes *notes, struct sl_str name)
 {
