@@ -12,7 +12,7 @@ import pytest
 from google.genai import errors as genai_errors
 
 from conftest import Makers
-from lib import sdk_python
+from lib import ledger, sdk_python
 from lib.client import fetch
 from lib.proc import PATIENCE
 from lib.upstream import Upstream
@@ -152,27 +152,20 @@ def test_accounts(world):
             if served["complete"] and served["usage_sent"] and not served["model"].startswith("sim-fault-"):
                 for name in told:
                     told[name] += served[name]
-    booked = dict.fromkeys(told, 0)
-    for record in world.gateway.records():
-        for attempt in record["attempts"]:
-            if attempt["outcome"] == "ok" and attempt.get("reported") and not attempt["model"].startswith("sim-fault-"):
-                for name in told:
-                    booked[name] += attempt["usage"].get(name, 0)
-    assert booked == told and told["output"] > 0
-    ledger = json.loads(run_usage(world))["total"]["tokens"]
-    every = dict.fromkeys(told, 0)
-    for record in world.gateway.records():
-        for attempt in record["attempts"]:
-            for name in told:
-                every[name] += attempt.get("usage", {}).get(name, 0)
-    assert {name: ledger[name] for name in told} == every
+    def booked(which=lambda attempt: True):
+        tries = [a for r in world.gateway.records() for a in r["attempts"] if which(a)]
+        return {name: sum(a.get("usage", {}).get(name, 0) for a in tries) for name in told}
 
+    def is_told(attempt):
+        return attempt["outcome"] == "ok" and attempt.get("reported") and not attempt["model"].startswith("sim-fault-")
+    # records and rows are written a moment behind the answers
+    wait_for(lambda: booked(is_told) == told, f"the records to say {told}", every=0.2)
+    assert told["output"] > 0
 
-def run_usage(world):
-    from lib.proc import run_sluice
-    done = run_sluice("usage", "--by", "all", "--json", "--state", str(world.gateway.state))
-    assert done.returncode == 0, done
-    return done.stdout
+    def rows():
+        tokens = ledger.usage(world.gateway.state, "--by", "all")["total"]["tokens"]
+        return {name: tokens[name] for name in told}
+    wait_for(lambda: rows() == booked(), "the ledger to say what the records say", every=0.2)
 
 
 def test_error_by_policy(world):

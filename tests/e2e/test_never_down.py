@@ -13,9 +13,9 @@ import time
 import pytest
 
 from conftest import Makers
-from lib import load
+from lib import ledger, load
 from lib.client import fetch
-from lib.proc import PATIENCE, Sim, free_port, run_sluice
+from lib.proc import PATIENCE, Sim, free_port
 from lib.upstream import Answer, data_event, error_answer, json_answer, completion, stream_answer
 from lib.wait import wait_for
 
@@ -275,7 +275,10 @@ def check_account(primary, spare, g, tries):
         differing = {t for t in told.keys() | booked.keys() if told.get(t) != booked.get(t)} - lost
         assert not differing, (name, [(t, told.get(t), booked.get(t)) for t in list(differing)[:3]])
         assert len(told) > len(lost)
-    done = run_sluice("usage", "--by", "all", "--json", "--state", str(g.state), check=True)
-    ledger = json.loads(done.stdout)["total"]["tokens"]
     every = sums((0, a.get("usage", {})) for _, a in tries)[0]
-    assert [ledger[name] for name in CLASSES] == every
+
+    def settled():  # the database is a moment behind the records
+        total = ledger.usage(g.state, "--by", "all")["total"]
+        return total["attempts"] == len(tries) and total["open"] == 0 and total["tokens"]
+    tokens = wait_for(settled, "the rows of all attempts")
+    assert [tokens[name] for name in CLASSES] == every
