@@ -10,6 +10,7 @@
 #include "upstream/health.h"
 
 #define COST_MAX_P INT64_C(20000000000) /* 0.02 USD of input */
+#define NEAR_FACTOR 4                   /* an estimate by bytes may be wrong by that */
 
 struct hedge { /* in the exchange's arena */
     struct exchange *x;
@@ -152,11 +153,20 @@ bool hedge_may(const struct exchange *x)
            x->estimate_input <= x->snap->set.hedge_input_tokens;
 }
 
-static bool is_cheap(const struct exchange *x, const struct try *t)
+/* What its prompt may cost there: as reserved, which is as written to a cache where that is dearer. */
+static int64_t input_cost(const struct try *t)
 {
-    struct usage input = {.flags = 0};
-    input.by_class[TC_INPUT] = x->estimate_input;
-    return price_of(t->price, &input, NULL).cost_p <= COST_MAX_P;
+    struct usage input = t->reservation.usage;
+    input.output = input.reasoning = 0;
+    return price_of(t->price, &input, NULL).cost_p;
+}
+
+/* Near the bound the prompt is counted in the target's own tokens. Without a price there is no bound but hedge_input_tokens. */
+static bool is_cheap(struct exchange *x, struct try *t)
+{
+    if (input_cost(t) > COST_MAX_P / NEAR_FACTOR)
+        guess_reservation(x, t);
+    return input_cost(t) <= COST_MAX_P;
 }
 
 /* The next candidate that is up; -1: none. */
@@ -280,7 +290,7 @@ void hedge_start(struct exchange *x)
     bool sent = send_second(x, h);
     make_live(x, &l);
     if (!sent) {
-        health_hedge_end(h->first, false);
+        health_hedge_back(h->first);
         return;
     }
     x->hedge = h;

@@ -462,6 +462,13 @@ void health_hedge_end(struct health_lane *l, bool won)
     pthread_mutex_unlock(&l->lock);
 }
 
+void health_hedge_back(struct health_lane *l)
+{
+    pthread_mutex_lock(&l->lock);
+    hedge_gate_back(&l->hedge);
+    pthread_mutex_unlock(&l->lock);
+}
+
 bool health_try_anyway(struct health_lane *l, int64_t now_ns)
 {
     pthread_mutex_lock(&l->lock);

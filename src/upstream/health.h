@@ -94,6 +94,7 @@ bool health_may_repeat(struct health_lane *l, unsigned cost);
 void health_hedge_begin(struct health_lane *l, int64_t now_ns);
 bool health_hedge_late(struct health_lane *l, int64_t now_ns);
 void health_hedge_end(struct health_lane *l, bool won);
+void health_hedge_back(struct health_lane *l);
 /* Probes of the gateway's own (lane.h). When the next is due; until watched_until_ns nobody else finds out about a lane that is down.
  * INT64_MAX while another lane of its place finds out for it. */
 int64_t health_probe_due(struct health_lane *l, int64_t interval_ns, int64_t watched_until_ns, int64_t now_ns);

@@ -72,3 +72,8 @@ void hedge_gate_end(struct hedge_gate *g, bool won)
     g->won = g->won << 1 | won;
     g->ended += g->ended < LAST;
 }
+
+void hedge_gate_back(struct hedge_gate *g)
+{
+    g->tokens = g->tokens + HEDGE < BUDGET ? g->tokens + HEDGE : BUDGET;
+}

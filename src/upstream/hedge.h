@@ -30,5 +30,6 @@ void hedge_gate_begin(struct hedge_gate *g, int64_t now_ns); /* a request that h
 /* Its delay has passed without output. True: ask another one, and tell hedge_gate_end how it ended. */
 bool hedge_gate_late(struct hedge_gate *g, int64_t now_ns);
 void hedge_gate_end(struct hedge_gate *g, bool won);
+void hedge_gate_back(struct hedge_gate *g); /* in place of end: it could not be asked, which says nothing of hedges */
 
 #endif

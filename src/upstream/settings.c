@@ -140,7 +140,8 @@ static const struct cfg_section HEDGE = {
              "streams are (at least 300 ms). Who has output first serves; the other one is cancelled, and may bill what it "
              "read: so it is not on unless you say so. Only where the target's slowest hundredth takes three times the usual "
              "(of 200 or more), not for more than one request in twenty, not while hedges seldom win or a quarter of "
-             "the requests are late, and not for requests of more than 0.02 USD of input."},
+             "the requests are late, and not for requests of more than 0.02 USD of input at the second target, where its price is "
+             "known."},
         {"input_tokens", CFG_INT_AT(struct hedge_settings, input_tokens), .preset = "32768", .min = 1,
          .max = 1000000000, .text = "Requests with more input than this, by estimate, are never sent twice."},
         CFG_END}};

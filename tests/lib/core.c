@@ -280,7 +280,8 @@ static struct route_policy *make_policy(const struct core_options *o)
     };
     const struct route_target_spec solo = {SL_STR("one"), SL_STR("up-solo")},
                                    priced = {SL_STR("one"), SL_STR("gpt-4o-mini")};
-    const struct route_target_spec pair[] = {{SL_STR("one"), SL_STR("up-a")}, {SL_STR("two"), SL_STR("up-b")}};
+    const struct route_target_spec pair[] = {{SL_STR("one"), SL_STR("up-a")},
+                                             {SL_STR("two"), sl_str_c(o->pair_two != NULL ? o->pair_two : "up-b")}};
     const struct route_model_spec models[] = {
         {SL_STR("solo"), &solo, 1}, {SL_STR("pair"), pair, 2}, {SL_STR("gpt-4o-mini"), &priced, 1}};
     struct route_policy *p = NULL;

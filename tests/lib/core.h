@@ -80,6 +80,7 @@ struct core_options { /* all zero: as the program's own settings are */
     bool open;            /* names that are no model go to both providers */
     const char *kind;     /* of both providers; NULL: "openai" */
     const char *kind_two; /* of provider "two"; NULL: as `kind` */
+    const char *pair_two; /* model of "pair"'s second target; NULL: "up-b" */
     bool only_responses;  /* of provider "one" */
     bool names;           /* providers have host names: "one.test", "two.test" */
     enum upstream_http http;

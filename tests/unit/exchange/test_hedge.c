@@ -1,6 +1,7 @@
 /* A second target is asked while the first is silent: who has output first serves the client, the other one is cancelled, and both
  * are in the ledger. */
 #include "kit.h"
+#include "tokens/meter.h"
 
 static const struct core_options options = {
     .breaker = true,
@@ -371,15 +372,122 @@ static void test_not(void **state)
     }
 }
 
+#define BOUND_P INT64_C(20000000000) /* 0.02 USD: what the reference of the settings says */
+
+/* What a prompt costs at most, in pico-dollars a token (data/model-prices.json): as input, or written to a cache where that is dearer,
+ * as it is where the gateway or the client marks it. */
+static const struct {
+    const char *model; /* of the second target */
+    int64_t token_p;   /* 0: nobody knows */
+} priced[] = {{"gpt-4o", 2500000}, {"gpt-5.6", 5000000}, {"up-b", 0}};
+
+/* English; and what has far more tokens than its bytes say. */
+static const char *const words[] = {"hello there ", "\xe9\xbe\x98\xe9\xbb\x8e"};
+
+/* Sends a prompt of n times a word. *cost_p: what the second target would charge for it. */
+static bool is_hedged(const char *model, int64_t token_p, bool stream, const char *word, unsigned n, int64_t *cost_p)
+{
+    struct kit k;
+    struct client c;
+    struct core_options o = options;
+    struct sl_buf text, body;
+    o.pair_two = model;
+    kit_open(&k, &o);
+    train_for(&k, !stream);
+    fake_script(&k.one, hangs);
+    fake_script(&k.two, hangs);
+    sl_buf_init(&text, 1u << 20);
+    sl_buf_init(&body, 1u << 20);
+    for (unsigned i = 0; i < n; i++)
+        sl_buf_adds(&text, sl_str_c(word));
+    sl_buf_addf(&body, "{\"model\":\"pair\",\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"%.*s\"}]}",
+                stream ? "true" : "false", (int)text.n, text.p);
+    sl_buf_addc(&body, '\0');
+    *cost_p = (int64_t)tokens_of_text(NULL, sl_str_c(model), sl_buf_str(&text)).n * token_p;
+    ask(&k, &c, body.p, SL_SEC);
+    bool hedged = k.two.requests > 0;
+    assert_int_equal(core_count(&k.core, TEL_HEDGES), hedged);
+    client_leave(&c, HTTP_GONE_CLOSED);
+    kit_run(&k, SL_SEC);
+    if (hedged && token_p > 0)
+        assert_true((int64_t)entry_of(&k, 2).open.estimate_input * token_p <= BOUND_P);
+    client_done(&c);
+    sl_buf_done(&text);
+    sl_buf_done(&body);
+    assert_int_equal(kit_close(&k), 1 + hedged);
+    return hedged;
+}
+
+/* No prompt is sent twice that costs more than 0.02 USD at the second target, however its bytes are estimated; up to nearly that, all
+ * are. A target without a price is bounded by hedge_input_tokens alone. */
+static void test_money(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < sizeof priced / sizeof *priced; i++)
+        for (unsigned w = 0; w < 4; w++) {
+            unsigned hedges = 0, all = 0;
+            for (unsigned n = 500; n <= 6000; n += n < 4000 ? 500 : 1000, all++) {
+                int64_t cost_p;
+                bool hedged = is_hedged(priced[i].model, priced[i].token_p, w % 2 == 0, words[w / 2], n, &cost_p);
+                if (hedged ? cost_p > BOUND_P : cost_p < BOUND_P * 9 / 10)
+                    fail_msg("%s, %u times '%s': %.4f USD, %s", priced[i].model, n, words[w / 2], (double)cost_p / 1e12,
+                             hedged ? "hedged" : "not hedged");
+                hedges += hedged;
+            }
+            assert_true(priced[i].token_p == 0 ? hedges == all : hedges > 0 && hedges < all);
+        }
+}
+
+/* Requests that are too dear to be asked twice take nothing from those that are not: neither the budget nor the share of wins. */
+static void test_dear_ones_count_for_nothing(void **state)
+{
+    (void)state;
+    struct kit k;
+    struct client c;
+    struct core_options o = options;
+    struct sl_buf body;
+    o.pair_two = "gpt-5.6";
+    kit_open(&k, &o);
+    train(&k);
+    sl_buf_init(&body, 1u << 20);
+    sl_buf_adds(&body, SL_STR("{\"model\":\"pair\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\""));
+    for (unsigned i = 0; i < 6000; i++)
+        sl_buf_adds(&body, sl_str_c(words[0]));
+    sl_buf_adds(&body, SL_STR("\"}]}"));
+    sl_buf_addc(&body, '\0');
+    for (unsigned i = 0; i < 30; i++) {
+        fake_script(&k.one, hangs);
+        ask(&k, &c, body.p, SL_SEC);
+        client_leave(&c, HTTP_GONE_CLOSED);
+        kit_run(&k, 10 * SL_SEC);
+        client_done(&c);
+    }
+    assert_int_equal(k.two.requests, 0);
+    fake_script(&k.one, hangs);
+    fake_stream(&k.two, second_says, 6, 10 * SL_MS, true, FAKE_END);
+    ask(&k, &c, STREAM_PAIR, SL_SEC);
+    expect_str(client_header(&c, "x-sluice-target"), "two/gpt-5.6");
+    client_done(&c);
+    sl_buf_done(&body);
+    kit_close(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_second_wins),         cmocka_unit_test(test_a_role_is_no_output),
-        cmocka_unit_test(test_first_wins),          cmocka_unit_test(test_first_fails),
-        cmocka_unit_test(test_second_fails),        cmocka_unit_test(test_both_fail),
-        cmocka_unit_test(test_client_leaves),       cmocka_unit_test(test_not),
-        cmocka_unit_test(test_whole_second_wins),   cmocka_unit_test(test_whole_first_wins),
+        cmocka_unit_test(test_second_wins),
+        cmocka_unit_test(test_a_role_is_no_output),
+        cmocka_unit_test(test_first_wins),
+        cmocka_unit_test(test_first_fails),
+        cmocka_unit_test(test_second_fails),
+        cmocka_unit_test(test_both_fail),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_not),
+        cmocka_unit_test(test_whole_second_wins),
+        cmocka_unit_test(test_whole_first_wins),
         cmocka_unit_test(test_limits_of_the_loser),
+        cmocka_unit_test(test_money),
+        cmocka_unit_test(test_dear_ones_count_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

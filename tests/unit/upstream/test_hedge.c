@@ -46,6 +46,23 @@ static void test_budget(void **state)
     assert_int_equal(hedges, 20);
 }
 
+/* What could not be asked costs nothing, and more than all is never saved up. */
+static void test_back(void **state)
+{
+    (void)state;
+    struct hedge_gate g = {0};
+    for (unsigned i = 0; i < 400; i++)
+        hedge_gate_begin(&g, T0);
+    for (unsigned i = 0; i < 90; i++) {
+        assert_true(hedge_gate_late(&g, T0));
+        hedge_gate_back(&g);
+    }
+    assert_int_equal(g.tokens, 400);
+    assert_int_equal(g.ended, 0);
+    hedge_gate_back(&g);
+    assert_int_equal(g.tokens, 400);
+}
+
 /* A quarter is late: that is no straggler. A few of few are no incident. */
 static void test_incident(void **state)
 {
@@ -88,10 +105,8 @@ static void test_seldom_win(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_incident),
-        cmocka_unit_test(test_seldom_win),
+        cmocka_unit_test(test_delay),    cmocka_unit_test(test_budget),     cmocka_unit_test(test_back),
+        cmocka_unit_test(test_incident), cmocka_unit_test(test_seldom_win),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
