@@ -2,7 +2,9 @@
  * sum. */
 #include "exchange/count_tokens.h"
 
+#include "dialect/codec.h"
 #include "tokens/chat.h"
+#include "tokens/estimate.h"
 
 #define IMAGE_SIDE 1024u      /* pixels */
 #define WINDOW 1024u          /* bytes */
@@ -108,6 +110,8 @@ uint64_t count_request(const struct tokens_set *set, const struct neutral_reques
     tokens_chat_init(&g.c, set, model);
     for (const struct neutral_message *m = n->messages; m != NULL; m = m->next) {
         tokens_chat_message(&g.c, role_of(m->role));
+        if (m->name.n > 0)
+            tokens_chat_name(&g.c, json_plain(m->name, a));
         for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
             count_part(&g, p);
     }
@@ -151,4 +155,43 @@ uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body
                 n += v->kind == JSON_NUMBER && v->key_n == 0; /* a token */
     }
     return n;
+}
+
+/* Where none of the members is one of a conversation, the texts are in others (documents, requests): most of the body. */
+uint64_t count_by_bytes(enum operation op, const struct request_facts *facts, struct sl_str body)
+{
+    bool elsewhere = facts->payload_bytes == 0 && operation_row(op)->other;
+    return tokens_estimate_input(elsewhere ? body.n : facts->payload_bytes, facts->messages);
+}
+
+static const struct neutral_request *read_neutral(const struct count_from *f, struct sl_arena *a)
+{
+    const struct dialect *d = dialect_of(f->op);
+    struct request_refusal refusal = {0};
+    struct neutral_request *n = SL_ARENA_NEW(a, struct neutral_request);
+    *n = (struct neutral_request){.from = d, .model = f->facts->model, .stream = f->facts->stream};
+    return d->codec != NULL && d->codec->request_read(f->op, f->body, a, n, &refusal) ? n : NULL;
+}
+
+static uint64_t count_conversation(const struct tokens_set *set, const struct count_from *f, struct sl_str model,
+                                   size_t text_bytes, struct sl_arena *a)
+{
+    const struct neutral_request *n = NULL;
+    if (f->body.n <= COUNT_BODY_MAX)
+        n = f->neutral != NULL ? f->neutral(f->owner) : read_neutral(f, a);
+    return n != NULL ? count_request(set, n, model, 1 + f->facts->payload_bytes / text_bytes, a)
+                     : tokens_estimate_text(f->body);
+}
+
+uint64_t count_asked(const struct tokens_set *set, const struct count_from *f, struct sl_str model, size_t text_bytes,
+                     struct sl_arena *a)
+{
+    const struct operation_row *op = operation_row(f->op);
+    struct json_tree read;
+    if (op->generates || op->counts)
+        return count_conversation(set, f, model, text_bytes, a);
+    if ((op->other || f->op == OP_COMPLETIONS) && f->body.n <= COUNT_BODY_MAX &&
+        (f->tree != NULL || json_tree_read(&read, f->body, a)))
+        return count_inputs(set, f->tree != NULL ? f->tree : &read, model, a);
+    return f->by_bytes;
 }

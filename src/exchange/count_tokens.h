@@ -4,6 +4,7 @@
 #ifndef SLUICE_EXCHANGE_COUNT_TOKENS_H
 #define SLUICE_EXCHANGE_COUNT_TOKENS_H
 
+#include "dialect/dialect.h"
 #include "dialect/json_tree.h"
 #include "dialect/neutral.h"
 #include "tokens/meter.h"
@@ -18,5 +19,23 @@ uint64_t count_request(const struct tokens_set *set, const struct neutral_reques
 /* The same of an operation that is no conversation: its texts, and tokens that are given as numbers. */
 uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body, struct sl_str model,
                       struct sl_arena *a);
+
+/* Without looking at the text: four bytes a token. */
+uint64_t count_by_bytes(enum operation op, const struct request_facts *facts, struct sl_str body);
+
+/* A request of any operation. */
+struct count_from { /* borrowed */
+    enum operation op;
+    struct sl_str body;
+    const struct request_facts *facts;                     /* of the body */
+    uint64_t by_bytes;                                     /* what stands for it where no text of it is known */
+    const struct json_tree *tree;                          /* of the body; NULL: it is read when it is needed */
+    const struct neutral_request *(*neutral)(void *owner); /* the same, asked for; it gives NULL: it cannot be read */
+    void *owner;
+};
+/* Its texts by the vocabulary; what is no JSON with texts in it (videos, forms), or over COUNT_BODY_MAX, by bytes. text_bytes: so much of
+ * a longer conversation is looked at. */
+uint64_t count_asked(const struct tokens_set *set, const struct count_from *f, struct sl_str model, size_t text_bytes,
+                     struct sl_arena *a);
 
 #endif

@@ -13,25 +13,29 @@ static struct sl_str model_of(const struct try *t)
 }
 
 /* Reading a body that was relayed as it is may fail; nobody is refused for it. */
-static bool is_readable(struct exchange *x)
+static const struct neutral_request *read_asked(void *owner)
 {
+    struct exchange *x = owner;
     const struct error_facts refused = x->refused;
-    bool ok = x->body_text.n <= COUNT_BODY_MAX && x->op->generates && x->dialect->codec != NULL && translate_read(x);
+    bool ok = x->dialect->codec != NULL && translate_read(x);
     x->refused = refused;
-    return ok;
+    return ok ? x->neutral : NULL;
 }
 
 static uint64_t guess_input(struct exchange *x, struct sl_str model, size_t text_bytes)
 {
-    uint64_t n = x->estimate_input;
+    const struct count_from from = {
+        .op = x->match.op,
+        .body = x->body_text,
+        .facts = &x->facts,
+        .by_bytes = x->estimate_input,
+        .tree = x->other != NULL ? &x->other->look.tree : NULL,
+        .neutral = read_asked,
+        .owner = x,
+    };
     struct sl_arena a;
     sl_arena_init(&a, NULL);
-    if (x->op->other && x->other != NULL && x->body_text.n <= COUNT_BODY_MAX)
-        n = count_inputs(x->env->tokens, &x->other->look.tree, model, &a);
-    else if (is_readable(x))
-        n = count_request(x->env->tokens, x->neutral, model, 1 + x->facts.payload_bytes / text_bytes, &a);
-    else if (x->op->generates)
-        n = tokens_estimate_text(x->body_text);
+    uint64_t n = count_asked(x->env->tokens, &from, model, text_bytes, &a);
     sl_arena_done(&a);
     return n;
 }
@@ -102,7 +106,8 @@ static void hear(void *owner, const struct neutral_event *e)
 static bool read_held(struct exchange *x, struct told *told)
 {
     const struct neutral_sink to = {.put = hear, .owner = told};
-    if (x->committed || x->is_stream || !x->answer_ok || x->translation != NULL || !is_readable(x))
+    if (x->committed || x->is_stream || !x->answer_ok || x->translation != NULL || !x->op->generates ||
+        x->body_text.n > COUNT_BODY_MAX || read_asked(x) == NULL)
         return false;
     struct translation *t = translate_side(x);
     return x->dialect->codec->answer_read(t, sl_chunks_flat(&x->held), &to);

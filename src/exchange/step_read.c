@@ -5,9 +5,8 @@
 #include "dialect/anthropic/anthropic.h"
 #include "dialect/request_look.h"
 #include "exchange/asking.h"
+#include "exchange/count_tokens.h"
 #include "exchange/exchange_int.h"
-
-#include "tokens/estimate.h"
 
 static void decode(struct exchange *x, struct sl_str in)
 {
@@ -107,7 +106,7 @@ static enum step understand(struct exchange *x)
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &x->refused);
     }
-    x->estimate_input = tokens_estimate_input(x->facts.payload_bytes, x->facts.messages);
+    x->estimate_input = count_by_bytes(x->match.op, &x->facts, x->body_text);
     exchange_goto(x, XS_ADMIT);
     return STEP_GO;
 }

@@ -1,10 +1,8 @@
 /* See explain_plan.h. */
 #include "main/explain_plan.h"
 
-#include "dialect/codec.h"
 #include "exchange/count_tokens.h"
 #include "ledger/money.h"
-#include "tokens/estimate.h"
 
 /* -- The plan ---------------------------------------------------------------------------------------------------------- */
 
@@ -44,29 +42,16 @@ static bool read_request(const struct explain_from *from, struct sl_str body, st
     return true;
 }
 
-struct counted { /* what a count needs */
-    const struct explain_from *from;
-    const struct request_facts *facts;
-    struct sl_str body;
+struct counting { /* what a count needs */
+    const struct tokens_set *tokens;
+    struct count_from from;
     struct sl_arena *a;
 };
 
-/* As guess_asked has it (exchange/guess.c). */
 static uint64_t count(void *arg)
 {
-    const struct counted *c = arg;
-    const struct dialect *d = dialect_of(c->facts->op);
-    struct request_refusal refusal = {0};
-    struct json_tree t;
-    struct neutral_request n = {.from = d, .model = c->facts->model, .stream = c->facts->stream};
-    bool small = c->body.n <= COUNT_BODY_MAX;
-    if (operation_row(c->facts->op)->other)
-        return small && json_tree_read(&t, c->body, c->a)
-                   ? count_inputs(c->from->tokens, &t, c->facts->model, c->a)
-                   : tokens_estimate_input(c->facts->payload_bytes, c->facts->messages);
-    if (!small || d->codec == NULL || !d->codec->request_read(c->facts->op, c->body, c->a, &n, &refusal))
-        return tokens_estimate_text(c->body);
-    return count_request(c->from->tokens, &n, c->facts->model, 1 + c->facts->payload_bytes / COUNT_ASKED_BYTES, c->a);
+    const struct counting *c = arg;
+    return count_asked(c->tokens, &c->from, c->from.facts->model, COUNT_ASKED_BYTES, c->a);
 }
 
 bool explain_request(const struct explain_from *from, struct sl_str body, struct sl_arena *a, struct explained *out,
@@ -75,7 +60,12 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
     struct operation_match match;
     if (!read_request(from, body, a, &match, &out->facts, out_why))
         return false;
-    struct counted counted = {.from = from, .facts = &out->facts, .body = body, .a = a};
+    const uint64_t by_bytes = count_by_bytes(match.op, &out->facts, body);
+    struct counting counting = {
+        .tokens = from->tokens,
+        .from = {.op = match.op, .body = body, .facts = &out->facts, .by_bytes = by_bytes},
+        .a = a,
+    };
     const struct asking_from asking = {
         .snap = from->snap,
         .prices = from->prices,
@@ -85,9 +75,9 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
         .dialect = dialect_of(match.op),
         .body = body,
         .headers = from->headers,
-        .estimate_input = tokens_estimate_input(out->facts.payload_bytes, out->facts.messages),
+        .estimate_input = by_bytes,
         .count = count,
-        .count_arg = &counted,
+        .count_arg = &counting,
         .wall_ns = from->wall_ns,
         .seed = from->seed,
         .view = from->view,

@@ -19,7 +19,6 @@
 #define WINDOW 128u              /* ... for so many: other scripts are counted there, and a file is noticed */
 #define WHOLE_BYTES 16384u       /* a text up to that is counted whole and holds no file that matters */
 #define MARK_BYTES 16u           /* what stands before a file's bytes, at most */
-#define RESERVE_DEFAULT 4096u    /* output to expect when the caller set no maximum: most answers are far below */
 
 static uint64_t divide_up(uint64_t n, uint64_t by)
 {
@@ -116,10 +115,4 @@ uint64_t tokens_estimate_output(uint64_t json_bytes, uint64_t events)
 {
     uint64_t by_bytes = divide_up(json_bytes, BYTES_PER_TOKEN);
     return by_bytes > events ? by_bytes : events;
-}
-
-uint64_t tokens_estimate_reserve(uint64_t max_output, uint32_t n)
-{
-    uint64_t each = max_output > 0 ? max_output : RESERVE_DEFAULT, all = 0;
-    return __builtin_mul_overflow(each, (uint64_t)(n > 0 ? n : 1), &all) ? UINT64_MAX : all;
 }

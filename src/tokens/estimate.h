@@ -13,7 +13,5 @@ uint64_t tokens_estimate_input(uint64_t json_bytes, uint32_t messages);
 uint64_t tokens_estimate_text(struct sl_str json);
 /* Of model output, from the bytes of its deltas; at least one token per event that had content. */
 uint64_t tokens_estimate_output(uint64_t json_bytes, uint64_t events);
-/* What output to reserve for when nothing has been generated yet: max_output (0: not said) per answer, n answers. */
-uint64_t tokens_estimate_reserve(uint64_t max_output, uint32_t n);
 
 #endif

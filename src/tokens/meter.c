@@ -66,7 +66,7 @@ enum sl_err tokens_set_open(struct tokens_set *s, const char *directory, struct 
 void tokens_set_done(struct tokens_set *s)
 {
     for (int i = 0; i < TOKENS_ENCODINGS; i++) {
-        tokens_vocab_unref(s->vocab[i]);
+        tokens_vocab_close(s->vocab[i]);
         s->vocab[i] = NULL;
     }
 }

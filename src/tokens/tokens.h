@@ -21,14 +21,12 @@
 
 /* -- Vocabularies ------------------------------------------------------------------------------------------------------- */
 
-struct tokens_vocab; /* counted; immutable */
+struct tokens_vocab; /* immutable */
 
 /* Maps a file that dev/tokens/pack made (vocab_format.h), having read it once for its checksum. Nothing of it is resident until it
- * is used. Gives a reference. A file that is replaced must be replaced by renaming: what is mapped must not change. */
+ * is used. A file that is replaced must be replaced by renaming: what is mapped must not change. */
 enum sl_err tokens_vocab_open(const char *path, struct tokens_vocab **out_vocab, struct sl_fail *fail) SL_MUST_CHECK;
-struct tokens_vocab *tokens_vocab_ref(struct tokens_vocab *v); /* any thread; gives v */
-void tokens_vocab_unref(struct tokens_vocab *v);               /* any thread; NULL is accepted */
-struct sl_str tokens_vocab_name(const struct tokens_vocab *v); /* "o200k_base"; borrow (of v) */
+void tokens_vocab_close(struct tokens_vocab *v); /* nobody counts with it any more; NULL is accepted */
 
 /* -- Counting ----------------------------------------------------------------------------------------------------------- */
 

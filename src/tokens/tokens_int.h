@@ -10,7 +10,6 @@
 #include "tokens/vocab_format.h"
 
 struct tokens_vocab {
-    unsigned refs; /* atomic */
     enum vocab_pattern pattern;
     uint32_t n_tokens, n_nodes, n_pairs;
     const uint64_t *trie;
@@ -18,7 +17,6 @@ struct tokens_vocab {
     const uint64_t *pairs;
     void *map; /* own */
     size_t map_bytes;
-    char name[VOCAB_NAME_MAX];
 };
 
 /* Bytes of the first piece of text that has n > 0. With `more`, text may follow: 0 when that could change where the piece ends;

@@ -70,7 +70,6 @@ static struct tokens_vocab *vocab_of(const struct vocab_header *h, void *map)
 {
     struct tokens_vocab *v = SL_NEW(struct tokens_vocab);
     const char *at = (const char *)map + sizeof *h;
-    v->refs = 1;
     v->pattern = (enum vocab_pattern)h->pattern;
     v->n_tokens = h->tokens;
     v->n_nodes = h->nodes;
@@ -82,7 +81,6 @@ static struct tokens_vocab *vocab_of(const struct vocab_header *h, void *map)
     v->pairs = (const uint64_t *)(const void *)at;
     v->map = map;
     v->map_bytes = (size_t)h->file_bytes;
-    memcpy(v->name, h->name, sizeof v->name);
     return v;
 }
 
@@ -119,21 +117,10 @@ enum sl_err tokens_vocab_open(const char *path, struct tokens_vocab **out_vocab,
     return e;
 }
 
-struct tokens_vocab *tokens_vocab_ref(struct tokens_vocab *v)
+void tokens_vocab_close(struct tokens_vocab *v)
 {
-    (void)__atomic_add_fetch(&v->refs, 1, __ATOMIC_RELAXED);
-    return v;
-}
-
-void tokens_vocab_unref(struct tokens_vocab *v)
-{
-    if (v == NULL || __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) > 0)
+    if (v == NULL)
         return;
     (void)munmap(v->map, v->map_bytes);
     sl_free(v);
-}
-
-struct sl_str tokens_vocab_name(const struct tokens_vocab *v)
-{
-    return sl_str_c(v->name);
 }

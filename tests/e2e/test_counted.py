@@ -193,6 +193,37 @@ def test_rules_are_asked_with_a_count(make, tmp_path):
         assert json.loads(done.stdout)["plan"][0]["model"] == said.json()["plan"][0]["model"] == wanted, (done, said)
 
 
+def wordy(path, text):
+    """A request of that path whose text it is."""
+    turn = [{"role": "user", "content": text}]
+    members = {"completions": {"prompt": text}, "images/generations": {"prompt": text}, "embeddings": {"input": [text]}, "moderations": {"input": text},
+               "rerank": {"query": "q", "documents": [text]}, "responses/input_tokens": {"input": text},
+               "chat/completions": {"messages": [{**turn[0], "name": "Zoë-7-8-9"}]}}
+    return {"model": "gpt-4o", **members.get(path, {"max_tokens": 9, "messages": turn})}
+
+
+def test_explain_counts_every_operation_as_the_gateway_does(make, tmp_path, o200k):
+    up = make.upstream()
+    g = make.gateway({"providers": {"p": {"kind": "openai-compatible", "base_url": up.url, "keys": ["k-of-the-gateway"]}},
+                      "models": {"gpt-4o": {"route": "by-length"}},
+                      "routes": {"by-length": [{"when": {"input_tokens": "> 500"}, "use": ["p/long"]}, {"use": ["p/short"]}]}})
+    request = tmp_path / "request.json"
+    ids = {}
+    for path in ("completions", "embeddings", "moderations", "rerank", "responses/input_tokens", "images/generations", "messages",
+                 "messages/count_tokens", "chat/completions"):
+        for text, wanted in ((FEW * 60, "short"), (MANY * 200, "long")):
+            body = json.dumps(wordy(path, text)).encode()
+            answer = fetch(g.address, "POST", "/v1/" + path, body, key=g.key)
+            request.write_bytes(body)
+            done = run_sluice("explain", "-c", g.config_path, "--path", "/v1/" + path, "--request", request, "--json", check=True)
+            ids[answer.id] = (path, wanted, o200k(text), json.loads(done.stdout))
+    for answer, (path, wanted, tokens, said) in ids.items():
+        record = g.record(answer)
+        found = {record["plan"][0]["model"], said["plan"][0]["model"]}
+        assert found == {wanted} and record["routing"]["in"] == said["routing"]["in"], (path, record["routing"], said["routing"])
+        assert tokens <= record["routing"]["in"] <= tokens + 20, (path, tokens, record["routing"])
+
+
 @pytest.mark.parametrize("text, usd, fits", [(FEW * 700, 0.013, True), (FEW * 700, 0.004, False), (MANY * 2000, 0.02, False), (MANY * 2000, 0.04, True)],
                          ids=["fewer than it seems", "too many", "more than it seems", "as many"])
 def test_budgets_are_asked_with_a_count(make, tmp_path, o200k, text, usd, fits):

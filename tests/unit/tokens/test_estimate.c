@@ -27,11 +27,6 @@ static void outputs(void **state)
     assert_int_equal(tokens_estimate_output(0, 3), 3);
     assert_int_equal(tokens_estimate_output(400, 3), 100);
     assert_int_equal(tokens_estimate_output(10, 7), 7);
-    assert_int_equal(tokens_estimate_reserve(100, 1), 100);
-    assert_int_equal(tokens_estimate_reserve(100, 0), 100);
-    assert_int_equal(tokens_estimate_reserve(100, 3), 300);
-    assert_true(tokens_estimate_reserve(0, 1) > 0);
-    assert_int_equal(tokens_estimate_reserve(UINT64_MAX, 2), UINT64_MAX);
 }
 
 static void within(uint64_t got, uint64_t low, uint64_t high)
