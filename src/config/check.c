@@ -283,6 +283,15 @@ static bool is_word(const struct slot *s, struct sl_str text)
     return (s->row->flags & CFG_DOCUMENT) != 0 && text.p[0] != '{';
 }
 
+/* "$NAME", as a shell would read it. */
+static bool is_bare_variable(struct sl_str s)
+{
+    for (size_t i = 1; i < s.n; i++)
+        if (s.p[i] != '_' && !(s.p[i] >= 'A' && s.p[i] <= 'Z') && !(s.p[i] >= '0' && s.p[i] <= '9'))
+            return false;
+    return s.n > 1 && s.p[0] == '$';
+}
+
 static bool put_secret(struct check *k, const struct slot *s, const struct expansion *x)
 {
     struct sl_str text = x->text;
@@ -291,8 +300,12 @@ static bool put_secret(struct check *k, const struct slot *s, const struct expan
             return false;
     } else if (!x->has_variable && text.n != 0 && !is_word(s, text) && !s->node->is_preset &&
                s->node->variable == NULL && !k->c->is_made) {
-        warn(k, s, "a secret stands in the configuration itself",
-             "Write \"${NAME}\" and set it in the environment, or \"file:PATH\"");
+        if (is_bare_variable(text))
+            warn(k, s, "a '$' without braces names no variable: it is taken for the secret itself",
+                 "Write \"${NAME}\"");
+        else
+            warn(k, s, "a secret stands in the configuration itself",
+                 "Write \"${NAME}\" and set it in the environment, or \"file:PATH\"");
     }
     text = sl_str_trim(text);
     if (text.n == 0)

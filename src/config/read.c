@@ -225,13 +225,25 @@ static void on_event(struct reading *r, const yaml_event_t *e)
     }
 }
 
+/* libyaml gives no line for what its reader does not take, only how many bytes into the text it stands. */
+static yaml_mark_t mark_of(struct sl_str text, size_t offset)
+{
+    yaml_mark_t at = {0};
+    for (size_t i = 0; i < offset && i < text.n; i++) {
+        bool continues = ((unsigned char)text.p[i] & 0xc0) == 0x80;
+        at.line += text.p[i] == '\n';
+        at.column = text.p[i] == '\n' ? 0 : at.column + (continues ? 0 : 1);
+    }
+    return at;
+}
+
 /* libyaml's own texts are constant; for what people trip over most we have better ones. */
 static void stop_for_parser(struct reading *r)
 {
     yaml_mark_t at = r->parser.problem_mark;
     const char *problem = r->parser.problem != NULL ? r->parser.problem : "not YAML";
     if (r->parser.error == YAML_READER_ERROR) {
-        stop(r, at, "a control character", "Remove it; YAML is text");
+        stop(r, mark_of(r->text, r->parser.problem_offset), "a control character", "Remove it; YAML is text");
         return;
     }
     if (at.index < r->text.n && r->text.p[at.index] == '\t' && strstr(problem, "cannot start any token") != NULL) {
@@ -289,6 +301,9 @@ bool tree_read(struct cfg *c, struct sl_str text)
 {
     struct reading *r = SL_NEW(struct reading);
     r->c = c;
+    /* libyaml counts the mark that some editors put in front as a column, and so takes the first line for indented */
+    if (sl_str_starts(text, SL_STR("\xef\xbb\xbf")))
+        text = sl_str_from(text, 3);
     r->text = text;
     yaml_mark_t bad;
     if (text.n > CFG_FILE_MAX) {

@@ -180,6 +180,10 @@ enum sl_err cfg_parse_address(struct sl_str s, struct sl_arena *a, struct cfg_ad
     *why = "not an address of the form 127.0.0.1:8080 or [::1]:8080";
     if (!text_is_clean(s) || s.n == 0 || !split_port(s, &host, &port))
         return SL_EINVAL;
+    if (port.p == NULL && parse_port(host, &number)) {
+        *why = "a port alone: write 127.0.0.1:PORT for this machine only, 0.0.0.0:PORT for all its IPv4 addresses";
+        return SL_EINVAL;
+    }
     if (port.p == NULL) {
         *why = "the port is missing, as in 127.0.0.1:8080";
         return SL_EINVAL;

@@ -98,6 +98,9 @@ struct sl_listener;
 typedef void sl_accept_f(void *owner, int fd, const struct sl_addr *peer);
 enum sl_err sl_listener_open(struct sl_loop *l, const struct sl_addr *at, int backlog, sl_accept_f *on_accept,
                              void *owner, struct sl_listener **out, struct sl_fail *fail) SL_MUST_CHECK;
+/* Whether one could listen here alone: SO_REUSEPORT would also share the port with another program of the same user. To be
+ * asked before the first of one's own sockets is opened; the text says what to do. */
+enum sl_err sl_listener_check(const struct sl_addr *at, struct sl_fail *fail) SL_MUST_CHECK;
 struct sl_addr sl_listener_addr(const struct sl_listener *s); /* with the real port when 0 was asked */
 void sl_listener_pause(struct sl_listener *s);
 void sl_listener_resume(struct sl_listener *s);

@@ -427,7 +427,8 @@ static void on_listen_again(struct sl_timer *t)
         sl_tcp_want(&s->tcp, SL_READABLE);
 }
 
-static int open_socket(const struct sl_addr *at, int backlog, const char **out_what)
+/* `backlog` 0: only bound. */
+static int open_socket(const struct sl_addr *at, bool shared, int backlog, const char **out_what)
 {
     int one = 1;
     socklen_t n = at->sa.any.sa_family == AF_INET6 ? sizeof at->sa.v6 : sizeof at->sa.v4;
@@ -437,7 +438,7 @@ static int open_socket(const struct sl_addr *at, int backlog, const char **out_w
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     *out_what = "share";
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
+    if (shared && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0)
         goto fail;
     if (at->sa.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -445,7 +446,7 @@ static int open_socket(const struct sl_addr *at, int backlog, const char **out_w
     if (bind(fd, &at->sa.any, n) != 0)
         goto fail;
     *out_what = "listen on";
-    if (listen(fd, backlog) != 0)
+    if (backlog > 0 && listen(fd, backlog) != 0)
         goto fail;
     return fd;
 fail:;
@@ -455,13 +456,39 @@ fail:;
     return -1;
 }
 
+static const char *listen_help(int e)
+{
+    switch (e) {
+    case EADDRINUSE:
+        return ". Another program listens there: stop it, or choose another address or port";
+    case EADDRNOTAVAIL:
+        return ". No network device of this machine has this address";
+    case EACCES:
+        return ". Ports below 1024 need a right of their own (CAP_NET_BIND_SERVICE)";
+    default:
+        return "";
+    }
+}
+
+enum sl_err sl_listener_check(const struct sl_addr *at, struct sl_fail *fail)
+{
+    char text[SL_ADDR_TEXT];
+    const char *what = "";
+    int fd = open_socket(at, false, 0, &what);
+    sl_addr_text(at, text);
+    if (fd < 0)
+        return sl_fail_set(fail, SL_EIO, text, "cannot %s it: %s%s", what, sl_errno_text(errno), listen_help(errno));
+    close(fd);
+    return SL_OK;
+}
+
 enum sl_err sl_listener_open(struct sl_loop *l, const struct sl_addr *at, int backlog, sl_accept_f *on_accept,
                              void *owner, struct sl_listener **out, struct sl_fail *fail)
 {
     char text[SL_ADDR_TEXT];
     const char *what = "";
     sl_addr_text(at, text);
-    int fd = open_socket(at, backlog, &what);
+    int fd = open_socket(at, true, backlog, &what);
     if (fd < 0)
         return sl_fail_set(fail, SL_EIO, text, "cannot %s %s: %s", what, text, sl_errno_text(errno));
     struct sl_listener *s = SL_NEW(struct sl_listener);

@@ -1,9 +1,10 @@
-/* `sluice check`: the three passes of the configuration, and a look at the TLS files that it names. */
+/* `sluice check`: the three passes of the configuration, and a look at the files that it names. */
 #include "main/cmd_check.h"
 
 #include <stdio.h>
 
 #include "dialect/json_write.h"
+#include "ledger/price.h"
 #include "main/options.h"
 #include "main/settings_files.h"
 #include "main/settings_int.h"
@@ -109,9 +110,26 @@ static void print_kinds_json(void)
     sl_buf_done(&text);
 }
 
+/* The price catalogue's errors. The start and a reload load it by themselves, and say so. */
+static void check_prices(const struct settings *s, struct cfg *c)
+{
+    struct sl_fail fail = {0};
+    struct price_catalog *catalog;
+    const struct sl_str *path = &s->ledger.prices;
+    if (path->n == 0)
+        return;
+    if (price_catalog_load_file(sl_arena_cstr(cfg_arena(c), *path), &catalog, &fail) == SL_OK)
+        price_catalog_unref(catalog);
+    else if (cfg_is_literal(c, path))
+        cfg_error_at(c, path, NULL, "%s: %s", fail.place, fail.text);
+    else
+        cfg_error_at(c, path, NULL, "the price catalogue cannot be read");
+}
+
 static void look(struct settings *s, struct cfg *c)
 {
     settings_check_files(s, c);
+    check_prices(s, c);
     settings_look_for_keys(s, c);
 }
 

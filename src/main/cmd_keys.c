@@ -36,12 +36,13 @@ static int complain(const struct sl_fail *fail)
     return EXIT_FAILED;
 }
 
-static enum sl_err open_state(const struct where *w, struct opened *out, struct sl_fail *fail)
+/* Only `create` makes a directory: a mistyped one would else be told to hold no keys. */
+static enum sl_err open_state(const struct where *w, enum state_mode mode, struct opened *out, struct sl_fail *fail)
 {
     char path[STATE_PATH_MAX];
     enum sl_err e = command_state_path(w->state, w->config, path, fail);
     if (e == SL_OK)
-        e = state_dir_open(&out->dir, path, STATE_CREATE, fail);
+        e = state_dir_open(&out->dir, path, mode, fail);
     if (e != SL_OK)
         return e;
     e = store_open_sqlite(state_dir_path(&out->dir, "ledger.db").text, STORE_WRITE, &out->store, fail);
@@ -228,7 +229,7 @@ static int create(int argc, char **argv)
         fprintf(stderr, "sluice keys create: give the key a name: --name NAME\n");
         return EXIT_USAGE;
     }
-    if (open_state(&w, &o, &fail) != SL_OK)
+    if (open_state(&w, STATE_CREATE, &o, &fail) != SL_OK)
         return complain(&fail);
     enum sl_err e = keys_create(&o.dir, o.store, &spec, &made, &fail);
     close_state(&o);
@@ -248,7 +249,7 @@ static int list(int argc, char **argv)
     struct opened o;
     struct sl_fail fail;
     struct listing l = {.now_ns = sl_clock_wall_ns(), .json = w.json};
-    if (open_state(&w, &o, &fail) != SL_OK)
+    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
         return complain(&fail);
     sl_buf_init(&l.out, OUTPUT_MAX);
     if (w.json)
@@ -295,7 +296,7 @@ static int revoke(int argc, char **argv)
     struct sl_id id;
     if (!read_id(c.operand[0], &id))
         return EXIT_USAGE;
-    if (open_state(&w, &o, &fail) != SL_OK)
+    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
         return complain(&fail);
     enum sl_err e = keys_revoke(&o.dir, o.store, id, &fail);
     close_state(&o);
@@ -324,7 +325,7 @@ static int expire(int argc, char **argv)
     struct sl_id id;
     if (!read_id(c.operand[0], &id))
         return EXIT_USAGE;
-    if (open_state(&w, &o, &fail) != SL_OK)
+    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
         return complain(&fail);
     enum sl_err e = keys_expire(&o.dir, o.store, id, sl_clock_wall_ns() + in_ns, &fail);
     close_state(&o);
@@ -355,7 +356,7 @@ static int rotate(int argc, char **argv)
     struct sl_id id;
     if (!read_id(c.operand[0], &id))
         return EXIT_USAGE;
-    if (open_state(&w, &o, &fail) != SL_OK)
+    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
         return complain(&fail);
     enum sl_err e = keys_rotate(&o.dir, o.store, id, grace_ns, &made, &fail);
     close_state(&o);

@@ -158,6 +158,8 @@ static enum sl_err open_listeners(struct gateway *g, struct sl_addr *out_first, 
     const struct listen_settings *l = &g->settings->listen;
     for (size_t a = 0; a < l->addresses.n; a++) {
         struct sl_addr at = l->addresses.v[a].addr;
+        if (sl_listener_check(&at, fail) != SL_OK)
+            return fail->code;
         for (unsigned i = 0; i < g->n_workers; i++) {
             struct sl_addr bound;
             if (worker_listen(g->workers[i], &at, &bound, fail) != SL_OK)
@@ -170,7 +172,8 @@ static enum sl_err open_listeners(struct gateway *g, struct sl_addr *out_first, 
     }
     if (g->admin != NULL) {
         struct sl_addr bound;
-        if (worker_listen(g->admin, &g->settings->admin.address.addr, &bound, fail) != SL_OK)
+        const struct sl_addr *at = &g->settings->admin.address.addr;
+        if (sl_listener_check(at, fail) != SL_OK || worker_listen(g->admin, at, &bound, fail) != SL_OK)
             return fail->code;
         say_listening("admin.ready", &bound, false);
     }

@@ -94,6 +94,8 @@ static void on_accept(void *owner, int fd, const struct sl_addr *peer)
 
 static enum sl_err open_listener(struct host *h, const struct sl_addr *at, struct sl_fail *fail)
 {
+    if (sl_listener_check(at, fail) != SL_OK)
+        return fail->code;
     enum sl_err e = sl_listener_open(&h->loop, at, BACKLOG, on_accept, h, &h->listener, fail);
     if (e == SL_OK)
         h->at = sl_listener_addr(h->listener);
@@ -310,7 +312,7 @@ int cmd_sim(int argc, char **argv)
         .summary =
             "Simulated providers: OpenAI, Anthropic, Gemini, Vertex, Bedrock. Every answer says that it is simulated.",
         .more = "Faults are asked for by the header x-sim-fault: NAME[=ARG], by the model\n"
-                "sim-fault-NAME[-ARG], or by POST /sim/rules. GET /sim/count tells what was served.",
+                "sim-fault-NAME[-ARG], or by POST /sim/rules. GET /sim/count tells what was served.\n",
         .options = options,
     };
     switch (options_read(&c, argc, argv)) {

@@ -38,6 +38,8 @@ static const struct command commands[] = {
     {"help", cmd_help, "this list"},
 };
 
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
 static int cmd_version(int argc, char **argv)
 {
     (void)argc;
@@ -47,13 +49,55 @@ static int cmd_version(int argc, char **argv)
     return EXIT_OK;
 }
 
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* The nearest name, or the one that `name` begins with or is the beginning of: "simulate", "ref". */
+static const char *nearest_command(struct sl_str name)
+{
+    const char *best = NULL;
+    unsigned least = 3;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        struct sl_str known = sl_str_c(commands[i].name);
+        unsigned d = sl_str_distance(name, known, least);
+        if (name.n > 1 && (sl_str_starts(name, known) || sl_str_starts(known, name)))
+            d = 0;
+        if (d < least) {
+            least = d;
+            best = commands[i].name;
+        }
+    }
+    return best;
+}
+
+static int no_command(const char *name)
+{
+    const char *nearest = nearest_command(sl_str_c(name));
+    fprintf(stderr, "sluice: there is no command '%s'", name);
+    if (nearest != NULL)
+        fprintf(stderr, ". Did you mean '%s'?\n", nearest);
+    else
+        fprintf(stderr, "; 'sluice help' lists them\n");
+    return EXIT_USAGE;
+}
+
+/* `sluice help`, or `sluice help COMMAND`, which is COMMAND --help. */
 static int cmd_help(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    static char option[] = "--help";
+    if (argc > 1 && argv[1][0] != '-' && strcmp(argv[1], "help") != 0) {
+        const struct command *c = find_command(argv[1]);
+        char *of_command[] = {argv[1], option, NULL};
+        return c != NULL ? c->run(2, of_command) : no_command(argv[1]);
+    }
     printf(
         "sluice: one layer between your applications and every model provider\n\nUsage: sluice COMMAND [OPTION...]\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+    for (size_t i = 0; i < N_COMMANDS; i++)
         printf("  %-10s %s\n", commands[i].name, commands[i].text);
     printf("\n'sluice COMMAND --help' tells more.\n");
     return EXIT_OK;
@@ -66,9 +110,6 @@ int main(int argc, char **argv)
         name = "help";
     if (strcmp(name, "--version") == 0)
         name = "version";
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return commands[i].run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
-    fprintf(stderr, "sluice: there is no command '%s'; 'sluice help' lists them\n", name);
-    return EXIT_USAGE;
+    const struct command *c = find_command(name);
+    return c != NULL ? c->run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv) : no_command(name);
 }

@@ -216,5 +216,5 @@ void options_help(const struct command_line *c)
         print_option(o);
     print_option(&HELP);
     if (c->more != NULL)
-        printf("\n%s", c->more);
+        printf("\n%s%s", c->more, sl_str_ends(sl_str_c(c->more), SL_STR("\n")) ? "" : "\n");
 }

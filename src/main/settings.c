@@ -46,6 +46,26 @@ static const char *address_help(enum provider_kind_setting kind)
     return "Write where its API begins, as in http://10.0.0.5:8000/v1";
 }
 
+/* What people paste: an address without its version, or that of one operation. */
+static void check_path(struct cfg *c, const struct provider_settings *p)
+{
+    static const struct sl_str operations[] = {SL_STR_INIT("/chat/completions"), SL_STR_INIT("/completions"),
+                                               SL_STR_INIT("/responses"), SL_STR_INIT("/messages"),
+                                               SL_STR_INIT("/embeddings")};
+    const struct cfg_url *u = &p->base_url;
+    if (u->path.n == 0 && p->kind == PROVIDER_AZURE)
+        cfg_warn_at(c, u, "Azure's end with /openai/v1, or with /openai where api_version is set",
+                    "the address has no path");
+    else if (u->path.n == 0 && p->kind != PROVIDER_BEDROCK)
+        cfg_warn_at(c, u, "Most servers want /v1 at the end", "the address has no path");
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+        if (sl_str_ends(u->path, operations[i])) {
+            cfg_warn_at(c, u, "Write where the API begins: the path of what is called is put behind it",
+                        "the address ends with that of an operation, " SL_STR_FMT, SL_STR_ARG(operations[i]));
+            break;
+        }
+}
+
 static void resolve_address(struct cfg *c, struct provider_settings *p)
 {
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
@@ -69,8 +89,7 @@ static void resolve_address(struct cfg *c, struct provider_settings *p)
                      "the address is a private one, and allow_private is 'no'");
     if (!u->tls && !is_local)
         cfg_warn_at(c, u, "Use https:// where the server has it", "keys and prompts go over the network unencrypted");
-    if (u->path.n == 0 && p->kind != PROVIDER_BEDROCK)
-        cfg_warn_at(c, u, "Most servers want /v1 at the end", "the address has no path");
+    check_path(c, p);
     if (!u->tls && (p->tls.ca.n != 0 || p->tls.verify_name.n != 0))
         cfg_warn_at(c, p->tls.ca.n != 0 ? &p->tls.ca : &p->tls.verify_name, NULL,
                     "has no meaning: the address is not https://");
@@ -104,6 +123,14 @@ static void check_aws(struct cfg *c, const struct provider_settings *p)
         cfg_error_at(c, &p->keys, "Remove one of them", "an API key, and a pair under aws");
     else if (!provider_region_is(p->region))
         cfg_error_at(c, &p->region, "Set it to the AWS region, as in eu-central-1", "signatures are made for a region");
+}
+
+static void check_keys(struct cfg *c, const struct provider_settings *p)
+{
+    for (size_t i = 0; i < p->keys.n; i++)
+        if (sl_str_starts_nocase(sl_secret_expose(&p->keys.v[i]), SL_STR("bearer ")))
+            cfg_error_at(c, &p->keys.v[i], "Write what stands behind it: the header is made from the key",
+                         "the key begins with 'Bearer '");
 }
 
 static void check_accounts(struct cfg *c, const struct provider_settings *p)
@@ -186,6 +213,7 @@ static void resolve_provider(struct settings *s, struct cfg *c, struct provider_
     p->no_proxy = p->proxy.url.text.n == 0 && cfg_is_set(c, &p->proxy.url);
     const struct provider_kind *kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind)));
     check_aws(c, p);
+    check_keys(c, p);
     check_accounts(c, p);
     check_entra(c, p);
     if (kind != NULL && kind->env_key.n > 0 && p->keys.n == 0 && p->aws.access_key_id.n == 0 &&

@@ -100,9 +100,14 @@ static enum sl_err make_all(const struct state_dir *d, struct sl_fail *fail)
     if (e == SL_OK)
         e = make_dir(state_dir_path(d, "notify").text, fail);
     struct state_path pepper = state_dir_path(d, "pepper");
-    if (e == SL_OK && access(pepper.text, F_OK) != 0)
-        e = make_pepper(pepper.text, fail);
-    return e;
+    if (e != SL_OK || access(pepper.text, F_OK) == 0)
+        return e;
+    /* The pepper is made before the database: one without the other was lost, and a fresh one fits none of its keys. */
+    if (access(state_dir_path(d, "ledger.db").text, F_OK) == 0)
+        return sl_fail_set(fail, SL_ECORRUPT, pepper.text,
+                           "the file is missing beside a ledger.db: bring it back from a copy (without it no existing "
+                           "key works), or make a new one, with `head -c 32 /dev/urandom` and mode 600, and new keys");
+    return make_pepper(pepper.text, fail);
 }
 
 enum sl_err state_dir_open(struct state_dir *d, const char *path, enum state_mode mode, struct sl_fail *fail)
@@ -116,7 +121,14 @@ enum sl_err state_dir_open(struct state_dir *d, const char *path, enum state_mod
     memcpy(fresh.path, path, n);
     struct stat st;
     if (mode == STATE_EXISTING && stat(fresh.path, &st) != 0)
-        return sl_fail_set(fail, SL_ENOENT, fresh.path, "there is no state directory: %s", sl_errno_text(errno));
+        return sl_fail_set(fail, SL_ENOENT, fresh.path,
+                           "there is no state directory: %s. `sluice serve` or `sluice keys create` makes one; "
+                           "--state names another",
+                           sl_errno_text(errno));
+    if (mode == STATE_EXISTING && access(state_dir_path(&fresh, "pepper").text, F_OK) != 0 && errno == ENOENT &&
+        access(state_dir_path(&fresh, "ledger.db").text, F_OK) != 0)
+        return sl_fail_set(fail, SL_ENOENT, fresh.path,
+                           "this is no state directory of sluice: it holds neither pepper nor ledger.db");
     enum sl_err e = mode == STATE_CREATE ? make_all(&fresh, fail) : SL_OK;
     if (e == SL_OK)
         e = read_pepper(&fresh, state_dir_path(&fresh, "pepper").text, fail);

@@ -238,6 +238,9 @@ static void bad_documents(void **state)
         {"inner: [a]\n",
          "t.yaml:1:1: inner: expected settings, one a line. Write 'name: value' lines below it, indented\n"},
         {"address: here\n", "t.yaml:1:10: address: the port is missing, as in 127.0.0.1:8080\n"},
+        {"address: 8080\n",
+         "t.yaml:1:10: address: a port alone: write 127.0.0.1:PORT for this machine only, 0.0.0.0:PORT for all its IPv4 "
+         "addresses\n"},
         {"url: h\n", "t.yaml:1:6: url: not an address that begins with https:// or http://\n"},
         {"text: \"a\\nb\"\n", "t.yaml:1:7: text: holds a control character or a line break. Write it in one line\n"},
         {"text: \"a\\0b\"\n", "t.yaml:1:7: text: holds a control character or a line break. Write it in one line\n"},
@@ -261,6 +264,13 @@ static void bad_documents(void **state)
         {"- a\n", "t.yaml:1:1: expected settings, one a line. Write 'name: value' lines below it, indented\n"},
         {"hello\n", "t.yaml:1:1: expected settings, one a line. Write 'name: value' lines below it, indented\n"},
         {"flag:\n\ttrue\n", "t.yaml:2:1: a tab where the line is indented. Indent with spaces\n"},
+        {"\xef\xbb\xbf"
+         "flag: true\n",
+         ""}, /* the mark that some editors put in front */
+        {"\xef\xbb\xbf"
+         "flag: true\nflog: 1\n",
+         "t.yaml:2:1: flog: unknown setting. Did you mean 'flag'?\n"},
+        {"flag: true\ntext: \"\xc3\xa9\x01\"\n", "t.yaml:2:9: a control character. Remove it; YAML is text\n"},
         {"flag: true\n---\nflag: true\n",
          "t.yaml:2:1: a second document begins here ('---'). One file holds one configuration\n"},
         {"flag: !!bool true\n",

@@ -102,6 +102,18 @@ static void findings(void **state)
         {"providers: {o: {kind: openai-compatible, base_url: 'http://vllm:8000/v1'}}\n", ""},
         {"providers: {o: {kind: openai-compatible, base_url: 'http://10.0.0.5:8000'}}\n",
          "s.yaml:1:52: warning: providers.o.base_url: the address has no path. Most servers want /v1 at the end\n"},
+        {"providers: {o: {kind: azure, keys: '${KEY}', base_url: 'https://x.openai.azure.com'}}\n",
+         "s.yaml:1:56: warning: providers.o.base_url: the address has no path. Azure's end with /openai/v1, or with /openai "
+         "where api_version is set\n"},
+        {"providers: {o: {kind: openai-compatible, base_url: 'http://h/v1/chat/completions/'}}\n",
+         "s.yaml:1:52: warning: providers.o.base_url: the address ends with that of an operation, /chat/completions. Write "
+         "where the API begins: the path of what is called is put behind it\n"},
+        {"providers: {o: {kind: openai, keys: 'bearer ${KEY}'}}\n",
+         "s.yaml:1:37: providers.o.keys[0]: the key begins with 'Bearer '. Write what stands behind it: the header is made "
+         "from the key\n"},
+        {"providers: {o: {kind: openai, keys: $OPENAI_KEY_2}}\n",
+         "s.yaml:1:37: warning: providers.o.keys[0]: a '$' without braces names no variable: it is taken for the secret "
+         "itself. Write \"${NAME}\"\n"},
         {"providers: {o: {kind: openai-compatible, base_url: 'http://10.0.0.5/v1', allow_private: no}}\n",
          "s.yaml:1:52: providers.o.base_url: the address is a private one, and allow_private is 'no'. Remove allow_private, or "
          "name a public address\n"},

@@ -450,6 +450,8 @@ static void test_shared_port(void **state)
     struct sl_addr taken;
     struct sl_fail fail;
     open_listener("127.0.0.1");
+    assert_int_equal(sl_listener_check(&at, &fail), SL_EIO); /* who asks is not alone */
+    assert_non_null(strstr(fail.text, "Another program listens there"));
     assert_int_equal(sl_listener_open(&loop, &at, 16, on_accept, NULL, &second, &fail), SL_OK); /* SO_REUSEPORT */
     sl_listener_close(second);
     /* somebody else has it: told with the address */
@@ -463,6 +465,10 @@ static void test_shared_port(void **state)
     assert_non_null(strstr(fail.text, "cannot bind 127.0.0.1:"));
     close(plain);
     close_listener();
+    assert_int_equal(sl_listener_check(&at, &fail), SL_OK);       /* all are closed */
+    assert_true(sl_addr_parse(SL_STR("203.0.113.1"), 9, &taken)); /* documentation's, RFC 5737: no machine has it */
+    assert_int_equal(sl_listener_check(&taken, &fail), SL_EIO);
+    assert_non_null(strstr(fail.text, "No network device"));
 }
 
 static void test_pause(void **state)

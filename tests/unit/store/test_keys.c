@@ -244,6 +244,11 @@ static void the_pepper_is_made_once_and_guarded(void **state)
     assert_int_equal(state_dir_open(&again, t->below, STATE_CREATE, &fail), SL_ECORRUPT);
     assert_int_equal(truncate(pepper.text, 33), 0);
     assert_int_equal(state_dir_open(&again, t->below, STATE_CREATE, &fail), SL_ECORRUPT);
+    assert_int_equal(unlink(pepper.text), 0); /* lost, and a database with keys is there: no fresh one beside them */
+    assert_int_equal(state_dir_open(&again, t->below, STATE_CREATE, &fail), SL_ECORRUPT);
+    assert_true(sl_str_find_str(sl_str_c(fail.text), SL_STR("bring it back")) >= 0);
+    assert_int_equal(state_dir_open(&again, "/", STATE_EXISTING, &fail), SL_ENOENT);
+    assert_true(sl_str_find_str(sl_str_c(fail.text), SL_STR("no state directory of sluice")) >= 0);
     assert_int_equal(state_dir_open(&again, "/nowhere/at/all", STATE_EXISTING, &fail), SL_ENOENT);
     assert_int_equal(state_dir_open(&again, "", STATE_CREATE, &fail), SL_EINVAL);
     assert_int_equal(state_dir_open(&again, "/proc/nope/x", STATE_CREATE, &fail), SL_EIO);
