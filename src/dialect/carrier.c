@@ -81,6 +81,17 @@ struct carrier carrier_unpack(struct sl_arena *a, struct sl_str text)
     return c;
 }
 
+bool carrier_fits(const struct carrier *c, struct sl_str model)
+{
+    struct sl_str family = carrier_family(model);
+    if (c->family.n != family.n)
+        return false;
+    for (size_t i = 0; i < family.n; i++)
+        if (c->family.p[i] != family.p[i] && c->family.p[i] != '_')
+            return false;
+    return true;
+}
+
 bool carrier_is_in(struct sl_str body)
 {
     return sl_str_find_str(body, SL_STR("\"slc1.")) >= 0;

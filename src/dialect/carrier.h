@@ -32,6 +32,8 @@ struct sl_str carrier_family(struct sl_str model);
 struct sl_str carrier_pack(struct sl_arena *a, enum carrier_vendor vendor, struct sl_str family, struct sl_str payload);
 /* text: inside. Never fails: what is no carrier of ours, or a broken one, has vendor CARRIER_NONE and the text as payload. */
 struct carrier carrier_unpack(struct sl_arena *a, struct sl_str text);
+/* Whether it is of that model's family, which stands in it with '_' for what JSON or a carrier has no place for. */
+bool carrier_fits(const struct carrier *c, struct sl_str model);
 /* Whether a carrier may stand in a JSON body as a string of its own: what pass-through must not send on. */
 bool carrier_is_in(struct sl_str body);
 

@@ -5,6 +5,7 @@
 #include "dialect/carrier.h"
 #include "dialect/order_check.h"
 #include "dialect/relay_translate.h"
+#include "dialect/unseal.h"
 #include "exchange/count_tokens.h"
 #include "exchange/exchange_int.h"
 
@@ -152,6 +153,27 @@ static bool lacks_members(const struct neutral_notes *notes)
     return false;
 }
 
+/* A conversation that was at another provider before holds what that one's model thought, sealed by this gateway: the format is
+ * the same, but this provider would refuse it. So this attempt has a body without it. (Responses and Gemini take it out of the
+ * bytes themselves: request_encode_same; Gemini also what Vertex AI does not take.) Gives what is lost by it. */
+static struct sl_str unsealed(struct exchange *x, const struct provider *p, struct sl_str model,
+                              const struct request_facts **facts, struct sl_str *body)
+{
+    struct unseal u = {.dialect = x->dialect, .platform = p->kind->platform, .model = model};
+    struct request_refusal refusal = {0};
+    if (x->dialect->codec == NULL || (x->facts.starts & json_start_bit("slc1")) == 0 || !carrier_is_in(*body) ||
+        !unseal_body(&u, *body, &x->attempt_arena))
+        return SL_STR_NONE;
+    struct request_facts read = x->facts, *moved = SL_ARENA_NEW(&x->attempt_arena, struct request_facts);
+    *moved = x->facts;
+    if (!x->dialect->request_decode(x->match.op, u.body, &x->attempt_arena, &read, &refusal))
+        return SL_STR_NONE;
+    memcpy(moved->at, read.at, sizeof moved->at); /* its members stand elsewhere */
+    *facts = moved;
+    *body = u.body;
+    return u.thinking_off ? SL_STR("thinking;off in this turn") : SL_STR_NONE;
+}
+
 /* The client's own bytes, as the provider's platform wants them. False: it has no place for something (on_unsupported: reject). */
 static bool write_same(struct exchange *x, const struct provider *p, struct sl_str model)
 {
@@ -164,11 +186,14 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
         .no_store = x->match.op == OP_RESPONSES && stored_forbidden(x),
         .restored = x->stored.restored,
     };
+    const struct request_facts *facts = &x->facts;
+    struct sl_str body = x->body_text;
     if (x->form != NULL) {
         form_encode(&x->facts, x->form, x->body_text, model, &x->attempt_arena, &x->pieces);
         return true;
     }
-    x->dialect->request_encode_same(&x->facts, x->body_text, &change, &x->attempt_arena, &x->pieces);
+    x->dropped = unsealed(x, p, model, &facts, &body);
+    x->dialect->request_encode_same(facts, body, &change, &x->attempt_arena, &x->pieces);
     if (x->pieces.notes == NULL || x->pieces.notes->n == 0)
         return true;
     x->dropped = sl_arena_str(x->a, neutral_notes_text(x->pieces.notes, &x->attempt_arena, DROPPED_TEXT));
@@ -180,15 +205,6 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
         .message = SL_STR("The provider has no place for this, and nothing may be left out (on_unsupported: reject)."),
     };
     return false;
-}
-
-/* A conversation that was at another provider before holds what that one's model thought, sealed by this gateway: the format is
- * the same, but this provider would refuse it. So it is read and written anew. (Responses and Gemini take it out of the
- * bytes themselves: request_encode_same; Gemini also what Vertex AI does not take.) */
-static bool holds_sealed(const struct exchange *x)
-{
-    return (x->dialect->errors == ERRORS_ANTHROPIC || x->dialect->errors == ERRORS_OPENAI) &&
-           (x->facts.starts & json_start_bit("slc1")) != 0 && carrier_is_in(x->body_text);
 }
 
 /* Claude on Vertex AI takes neither system messages between turns nor media by address (anthropic.md 13): written anew, they go as
@@ -205,9 +221,28 @@ static bool holds_refused(const struct exchange *x, const struct provider *p)
     return false;
 }
 
+/* A conversation that another provider began, for one whose ids have their own length (Mistral): ids of calls are written anew. */
+static bool holds_other_ids(const struct exchange *x, const struct provider *p)
+{
+    struct sl_str rest = x->body_text, key = SL_STR("\"tool_call_id\"");
+    if (!p->kind->short_call_ids || x->dialect->errors != ERRORS_OPENAI)
+        return false;
+    for (ptrdiff_t at; (at = sl_str_find_str(rest, key)) >= 0;) {
+        rest = sl_str_from(rest, (size_t)at + key.n);
+        struct sl_str value = sl_str_trim(rest);
+        if (!sl_str_starts(value, SL_STR(":")))
+            continue;
+        value = sl_str_trim(sl_str_from(value, 1));
+        struct sl_str id = sl_str_from(value, value.n > 0);
+        if (sl_str_starts(value, SL_STR("\"")) && sl_str_find(id, '"') != (ptrdiff_t)ids_mistral.max)
+            return true;
+    }
+    return false;
+}
+
 static bool passes_as_it_is(const struct exchange *x, const struct provider *p)
 {
-    return !x->op->generates || x->dialect->codec == NULL || (!holds_sealed(x) && !holds_refused(x, p));
+    return !x->op->generates || x->dialect->codec == NULL || (!holds_refused(x, p) && !holds_other_ids(x, p));
 }
 
 bool translate_request(struct exchange *x, const struct route_candidate *c)

@@ -27,7 +27,7 @@ static void write_parts(struct json_writer *w, struct translation *t, const stru
     struct neutral_part *thoughts = NULL, **end = &thoughts;
     bool any = false;
     for (const struct neutral_part *p = parts; p != NULL; p = p->next) {
-        if (p->kind == NP_REASONING) {
+        if (p->kind == NP_REASONING || (p->kind == NP_TEXT && p->text.n > 0)) {
             struct neutral_part *copy = SL_ARENA_NEW(t->a, struct neutral_part);
             *copy = *p;
             copy->next = NULL;

@@ -121,9 +121,10 @@ struct sl_str gem_signature_out(const struct translation *t, struct sl_str signa
 struct sl_str gem_signature_native(struct sl_arena *a, struct sl_str signature);
 
 /* What another vendor's model thought, in one thoughtSignature of a Gemini client (translate-gemini.md 15).
- * parts: NP_REASONING, those without signature are passed over. Empty: nothing to carry. In t->a; base64. */
+ * parts: NP_REASONING, those without signature are passed over, and NP_TEXT for a text between them and the call (its words are not
+ * looked at). Empty: nothing to carry. In t->a; base64. */
 struct sl_str gem_envelope_pack(const struct translation *t, const struct neutral_part *parts);
-/* As NP_REASONING parts, their signatures as carriers; NULL: it is no envelope of ours. signature: inside. */
+/* The same parts, their signatures as carriers, the texts empty; NULL: it is no envelope of ours. signature: inside. */
 struct neutral_part *gem_envelope_unpack(struct sl_arena *a, struct sl_str signature);
 
 /* -- Schemas (schema*.c; translate-gemini.md 5) --------------------------------------------------------------------------- */

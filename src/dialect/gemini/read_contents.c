@@ -217,6 +217,31 @@ static void open_call(struct gem_reader *r, struct sl_str id, struct sl_str name
     }
 }
 
+/* What stands before the first text of the envelope goes before the texts since the call before; the rest in front of this call. */
+static void put_thoughts(struct content *c, struct neutral_part *thoughts)
+{
+    struct neutral_part *behind = NULL;
+    bool early = false;
+    for (struct neutral_part *p = thoughts; p != NULL; p = p->next)
+        early |= p->kind == NP_TEXT;
+    for (struct neutral_part *p = c->parts.first; p != NULL && early; p = p->next)
+        behind = p->kind == NP_TOOL_CALL ? p : behind;
+    for (struct neutral_part *next; thoughts != NULL; thoughts = next) {
+        next = thoughts->next;
+        thoughts->next = NULL;
+        if (thoughts->kind == NP_TEXT) {
+            early = false;
+        } else if (!early || c->parts.first == NULL || behind == c->parts.last) {
+            append(&c->parts, thoughts);
+            behind = thoughts;
+        } else {
+            struct neutral_part **at = behind != NULL ? &behind->next : &c->parts.first;
+            thoughts->next = *at;
+            *at = behind = thoughts;
+        }
+    }
+}
+
 static bool take_call(struct content *c, const struct json_node *v, struct sl_str signature)
 {
     const struct json_tree *t = &c->r->t;
@@ -237,12 +262,7 @@ static bool take_call(struct content *c, const struct json_node *v, struct sl_st
     struct neutral_part *thoughts = gem_envelope_unpack(c->r->a, signature);
     if (thoughts == NULL)
         p->signature = signature;
-    while (thoughts != NULL) {
-        struct neutral_part *next = thoughts->next;
-        thoughts->next = NULL;
-        append(&c->parts, thoughts);
-        thoughts = next;
-    }
+    put_thoughts(c, thoughts);
     append(&c->parts, p);
     return true;
 }

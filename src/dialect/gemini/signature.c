@@ -4,7 +4,9 @@
  * wrapped (carrier.h). Towards Gemini clients, of what another vendor's model thought: official clients throw thought parts away and
  * keep the signature of a call, so the thinking before a call goes into that. SDKs take the field for base64 of bytes, so it is:
  *
- *     base64({"csig1":[{"t":"<text>","s":"slc1.ant.claude.<...>"},{"d":"slc1.antr.claude.<...>","i":"<item id>"}, ...]}) */
+ *     base64({"csig1":[{"t":"<text>","s":"slc1.ant.claude.<...>"},{"d":"slc1.antr.claude.<...>","i":"<item id>"}, ...]})
+ *
+ * Claude wants its blocks back in their places (anthropic.md 2.8), so {"x":1} stands where a text stood between them and the call. */
 #include "dialect/gemini/gemini_int.h"
 
 #include "base/base64.h"
@@ -12,17 +14,6 @@
 
 #define CARRIERS_MAX 3              /* one within the other, by gateways in a row */
 #define ENVELOPE_HEAD "{\"csig1\":" /* nine bytes: in base64 it is always GEM_ENVELOPE_MARK */
-
-/* carrier_pack spells families with letters, digits, '-' and '_' only. */
-static bool family_is(struct sl_str packed, struct sl_str family)
-{
-    if (packed.n != family.n)
-        return false;
-    for (size_t i = 0; i < packed.n; i++)
-        if (packed.p[i] != family.p[i] && packed.p[i] != '_')
-            return false;
-    return true;
-}
 
 struct sl_str gem_signature_for(const struct translation *t, struct sl_str signature, bool raw_is_google)
 {
@@ -33,7 +24,7 @@ struct sl_str gem_signature_for(const struct translation *t, struct sl_str signa
     if (c.vendor == CARRIER_NONE)
         return raw_is_google && gem_envelope_unpack(t->a, plain) == NULL ? plain : SL_STR_NONE;
     for (int i = 0; i < CARRIERS_MAX; i++) {
-        if (c.vendor != CARRIER_GOOGLE || !family_is(c.family, carrier_family(t->up_model)))
+        if (c.vendor != CARRIER_GOOGLE || !carrier_fits(&c, t->up_model))
             return SL_STR_NONE;
         struct carrier inner = carrier_unpack(t->a, c.payload);
         if (inner.vendor == CARRIER_NONE)
@@ -97,16 +88,19 @@ static void pack_block(struct json_writer *w, const struct translation *t, const
 struct sl_str gem_envelope_pack(const struct translation *t, const struct neutral_part *parts)
 {
     struct sl_buf b;
-    bool any = false;
+    bool any = false, thought = false;
     sl_buf_init(&b, SIZE_MAX / 2);
     struct json_writer w = json_writer_on(&b);
     sl_buf_adds(&b, SL_STR(ENVELOPE_HEAD));
     jw_open(&w, '[');
     for (const struct neutral_part *p = parts; p != NULL; p = p->next) {
+        if (p->kind == NP_TEXT && thought)
+            jw_raw(&w, SL_STR("{\"x\":1}"));
+        thought &= p->kind != NP_TEXT;
         if (p->kind != NP_REASONING || (p->signature.n == 0 && p->encrypted.n == 0))
             continue;
         pack_block(&w, t, p);
-        any = true;
+        any = thought = true;
     }
     jw_close(&w, ']');
     sl_buf_addc(&b, '}');
@@ -132,12 +126,13 @@ struct neutral_part *gem_envelope_unpack(struct sl_arena *a, struct sl_str signa
     struct neutral_part *first = NULL, **end = &first;
     for (JSON_EACH(&t, json_get(&t, json_root(&t), SL_STR("csig1")), it)) {
         struct neutral_part *p = SL_ARENA_NEW(a, struct neutral_part);
-        *p = (struct neutral_part){.kind = NP_REASONING,
+        bool text = json_get(&t, it, SL_STR("x")) != NULL;
+        *p = (struct neutral_part){.kind = text ? NP_TEXT : NP_REASONING,
                                    .text = json_get_inside(&t, it, SL_STR("t")),
                                    .signature = json_get_inside(&t, it, SL_STR("s")),
                                    .encrypted = json_get_inside(&t, it, SL_STR("d")),
                                    .id = json_get_inside(&t, it, SL_STR("i"))};
-        if (p->signature.n == 0 && p->encrypted.n == 0)
+        if (!text && p->signature.n == 0 && p->encrypted.n == 0)
             continue;
         *end = p;
         end = &p->next;

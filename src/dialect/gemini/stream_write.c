@@ -232,6 +232,14 @@ static void flush(struct gem_stream *s, uint32_t choice)
 
 /* -- Events ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* Where the text stands among the thoughts (signature.c). */
+static void remember_text(struct gem_stream *s, const struct neutral_event *e)
+{
+    struct out_choice *c = &s->choices[e->choice];
+    if (c->last_thought != NULL && c->last_thought->part.kind == NP_REASONING)
+        append(&c->thoughts, &c->last_thought, new_queued(s, NP_TEXT, e));
+}
+
 static void take_text(struct gem_stream *s, const struct neutral_event *e, enum neutral_part_kind kind)
 {
     struct out_choice *c = &s->choices[e->choice];
@@ -239,6 +247,8 @@ static void take_text(struct gem_stream *s, const struct neutral_event *e, enum 
     struct neutral_part p = {.kind = kind, .text = e->text, .signature = native ? e->signature : SL_STR_NONE};
     if (kind != NP_REASONING)
         gem_text_add(&c->map, s->t->a, e->text);
+    if (kind == NP_TEXT && e->text.n > 0)
+        remember_text(s, e);
     if (!gem_part_shows(s->t, &p))
         return;
     if (c->first == NULL) {
@@ -260,7 +270,7 @@ static struct queued *thought_of(struct gem_stream *s, const struct neutral_even
 {
     struct out_choice *c = &s->choices[e->choice];
     struct queued *q = c->last_thought;
-    if (q == NULL || q->block != e->block || q->part.encrypted.n > 0) {
+    if (q == NULL || q->part.kind != NP_REASONING || q->block != e->block || q->part.encrypted.n > 0) {
         q = new_queued(s, NP_REASONING, e);
         append(&c->thoughts, &c->last_thought, q);
     }

@@ -9,6 +9,10 @@
 #include "dialect/unsaid.h"
 
 #define STOPS_OPENAI 4u /* openai.md 6.2 */
+/* openai-compatible.md 3 and 17; its pages on reasoning tokens, 2026 */
+#define OPENROUTER_EFFORTS                                                                                             \
+    (EFFORT_BIT(EFFORT_NONE) | EFFORT_BIT(EFFORT_MINIMAL) | EFFORT_BIT(EFFORT_LOW) | EFFORT_BIT(EFFORT_MEDIUM) |       \
+     EFFORT_BIT(EFFORT_HIGH) | EFFORT_BIT(EFFORT_XHIGH))
 
 /* -- Numbers ----------------------------------------------------------------------------------------------------------- */
 
@@ -128,7 +132,10 @@ static bool write_reasoning_effort(struct chat_write *cw)
         jw_member_raw(&cw->w, SL_STR("thinking"), SL_STR("{\"type\":\"disabled\"}"));
         return true;
     }
-    enum neutral_effort fit = caps->thinking == THINK_EFFORT ? effort_fit(wanted, caps->efforts) : EFFORT_UNSAID;
+    uint16_t efforts = caps->thinking == THINK_EFFORT ? caps->efforts : 0;
+    if (sl_str_eq(cw->t->platform, SL_STR("openrouter"))) /* it makes of the word what each model behind it takes */
+        efforts = OPENROUTER_EFFORTS;
+    enum neutral_effort fit = effort_fit(wanted, efforts);
     if (fit == EFFORT_UNSAID) /* it does not think: being told not to is no loss */
         return wanted == EFFORT_NONE || !chat_refuses_term(cw, false, TERM_REASONING, "");
     if (fit != wanted)

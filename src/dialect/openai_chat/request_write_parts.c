@@ -3,6 +3,7 @@
 #include "dialect/carrier.h"
 #include "dialect/media.h"
 #include "dialect/openai_chat/chat_write.h"
+#include "dialect/unseal.h"
 
 static enum chat_sending cannot(struct chat_write *cw, const struct neutral_message *m, const struct neutral_part *p,
                                 const char *how)
@@ -281,18 +282,6 @@ void chat_write_piece(struct chat_write *cw, const struct chat_piece *piece)
 
 /* -- Reasoning ----------------------------------------------------------------------------------------------------------------- */
 
-/* carrier_pack spells a family with '_' for a dot. */
-static bool is_family(struct sl_str carried, struct sl_str model)
-{
-    struct sl_str family = carrier_family(model);
-    if (carried.n != family.n)
-        return false;
-    for (size_t i = 0; i < family.n; i++)
-        if (carried.p[i] != family.p[i] && carried.p[i] != '_')
-            return false;
-    return true;
-}
-
 static bool is_text_member(struct sl_str payload)
 {
     return sl_str_eq(payload, SL_STR("reasoning_content")) || sl_str_eq(payload, SL_STR("reasoning")) ||
@@ -306,7 +295,7 @@ static struct sl_str payload_of(struct chat_write *cw, const struct neutral_part
     if (p->kind != NP_REASONING || text.n == 0)
         return SL_STR_NONE;
     struct carrier c = carrier_unpack(cw->t->a, text);
-    if (c.vendor != CARRIER_OTHER || !is_family(c.family, cw->t->up_model))
+    if (c.vendor != CARRIER_OTHER || !carrier_fits(&c, cw->t->up_model))
         return SL_STR_NONE;
     return is_text_member(c.payload) || json_is(c.payload, JSON_ARRAY) ? c.payload : SL_STR_NONE;
 }
@@ -340,6 +329,14 @@ bool chat_write_thinking_parts(struct chat_write *cw, const struct neutral_messa
     return any;
 }
 
+static bool has_call(const struct neutral_message *m)
+{
+    for (const struct neutral_part *p = m->parts; p != NULL; p = p->next)
+        if (p->kind == NP_TOOL_CALL)
+            return true;
+    return false;
+}
+
 void chat_write_reasoning(struct chat_write *cw, const struct neutral_message *m)
 {
     struct sl_str member = SL_STR_NONE;
@@ -353,6 +350,8 @@ void chat_write_reasoning(struct chat_write *cw, const struct neutral_message *m
         else
             details |= payload.n > 2;
     }
+    if (member.n == 0 && !details && unseal_wants_thoughts(cw->t->platform) && has_call(m))
+        jw_member_inside(&cw->w, SL_STR("reasoning_content"), UNSEAL_NO_THOUGHT);
     if (member.n > 0) {
         jw_key(&cw->w, member);
         jw_string(&cw->w);
@@ -378,6 +377,6 @@ void chat_write_reasoning(struct chat_write *cw, const struct neutral_message *m
 struct sl_str chat_google_signature(struct chat_write *cw, struct sl_str signature)
 {
     struct carrier c = carrier_unpack(cw->t->a, signature);
-    bool back = !cw->openai && c.vendor == CARRIER_GOOGLE && is_family(c.family, cw->t->up_model);
+    bool back = !cw->openai && c.vendor == CARRIER_GOOGLE && carrier_fits(&c, cw->t->up_model);
     return back ? json_escape(c.payload, cw->t->a) : SL_STR_NONE;
 }

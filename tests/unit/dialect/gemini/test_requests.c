@@ -538,6 +538,40 @@ static void refuses_bad_requests(void **state)
     }
 }
 
+/* A text that stood between them and the call stands there again: Claude refuses its blocks in any other order. */
+static void thoughts_come_back_in_place(void **state)
+{
+    (void)state;
+    struct translation *t = translation("gemini", "anthropic", "claude-opus-4-6");
+    struct neutral_part parts[] = {{.kind = NP_REASONING, .text = SL_STR_INIT("A"), .signature = SL_STR_INIT("sa")},
+                                   {.kind = NP_TEXT, .text = SL_STR_INIT("Looking")},
+                                   {.kind = NP_REASONING, .text = SL_STR_INIT("B"), .signature = SL_STR_INIT("sb")}};
+    parts[0].next = &parts[1];
+    parts[1].next = &parts[2];
+    struct sl_str packed = gem_envelope_pack(t, parts);
+#define SIGNED_CALL "{\"functionCall\":{\"name\":\"f\",\"args\":{}},\"thoughtSignature\":\"" SL_STR_FMT "\"}"
+    struct sl_str body = sl_arena_printf(
+        &arena,
+        "{\"contents\":[{\"parts\":[{\"text\":\"Q\"}]},{\"role\":\"model\",\"parts\":[{\"text\":\"Look\"},{\"text\":"
+        "\"ing\"}," SIGNED_CALL ",{\"text\":\"more\"}," SIGNED_CALL "]}]}",
+        SL_STR_ARG(packed), SL_STR_ARG(packed));
+    const struct neutral_part *p = read_google(body.p)->messages->next->parts;
+    static const char *want[] = {"A", "Look", "ing", "B", "", "A", "more", "B", ""};
+    static const enum neutral_part_kind kinds[] = {NP_REASONING, NP_TEXT, NP_TEXT,      NP_REASONING, NP_TOOL_CALL,
+                                                   NP_REASONING, NP_TEXT, NP_REASONING, NP_TOOL_CALL};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++, p = p->next) {
+        assert_int_equal(p->kind, kinds[i]);
+        assert_true(sl_str_eq(p->text, sl_str_c(want[i])));
+    }
+    assert_null(p);
+    /* a client that has only the call */
+    body = sl_arena_printf(&arena, "{\"contents\":[{\"role\":\"model\",\"parts\":[" SIGNED_CALL "]}]}",
+                           SL_STR_ARG(packed));
+    p = read_google(body.p)->messages->parts;
+    assert_true(sl_str_eq(p->text, SL_STR("A")) && sl_str_eq(p->next->text, SL_STR("B")));
+    assert_int_equal(p->next->next->kind, NP_TOOL_CALL);
+}
+
 /* Claude's thinking, packed into the signature of a Gemini client's call, is Claude's thinking again. */
 static void thoughts_come_back(void **state)
 {
@@ -650,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pairs_calls_with_results, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_bad_requests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(thoughts_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(thoughts_come_back_in_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(goes_there_and_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counts_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(goes_on_to_others, set_up, tear_down),

@@ -287,6 +287,7 @@ static void writes_streams(void **state)
     assert_non_null(thought);
     assert_true(sl_str_eq(thought->text, SL_STR("hm ok")));
     assert_true(sl_str_eq(carrier_unpack(&arena, thought->signature).payload, SL_STR("EqC/")));
+    assert_true(thought->next != NULL && thought->next->kind == NP_TEXT && thought->next->next == NULL); /* "Looking" */
     /* Not shown to whoever did not ask, but carried all the same. */
     t = translation("gemini", "anthropic", "claude-opus-4-6");
     t->show_reasoning = false;
