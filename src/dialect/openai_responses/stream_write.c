@@ -206,9 +206,22 @@ static void close_summary(struct answer_writing *s, struct output_item *item)
     summary_part_event(s, "response.reasoning_summary_part.done", item, grown_str(&item->text));
 }
 
+static void write_arguments(struct answer_writing *s, struct output_item *item, struct sl_str piece)
+{
+    if (!item_event_begin(s,
+                          item->kind == OK_CUSTOM ? "response.custom_tool_call_input.delta"
+                                                  : "response.function_call_arguments.delta",
+                          item))
+        return;
+    jw_member_inside(&s->w, SL_STR("delta"), piece);
+    event_end(s);
+}
+
 static void close_call(struct answer_writing *s, struct output_item *item)
 {
     bool custom = item->kind == OK_CUSTOM;
+    if (item->text.n == 0 && !custom)
+        write_arguments(s, item, SL_STR("{}")); /* clients add these up */
     if (!item_event_begin(s, custom ? "response.custom_tool_call_input.done" : "response.function_call_arguments.done",
                           item))
         return;
@@ -504,13 +517,7 @@ static void take_arguments(struct answer_writing *s, const struct neutral_event 
     grown_add(&item->text, s->t->a, e->text);
     if (item->kind == OK_SEARCH)
         return;
-    if (!item_event_begin(s,
-                          item->kind == OK_CUSTOM ? "response.custom_tool_call_input.delta"
-                                                  : "response.function_call_arguments.delta",
-                          item))
-        return;
-    jw_member_inside(&s->w, SL_STR("delta"), e->text);
-    event_end(s);
+    write_arguments(s, item, e->text);
 }
 
 /* -- The rest -------------------------------------------------------------------------------------------------------- */

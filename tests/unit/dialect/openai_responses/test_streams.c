@@ -543,6 +543,7 @@ static const char *const order[] = {
     "response.output_item.added",
     "response.content_part.added",
     "response.output_text.delta",
+    "response.function_call_arguments.delta", /* of the call that got none */
     "response.function_call_arguments.done",
     "response.output_item.done",
     "response.output_text.done",
