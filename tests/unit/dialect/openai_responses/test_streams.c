@@ -538,12 +538,12 @@ static const char *const order[] = {
     "response.function_call_arguments.delta",
     "response.output_item.added",
     "response.function_call_arguments.delta",
+    "response.function_call_arguments.delta", /* of the call that got none */
     "response.function_call_arguments.done",
     "response.output_item.done",
     "response.output_item.added",
     "response.content_part.added",
     "response.output_text.delta",
-    "response.function_call_arguments.delta", /* of the call that got none */
     "response.function_call_arguments.done",
     "response.output_item.done",
     "response.output_text.done",
