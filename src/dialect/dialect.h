@@ -123,6 +123,8 @@ struct answer_error {
     bool plain;          /* message is text as it is, not JSON-escaped: the body was no JSON */
 };
 
+#define ANSWER_CONTENT_KEPT 32768u /* bytes of an answer in slices, to count tokens by */
+
 struct answer_facts {
     bool valid; /* it is a JSON object */
     struct token_counts usage;
@@ -131,6 +133,8 @@ struct answer_facts {
     struct sl_str finish; /* finish_reason of the first choice; empty: none */
     uint32_t images;      /* pictures in it, as far as the format's facts tell (Gemini) */
     size_t content_bytes; /* of choices or data: what output is estimated from when usage is missing */
+    /* answer_watch_done: that value as far as it was kept, raw and cut anywhere, and its name */
+    struct sl_str content, content_name;
 };
 
 enum stream_kind {

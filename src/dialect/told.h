@@ -39,4 +39,9 @@ void told_event(struct told *t, const struct stream_event *e, struct sl_str data
 /* An event that the client's writer is given. */
 void told_neutral(struct told *t, const struct neutral_event *e);
 
+/* A whole answer in that format, as its provider gave it. False: it is none, and perhaps something was told. */
+bool told_answer(struct told *t, const struct dialect *of, struct sl_str body);
+/* The same of the beginning of one that has passed in slices: answer_facts.content. t->bytes is then for all of it. */
+bool told_beginning(struct told *t, const struct dialect *of, const struct answer_facts *f);
+
 #endif

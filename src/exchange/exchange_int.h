@@ -60,6 +60,7 @@ try {
     int64_t wait_ns;     /* provider's hint; -1: none */
     int64_t pause_ns;
     int64_t first_token_ns;               /* since began; -1: none */
+    const struct told *told;              /* borrow; of a hedge that lost: what it said. NULL: not known */
     struct token_counts counts;           /* as reported; estimated: as the client was told, since nobody reports */
     bool is_counted;                      /* the reservation's input */
     struct token_counts guess;            /* what is booked where nobody reports (guess.c) */

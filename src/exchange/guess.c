@@ -97,32 +97,30 @@ struct usage_guess guess_for(struct exchange *x)
     return (struct usage_guess){.of = guess, .owner = x};
 }
 
-static void hear(void *owner, const struct neutral_event *e)
+/* An answer that was relayed as it is: all of it where it is still held, else how it began. Read only now. */
+static bool read_answer(struct exchange *x, struct told *told)
 {
-    told_neutral(owner, e);
-}
-
-/* An answer that was relayed as it is and is still held whole: read only now. */
-static bool read_held(struct exchange *x, struct told *told)
-{
-    const struct neutral_sink to = {.put = hear, .owner = told};
-    if (x->committed || x->is_stream || !x->answer_ok || x->translation != NULL || !x->op->generates ||
-        x->body_text.n > COUNT_BODY_MAX || read_asked(x) == NULL)
+    struct answer_facts f;
+    if (x->is_stream || !x->answer_ok || x->translation != NULL || !x->op->generates)
         return false;
-    struct translation *t = translate_side(x);
-    return x->dialect->codec->answer_read(t, sl_chunks_flat(&x->held), &to);
+    if (!x->committed)
+        return told_answer(told, x->dialect, sl_chunks_flat(&x->held));
+    if (x->watch == NULL)
+        return false;
+    x->dialect->answer_watch_done(x->watch, &f);
+    return told_beginning(told, x->dialect, &f);
 }
 
 static uint64_t output_of(struct exchange *x, struct try *t)
 {
     bool is_current = t == try_current(x); /* what was told is of that one */
-    const struct told *told = is_current && x->told_on ? &x->told : NULL;
+    const struct told *told = is_current && x->told_on ? &x->told : t->told;
     struct told read;
     if (x->op->other || other_is_foreign(x) || forms_makes_images(x)) /* no text is written */
         return 0;
     told_init(&read, x->a);
     uint64_t bytes = t->output_bytes;
-    if (told == NULL && is_current && bytes > 0 && read_held(x, &read)) {
+    if (told == NULL && is_current && bytes > 0 && read_answer(x, &read)) {
         told = &read;
         bytes = read.bytes; /* what the look at the answer counted has other strings, too */
     }

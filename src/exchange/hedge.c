@@ -31,6 +31,7 @@ struct hedge { /* in the exchange's arena */
     const struct http_response *head;
     struct sl_chunks held; /* own */
     struct relay_same watch;
+    struct told told; /* own while t->told is set; to be counted where nothing is reported */
     struct aws_stream frames;
     bool ok, is_stream, is_framed;
     bool held_off; /* enough is kept */
@@ -40,11 +41,27 @@ struct hedge { /* in the exchange's arena */
 
 /* ---- what the attempt says ---- */
 
+static void hear(struct hedge *h)
+{
+    told_init(&h->told, &h->arena);
+    h->told.barred = true; /* nobody goes on from here */
+    h->t->told = &h->told;
+}
+
+static void deafen(struct hedge *h)
+{
+    if (h->t->told != NULL)
+        told_done(&h->told);
+    h->t->told = NULL;
+}
+
 static void open_watch(struct hedge *h)
 {
     size_t most = h->x->snap->set.event_bytes;
     relay_same_init(&h->watch, h->up, 0, &h->arena);
     relay_same_limit(&h->watch, most);
+    hear(h);
+    h->watch.told = &h->told;
     if (h->is_framed) {
         aws_stream_init(&h->frames, most);
         h->frames.plain = h->up->frames;
@@ -53,6 +70,7 @@ static void open_watch(struct hedge *h)
 
 static void close_watch(struct hedge *h)
 {
+    deafen(h);
     if (h->is_stream)
         relay_same_done(&h->watch);
     if (h->is_stream && h->is_framed)
@@ -310,6 +328,11 @@ static void note_whole(struct hedge *h)
     h->t->counts = f.usage;
     h->t->output_bytes = f.content_bytes;
     h->t->output_events = 1;
+    if (f.usage.found)
+        return;
+    hear(h);
+    if (told_answer(&h->told, h->up, sl_chunks_flat(&h->held)))
+        h->t->output_bytes = h->told.bytes;
 }
 
 static void note_usage(struct hedge *h)

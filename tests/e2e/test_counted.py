@@ -103,6 +103,44 @@ def test_long_ones(make, o200k):
         assert abs(usage["output"] / o200k(text) - 1) < 0.03, (face, usage, o200k(text))
 
 
+def unreported(face, text):
+    """A whole answer in that format, without its usage; the kind of provider that gives it."""
+    call = {"city": "Köln"}
+    if face == "chat":
+        tools = [{"id": "call_1", "type": "function", "function": {"name": "forecast", "arguments": json.dumps(call)}}]
+        return "openai-compatible", {k: v for k, v in completion(choices=[{"index": 0, "finish_reason": "tool_calls", "message": {
+            "role": "assistant", "content": text, "tool_calls": tools}}]).items() if k != "usage"}
+    if face == "responses":
+        return "openai", {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-4o", "output": [
+            {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+             "content": [{"type": "output_text", "text": text, "annotations": []}]},
+            {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "forecast", "arguments": json.dumps(call), "status": "completed"}]}
+    if face == "messages":
+        return "anthropic", {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "tool_use", "stop_sequence": None,
+                             "content": [{"type": "text", "text": text}, {"type": "tool_use", "id": "toolu_1", "name": "forecast", "input": call}]}
+    return "gemini", {"candidates": [{"index": 0, "finishReason": "STOP", "content": {"role": "model", "parts": [
+        {"text": text}, {"functionCall": {"name": "forecast", "args": call}}]}}], "modelVersion": "m"}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_answers_that_pass_in_slices(make, o200k, face):
+    """They are not kept: of one that is longer than 32 KiB its beginning stands for all of it, calls and frames are in the number."""
+    up = make.upstream()
+    kind, _ = unreported(face, "")
+    g = make.gateway({"providers": {"p": {"kind": kind, "base_url": up.url, "keys": ["k-of-the-gateway"]}}, "models": {"m": "p/gpt-4o"},
+                      "relay": {"hold_bytes": "1KiB"}, "resilience": {"rescue": "error", "retry": {"attempts": 1}}})
+    short, long = (TEXT + "\n") * 40, "".join(f"{FEW}{i}, {TEXT}\n" for i in range(3000))
+    for text, wrong in ((short, 2), (long, 0.03 * o200k(long))):
+        whole = unreported(face, text)[1]
+        up.answer = json_answer(whole)
+        answer = ask(g, face, False)
+        assert answer.json() == whole
+        record = g.record(answer.id)
+        wanted = o200k(text) + o200k("forecast") + o200k(json.dumps({"city": "Köln"}))
+        assert record["usage"]["input"] == FRAME + o200k(PROMPT) and abs(record["usage"]["output"] - wanted) <= wrong, (record["usage"], wanted)
+        assert record["estimated"] and not record.get("reported")
+
+
 def test_calls_and_thoughts(make, o200k):
     """Arguments of calls and what the model thought are output, too."""
     up, g = pair(make)

@@ -89,7 +89,7 @@ void anthropic_answer_watch_init(void *watch, struct sl_arena *a)
         [TAP_USAGE] = {.name = SL_STR("usage"), .max = USAGE_MAX},
         [TAP_ERROR] = {.name = SL_STR("error"), .max = ERROR_MAX},
         [TAP_MODEL] = {.name = SL_STR("model"), .max = MODEL_NAME_MAX},
-        [TAP_CONTENT] = {.name = SL_STR("content")},
+        [TAP_CONTENT] = {.name = SL_STR("content"), .max = ANSWER_CONTENT_KEPT},
     };
     memcpy(w->member, members, sizeof members);
     json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
@@ -105,7 +105,10 @@ void anthropic_answer_watch_done(const void *watch, struct answer_facts *out)
 {
     const struct anthropic_answer_watch *w = watch;
     struct anthropic_usage u = {.found = false};
-    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_CONTENT].bytes};
+    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap),
+                                 .content_bytes = w->member[TAP_CONTENT].bytes,
+                                 .content = sl_str_of(w->member[TAP_CONTENT].p, w->member[TAP_CONTENT].kept),
+                                 .content_name = w->member[TAP_CONTENT].name};
     anthropic_usage_merge(&u, json_tap_value(&w->member[TAP_USAGE]));
     anthropic_usage_counts(&u, &out->usage);
     struct sl_str error = json_tap_value(&w->member[TAP_ERROR]);

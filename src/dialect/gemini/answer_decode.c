@@ -131,7 +131,7 @@ void gemini_answer_watch_init(void *watch, struct sl_arena *a)
         [TAP_USAGE] = {.name = SL_STR("usageMetadata"), .max = 4096},
         [TAP_ERROR] = {.name = SL_STR("error"), .max = 8192},
         [TAP_MODEL] = {.name = SL_STR("modelVersion"), .max = MODEL_NAME_MAX},
-        [TAP_CANDIDATES] = {.name = SL_STR("candidates")},
+        [TAP_CANDIDATES] = {.name = SL_STR("candidates"), .max = ANSWER_CONTENT_KEPT},
     };
     struct gemini_answer_watch *w = watch;
     memcpy(w->member, members, sizeof members);
@@ -151,6 +151,8 @@ void gemini_answer_watch_done(const void *watch, struct answer_facts *out)
     const struct gemini_answer_watch *w = watch;
     *out = (struct answer_facts){.valid = json_tap_complete(&w->tap),
                                  .content_bytes = w->member[TAP_CANDIDATES].bytes,
+                                 .content = sl_str_of(w->member[TAP_CANDIDATES].p, w->member[TAP_CANDIDATES].kept),
+                                 .content_name = w->member[TAP_CANDIDATES].name,
                                  .images = w->pictures.count};
     struct sl_str error = json_tap_value(&w->member[TAP_ERROR]);
     out->usage = usage_of(json_tap_value(&w->member[TAP_USAGE]));

@@ -63,7 +63,7 @@ void openai_answer_watch_init(void *watch, struct sl_arena *a)
         [TAP_USAGE] = {.name = SL_STR("usage"), .max = OPENAI_USAGE_MAX},
         [TAP_ERROR] = {.name = SL_STR("error"), .max = OPENAI_ERROR_MAX},
         [TAP_MODEL] = {.name = SL_STR("model"), .max = MODEL_NAME_MAX},
-        [TAP_CHOICES] = {.name = SL_STR("choices")},
+        [TAP_CHOICES] = {.name = SL_STR("choices"), .max = ANSWER_CONTENT_KEPT},
     };
     memcpy(w->member, members, sizeof members);
     json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
@@ -78,7 +78,10 @@ void openai_answer_watch_feed(void *watch, struct sl_str slice)
 void openai_answer_watch_done(const void *watch, struct answer_facts *out)
 {
     const struct openai_answer_watch *w = watch;
-    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_CHOICES].bytes};
+    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap),
+                                 .content_bytes = w->member[TAP_CHOICES].bytes,
+                                 .content = sl_str_of(w->member[TAP_CHOICES].p, w->member[TAP_CHOICES].kept),
+                                 .content_name = w->member[TAP_CHOICES].name};
     struct sl_str usage = json_tap_value(&w->member[TAP_USAGE]), error = json_tap_value(&w->member[TAP_ERROR]);
     openai_usage_read(usage, &out->usage);
     if (error.n > 0 && !json_peek_is_null(error))

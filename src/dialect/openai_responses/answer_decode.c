@@ -61,7 +61,7 @@ void responses_answer_watch_init(void *watch, struct sl_arena *a)
         [TAP_USAGE] = {.name = SL_STR("usage"), .max = OPENAI_USAGE_MAX},
         [TAP_ERROR] = {.name = SL_STR("error"), .max = OPENAI_ERROR_MAX},
         [TAP_MODEL] = {.name = SL_STR("model"), .max = MODEL_NAME_MAX},
-        [TAP_OUTPUT] = {.name = SL_STR("output")},
+        [TAP_OUTPUT] = {.name = SL_STR("output"), .max = ANSWER_CONTENT_KEPT},
     };
     memcpy(w->member, members, sizeof members);
     json_tap_init(&w->tap, w->member, JSON_TAP_NAMES, a);
@@ -77,7 +77,10 @@ void responses_answer_watch_done(const void *watch, struct answer_facts *out)
 {
     const struct responses_answer_watch *w = watch;
     struct sl_str error = json_tap_value(&w->member[TAP_ERROR]), model = json_tap_value(&w->member[TAP_MODEL]);
-    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap), .content_bytes = w->member[TAP_OUTPUT].bytes};
+    *out = (struct answer_facts){.valid = json_tap_complete(&w->tap),
+                                 .content_bytes = w->member[TAP_OUTPUT].bytes,
+                                 .content = sl_str_of(w->member[TAP_OUTPUT].p, w->member[TAP_OUTPUT].kept),
+                                 .content_name = w->member[TAP_OUTPUT].name};
     openai_usage_read(json_tap_value(&w->member[TAP_USAGE]), &out->usage);
     if (error.n > 0 && !json_peek_is_null(error))
         openai_error_read(error, &out->error);

@@ -1,4 +1,5 @@
 /* The tree against another reader: the same documents, the same shape, and every slice within the document. */
+#include "dialect/json_mend.h"
 #include "dialect/json_tree.h"
 
 #include <yyjson.h>
@@ -33,6 +34,17 @@ static void check_node(const struct json_tree *t, const struct json_node *v, str
     SL_CHECK(sl_str_eq(json_ident(json_ident(inside, a), a), json_ident(inside, a)));
 }
 
+/* The beginning of a document is one again, when it is closed. */
+static void check_cuts(struct sl_str doc, bool whole, struct sl_arena *a)
+{
+    for (size_t n = 0; n <= doc.n; n += 1 + doc.n / 64) {
+        struct json_tree t;
+        struct sl_str mended = json_mended(sl_str_head(doc, n), a);
+        SL_CHECK(mended.n == 0 || !whole || json_tree_read(&t, mended, a));
+        SL_CHECK(mended.n <= n + 1 + JSON_DEPTH_MAX);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
     struct sl_arena a;
@@ -55,6 +67,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
     (void)json_get(&t, json_root(&t), SL_STR("a"));
     struct sl_str any = json_escape(doc, &a); /* any bytes at all can be escaped */
     SL_CHECK(sl_utf8_valid(json_plain(any, &a)));
+    check_cuts(doc, read, &a);
     yyjson_doc_free(other);
     sl_arena_done(&a);
     return 0;

@@ -17,6 +17,7 @@
 #include "dialect/collect.h"
 #include "dialect/effort.h"
 #include "dialect/json_write.h"
+#include "dialect/json_mend.h"
 #include "dialect/media.h"
 #include "dialect/names.h"
 #include "dialect/notes.h"
@@ -815,10 +816,88 @@ static void test_raw_in_a_line(void **state)
     sl_buf_done(&b);
 }
 
+/* -- Documents that were cut ----------------------------------------------------------------------------------------------------- */
+
+static void test_mended(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *cut, *whole;
+    } rows[] = {
+        {"[{\"a\":\"te", "[{\"a\":\"te\"}]"},
+        {"[{\"a\":\"te\\", "[{\"a\":\"te\"}]"},
+        {"[{\"a\":\"te\\u00", "[{\"a\":\"te\"}]"},
+        {"[{\"a\":\"te\\\"x", "[{\"a\":\"te\\\"x\"}]"},
+        {"[{\"a\":\"te\xe7\xa7", "[{\"a\":\"te\"}]"},
+        {"[{\"a\":\"\xe7\xa7\x91", "[{\"a\":\"\xe7\xa7\x91\"}]"},
+        {"[{\"a\":1,\"b\":12", "[{\"a\":1}]"},
+        {"[{\"a\":1,\"b", "[{\"a\":1}]"},
+        {"[{\"a\":1,\"b\":", "[{\"a\":1}]"},
+        {"[{\"a", "[{}]"},
+        {"[1,nul", "[1]"},
+        {"[[],{\"a\":[]},", "[[],{\"a\":[]}]"},
+        {"{\"a\":\"b\"}", "{\"a\":\"b\"}"},
+        {"12", ""},
+        {"", ""},
+        {"[}", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_str(json_mended(sl_str_c(rows[i].cut), &arena), rows[i].whole);
+    struct sl_str doc =
+        SL_STR(" {\"a\" : 1.50, \"b\":[true,\"\xf0\x9f\x99\x82\",{\"c\":\"x\\ny\\ud83d\\ude42\"}, -1e9], \"\":{}}");
+    for (size_t n = 0; n <= doc.n; n++) {
+        struct json_tree t;
+        struct sl_str mended = json_mended(sl_str_head(doc, n), &arena);
+        assert_true(n < 2 ? mended.n == 0 : json_tree_read(&t, mended, &arena));
+    }
+    char deep[2 * JSON_DEPTH_MAX];
+    memset(deep, '[', sizeof deep);
+    assert_int_equal(json_mended(sl_str_of(deep, sizeof deep), &arena).n, 0);
+    assert_int_equal(json_mended(sl_str_of(deep, JSON_DEPTH_MAX), &arena).n, 2 * JSON_DEPTH_MAX);
+}
+
+/* An answer in slices tells, by its beginning, what a whole one does. */
+static void test_beginnings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dialect, *begin, *end;
+    } rows[] = {
+        {"openai", "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"",
+         "\"},\"finish_reason\":\"stop\"}]}"},
+        {"openai-responses",
+         "{\"output\":[{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"",
+         "\"}]}]}"},
+        {"anthropic", "{\"content\":[{\"type\":\"text\",\"text\":\"", "\"}]}"},
+        {"gemini", "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"", "\"}]}}]}"},
+    };
+    static char text[100000];
+    memset(text, 'x', sizeof text);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (size_t n = 10; n <= sizeof text; n *= 10) {
+            const struct dialect *d = dialect_find(sl_str_c(rows[i].dialect));
+            struct answer_facts f;
+            struct told told;
+            void *watch = sl_arena_alloc(&arena, d->answer_watch_bytes);
+            d->answer_watch_init(watch, &arena);
+            d->answer_watch_feed(watch, sl_str_c(rows[i].begin));
+            d->answer_watch_feed(watch, sl_str_of(text, n));
+            d->answer_watch_feed(watch, sl_str_c(rows[i].end));
+            d->answer_watch_done(watch, &f);
+            told_init(&told, &arena);
+            assert_true(f.content.n <= ANSWER_CONTENT_KEPT && told_beginning(&told, d, &f));
+            assert_true(n < 10000 ? told.text.n == n : told.text.n > 32000 || n == 10000);
+            assert_true(told.bytes >= n - n / 200 && told.bytes <= n + n / 200 + 150 * (n > 10000));
+            told_done(&told);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raw_in_a_line),
+        CASE(test_mended),
+        CASE(test_beginnings),
         CASE(test_tree_members),
         CASE(test_tree_refuses),
         CASE(test_tree_depth),

@@ -204,6 +204,31 @@ static void test_second_fails(void **state)
     }
 }
 
+/* It has said something and failed in the same breath: what the provider may bill of that is counted, as text. */
+static void test_what_the_loser_said(void **state)
+{
+    (void)state;
+    static const char *const breath[] = {EV2("\"role\":\"assistant\",\"content\":\"7 8 9 7 8 9 7 8\"", "null") EV2(
+        "\"content\":\" 9 7 8 9\\n7 8 9\"",
+        "null") "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n"};
+    struct sl_str text = SL_STR("7 8 9 7 8 9 7 8 9 7 8 9\n7 8 9");
+    uint64_t wanted = tokens_of_text(NULL, SL_STR("up-b"), text).n;
+    struct kit k;
+    struct client c;
+    open_trained(&k);
+    fake_script(&k.one, hangs);
+    fake_stream(&k.two, breath, 1, SL_MS, false, FAKE_HANG);
+    ask(&k, &c, STREAM_PAIR, SL_SEC);
+    client_leave(&c, HTTP_GONE_CLOSED);
+    kit_run(&k, SL_SEC);
+    struct core_entry second = entry_of(&k, 2);
+    assert_true((second.close.flags & ENTRY_ESTIMATED) != 0 && second.close.usage.input > 0);
+    assert_true(wanted > 2 * text.n / 4);
+    assert_int_equal(second.close.usage.output, wanted);
+    client_done(&c);
+    assert_int_equal(kit_close(&k), 2);
+}
+
 /* Both fail: the client is told, once. */
 static void test_both_fail(void **state)
 {
@@ -480,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_first_wins),
         cmocka_unit_test(test_first_fails),
         cmocka_unit_test(test_second_fails),
+        cmocka_unit_test(test_what_the_loser_said),
         cmocka_unit_test(test_both_fail),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_not),
