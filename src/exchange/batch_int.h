@@ -128,7 +128,9 @@ bool batch_charge(const struct exchange_env *env, const struct batch_charge *c);
 /* -- batch_guess.c: what lines that nobody has the results of may have cost -------------------------------------------- */
 
 struct batch_guess;
-struct batch_guess *batch_guess_new(void);
+struct tokens_set;
+/* tokens: borrowed; NULL: there is no vocabulary. */
+struct batch_guess *batch_guess_new(const struct tokens_set *tokens);
 void batch_guess_free(struct batch_guess *g);                       /* NULL accepted */
 void batch_guess_bytes(struct batch_guess *g, struct sl_str bytes); /* of the input file, cut anywhere */
 /* done of all lines have run; all 0: nobody knows how many. Gives one model at a time, plain, until false. */

@@ -9,8 +9,8 @@
 #include "base/die.h"
 #include "dialect/json_tree.h"
 #include "exchange/batch_int.h"
+#include "exchange/count_tokens.h"
 #include "exchange/exchange_int.h"
-#include "tokens/estimate.h"
 
 #define MODELS_MAX 16u
 #define LINE_MAX (16u << 20)
@@ -165,12 +165,37 @@ static struct batch_use *use_of(struct exchange *x, struct batch_lines *l, struc
     return &l->uses[l->n++];
 }
 
-/* Lines of Responses have their own names for what was used. */
-static void read_answer(const struct exchange *x, struct sl_str body, struct answer_facts *out)
+/* Lines of Responses have their own names for what was used. Gives whose format it is. */
+static const struct dialect *read_answer(const struct exchange *x, struct sl_str body, struct answer_facts *out)
 {
+    const struct dialect *other = dialect_find(SL_STR("openai-responses"));
+    struct answer_facts f;
     x->dialect->answer_decode(body, out);
-    if ((!out->valid || !out->usage.found) && x->match.op == OP_FILE_CONTENT)
-        dialect_find(SL_STR("openai-responses"))->answer_decode(body, out);
+    if ((out->valid && (out->usage.found || out->content_bytes > 0)) || x->match.op != OP_FILE_CONTENT)
+        return x->dialect;
+    other->answer_decode(body, &f);
+    if (!f.usage.found && f.content_bytes == 0)
+        return x->dialect;
+    *out = f;
+    return other;
+}
+
+/* What the line says that nobody reports: its input is in another file. */
+static uint64_t count_output(const struct exchange *x, const struct dialect *of, struct sl_str body,
+                             const struct answer_facts *f, struct sl_str model)
+{
+    struct sl_arena a;
+    struct told told;
+    uint64_t n;
+    sl_arena_init(&a, NULL);
+    told_init(&told, &a);
+    if (body.n <= COUNT_BODY_MAX && told_answer(&told, of, body))
+        n = count_told(x->env->tokens, &told, told.bytes, 0, model);
+    else
+        n = count_told(x->env->tokens, NULL, f->content_bytes, 0, model);
+    told_done(&told);
+    sl_arena_done(&a);
+    return n;
 }
 
 static void take_line(struct exchange *x, struct batch_lines *l)
@@ -184,12 +209,15 @@ static void take_line(struct exchange *x, struct batch_lines *l)
     const struct json_watch *watches = x->match.op == OP_FILE_CONTENT ? output : results;
     bool message = json_scan(line, watches, 2, at, &info) == JSON_OK && at[1].kind == JSON_OBJECT;
     if (message) {
-        read_answer(x, json_raw(line, &at[1]), &f);
+        struct sl_str body = json_raw(line, &at[1]);
+        const struct dialect *of = read_answer(x, body, &f);
         bool told = f.usage.found && !f.usage.bad;
         struct batch_use *u = f.valid && (told || f.content_bytes > 0) ? use_of(x, l, f.model) : NULL;
-        struct usage more = {.output = tokens_estimate_output(f.content_bytes, 0), .flags = USAGE_ESTIMATED};
+        struct usage more = {.flags = USAGE_ESTIMATED};
         if (told)
             more = usage_of(&f.usage);
+        else if (u != NULL)
+            more.output = count_output(x, of, body, &f, u->model);
         if (u != NULL)
             usage_add(&u->sum, &more);
     }

@@ -292,7 +292,7 @@ static void estimate(struct watched *b)
         charge(b);
         return;
     }
-    b->guess = batch_guess_new();
+    b->guess = batch_guess_new(b->all->env->tokens);
     call(b, sl_arena_printf(&b->now, "/v1/files/" SL_STR_FMT "/content", SL_STR_ARG(b->input)), on_input,
          on_guess_bytes);
 }

@@ -157,6 +157,21 @@ uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body
     return n;
 }
 
+/* What is known of the text stands for all of it: a stream's first 32 KiB, or what is no reasoning. */
+uint64_t count_told(const struct tokens_set *set, const struct told *told, uint64_t bytes, uint64_t events,
+                    struct sl_str model)
+{
+    uint64_t known = told != NULL ? told->text.n + told->aside.n : 0, n;
+    struct sl_arena a;
+    if (known == 0 || bytes == 0)
+        return tokens_estimate_output(bytes, events);
+    sl_arena_init(&a, NULL);
+    n = tokens_of_text(set, model, json_plain(sl_buf_str(&told->text), &a)).n +
+        tokens_of_text(set, model, json_plain(sl_buf_str(&told->aside), &a)).n;
+    sl_arena_done(&a);
+    return (n * bytes + known / 2) / known; /* n < 2^17, bytes < 2^47 */
+}
+
 /* Where none of the members is one of a conversation, the texts are in others (documents, requests): most of the body. */
 uint64_t count_by_bytes(enum operation op, const struct request_facts *facts, struct sl_str body)
 {

@@ -7,6 +7,7 @@
 #include "dialect/dialect.h"
 #include "dialect/json_tree.h"
 #include "dialect/neutral.h"
+#include "dialect/told.h"
 #include "tokens/meter.h"
 
 #define COUNT_BODY_MAX (4u << 20)            /* a larger one is estimated */
@@ -19,6 +20,10 @@ uint64_t count_request(const struct tokens_set *set, const struct neutral_reques
 /* The same of an operation that is no conversation: its texts, and tokens that are given as numbers. */
 uint64_t count_inputs(const struct tokens_set *set, const struct json_tree *body, struct sl_str model,
                       struct sl_arena *a);
+
+/* What was told; it stands for all `bytes` of it. Nothing is told, or told is NULL: by bytes, and at least one for each event. */
+uint64_t count_told(const struct tokens_set *set, const struct told *told, uint64_t bytes, uint64_t events,
+                    struct sl_str model);
 
 /* Without looking at the text: four bytes a token. */
 uint64_t count_by_bytes(enum operation op, const struct request_facts *facts, struct sl_str body);

@@ -56,19 +56,10 @@ bool guess_reservation(struct exchange *x, struct try *t)
     return true;
 }
 
-/* What is known of the text stands for all of it: a stream's first 32 KiB, or what is no reasoning. */
 static uint64_t guess_output(struct exchange *x, const struct try *t, const struct told *told, uint64_t bytes,
                              uint64_t events)
 {
-    uint64_t known = told != NULL ? told->text.n + told->aside.n : 0, n;
-    struct sl_arena a;
-    if (known == 0 || bytes == 0)
-        return tokens_estimate_output(bytes, events);
-    sl_arena_init(&a, NULL);
-    n = tokens_of_text(x->env->tokens, model_of(t), json_plain(sl_buf_str(&told->text), &a)).n +
-        tokens_of_text(x->env->tokens, model_of(t), json_plain(sl_buf_str(&told->aside), &a)).n;
-    sl_arena_done(&a);
-    return (n * bytes + known / 2) / known; /* n < 2^17, bytes < 2^47 */
+    return count_told(x->env->tokens, told, bytes, events, model_of(t));
 }
 
 /* With what another provider has said already, of one that was asked to go on. */

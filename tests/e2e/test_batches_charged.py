@@ -11,6 +11,7 @@ import pytest
 
 from lib import ledger
 from lib.client import fetch
+from lib.encodings import encoding
 from lib.proc import SANITIZED, create_key, run_sluice
 from lib.upstream import Answer, body_answer, error_answer
 from lib.wait import wait_for
@@ -154,6 +155,46 @@ def test_what_cannot_be_had_is_estimated(make, lost, expected):
     g.kill()
     g = make.adopt(g.restart())
     assert len(rows(g, len(expected))) == len(expected)
+
+
+PROMPT = 'Wie heißt "Köln" auf Chinesisch? 科隆\n7 8 9 7 8 9 7 8 9'
+SAID = "7 8 9 \\ 🙂 responsibility international understanding " * 9
+FRAME = 7  # of a user's message and of the answer's start
+
+
+def test_what_no_line_reports_is_counted(make):
+    """Output by the model's own vocabulary, beside lines that report; of a batch whose output is lost the input."""
+    with encoding("o200k_base") as o200k:
+        said, asked = len(o200k.encode(SAID)), len(o200k.encode(PROMPT)) + FRAME
+    up = make.upstream()
+    provider = Silent(up)
+    message = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": SAID}]}
+    silent = [dict(CHAT, choices=[{"index": 0, "message": {"role": "assistant", "content": SAID}, "finish_reason": "stop"}], usage=None),
+              dict(RESPONSE, model="gpt-4o", usage=None, output=[message]), CHAT]
+    provider.lines = [{"id": str(i), "custom_id": str(i), "response": {"status_code": 200, "body": body}, "error": None}
+                      for i, body in enumerate(silent * 3)]
+    g = make.gateway(quick(up))
+    with sdk(g) as c:
+        create(c)
+    found = rows(g, 1)[0]
+    assert (found.tokens["input"], found.tokens["output"]) == (300, 6 * said + 30) and found.flags & ESTIMATED, (found, said)
+
+    up = make.upstream()
+    provider = Silent(up)
+    body = {"model": "gpt-4o", "max_tokens": 16, "messages": [{"role": "user", "content": PROMPT}]}
+    responses = {"model": "gpt-4o-mini", "max_output_tokens": 9, "input": PROMPT}
+    embeddings = {"model": "text-embedding-3-small", "input": [PROMPT, "Hi"]}
+    lines = [("/v1/chat/completions", body), ("/v1/responses", responses), ("/v1/embeddings", embeddings)] * 20
+    provider.input = b"".join(json.dumps({"custom_id": str(i), "method": "POST", "url": url, "body": body}).encode() + b"\n"
+                              for i, (url, body) in enumerate(lines))
+    provider.lost = {"/files/file-out/content"}
+    g = make.gateway(quick(up))
+    with sdk(g) as c:
+        create(c)
+    with encoding("cl100k_base") as cl100k:
+        embedded = len(cl100k.encode(PROMPT)) + len(cl100k.encode("Hi"))
+    found = {r.target: (r.tokens["input"], r.tokens["output"]) for r in rows(g, 3)}
+    assert found == {"gpt-4o": (20 * asked, 320), "gpt-4o-mini": (20 * asked, 180), "text-embedding-3-small": (20 * embedded, 0)}, found
 
 
 def test_anthropic_and_a_large_output(make):

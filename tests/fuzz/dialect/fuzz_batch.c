@@ -30,7 +30,7 @@ static void check_result(enum store_object_kind kind, const struct batch_line_re
 /* However the file is cut, the estimate is the same. */
 static void check_guess(struct sl_str text, size_t piece)
 {
-    struct batch_guess *whole = batch_guess_new(), *cut = batch_guess_new();
+    struct batch_guess *whole = batch_guess_new(NULL), *cut = batch_guess_new(NULL);
     struct sl_str a, b;
     struct usage u, v;
     batch_guess_bytes(whole, text);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tokens/meter.h"
 
 static struct sl_arena arena;
 static struct sl_buf buf;
@@ -209,11 +210,47 @@ static void bodies(void **state)
     assert_non_null(batch_body_refused(SL_STR("{\"background\":true}")));
 }
 
+/* So many lines with that text, in pieces; gives what they are taken for. */
+static struct usage guessed(struct sl_str text, unsigned lines)
+{
+    struct batch_guess *g = batch_guess_new(NULL);
+    struct usage u = {.input = 0};
+    struct sl_str model, line = sl_arena_printf(&arena,
+                                                "{\"url\":\"/v1/responses\",\"body\":{\"model\":\"gpt-4o\","
+                                                "\"input\":\"" SL_STR_FMT "\"}}\n",
+                                                SL_STR_ARG(text));
+    for (unsigned i = 0; i < lines; i++) {
+        batch_guess_bytes(g, sl_str_head(line, 1000));
+        batch_guess_bytes(g, sl_str_from(line, 1000));
+    }
+    assert_true(batch_guess_next(g, 1, 1, &model, &u));
+    is(model, "gpt-4o");
+    assert_false(batch_guess_next(g, 1, 1, &model, &u));
+    batch_guess_free(g);
+    return u;
+}
+
+/* Two tokens in four bytes: of a file of 16 MiB half is counted, and says what the other half is. */
+static void long_files_are_guessed_by_their_beginning(void **state)
+{
+    (void)state;
+    char p[8192];
+    for (size_t i = 0; i < sizeof p; i++)
+        p[i] = "7 8 "[i % 4];
+    struct sl_str text = sl_str_of(p, sizeof p);
+    uint64_t each = tokens_of_text(NULL, SL_STR("gpt-4o"), text).n;
+    struct usage one = guessed(text, 1), all = guessed(text, 2000);
+    assert_true(each > sizeof p * 3 / 8 && one.input >= each && one.input < each + 20);
+    assert_true(all.input > one.input * 1999 && all.input < one.input * 2001);
+    assert_int_equal(all.output, one.output * 2000);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(lines),  T(long_ids), T(requests),        T(results),
-                                       T(states), T(bodies),   T(files_of_a_batch)};
+    const struct CMUnitTest tests[] = {
+        T(lines),  T(long_ids), T(requests),         T(results),
+        T(states), T(bodies),   T(files_of_a_batch), T(long_files_are_guessed_by_their_beginning)};
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }
