@@ -180,7 +180,7 @@ struct exchange {
     struct exchange_upload *upload; /* arena; NULL: none. uploads.c */
     struct exchange_object object;
     struct sl_str body_text;      /* borrow (of body, or of spill) */
-    struct exchange_spill *spill; /* arena: the body lies in a file; NULL: in `body`. bodies.c */
+    struct exchange_spill *spill; /* own: the body lies in a file; NULL: in `body`. bodies.c */
     bool spill_off;               /* no file could be made for it */
     bool spilled_out;             /* the live attempt gets its body from there */
     bool usage_asked;             /* of the live attempt: we asked for usage, the client did not */
@@ -458,10 +458,13 @@ enum step uploads_refuse(struct exchange *x); /* ... then */
 uint64_t bodies_max(const struct exchange *x);                   /* the largest that is taken */
 uint64_t bodies_in_memory(const struct exchange *x, uint64_t n); /* what of one of n bytes is held */
 bool bodies_came(struct exchange *x, bool last);                 /* x->body has more. False: x->body_error */
-bool bodies_whole(struct exchange *x);                           /* x->body_text is there. False: x->body_error */
-void bodies_rest(struct exchange *x);                            /* it is not looked at for a while */
-struct error_facts bodies_refusal(const struct exchange *x);     /* of x->body_error */
-bool bodies_may_translate(struct exchange *x); /* false: x->refused says why it cannot be written anew */
+bool bodies_are_full(const struct exchange *x);                  /* the client is to wait; EV_BODY when not any more */
+bool bodies_wait(const struct exchange *x);     /* all has come, and some is still to be written; EV_BODY when it is */
+uint64_t bodies_held(const struct exchange *x); /* memory beside x->body */
+void bodies_whole(struct exchange *x);          /* all has come, and nothing waits: x->body_text is there */
+void bodies_rest(struct exchange *x);           /* it is not looked at for a while */
+struct error_facts bodies_refusal(const struct exchange *x); /* of x->body_error */
+bool bodies_may_translate(struct exchange *x);               /* false: x->refused says why it cannot be written anew */
 void bodies_request(struct exchange *x, struct attempt_request *r);
 void bodies_send(struct exchange *x);    /* an attempt was started */
 void bodies_on_room(struct exchange *x); /* attempt_owner.on_room */

@@ -9,7 +9,7 @@
 
 static int64_t held_by(const struct exchange *x)
 {
-    uint64_t body = x->body.n, announced = x->body_room;
+    uint64_t body = x->body.n + bodies_held(x), announced = x->body_room;
     body = body > announced ? body : announced;
     return (int64_t)(body + session_held(x) + x->held.n + x->a->used +
                      (x->attempt != NULL ? x->attempt_arena.used : 0));

@@ -59,7 +59,7 @@ void exchange_on_body(void *arg, struct sl_str bytes, bool last)
         if (x->decoder != NULL && !body_decoder_is_whole(x->decoder))
             x->body_error = GE_ENCODING_BROKEN;
     }
-    if (x->body_error != GE_NONE)
+    if (x->body_error != GE_NONE || bodies_are_full(x))
         http_stream_read(x->stream, false);
     if (last || x->body_error != GE_NONE)
         exchange_wake(x, EV_BODY);
@@ -71,8 +71,7 @@ static enum step understand(struct exchange *x)
     struct error_facts hint_error = {0};
     if (x->body.n == 0 && x->spill == NULL)
         return exchange_refuse(x, GE_BODY_MISSING);
-    if (!bodies_whole(x))
-        return exchange_refuse(x, x->body_error);
+    bodies_whole(x);
     if (x->op->video)
         return video_understand(x);
     if (x->match.op == OP_REALTIME_SECRET || x->match.op == OP_REALTIME_SESSION ||
@@ -130,11 +129,13 @@ enum step step_read_body(struct exchange *x)
     }
     if (x->upload != NULL)
         return uploads_read(x);
+    exchange_take(x, EV_BODY);
     if (!x->body_done) {
-        http_stream_read(x->stream, true);
+        http_stream_read(x->stream, !bodies_are_full(x));
         return STEP_WAIT;
     }
-    exchange_take(x, EV_BODY);
+    if (bodies_wait(x))
+        return STEP_WAIT;
     enum step s = understand(x);
     bodies_rest(x);
     return s;

@@ -88,6 +88,8 @@ void sl_loop_init_bare(struct sl_loop *l, const struct sl_net_ops *net, void *ne
     *l = (struct sl_loop){.net = net, .net_state = net_state, .now_ns = now_ns};
     sl_list_init(&l->tasks);
     sl_list_init(&l->ended);
+    sl_list_init(&l->works.waiting);
+    sl_list_init(&l->works.late);
     sl_wheel_init(&l->wheel, now_ns);
     sl_rand_seed(&l->rand, seed);
 }
@@ -201,8 +203,11 @@ void sl_loop_done(struct sl_loop *l)
 {
     struct sl_uv *u = l->uv;
     run_posted(l);
-    if (u == NULL)
+    if (u == NULL) {
+        sl_works_end(l);
+        run_posted(l);
         return;
+    }
     sl_rest_close(u);
     uv_close((uv_handle_t *)&u->timer, NULL);
     uv_close((uv_handle_t *)&u->prepare, NULL);

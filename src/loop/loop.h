@@ -32,7 +32,13 @@ struct sl_loop {
     struct sl_uv *uv;                              /* own; NULL under a virtual network */
     void *net_state;                               /* the virtual network's own */
     int64_t turns, turn_began_ns, slowest_turn_ns; /* statistics; the owner resets slowest_turn_ns */
-    int64_t polls;                                 /* how often it went to sleep, or looked whether it may */
+    struct {
+        struct sl_list waiting,
+            late;         /* struct sl_work: slow ones that others are in front of; under way without libuv */
+        unsigned n_slow;  /* under way */
+        int64_t takes_ns; /* how long work takes under a virtual network */
+    } works;
+    int64_t polls; /* how often it went to sleep, or looked whether it may */
     bool stopping;
 };
 

@@ -33,6 +33,7 @@ static inline struct sl_loop *sl_loop_of_uv(uv_loop_t *uv)
 void sl_polls_free(struct sl_uv *u);   /* tcp.c */
 void sl_rest_close(struct sl_uv *u);   /* tcp.c */
 void sl_boxes_free(struct sl_uv *u);   /* mailbox.c */
+void sl_works_end(struct sl_loop *l);  /* work.c: what is under way is done now */
 void sl_loop_touch(struct sl_loop *l); /* loop.c: an event has come */
 
 #endif

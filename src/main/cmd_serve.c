@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/mem.h"
+#include "loop/work.h"
 #include "main/gateway.h"
 #include "main/keys.h"
 #include "main/options.h"
@@ -218,6 +219,7 @@ static enum sl_err start_threads(struct gateway *g, struct sl_fail *fail)
 enum sl_err gateway_assemble(struct gateway *g, struct sl_addr *out_first, struct sl_fail *fail)
 {
     g->n_workers = count_workers(g->settings);
+    sl_work_threads(g->n_workers);
     g->shelf = upstream_shelf_new(g->settings->upstream.shelf, g->settings->upstream.shelf);
     g->exported = tel_export_new(0);
     g->main_tel = tel_worker_new(0);

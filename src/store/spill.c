@@ -70,6 +70,20 @@ static int files_map(void *arg, int fd, uint64_t n, void **out_p)
     return 0;
 }
 
+/* Systems that do not know this bring pages when they are looked at. */
+static int files_fetch(void *arg, void *p, uint64_t n)
+{
+    (void)arg;
+#ifdef MADV_POPULATE_READ
+    if (madvise(p, (size_t)n, MADV_POPULATE_READ) != 0 && errno == EFAULT)
+        return EIO; /* to look at it would be the end of the process */
+#else
+    (void)p;
+    (void)n;
+#endif
+    return 0;
+}
+
 static void files_rest(void *arg, void *p, uint64_t n)
 {
     (void)arg;
@@ -93,6 +107,7 @@ const struct spill_io spill_io_files = {
     .write = files_write,
     .read = files_read,
     .map = files_map,
+    .fetch = files_fetch,
     .rest = files_rest,
     .unmap = files_unmap,
     .close = files_close,
@@ -139,6 +154,8 @@ bool spill_text(struct spill *s, struct sl_str *out)
     if (s->map == NULL && s->error == 0) {
         s->error = s->io->map(s->io_arg, s->fd, s->n, &s->map);
         s->map_n = s->n;
+        if (s->error == 0)
+            s->error = s->io->fetch(s->io_arg, s->map, s->map_n);
     }
     if (s->error != 0)
         return false;

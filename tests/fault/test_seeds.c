@@ -342,6 +342,8 @@ static void begin(struct run *r)
         r->core.spills.short_by = 1 + sl_rand_below(&r->rand, 50);
     if (one_in(r, 6))
         r->core.spills.fail_ppm = (uint32_t)sl_rand_below(&r->rand, 300000);
+    if (r->seed % 3 == 0)
+        r->core.loop.works.takes_ns = (int64_t)(r->seed % 40) * SL_MS;
     vnet_loop_init(r->core.net, &r->outside);
     sl_arena_cache_init(&r->arenas, 16);
     sl_chunk_cache_init(&r->chunks, 16, 4);

@@ -77,6 +77,14 @@ static int disk_map(void *arg, int fd, uint64_t n, void **out_p)
     return 0;
 }
 
+static int disk_fetch(void *arg, void *p, uint64_t n)
+{
+    struct spill_disk *d = arg;
+    (void)p;
+    (void)n;
+    return d->no_fetch || fails(d) ? EIO : 0;
+}
+
 static void disk_rest(void *arg, void *p, uint64_t n)
 {
     (void)arg;
@@ -109,6 +117,7 @@ const struct spill_io spill_disk_io = {
     .write = disk_write,
     .read = disk_read,
     .map = disk_map,
+    .fetch = disk_fetch,
     .rest = disk_rest,
     .unmap = disk_unmap,
     .close = disk_close,

@@ -15,7 +15,7 @@ struct spill_disk {
     unsigned opened, reads; /* ever */
     size_t short_by;        /* a call moves at most so many bytes; 0: all */
     uint64_t room;          /* of a file: then ENOSPC; 0: SPILL_FILE_BYTES */
-    bool no_open, no_map, no_read;
+    bool no_open, no_map, no_fetch, no_read;
     uint32_t fail_ppm; /* chance of each call but close */
     struct sl_rand rand;
 };
