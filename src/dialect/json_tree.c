@@ -216,7 +216,8 @@ static bool is_blank_escape(char c)
     return c == 'n' || c == 'r' || c == 't';
 }
 
-size_t json_blank_before(struct sl_str inside)
+/* Bytes of the blank at the beginning; 0: none. */
+static size_t json_blank_before(struct sl_str inside)
 {
     if (inside.n > 0 && inside.p[0] == ' ')
         return 1;

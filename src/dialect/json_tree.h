@@ -151,8 +151,7 @@ struct sl_str json_ident(struct sl_str inside, struct sl_arena *a);
 /* How many characters an inside stands for: escapes count as what they mean, a pair of surrogates once. */
 uint64_t json_chars(struct sl_str inside);
 
-/* Blanks of an inside; one that is escaped ("\\n") has two bytes. Bytes of the one at the beginning, or at the end; 0: none. */
-size_t json_blank_before(struct sl_str inside);
+/* Blanks of an inside; one that is escaped ("\\n") has two bytes. Bytes of the one at the end; 0: none. */
 size_t json_blank_behind(struct sl_str inside);
 struct sl_str json_trim_before(struct sl_str inside);
 struct sl_str json_trim_behind(struct sl_str inside);

@@ -31,7 +31,8 @@ static size_t characters(const char *p, size_t n)
     return chars;
 }
 
-size_t resume_overlap(struct sl_str told, struct sl_str next)
+/* How many bytes of `next` repeat the end of `told`. */
+static size_t resume_overlap(struct sl_str told, struct sl_str next)
 {
     char end[RESUME_HELD], begin[RESUME_HELD];
     uint16_t at[RESUME_HELD];
@@ -47,7 +48,8 @@ size_t resume_overlap(struct sl_str told, struct sl_str next)
     return 0;
 }
 
-bool resume_restarts(struct sl_str told, struct sl_str next)
+/* Whether `next` is the same answer from its beginning. */
+static bool resume_restarts(struct sl_str told, struct sl_str next)
 {
     char first[RESTART_WINDOW], begin[RESTART_WINDOW];
     size_t n_first = fold(sl_str_head(told, RESTART_WINDOW), first, NULL);

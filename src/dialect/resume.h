@@ -39,11 +39,6 @@ void resume_done(struct resume *r);
 /* What the writer gets of an event: nothing, it, or others. After r->restarted nothing more is given. */
 void resume_put(struct resume *r, const struct neutral_event *e, const struct neutral_sink *to);
 
-/* How many bytes of `next` repeat the end of `told`. */
-size_t resume_overlap(struct sl_str told, struct sl_str next);
-/* Whether `next` is the same answer from its beginning. */
-bool resume_restarts(struct sl_str told, struct sl_str next);
-
 enum resume_how {
     RESUME_BY_MODEL = 0, /* prefill where the model takes it */
     RESUME_BY_WORDS      /* always by the user's word: it refused a prefill */

@@ -297,7 +297,6 @@ struct exchange {
 /* run.c */
 void exchange_wake(struct exchange *x, unsigned event);
 void exchange_goto(struct exchange *x, enum exchange_state to);
-void exchange_run(struct exchange *x);
 /* Takes the given events if they are there; true when at least one was. */
 static inline bool exchange_take(struct exchange *x, unsigned events)
 {
@@ -527,8 +526,7 @@ enum step objects_refuse(struct exchange *x, enum gateway_error e, const char *p
 enum step objects_refuse_unknown(struct exchange *x, struct sl_str id);
 bool objects_is_id(struct sl_str s);
 struct response_job *objects_new_job(struct exchange *x, enum response_job_kind kind);
-enum step objects_ask(struct exchange *x, struct response_job *j); /* EV_STORED comes */
-enum step objects_find(struct exchange *x, enum store_object_kind kind, struct sl_str id);
+enum step objects_ask(struct exchange *x, struct response_job *j);        /* EV_STORED comes */
 struct sl_str objects_query(struct exchange *x, const char *name);        /* plain; empty: not there */
 struct sl_str objects_member(struct sl_str body, const char *name);       /* of a string: its inside */
 struct sl_str objects_member_value(struct sl_str body, const char *name); /* as it stands there */

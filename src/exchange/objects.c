@@ -193,7 +193,7 @@ enum step objects_ask(struct exchange *x, struct response_job *j)
     return STEP_WAIT;
 }
 
-enum step objects_find(struct exchange *x, enum store_object_kind kind, struct sl_str id)
+static enum step objects_find(struct exchange *x, enum store_object_kind kind, struct sl_str id)
 {
     x->object.id = id;
     if (!objects_is_id(id))

@@ -12,6 +12,7 @@
 #define LINES_MAX (1u << 20) /* access records waiting in a worker */
 
 static void on_task(struct sl_task *t);
+static void exchange_run(struct exchange *x);
 static void on_deadline(struct sl_timer *t);
 
 /* ---- environment ---- */
@@ -338,7 +339,7 @@ static void check_waiting(const struct exchange *x)
     SL_DCHECK(x->state != XS_RECALL || x->stored.waiting != NULL || video_waits(x) || here_waits(x));
 }
 
-void exchange_run(struct exchange *x)
+static void exchange_run(struct exchange *x)
 {
     running = x;
     for (;;) {

@@ -12,6 +12,9 @@
 #include "http/url.h"
 #include "tls/digest.h"
 
+/* 101. from: the provider's, or NULL. */
+static void session_upgrade(struct exchange *x, const struct http_headers *from);
+
 /* ---- IDENTIFY ---- */
 
 bool session_query_text(struct exchange *x, const char *name, struct sl_str *out)
@@ -840,7 +843,7 @@ static void drop_ws_headers(struct http_headers *h)
     h->n = n;
 }
 
-void session_upgrade(struct exchange *x, const struct http_headers *from)
+static void session_upgrade(struct exchange *x, const struct http_headers *from)
 {
     struct exchange_session *s = x->session;
     struct http_response r = {.status = 101, .content_length = HTTP_LENGTH_NONE};

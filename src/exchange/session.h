@@ -132,7 +132,6 @@ struct exchange_session {
 /* session.c, for session_open.c */
 /* A name in the query, in the arena; *out empty: it cannot be one. False: it is not there. */
 bool session_query_text(struct exchange *x, const char *name, struct sl_str *out);
-void session_upgrade(struct exchange *x, const struct http_headers *from); /* 101; from: the provider's, or NULL */
 void session_to_client(struct exchange *x, enum ws_opcode opcode, struct sl_str payload);
 void session_to_provider(struct exchange *x, enum ws_opcode opcode, void *payload, size_t n);
 void session_tell_error(struct exchange *x, const struct error_facts *f, const struct realtime_event *about);

@@ -119,6 +119,7 @@ struct video_desk {
 
 static void pump(struct desk_provider *p);
 static void on_due(struct sl_timer *t);
+static void on_answer(struct video_rows *m, void *receiver);
 
 /* ---- time ---- */
 
@@ -297,12 +298,6 @@ static bool is_unclear(const struct desk_job *j)
 }
 
 /* ---- the keeper ---- */
-
-static void on_answer(struct video_rows *m, void *receiver)
-{
-    (void)receiver;
-    video_desk_answer(m);
-}
 
 /* False: there is no keeper any more; m is freed. */
 static bool ask(struct video_desk *d, struct video_rows *m)
@@ -1269,8 +1264,9 @@ static void live_answered(struct video_desk *d, const struct video_rows *m)
         SL_LOG(SL_LOG_INFO, "videos.taken_up", SL_LI("n", (int64_t)m->n_rows));
 }
 
-void video_desk_answer(struct video_rows *m)
+static void on_answer(struct video_rows *m, void *receiver)
 {
+    (void)receiver;
     struct video_desk *d = m->asker;
     if (d != NULL && !d->ending) {
         if (m->kind == VR_LIVE)

@@ -17,8 +17,6 @@ void video_desk_take(struct video_desk *d, const struct store_video *v, bool del
 void video_desk_renew(struct video_desk *d, struct video_rows *j);
 /* A provider has called back: looks at the job soon. */
 void video_desk_poke(struct video_desk *d, struct sl_str token);
-/* The keeper's answer to what the desk has asked. */
-void video_desk_answer(struct video_rows *j);
 void video_desk_end(struct video_desk *d);  /* ends its calls; NULL accepted */
 void video_desk_free(struct video_desk *d); /* after it has ended, and when no answer of the keeper's can come */
 

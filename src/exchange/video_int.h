@@ -79,8 +79,7 @@ struct exchange_video {
 
 /* -- video_price.c: the price list's entry that a job was made under, in the row's request */
 
-void video_price_write(const struct price *p, struct sl_buf *out);
-/* Of a row's request; false: there is none in it. *out borrows from a. */
+/* What video_price_add left in a row's request; false: there is none in it. *out borrows from a. */
 bool video_price_read(struct sl_str request, struct sl_arena *a, struct price *out);
 struct sl_str video_price_add(struct sl_str request, const struct price *p, struct sl_arena *a); /* p: NULL: unpriced */
 

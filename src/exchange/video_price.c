@@ -54,7 +54,7 @@ static void rows(struct sl_buf *out, const struct price *p)
     sl_buf_addc(out, ']');
 }
 
-void video_price_write(const struct price *p, struct sl_buf *out)
+static void video_price_write(const struct price *p, struct sl_buf *out)
 {
     sl_buf_addc(out, '{');
     number(out, SL_STR("free"), p->free);

@@ -173,7 +173,6 @@ void worker_finish_unstarted(struct worker *w);           /* one that never ran:
 /* struct keeper_options.on_video: to the desk, on the first worker. */
 void worker_video(void *gateway, const struct store_video *v, bool deleted, bool written);
 void worker_free(struct worker *w); /* after join, and after the keeper has stopped */
-struct listen_limits worker_limits(const struct settings *s, unsigned n_workers);
 
 /* reload.c */
 void reload_now(struct gateway *g, const char *why);

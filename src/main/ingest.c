@@ -66,8 +66,10 @@ struct ingest_source *ingest_add_live(struct ingest *g, struct journal_segment *
     return src;
 }
 
-enum sl_err ingest_add_file(struct ingest *g, const void *bytes, uint64_t n, uint64_t no, uint64_t position,
-                            struct ingest_source **out_src)
+/* Gives a source that g owns: bytes of a file, borrowed until ingest_drop; starts at `position` (0: from the start).
+ * SL_ECORRUPT: nothing in it can be read. */
+static enum sl_err SL_MUST_CHECK ingest_add_file(struct ingest *g, const void *bytes, uint64_t n, uint64_t no,
+                                                 uint64_t position, struct ingest_source **out_src)
 {
     struct journal_reader reader;
     struct journal_head head;

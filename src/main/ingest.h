@@ -37,11 +37,8 @@ struct ingest {
 void ingest_init(struct ingest *g, struct store *s);
 void ingest_done(struct ingest *g); /* also frees sources */
 
-/* Gives a source that g owns. live: a segment of this process, from its start. bytes: a file's, borrowed until
- * ingest_drop; starts at `position` (0: from the start). SL_ECORRUPT: nothing in it can be read. */
+/* Gives a source that g owns: a segment of this process, from its start. */
 struct ingest_source *ingest_add_live(struct ingest *g, struct journal_segment *s);
-enum sl_err ingest_add_file(struct ingest *g, const void *bytes, uint64_t n, uint64_t no, uint64_t position,
-                            struct ingest_source **out_src) SL_MUST_CHECK;
 void ingest_drop(struct ingest *g, struct ingest_source *src); /* what waits in it is forgotten: write it before */
 
 bool ingest_has_news(const struct ingest *g); /* some live source has committed more than was read */

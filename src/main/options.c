@@ -16,6 +16,8 @@ struct reading {
     bool only_operands; /* "--" was seen */
 };
 
+static void options_help(const struct command_line *c);
+
 /* Says what is wrong; with the table's nearest name where an option is unknown. */
 static enum options_result bad(const struct command_line *c, const char *text, const char *what, const char *nearest)
 {
@@ -205,7 +207,8 @@ static void print_option(const struct option *o)
     print_wrapped(o->text, NAME_COLUMNS, NAME_COLUMNS);
 }
 
-void options_help(const struct command_line *c)
+/* On standard output; at most 80 columns. */
+static void options_help(const struct command_line *c)
 {
     static const struct option HELP = {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .text = "show this and end"};
     printf("usage: sluice %s [options]%s%s\n\n", c->name, c->operands != NULL ? " " : "",

@@ -58,6 +58,5 @@ enum options_result {
 
 /* argv[0] is the command's name. */
 enum options_result options_read(struct command_line *c, int argc, char **argv);
-void options_help(const struct command_line *c); /* on standard output; at most 80 columns */
 
 #endif

@@ -322,7 +322,7 @@ static void init_clients(struct worker *w)
                            epoch_new(snapshot_ref(g->snapshot), key_table_ref(g->keys), price_catalog_ref(g->prices)));
 }
 
-struct listen_limits worker_limits(const struct settings *s, unsigned n_workers)
+static struct listen_limits worker_limits(const struct settings *s, unsigned n_workers)
 {
     const struct listen_limit_settings *l = &s->listen.limits;
     const struct listen_deadline_settings *d = &s->listen.deadlines;

@@ -104,15 +104,11 @@ void cond_found(struct cond_reader *r, bool is_error, const struct cfg_value *at
 
 /* Reads a condition; false: it has errors, all of which were told. Strings of it are views of the tree. */
 bool cond_read(struct cond_reader *r, const struct cfg_value *v, struct route_cond *out);
-/* "> 50k", "<= 3", "100..200", "7": both ends included. */
-bool cond_read_range(struct sl_str text, uint64_t unit, uint64_t *out_low, uint64_t *out_high);
 
 /* cond_logic.c: whether a request could meet `held` (NULL: any does) and none of the n `denied`. Also true when in doubt. */
 bool cond_may_hold(const struct route_cond *held, const struct route_cond *const *denied, uint32_t n,
                    struct sl_arena *a);
 
 const char *cond_fact_name(enum cond_fact f);
-/* The tasks that product.md names; others are any text a client sends. Ends with NULL. */
-extern const char *const route_tasks[];
 
 #endif

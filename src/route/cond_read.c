@@ -26,7 +26,8 @@ static const struct {
 #undef X
 };
 
-const char *const route_tasks[] = {
+/* The tasks that product.md names; others are any text a client sends. */
+static const char *const route_tasks[] = {
     "summarization", "classification",    "extraction", "code",    "reasoning", "translation", "creative",
     "chat",          "rewrite",           "qa",         "general", "vision",    "audio",       "long_context",
     "tool_use",      "structured_output", NULL};
@@ -106,7 +107,8 @@ static bool read_number(struct sl_str s, uint64_t unit, uint64_t *out)
     return true;
 }
 
-bool cond_read_range(struct sl_str text, uint64_t unit, uint64_t *out_low, uint64_t *out_high)
+/* "> 50k", "<= 3", "100..200", "7": both ends included. */
+static bool cond_read_range(struct sl_str text, uint64_t unit, uint64_t *out_low, uint64_t *out_high)
 {
     struct sl_str s = sl_str_trim(text);
     uint64_t v, to;

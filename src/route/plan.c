@@ -9,6 +9,11 @@
 
 static const struct route_facts nothing_known = {.budget_permille = ROUTE_BUDGET_UNKNOWN};
 
+/* The leaves of a group, behind those that are there: in order, tiers counted from `tier`. */
+static void plan_group(struct planning *g, const struct route_group *group, uint32_t tier);
+/* ... of a route: its first rule that holds and gives a place. */
+static void plan_rules(struct planning *g, const struct route_rules *rules, uint32_t tier);
+
 const char *route_state_name(enum route_state s)
 {
     static const char *const names[] = {"up", "degraded", "probe", "blocked", "open"};
@@ -29,8 +34,8 @@ static struct route_candidate *add_exclusion(struct planning *g)
     return &plan->excluded[plan->n_excluded++];
 }
 
-void plan_exclude(struct planning *g, struct sl_str asked, const struct route_target *t, struct sl_str model,
-                  const char *why)
+static void plan_exclude(struct planning *g, struct sl_str asked, const struct route_target *t, struct sl_str model,
+                         const char *why)
 {
     struct route_candidate *c = add_exclusion(g);
     if (c == NULL)
@@ -113,7 +118,9 @@ static void look(const struct planning *g, struct leaf *l)
     l->last_resort = true;
 }
 
-void plan_leaf(struct planning *g, const struct route_target *t, struct sl_str model, const char *why, uint32_t tier)
+/* One place, if it may serve. `why` NULL: that of the order. */
+static void plan_leaf(struct planning *g, const struct route_target *t, struct sl_str model, const char *why,
+                      uint32_t tier)
 {
     bool too_long = false;
     const char *not = filter(g, t, model, &too_long);
@@ -218,7 +225,7 @@ static void plan_plain(struct planning *g, const struct route_group *group, uint
     }
 }
 
-void plan_group(struct planning *g, const struct route_group *group, uint32_t tier)
+static void plan_group(struct planning *g, const struct route_group *group, uint32_t tier)
 {
     struct unit units[ROUTE_GROUP_MAX];
     uint32_t first = g->n, n = 0;
@@ -284,7 +291,7 @@ static uint32_t last_tier(const struct planning *g, uint32_t from, uint32_t tier
     return tier;
 }
 
-void plan_rules(struct planning *g, const struct route_rules *rules, uint32_t tier)
+static void plan_rules(struct planning *g, const struct route_rules *rules, uint32_t tier)
 {
     const struct route_rule_told *outer = g->rule;
     uint32_t first = g->n;

@@ -150,14 +150,6 @@ struct planning {
     bool listed;  /* the name stands in `models` */
 };
 
-/* The leaves of a group, behind those that are there: in order, tiers counted from `tier`. */
-void plan_group(struct planning *g, const struct route_group *group, uint32_t tier);
-/* ... of a route: its first rule that holds and gives a place. */
-void plan_rules(struct planning *g, const struct route_rules *rules, uint32_t tier);
-/* One place, if it may serve. `why` NULL: that of the order. */
-void plan_leaf(struct planning *g, const struct route_target *t, struct sl_str model, const char *why, uint32_t tier);
-void plan_exclude(struct planning *g, struct sl_str asked, const struct route_target *t, struct sl_str model,
-                  const char *why);
 /* order.c: the units of a group in the order that it asks for. */
 void plan_order(struct planning *g, const struct route_group *group, struct unit *units, uint32_t n);
 

@@ -27,7 +27,6 @@ struct claude_model {
 
 /* What the model of that name takes; a name that is not Claude's takes everything. */
 const struct claude_model *claude_model_of(struct sl_str model);
-struct sl_str claude_bare_name(struct sl_str model); /* without "sim-", a region, "anthropic.", "-v1:0" */
 
 struct claude_reader {
     struct sim_ask *a;

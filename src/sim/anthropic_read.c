@@ -47,7 +47,8 @@ static const struct claude_model models[] = {
          CLAUDE_PREFILL | CLAUDE_SYSTEM | CLAUDE_EFFORT | CLAUDE_XHIGH},
 };
 
-struct sl_str claude_bare_name(struct sl_str model)
+/* Without "sim-", a region, "anthropic.", "-v1:0". */
+static struct sl_str claude_bare_name(struct sl_str model)
 {
     ptrdiff_t at = sl_str_find_str(model, SL_STR("claude-"));
     if (at < 0)

@@ -199,7 +199,8 @@ const struct sim_fault *sim_fault_find(struct sl_str name)
 
 /* ---- choosing ---- */
 
-bool sim_fault_read(struct sl_str text, char sep, struct sim_active *out)
+/* "NAME", "NAME=7", "NAME-7" */
+static bool sim_fault_read(struct sl_str text, char sep, struct sim_active *out)
 {
     struct sl_str name = sl_str_trim(text);
     const struct sim_fault *f = sim_fault_find(name);

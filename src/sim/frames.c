@@ -63,7 +63,8 @@ void sim_frame_event(struct sim_call *c, struct sl_buf *b, const char *kind, str
     sl_buf_done(&padded);
 }
 
-void sim_frame_exception(struct sl_buf *b, const char *kind, struct sl_str payload)
+/* kind is its :exception-type. */
+static void sim_frame_exception(struct sl_buf *b, const char *kind, struct sl_str payload)
 {
     add_frame(b, "exception", ":exception-type", kind, payload);
 }

@@ -6,10 +6,9 @@
 
 struct sim_call;
 
-/* "event": kind is its :event-type; "exception": its :exception-type. A string of random length as member "p" goes behind the
+/* An event; kind is its :event-type. A string of random length as member "p" goes behind the
  * others in the payload, which is a JSON object. */
 void sim_frame_event(struct sim_call *c, struct sl_buf *b, const char *kind, struct sl_str payload);
-void sim_frame_exception(struct sl_buf *b, const char *kind, struct sl_str payload);
 void sim_frame_chunk(struct sim_call *c, struct sl_buf *b, struct sl_str json); /* InvokeModel: base64 inside */
 /* For faults. */
 void sim_frame_garbage(struct sim_call *c, struct sl_buf *b); /* a frame whose checksum is wrong */

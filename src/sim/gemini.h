@@ -18,9 +18,6 @@ enum gemini_flag {
     GEMINI_LAX = 1 << 10    /* calls need no answers */
 };
 
-/* What the model of that name takes; a name that is not Google's takes everything. */
-unsigned gemini_flags_of(struct sl_str model);
-
 /* Members by either spelling, "maxOutputTokens" and "max_output_tokens"; null counts as absent. */
 yyjson_val *gemini_get(yyjson_val *obj, const char *camel);
 
@@ -40,6 +37,5 @@ struct gemini_reader {
 
 bool gemini_read(struct sim_ask *a, yyjson_val *root);
 bool gemini_read_tools(struct gemini_reader *r, yyjson_val *root);
-bool gemini_read_contents(struct gemini_reader *r, yyjson_val *contents);
 
 #endif

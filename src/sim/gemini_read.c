@@ -36,7 +36,8 @@ static struct sl_str bare_name(struct sl_str model)
     return sl_str_starts(model, SL_STR("sim-")) ? sl_str_from(model, 4) : model;
 }
 
-unsigned gemini_flags_of(struct sl_str model)
+/* What the model of that name takes; a name that is not Google's takes everything. */
+static unsigned gemini_flags_of(struct sl_str model)
 {
     size_t i = 0;
     while (!sl_str_starts(bare_name(model), models[i].prefix))
@@ -329,7 +330,7 @@ static bool read_content(struct turn *t, yyjson_val *content)
     return model ? read_model(t, parts) : read_user(t, parts);
 }
 
-bool gemini_read_contents(struct gemini_reader *r, yyjson_val *contents)
+static bool gemini_read_contents(struct gemini_reader *r, yyjson_val *contents)
 {
     struct turn *t = SL_ARENA_NEW(r->c->s->arena, struct turn);
     size_t max;

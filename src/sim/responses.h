@@ -43,7 +43,6 @@ void responses_keep(struct sim_call *c, struct sl_str body);
 bool responses_serve(struct sim_call *c);
 /* "rs_" with the nonce of its signature and a check, so that an id that was never given is known as such. */
 void responses_reasoning_id(uint64_t nonce, char out[40]);
-bool responses_reasoning_id_is_ours(struct sl_str id, uint64_t *out_nonce);
 struct sl_str responses_call_id(const struct sim_call *c, unsigned tool); /* in the arena */
 
 #endif

@@ -155,6 +155,26 @@ static void begin_model(struct reader *r)
     r->lone_reasoning = SL_STR_NONE;
 }
 
+static bool responses_reasoning_id_is_ours(struct sl_str id, uint64_t *out_nonce)
+{
+    char own[40];
+    uint64_t nonce = 0;
+    if (id.n != 35)
+        return false;
+    for (size_t i = 3; i < 19; i++) {
+        char ch = id.p[i];
+        unsigned digit = ch >= '0' && ch <= '9'   ? (unsigned)(ch - '0')
+                         : ch >= 'a' && ch <= 'f' ? (unsigned)(ch - 'a' + 10)
+                                                  : 16;
+        if (digit == 16)
+            return false;
+        nonce = nonce << 4 | digit;
+    }
+    responses_reasoning_id(nonce, own);
+    *out_nonce = nonce;
+    return sl_str_eq(id, sl_str_c(own));
+}
+
 static bool check_id(struct reader *r, yyjson_val *item, const char *prefix)
 {
     yyjson_val *id = yyjson_obj_get(item, "id");
@@ -867,24 +887,4 @@ void responses_reasoning_id(uint64_t nonce, char out[40])
     put_hex(out + 3, nonce);
     put_hex(out + 19, id_check(nonce));
     out[35] = 0;
-}
-
-bool responses_reasoning_id_is_ours(struct sl_str id, uint64_t *out_nonce)
-{
-    char own[40];
-    uint64_t nonce = 0;
-    if (id.n != 35)
-        return false;
-    for (size_t i = 3; i < 19; i++) {
-        char ch = id.p[i];
-        unsigned digit = ch >= '0' && ch <= '9'   ? (unsigned)(ch - '0')
-                         : ch >= 'a' && ch <= 'f' ? (unsigned)(ch - 'a' + 10)
-                                                  : 16;
-        if (digit == 16)
-            return false;
-        nonce = nonce << 4 | digit;
-    }
-    responses_reasoning_id(nonce, own);
-    *out_nonce = nonce;
-    return sl_str_eq(id, sl_str_c(own));
 }

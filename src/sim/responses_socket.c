@@ -85,6 +85,8 @@ void sim_socket_send(struct sim_call *turn, struct sl_str bytes, bool last)
         say_error(k, turn->status, sl_buf_str(&k->said));
 }
 
+static void sim_socket_go_on(struct sim_call *c);
+
 void sim_socket_turn_over(struct sim_call *turn)
 {
     struct sim_socket *k = turn->socket;
@@ -142,7 +144,7 @@ static void take_text(struct sim_socket *k, struct sl_str message)
     }
 }
 
-void sim_socket_go_on(struct sim_call *c)
+static void sim_socket_go_on(struct sim_call *c)
 {
     struct sim_socket *k = c->socket;
     while (!c->released && !k->closing && k->turn == NULL && k->n_waiting > 0) {

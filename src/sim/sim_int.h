@@ -398,7 +398,6 @@ void sim_socket_bytes(struct sim_call *c, struct sl_str bytes);
 void sim_socket_end(struct sim_call *c);
 void sim_socket_send(struct sim_call *turn, struct sl_str bytes, bool last);
 void sim_socket_turn_over(struct sim_call *turn);
-void sim_socket_go_on(struct sim_call *c);
 struct sim_call *sim_socket_turn(const struct sim_call *c); /* that is being served; NULL: none */
 uint64_t sim_socket_number(const struct sim_call *turn);    /* of its connection; 0: none */
 /* embed.c */
@@ -443,11 +442,9 @@ void sim_stream_begin(struct sim_call *c);
 void sim_stream_go(struct sim_call *c);
 struct sl_str sim_end_of_event(const struct sim_call *c);
 void sim_sse_comments(struct sim_call *c, struct sl_buf *b);
-void sim_stream_render(struct sim_call *c, struct sl_buf *out); /* all of it, for faults that handle bytes */
 
 /* faults.c */
 const struct sim_fault *sim_fault_find(struct sl_str name);
-bool sim_fault_read(struct sl_str text, char sep, struct sim_active *out); /* "NAME", "NAME=7", "NAME-7" */
 void sim_faults_choose(struct sim_call *c);
 const struct sim_active *sim_fault_marked(const struct sim_call *c, enum sim_mark mark); /* NULL: no */
 bool sim_fault_instead(struct sim_call *c); /* true: the answer is made, or never will be */

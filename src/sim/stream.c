@@ -137,7 +137,8 @@ void sim_stream_go(struct sim_call *c)
         end_stream(c, n);
 }
 
-void sim_stream_render(struct sim_call *c, struct sl_buf *out)
+/* All of it, for faults that handle bytes. */
+static void sim_stream_render(struct sim_call *c, struct sl_buf *out)
 {
     while (!out->over && next_event(c, out) == NEXT_MORE)
         ;

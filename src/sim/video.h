@@ -121,7 +121,6 @@ struct sl_str sim_video_link(struct sim_call *c, const struct video_job *j,
                              const char *part); /* signed; in the arena */
 bool sim_video_link_serve(struct sim_call *c);
 void sim_video_bytes_send(struct sim_call *c, struct video_job *j, const char *part, struct sl_str type);
-uint64_t sim_video_part_bytes(const struct video_job *j, struct sl_str part);
 void sim_video_fill(const struct video_job *j, struct sl_str part, uint64_t at, char *to, size_t n);
 
 /* video_ark.c, video_openai.c, video_google.c: false: another path */

@@ -16,7 +16,7 @@ static bool is_video(struct sl_str part)
     return sl_str_eq(part, SL_STR("video"));
 }
 
-uint64_t sim_video_part_bytes(const struct video_job *j, struct sl_str part)
+static uint64_t sim_video_part_bytes(const struct video_job *j, struct sl_str part)
 {
     return is_video(part) ? j->k.bytes : SMALL_BYTES;
 }

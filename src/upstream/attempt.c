@@ -301,7 +301,7 @@ static void on_task(struct sl_task *task)
 
 /* ---- the request ---- */
 
-enum http_method attempt_method(const struct attempt *t)
+static enum http_method attempt_method(const struct attempt *t)
 {
     static const struct {
         struct sl_str text;

@@ -192,7 +192,6 @@ void attempt_head(struct attempt *t,
                   const struct http_response *head); /* t may be gone afterwards, as after the next */
 void attempt_body(struct attempt *t, struct sl_str bytes);
 void attempt_progress(struct attempt *t); /* bytes went out */
-enum http_method attempt_method(const struct attempt *t);
 void attempt_request_head(const struct attempt *t, struct http_request *out);
 int attempt_body_iov(const struct attempt *t, struct iovec *v, int max); /* what is to be sent next */
 void attempt_body_sent(struct attempt *t, size_t n);

@@ -360,7 +360,8 @@ static struct sl_str word_plain(struct sl_str word, struct sl_arena *a)
     return proper ? json_plain(word, a) : sl_str_head(word, (size_t)escape);
 }
 
-void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *out)
+/* What an error answer says, in anybody's words. */
+static void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *out)
 {
     struct answer_error e = {.found = false};
     error_read(sl_str_head(answer->body, 1u << 16), answer->headers, a, &e);
@@ -380,7 +381,8 @@ void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, s
     out->invalid = s >= 400 && s < 500 && !out->policy && !out->account && !out->capacity && !out->model_gone;
 }
 
-enum video_created video_not_created(const struct video_answer *answer, const struct video_trouble *why)
+/* Of an answer to create that has no task in it. */
+static enum video_created video_not_created(const struct video_answer *answer, const struct video_trouble *why)
 {
     int s = answer->status;
     bool said = why->code.n > 0 || why->message.n > 0;
@@ -494,7 +496,7 @@ void video_job_status(struct video_job *j, struct sl_str word)
         j->status = VIDEO_IN_PROGRESS;
 }
 
-void video_settle_terms(const struct video_job *job, struct video_terms *terms)
+static void video_settle_terms(const struct video_job *job, struct video_terms *terms)
 {
     if (job->terms.resolution.n > 0)
         terms->resolution = job->terms.resolution;

@@ -64,10 +64,6 @@ void video_media_write_item(struct json_writer *w, const struct video_media *m, 
 void video_http_init(struct video_http *h, enum http_method method, struct sl_str path);
 void video_http_json(struct video_http *h);
 
-/* What an error answer says, in anybody's words. */
-void video_trouble_read(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *out);
-/* Of an answer to create that has no task in it. */
-enum video_created video_not_created(const struct video_answer *answer, const struct video_trouble *why);
 /* Of an answer to poll or list with a status that is not 2xx. */
 enum video_polled video_poll_failed(const struct video_answer *answer, struct sl_arena *a, struct video_trouble *why);
 /* How the reading of an answer to create begins. True: a document, in *t. False: *no says what became of it. */
@@ -88,7 +84,6 @@ void video_job_add(struct video_job *j, enum video_part part, struct sl_str url,
 void video_job_status(struct video_job *j, struct sl_str word);
 /* seconds and clips */
 void video_settle_seconds(const struct video_job *job, struct video_units *out, struct video_terms *terms);
-void video_settle_terms(const struct video_job *job, struct video_terms *terms);
 /* The client's name of the member that says how long. */
 struct sl_str video_ms_param(const struct video_request *r);
 struct sl_str video_ratio_param(const struct video_request *r);

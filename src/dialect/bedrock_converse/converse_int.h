@@ -97,7 +97,6 @@ void converse_write_tools(struct converse_writing *w);
 bool converse_build(struct converse_writing *w);          /* write_messages.c */
 bool converse_order(struct converse_writing *w);          /* write_order.c */
 void converse_write_messages(struct converse_writing *w); /* write_blocks.c */
-void converse_write_cache(struct converse_writing *w, enum neutral_cache cache);
 bool converse_request_write(struct translation *t, struct sl_buf *out, struct request_refusal *out_refusal);
 
 /* Media of a part as a block's (write_media.c). False: refused. */

@@ -6,7 +6,7 @@
 #define MARKS_MAX 4u
 
 /* A mark is a block behind what it marks. Models that keep no prompts refuse it, and nobody loses anything but a discount. */
-void converse_write_cache(struct converse_writing *w, enum neutral_cache cache)
+static void converse_write_cache(struct converse_writing *w, enum neutral_cache cache)
 {
     bool kept = caps_has(w->t->caps, CAP_CACHE_MARKS) && w->n_marks < MARKS_MAX;
     if (cache != NC_NONE && !kept)

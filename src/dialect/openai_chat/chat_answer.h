@@ -89,7 +89,6 @@ bool chat_take_object(struct chat_reader *r, const struct json_node *root);
 bool chat_finish_all(struct chat_reader *r);
 
 void chat_put(struct chat_reader *r, uint32_t choice, struct neutral_event *e);
-void chat_start(struct chat_reader *r, const struct json_node *root);
 /* delta or message. */
 void chat_take_delta(struct chat_reader *r, uint32_t choice, const struct json_node *delta);
 void chat_take_calls(struct chat_reader *r, uint32_t choice, const struct json_node *calls);

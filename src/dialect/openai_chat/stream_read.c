@@ -55,6 +55,8 @@ struct sl_str chat_text_join(struct chat_reader *r, const struct chat_text *text
     return sl_str_of(out, n);
 }
 
+static void chat_start(struct chat_reader *r, const struct json_node *root);
+
 void chat_put(struct chat_reader *r, uint32_t choice, struct neutral_event *e)
 {
     chat_start(r, NULL);
@@ -79,7 +81,7 @@ static struct chat_choice *choice_at(struct chat_reader *r, uint64_t at)
 /* -- Members of a chunk ------------------------------------------------------------------------------------------------------- */
 
 /* With the first chunk that says who it is, or with the first output: Azure's first chunks are empty shells. */
-void chat_start(struct chat_reader *r, const struct json_node *root)
+static void chat_start(struct chat_reader *r, const struct json_node *root)
 {
     struct neutral_event e = {.kind = NE_START};
     if (r->started && root == NULL)

@@ -30,7 +30,7 @@ static void append_part(struct turn *turn, struct neutral_part *part)
         turn->last = turn->last->next;
 }
 
-struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind kind)
+static struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind kind)
 {
     struct neutral_part *part = SL_ARENA_NEW(r->a, struct neutral_part);
     part->kind = kind;
@@ -271,7 +271,8 @@ static bool on_message(struct reading *r, const struct item *item)
     return true;
 }
 
-struct sl_str reading_texts(struct reading *r, const struct json_node *list, struct sl_str type)
+/* Texts of an array of {"text"} parts of that type, joined by a blank line. Inside. */
+static struct sl_str reading_texts(struct reading *r, const struct json_node *list, struct sl_str type)
 {
     static const char gap[] = "\\n\\n";
     size_t bytes = 0;

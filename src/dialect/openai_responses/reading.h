@@ -51,10 +51,7 @@ enum reading_need {
 };
 bool reading_text(struct reading *r, const struct json_node *of, const char *name, const struct place *at,
                   enum reading_need need, struct sl_str *out);
-struct neutral_part *reading_new_part(struct reading *r, enum neutral_part_kind kind);
 struct sl_str reading_joined(struct reading *r, struct sl_str space, struct sl_str name); /* "space__name" */
-/* Texts of an array of {"text"} parts of that type, joined by a blank line. Inside. */
-struct sl_str reading_texts(struct reading *r, const struct json_node *list, struct sl_str type);
 
 /* input_read.c */
 bool reading_input(struct reading *r);

@@ -5,7 +5,7 @@
 #define GEMINI_BATCH 100u
 #define COHERE_BATCH 96u
 
-bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r)
+static bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r)
 {
     const struct json_tree *tree = &t->look->tree;
     const struct json_node *format = other_member(t, SL_STR("encoding_format")),
@@ -48,7 +48,8 @@ const struct json_node *other_embed_text(const struct other_translation *t, cons
     return first;
 }
 
-struct sl_str other_embed_type(const struct other_translation *t)
+/* input_type; inside. Empty: not said. */
+static struct sl_str other_embed_type(const struct other_translation *t)
 {
     return json_inside_of(&t->look->tree, other_member(t, SL_STR("input_type")));
 }

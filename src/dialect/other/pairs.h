@@ -47,7 +47,6 @@ struct embed_wish {
     uint64_t dimensions;           /* 0: not said */
     bool base64;
 };
-bool other_embed_wish(struct other_translation *t, struct embed_wish *out, struct request_refusal *r);
 /* How each body begins: the wish is read, what no pair knows is noted, and the body's object is open. */
 bool other_embed_begin(struct other_translation *t, struct json_writer *w, struct embed_wish *out,
                        struct request_refusal *r);
@@ -56,8 +55,7 @@ void other_embed_cohere_end(struct other_translation *t, struct json_writer *w, 
 /* The texts of this call, one after the other: NULL behind the last. i counts from 0. */
 const struct json_node *other_embed_text(const struct other_translation *t, const struct embed_wish *w,
                                          const struct json_node *before, uint32_t i);
-const char *other_embed_task(const struct other_translation *t);   /* Google's word for input_type; NULL: none */
-struct sl_str other_embed_type(const struct other_translation *t); /* input_type; inside; empty: not said */
+const char *other_embed_task(const struct other_translation *t); /* Google's word for input_type; NULL: none */
 void other_embed_usage(struct other_translation *t, struct sl_str body, struct other_usage *out);
 bool other_embed_answer(struct other_translation *t, const struct sl_str *bodies, uint32_t n, struct sl_buf *out);
 
