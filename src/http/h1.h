@@ -159,11 +159,6 @@ enum sl_err h1_write_informational(struct sl_chunks *q, int status);
  * or authority hold a byte that may not be there; nothing was added. */
 enum sl_err h1_write_request_head(struct sl_chunks *q, const struct http_request *r, unsigned flags);
 
-/* The same into a given space: gives the bytes written, 0 when they do not fit (or, for a request, are refused).
- * h1_response_head_max tells how much is enough. */
-size_t h1_response_head_max(const struct http_response *r, struct sl_str date);
-size_t h1_put_response_head(char *out, size_t cap, const struct http_response *r, unsigned flags, struct sl_str date);
-
 /* A chunk is prefix, bytes, suffix; n > 0. Gives the count of bytes written to out. */
 #define H1_CHUNK_PREFIX_MAX 18u
 size_t h1_chunk_prefix(uint64_t n, char out[H1_CHUNK_PREFIX_MAX]);

@@ -70,11 +70,6 @@ static void put_connection(struct out *o, unsigned flags)
 
 /* ---- responses ---- */
 
-size_t h1_response_head_max(const struct http_response *r, struct sl_str date)
-{
-    return FIXED_MAX + headers_max(&r->headers) + date.n;
-}
-
 static void put_status_line(struct out *o, int status)
 {
     SL_CHECK(status >= 100 && status <= 599);
@@ -111,17 +106,10 @@ static size_t response_head(char *to, const struct http_response *r, unsigned fl
     return (size_t)(o.at - to);
 }
 
-size_t h1_put_response_head(char *out, size_t cap, const struct http_response *r, unsigned flags, struct sl_str date)
-{
-    if (cap < h1_response_head_max(r, date))
-        return 0;
-    return response_head(out, r, flags, date);
-}
-
 enum sl_err h1_write_response_head(struct sl_chunks *q, const struct http_response *r, unsigned flags,
                                    struct sl_str date)
 {
-    size_t max = h1_response_head_max(r, date);
+    size_t max = FIXED_MAX + headers_max(&r->headers) + date.n;
     char *to = sl_chunks_room(q, max);
     if (to == NULL)
         return SL_ELIMIT;

@@ -209,46 +209,6 @@ bool url_authority_is_valid(struct sl_str authority)
     return url_authority_split(authority, &host, &port);
 }
 
-/* ---- URLs of the configuration ---- */
-
-static bool path_is_plain(struct sl_str path)
-{
-    if (!url_target_is_clean(path) || sl_str_find(path, '\\') >= 0)
-        return false;
-    while (path.p != NULL) {
-        struct sl_str part = sl_str_cut(&path, '/');
-        if (sl_str_eq(part, SL_STR(".")) || sl_str_eq(part, SL_STR("..")))
-            return false;
-    }
-    return true;
-}
-
-enum url_flaw url_split(struct sl_str url, struct url_parts *out_parts)
-{
-    struct url_parts u = {.https = sl_str_starts_nocase(url, SL_STR("https://"))};
-    if (!u.https && !sl_str_starts_nocase(url, SL_STR("http://")))
-        return URL_NO_SCHEME;
-    struct sl_str rest = sl_str_from(url, u.https ? 8 : 7);
-    ptrdiff_t slash = sl_str_find(rest, '/');
-    u.authority = slash < 0 ? rest : sl_str_head(rest, (size_t)slash);
-    u.path = slash < 0 ? sl_str_from(rest, rest.n) : sl_str_from(rest, (size_t)slash);
-    if (sl_str_find(rest, '?') >= 0 || sl_str_find(rest, '#') >= 0)
-        return URL_HAS_QUERY;
-    if (sl_str_find(u.authority, '@') >= 0)
-        return URL_USERINFO;
-    if (!url_authority_split(u.authority, &u.host, &u.port))
-        return URL_BAD_AUTHORITY;
-    if (!path_is_plain(u.path))
-        return URL_BAD_PATH;
-    while (u.path.n > 0 && u.path.p[u.path.n - 1] == '/')
-        u.path.n--;
-    u.ipv6 = u.authority.p[0] == '[';
-    if (u.port == 0)
-        u.port = u.https ? 443 : 80;
-    *out_parts = u;
-    return URL_OK;
-}
-
 size_t url_escape_byte(char c, struct sl_str also, char out[3])
 {
     static const char hex[] = "0123456789ABCDEF";

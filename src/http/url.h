@@ -1,4 +1,4 @@
-/* Small pure functions over request targets, authorities and the URLs of the configuration. RFC 3986, 9110, 9112.
+/* Small pure functions over request targets and authorities. RFC 3986, 9110, 9112.
  * Nothing here allocates; results are views of the input or bytes in a given space. */
 #ifndef SLUICE_HTTP_URL_H
 #define SLUICE_HTTP_URL_H
@@ -42,24 +42,5 @@ bool url_authority_is_valid(struct sl_str authority);
 
 /* Cuts a valid authority; host is without brackets; *out_port is 0 when there is none. False when not valid. */
 bool url_authority_split(struct sl_str authority, struct sl_str *out_host, uint16_t *out_port);
-
-/* An absolute URL of the configuration: "https://host[:port][/path]". */
-struct url_parts {
-    bool https;              /* else http */
-    bool ipv6;               /* host was in brackets */
-    uint16_t port;           /* 443 or 80 when not given */
-    struct sl_str host;      /* view, without brackets */
-    struct sl_str authority; /* view: as written, host[:port] */
-    struct sl_str path;      /* view; may be empty; without the '/' at its end */
-};
-enum url_flaw {
-    URL_OK = 0,
-    URL_NO_SCHEME,     /* does not begin with http:// or https:// */
-    URL_BAD_AUTHORITY, /* host or port */
-    URL_USERINFO,      /* user:password@ */
-    URL_HAS_QUERY,     /* '?' or '#' */
-    URL_BAD_PATH       /* a byte that may not stand there, or "." / ".." segments */
-};
-enum url_flaw url_split(struct sl_str url, struct url_parts *out_parts);
 
 #endif

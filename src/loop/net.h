@@ -102,8 +102,6 @@ enum sl_err sl_listener_open(struct sl_loop *l, const struct sl_addr *at, int ba
  * asked before the first of one's own sockets is opened; the text says what to do. */
 enum sl_err sl_listener_check(const struct sl_addr *at, struct sl_fail *fail) SL_MUST_CHECK;
 struct sl_addr sl_listener_addr(const struct sl_listener *s); /* with the real port when 0 was asked */
-void sl_listener_pause(struct sl_listener *s);
-void sl_listener_resume(struct sl_listener *s);
 void sl_listener_close(struct sl_listener *s);
 
 /* Addresses. Text forms: "127.0.0.1:80", "[::1]:80". */

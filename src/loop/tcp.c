@@ -395,14 +395,13 @@ struct sl_listener {
     sl_accept_f *on_accept;
     void *owner;
     struct sl_timer again;
-    bool paused;
 };
 
 static void on_listen_event(struct sl_tcp *t, unsigned events)
 {
     struct sl_listener *s = SL_CONTAINER_OF(t, struct sl_listener, tcp);
     (void)events;
-    for (int i = 0; i < ACCEPT_BATCH && !s->paused && t->loop != NULL; i++) {
+    for (int i = 0; i < ACCEPT_BATCH && t->loop != NULL; i++) {
         struct sl_addr peer = {0};
         socklen_t n = sizeof peer.sa;
         int fd = accept4(t->fd, &peer.sa.any, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -423,8 +422,7 @@ static void on_listen_event(struct sl_tcp *t, unsigned events)
 static void on_listen_again(struct sl_timer *t)
 {
     struct sl_listener *s = SL_CONTAINER_OF(t, struct sl_listener, again);
-    if (!s->paused)
-        sl_tcp_want(&s->tcp, SL_READABLE);
+    sl_tcp_want(&s->tcp, SL_READABLE);
 }
 
 /* `backlog` 0: only bound. */
@@ -511,18 +509,6 @@ enum sl_err sl_listener_open(struct sl_loop *l, const struct sl_addr *at, int ba
 struct sl_addr sl_listener_addr(const struct sl_listener *s)
 {
     return s->addr;
-}
-
-void sl_listener_pause(struct sl_listener *s)
-{
-    s->paused = true;
-    sl_tcp_want(&s->tcp, 0);
-}
-
-void sl_listener_resume(struct sl_listener *s)
-{
-    s->paused = false;
-    sl_tcp_want(&s->tcp, SL_READABLE);
 }
 
 void sl_listener_close(struct sl_listener *s)

@@ -184,16 +184,6 @@ enum sl_err state_dir_lock(struct state_dir *d, struct sl_fail *fail)
     return SL_OK;
 }
 
-bool state_dir_is_in_use(const struct state_dir *d)
-{
-    int fd = open(state_dir_path(d, "lock").text, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool in_use = flock(fd, LOCK_SH | LOCK_NB) != 0;
-    close(fd);
-    return in_use;
-}
-
 enum sl_err state_dir_default(char *out, size_t n, struct sl_fail *fail)
 {
     const char *own = getenv("SLUICE_STATE_DIR"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");

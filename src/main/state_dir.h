@@ -35,7 +35,6 @@ void state_dir_close(struct state_dir *d); /* unlocks, wipes the pepper */
 
 /* One gateway per directory: SL_EEXIST, with the other's pid in the text, when another process holds it. */
 enum sl_err state_dir_lock(struct state_dir *d, struct sl_fail *fail) SL_MUST_CHECK;
-bool state_dir_is_in_use(const struct state_dir *d); /* another process holds the lock */
 
 /* "DIR/name". */
 struct state_path {

@@ -141,12 +141,6 @@ enum sl_err journal_append(struct journal_writer *w, enum journal_use use, unsig
     return SL_OK;
 }
 
-void journal_forget_open(struct journal_writer *w)
-{
-    SL_CHECK(w->open_count > 0);
-    w->open_count--;
-}
-
 void journal_writer_finish(struct journal_writer *w)
 {
     seal(w);

@@ -124,8 +124,6 @@ struct journal_place { /* where a record ended: what to sync up to */
  * cannot fail. type: 1..239. out_place may be NULL. Borrows payload for the call. */
 enum sl_err journal_append(struct journal_writer *w, enum journal_use use, unsigned type, struct sl_str payload,
                            struct journal_place *out_place) SL_MUST_CHECK;
-/* W. Gives a reservation back without a record: the open's exchange was handed over or is known to be closed. */
-void journal_forget_open(struct journal_writer *w);
 /* W, at the thread's end: seals the current segment. No append after it until the journal is closed. */
 void journal_writer_finish(struct journal_writer *w);
 

@@ -473,11 +473,6 @@ void tls_context_unref(struct tls_context *c)
     sl_free(c);
 }
 
-bool tls_context_is_server(const struct tls_context *c)
-{
-    return c->is_server;
-}
-
 int64_t tls_context_expires_s(const struct tls_context *c)
 {
     return c->expires_s;

@@ -72,8 +72,6 @@ enum sl_err tls_context_new_client(const struct tls_client_options *o, struct tl
 struct tls_context *tls_context_ref(struct tls_context *c); /* any thread; gives c */
 void tls_context_unref(struct tls_context *c);              /* any thread; NULL accepted */
 
-bool tls_context_is_server(const struct tls_context *c);
-
 /* Seconds since 1970 after which the own certificate is over; INT64_MAX without one. */
 int64_t tls_context_expires_s(const struct tls_context *c);
 /* Whole days left at this wall time, negative when over; INT64_MAX without a certificate. For warnings at 30, 7, 1. */

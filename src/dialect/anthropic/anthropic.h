@@ -55,7 +55,6 @@ void anthropic_usage_counts(const struct anthropic_usage *u, struct token_counts
 /* -- Counting tokens -- */
 
 void anthropic_count_answer_write(uint64_t tokens, struct sl_buf *out); /* {"input_tokens":N} */
-bool anthropic_count_answer_read(struct sl_str body, uint64_t *out_tokens);
 
 /* Of an anthropic-beta header what Vertex AI takes; in the arena or static. */
 struct sl_str anthropic_betas_for_vertex(struct sl_str header, struct sl_arena *a);

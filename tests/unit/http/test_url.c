@@ -145,60 +145,13 @@ static void authorities(void **state)
     assert_false(url_authority_is_valid(SL_STR("a\0b")));
 }
 
-static void urls(void **state)
-{
-    static const struct {
-        const char *text;
-        enum url_flaw flaw;
-        bool https, ipv6;
-        uint16_t port;
-        const char *host, *path;
-    } rows[] = {
-        {"https://api.example.com/v1", URL_OK, true, false, 443, "api.example.com", "/v1"},
-        {"https://api.example.com/v1//", URL_OK, true, false, 443, "api.example.com", "/v1"},
-        {"HTTP://localhost:8080", URL_OK, false, false, 8080, "localhost", ""},
-        {"http://[::1]:99/", URL_OK, false, true, 99, "::1", ""},
-        {"http://h/a%2fb", URL_OK, false, false, 80, "h", "/a%2fb"},
-        {"ftp://h", URL_NO_SCHEME, false, false, 0, NULL, NULL},
-        {"", URL_NO_SCHEME, false, false, 0, NULL, NULL},
-        {"//h", URL_NO_SCHEME, false, false, 0, NULL, NULL},
-        {"https://", URL_BAD_AUTHORITY, false, false, 0, NULL, NULL},
-        {"https:///v1", URL_BAD_AUTHORITY, false, false, 0, NULL, NULL},
-        {"https://h:0", URL_BAD_AUTHORITY, false, false, 0, NULL, NULL},
-        {"https://a,b", URL_BAD_AUTHORITY, false, false, 0, NULL, NULL},
-        {"https://u:p@h/", URL_USERINFO, false, false, 0, NULL, NULL},
-        {"https://h/?a", URL_HAS_QUERY, false, false, 0, NULL, NULL},
-        {"https://h?a", URL_HAS_QUERY, false, false, 0, NULL, NULL},
-        {"https://h/#a", URL_HAS_QUERY, false, false, 0, NULL, NULL},
-        {"https://h/a b", URL_BAD_PATH, false, false, 0, NULL, NULL},
-        {"https://h/a/../b", URL_BAD_PATH, false, false, 0, NULL, NULL},
-        {"https://h/.", URL_BAD_PATH, false, false, 0, NULL, NULL},
-        {"https://h/a\\b", URL_BAD_PATH, false, false, 0, NULL, NULL},
-        {"https://h/\x01", URL_BAD_PATH, false, false, 0, NULL, NULL},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct url_parts u = {.port = 7};
-        enum url_flaw flaw = url_split(sl_str_c(rows[i].text), &u);
-        if (flaw != rows[i].flaw)
-            fail_msg("'%s' gives flaw %d", rows[i].text, (int)flaw);
-        if (flaw != URL_OK) {
-            assert_int_equal(u.port, 7); /* untouched */
-            continue;
-        }
-        assert_int_equal(u.https, rows[i].https);
-        assert_int_equal(u.ipv6, rows[i].ipv6);
-        assert_int_equal(u.port, rows[i].port);
-        expect_text(u.host, sl_str_c(rows[i].host), rows[i].text);
-        expect_text(u.path, sl_str_c(rows[i].path), rows[i].text);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(targets),     cmocka_unit_test(escapes), cmocka_unit_test(queries),
-        cmocka_unit_test(authorities), cmocka_unit_test(urls),
+        cmocka_unit_test(targets),
+        cmocka_unit_test(escapes),
+        cmocka_unit_test(queries),
+        cmocka_unit_test(authorities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -471,24 +471,6 @@ static void test_shared_port(void **state)
     assert_non_null(strstr(fail.text, "No network device"));
 }
 
-static void test_pause(void **state)
-{
-    (void)state;
-    struct side c;
-    open_listener("127.0.0.1");
-    sl_listener_pause(listener);
-    connect_to(&c, &at);
-    sl_tcp_want(&c.tcp, 0);
-    run_for(20 * SL_MS);
-    assert_int_equal(n_accepted, 0);
-    sl_listener_resume(listener);
-    run(&loop);
-    assert_int_equal(n_accepted, 1);
-    sl_tcp_discard_fd(accepted[0]);
-    sl_tcp_close(&c.tcp);
-    close_listener();
-}
-
 /* No descriptor is left: accepting rests instead of spinning, and goes on by itself when there is one. */
 static void test_no_descriptors(void **state)
 {
@@ -615,11 +597,12 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_talk),  cmocka_unit_test(test_refused),        cmocka_unit_test(test_pressure),
-        cmocka_unit_test(test_reset), cmocka_unit_test(test_close_in_event), cmocka_unit_test(test_move),
-        cmocka_unit_test(test_rest),  cmocka_unit_test(test_close_at_rest),  cmocka_unit_test(test_shared_port),
-        cmocka_unit_test(test_pause), cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_talk),           cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_pressure),       cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_close_in_event), cmocka_unit_test(test_move),
+        cmocka_unit_test(test_rest),           cmocka_unit_test(test_close_at_rest),
+        cmocka_unit_test(test_shared_port),    cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_addresses),      cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests_name("loop tcp", tests, NULL, NULL);
 }

@@ -245,7 +245,6 @@ static void check_record(struct counts *c, struct record *r)
     const struct json_node *answer = member(r, "response_body"), *request = member(r, "request_body");
     bool counting = sl_str_eq(text(r, "api"), SL_STR("anthropic.count_tokens"));
     struct sl_str how = text(r, "response_encoding");
-    uint64_t tokens;
     if (!json_u64_of(&r->t, member(r, "status"), &status) || status < 200 || status > 299)
         return;
     if (!is_messages(r) && !counting)
@@ -255,8 +254,6 @@ static void check_record(struct counts *c, struct record *r)
         check_request(c, r, request, counting ? OP_MESSAGES_COUNT : OP_MESSAGES);
     if (counting) {
         c->answers++;
-        if (!anthropic_count_answer_read(json_raw_of(&r->t, answer), &tokens))
-            complain(c, r, "count not read");
     } else if (sl_str_eq(how, SL_STR("json")) && json_get(&r->t, answer, SL_STR("skill_id")) == NULL) {
         check_answer(c, r, answer);
     } else if (sl_str_eq(how, SL_STR("sse")) || sl_str_eq(how, SL_STR("chunks"))) {

@@ -538,7 +538,6 @@ static void test_counting(void **state)
 {
     (void)state;
     struct fixture f;
-    uint64_t n = 0;
     begin(&f);
     struct sl_str body = quoted(&f.a, "{'model':'m','system':'s'," HI "}");
     assert_true(anthropic_codec.request_read(OP_MESSAGES_COUNT, body, &f.a, &f.req, &f.refusal));
@@ -550,8 +549,6 @@ static void test_counting(void **state)
     sl_buf_reset(&f.out);
     anthropic_count_answer_write(2095, &f.out);
     assert_true(sl_str_eq(sl_buf_str(&f.out), SL_STR("{\"input_tokens\":2095}")));
-    assert_true(anthropic_count_answer_read(sl_buf_str(&f.out), &n) && n == 2095);
-    assert_false(anthropic_count_answer_read(SL_STR("{}"), &n));
     end(&f);
 }
 
