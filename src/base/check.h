@@ -13,7 +13,6 @@
 #define SL_MUST_CHECK __attribute__((warn_unused_result))
 #define SL_NORETURN __attribute__((noreturn))
 #define SL_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define SL_UNUSED __attribute__((unused))
 
 /* Called before the process ends, on the failing thread; must not allocate. One hook per thread; NULL for none. */
 typedef void sl_check_hook_f(void *arg);

@@ -95,8 +95,6 @@ enum error_retry {
     X(NO_TARGET, 503, "service_unavailable_error", "no_target", RETRY_NO, "No target can take this request.")          \
     X(OVERLOADED, 503, "service_unavailable_error", "gateway_overloaded", RETRY_YES,                                   \
       "The gateway has as many requests as it takes. Try again.")                                                      \
-    X(SHUTTING_DOWN, 503, "service_unavailable_error", "gateway_shutting_down", RETRY_YES,                             \
-      "The gateway is shutting down. Try again.")                                                                      \
     X(LEDGER_UNAVAILABLE, 503, "service_unavailable_error", "ledger_unavailable", RETRY_YES,                           \
       "The gateway cannot record requests now and takes none.")                                                        \
     X(RATE_LIMITED, 429, "rate_limit_error", "rate_limit_exceeded", RETRY_YES, "Too many requests. Try again later.")  \

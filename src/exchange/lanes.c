@@ -52,7 +52,6 @@ bool snapshot_see_target(const struct snapshot *s, const struct headroom_need *n
         .until_ns = v.until_ns,
         .health_q16 = v.health_q16,
         .ttft_q50_us = v.first_q50_us,
-        .ttft_q95_us = v.first_q95_us,
         .ttft_q99_us = v.first_q99_us,
         .itl_q50_us = v.between_q50_us,
         .room_q16 = v.room,

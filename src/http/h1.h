@@ -40,7 +40,6 @@ struct h1_limits {
 #define H1_TARGET_BYTES 16384u /* signed URLs reach some KiB */
 #define H1_LIMITS_DEFAULT ((struct h1_limits){H1_HEAD_BYTES, H1_HEADERS, H1_TARGET_BYTES})
 
-#define H1_TRAILER_BYTES 8192u /* trailers are read and dropped */
 /* Chunk framing (extensions, zeros before a size, trailers) beyond 16 bytes for each chunk and 2 for each body byte. The
  * allowance is exact to some bytes only: it is counted by slices. */
 #define H1_CHUNK_SLACK_BYTES 16384u
@@ -162,7 +161,5 @@ enum sl_err h1_write_request_head(struct sl_chunks *q, const struct http_request
 /* A chunk is prefix, bytes, suffix; n > 0. Gives the count of bytes written to out. */
 #define H1_CHUNK_PREFIX_MAX 18u
 size_t h1_chunk_prefix(uint64_t n, char out[H1_CHUNK_PREFIX_MAX]);
-#define H1_CHUNK_SUFFIX SL_STR("\r\n")
-#define H1_CHUNKS_END SL_STR("0\r\n\r\n")
 
 #endif

@@ -50,7 +50,7 @@ struct h2_stream {
     int32_t id;
     uint16_t flaw; /* status to refuse the head with; 0: none */
     uint8_t informational;
-    bool scheme_ok, hosts_differ;
+    bool scheme_ok;
     bool silent;       /* refused or detached: no events */
     bool head_came;    /* the head was given to the owner */
     bool last_came;    /* the other side ended the stream, and in order */

@@ -54,8 +54,7 @@ struct sse_scanner {
     struct sl_buf carry;  /* own: the event that began in an earlier slice */
     struct sl_buf joined; /* own: data of an event with several data fields */
     size_t max;
-    size_t line;    /* where the current line begins, from the start of the event */
-    size_t scanned; /* how far line ends were looked for, from the start of the event */
+    size_t line; /* where the current line begins, from the start of the event */
     size_t data_at, data_n, name_at, name_n, id_at, id_n; /* from the start of the event */
     uint32_t data_lines;
     bool fields; /* the event has a field line */

@@ -142,7 +142,6 @@ static void give_body(struct h1_stream *st, struct sl_str bytes, bool last)
 static void on_head(struct conn *c, struct h1_stream *st)
 {
     struct http_request *r = h1_parser_request(&c->parser);
-    stat_add(&c->srv->stats.h1_requests, 1);
     st->opened = true;
     st->no_body = r->method == HTTP_HEAD;
     if (c->out.n > 0) /* the answer before this one */

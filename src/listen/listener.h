@@ -27,7 +27,7 @@ struct listen_limits {
 struct listen_stats {
     _Atomic uint64_t accepted, closed, refused_full, refused_address, tls_failed, bad_requests, timeouts;
     _Atomic uint64_t bytes_in, bytes_out;
-    _Atomic uint64_t h1_requests, h2_requests;
+    _Atomic uint64_t h2_requests;
 };
 
 struct listen_options {

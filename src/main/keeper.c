@@ -24,7 +24,6 @@ static enum sl_err load_keys(struct keeper *k, struct sl_fail *fail)
         return e;
     if (bad > 0)
         SL_LOG(SL_LOG_ERROR, "keys.bad_grants", SL_LI("n", bad));
-    keeper_count(&k->counters.key_reloads, 1);
     atomic_store_explicit(&k->counters.keys, key_table_count(t), memory_order_relaxed);
     k->o.on_keys(k->o.owner, t);
     return SL_OK;
@@ -151,9 +150,7 @@ static void on_lines(struct sl_msg *m, void *receiver)
     atomic_fetch_sub(&k->lines_waiting, l->bytes.n);
     enum sl_err e = line_file_add(&k->lines, sl_buf_str(&l->bytes), &fail);
     note_lines(k, e, &fail);
-    if (e == SL_OK)
-        keeper_count(&k->counters.lines_bytes, l->bytes.n);
-    else
+    if (e != SL_OK)
         atomic_fetch_add(&k->counters.lines_dropped, 1);
     sl_buf_reset(&l->bytes);
     lines_free(atomic_exchange(&k->lines_spare, l));
@@ -249,7 +246,6 @@ static enum sl_err start_thread(struct keeper *k, struct sl_fail *fail)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (e != 0)
         return sl_fail_set(fail, SL_EIO, "keeper", "cannot start the thread: %s", sl_errno_text(e));
-    k->has_thread = true;
     return SL_OK;
 }
 

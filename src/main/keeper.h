@@ -60,16 +60,16 @@ struct keeper_options {
 
 /* Any may read; the keeper writes. */
 struct keeper_counters {
-    _Atomic uint64_t journal_bytes, journal_records; /* taken in since start */
-    _Atomic uint64_t lag_bytes;                      /* committed, not yet in the database */
-    _Atomic int64_t lag_since_ns;                    /* monotonic time since which there is a lag; 0: none */
-    _Atomic uint64_t segments;                       /* files in use */
+    _Atomic uint64_t journal_records; /* taken in since start */
+    _Atomic uint64_t lag_bytes;       /* committed, not yet in the database */
+    _Atomic int64_t lag_since_ns;     /* monotonic time since which there is a lag; 0: none */
+    _Atomic uint64_t segments;        /* files in use */
     _Atomic uint64_t ingest_errors, sync_errors, gaps, undecodable;
     _Atomic uint64_t syncs, sync_waits, replayed, interrupted;
-    _Atomic uint64_t keys, key_reloads;
-    _Atomic uint64_t lines_bytes, lines_dropped; /* access log: written, refused or failed (messages) */
-    _Atomic bool disk_full;                      /* no new segment could be made */
-    _Atomic bool store_failing;                  /* the last batch could not be written */
+    _Atomic uint64_t keys;
+    _Atomic uint64_t lines_dropped; /* access log: refused or failed (messages) */
+    _Atomic bool disk_full;         /* no new segment could be made */
+    _Atomic bool store_failing;     /* the last batch could not be written */
 };
 
 enum sl_err keeper_start(const struct keeper_options *o, struct keeper **out_k, struct sl_fail *fail) SL_MUST_CHECK;

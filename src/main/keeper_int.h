@@ -46,7 +46,6 @@ struct keeper {
     /* constant once started */
     struct keeper_options o;
     pthread_t thread;
-    bool has_thread;
     struct sl_mailbox *mailbox;
 
     /* the keeper's thread */

@@ -239,14 +239,11 @@ bool keeper_journal_take(struct keeper *k)
     bool news = ingest_has_news(&k->ingest);
     bool old = ingest_has_old(&k->ingest, sl_loop_now(&k->loop) - KEEPER_OPEN_ROW_MS * SL_MS);
     bool more = news || old;
-    uint64_t bytes = ingest_lag_bytes(&k->ingest);
     while (more) {
         struct ingest_batch b = {.durable = STORE_SOON, .opens = INGEST_OLD_OPENS, .max_records = BATCH_RECORDS};
         if (run(k, NULL, &b, &more) != SL_OK)
             break;
     }
-    if (!more)
-        keeper_count(&k->counters.journal_bytes, bytes);
     note_sources(k);
     retire_finished(k);
     note_lag(k, began_ns);

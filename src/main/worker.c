@@ -18,7 +18,6 @@
 #define SMALL_CHUNKS 2048u
 #define LARGE_CHUNKS 64u      /* 4 MiB */
 #define FLUSH_NS (50 * SL_MS) /* an access record reaches its file within this */
-#define FLUSH_BYTES 65536u
 #define DRAIN_TICK_NS (10 * SL_MS)
 
 struct worker_message {

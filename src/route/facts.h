@@ -23,10 +23,10 @@ enum route_state {
 const char *route_state_name(enum route_state s); /* "up", "degraded", ... */
 
 struct route_target_view {
-    uint8_t state;                                              /* enum route_state */
-    int64_t until_ns;                                           /* BLOCKED, OPEN: on the loop's clock; 0: not known */
-    uint32_t health_q16;                                        /* ROUTE_Q16: no failures; 0 where nothing is known */
-    uint32_t ttft_q50_us, ttft_q95_us, ttft_q99_us, itl_q50_us; /* 0: no samples */
+    uint8_t state;                                 /* enum route_state */
+    int64_t until_ns;                              /* BLOCKED, OPEN: on the loop's clock; 0: not known */
+    uint32_t health_q16;                           /* ROUTE_Q16: no failures; 0 where nothing is known */
+    uint32_t ttft_q50_us, ttft_q99_us, itl_q50_us; /* 0: no samples */
     uint32_t room_q16;         /* headroom under the provider's limits: share left after this request; 0: none */
     uint32_t in_flight, limit; /* limit 0: none */
     uint64_t pending_tokens;   /* of requests that are in flight there */

@@ -34,7 +34,6 @@ struct claude_reader {
     const struct claude_model *model;
     struct sim_marks marks;
     bool marked; /* the request has breakpoints */
-    bool last_is_prefill;
     unsigned n_cache_control;
     bool manual; /* thinking.type enabled */
     bool forced; /* tool_choice any or tool */

@@ -53,8 +53,7 @@ bool sim_openai_strict(const struct sim_call *c)
 struct reader {
     struct sim_ask *a;
     struct sim_call *c;
-    yyjson_val *awaited; /* the tool_calls of the last assistant message, until they are answered */
-    unsigned n_awaited;
+    yyjson_val *awaited;  /* the tool_calls of the last assistant message, until they are answered */
     uint64_t answered[2]; /* bits, of the first 128 */
     size_t index;         /* of the message */
 };
@@ -228,7 +227,6 @@ static bool read_calls(struct reader *r, yyjson_val *calls)
                           "Invalid type for 'arguments': expected a string, and a 'name'.");
     }
     r->awaited = calls;
-    r->n_awaited = (unsigned)yyjson_arr_size(calls);
     r->answered[0] = r->answered[1] = 0;
     sim_ask_call(r->a);
     return true;

@@ -223,7 +223,6 @@ static void finish_upload(struct sim_call *c)
 {
     struct sim_upload *u = c->upload;
     c->format = &sim_file_format;
-    c->sim->n_requests++;
     const struct sim_error *e = sim_key_error(c, SL_STR_NONE);
     if (e != NULL) {
         sim_refuse(c, e);

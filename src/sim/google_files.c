@@ -50,7 +50,6 @@ struct sim_gfiles {
 struct sim_gsend {
     struct session *s; /* NULL: no such upload, or it takes no bytes: `refused` */
     const char *refused;
-    bool finalize;
 };
 
 static const struct sim_format sim_gfile_format = {.name = "google-file", .vendor = VENDOR_GOOGLE};
@@ -314,9 +313,7 @@ bool sim_gsend_begin(struct sim_call *c)
     c->gsend = g;
     c->vendor = VENDOR_GOOGLE;
     c->format = &sim_gfile_format;
-    c->sim->n_requests++;
     g->s = session_of(c);
-    g->finalize = commands(c, "finalize");
     g->refused = g->s == NULL             ? "No such upload."
                  : !commands(c, "upload") ? "No bytes go with this command."
                                           : flaw_of(c, g->s);

@@ -405,7 +405,6 @@ static void route(struct sim_call *c, struct sl_str raw)
         route_control(c);
         return;
     }
-    c->sim->n_requests++;
     if (sim_token_serve(c, raw) || sim_video_serve(c, raw) || sim_gfiles_serve(c, raw))
         return;
     bool found = sim_path_find(c);

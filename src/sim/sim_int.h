@@ -196,7 +196,7 @@ struct sim {
     struct sim_served *served; /* own: a ring */
     uint64_t n_served;
     size_t cap_served;
-    uint64_t n_requests, n_cancelled, n_flap;
+    uint64_t n_cancelled, n_flap;
     struct sim_rule rules[SIM_RULES_MAX];
     unsigned n_rules;
     uint64_t *prefixes; /* own: SIM_PREFIXES hashes */

@@ -76,7 +76,6 @@ static bool on_turn(void *arg, const struct store_response *r)
     }
     j->turns[j->n_turns++] = (struct response_turn){
         .row = r->row,
-        .pin = r->state == STORE_RESPONSE_PIN,
         .body = sl_arena_str(&j->a, r->body),
         .input = sl_arena_str(&j->a, r->input),
     };

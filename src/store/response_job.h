@@ -36,7 +36,6 @@ enum response_found {
 
 struct response_turn { /* what one row has; views of the job's arena */
     int64_t row;
-    bool pin;
     struct sl_str body, input;
 };
 

@@ -560,7 +560,6 @@ static const struct store_ops ops = {
     .put_video = sqlite_put_video,
     .renew_video = sqlite_renew_video,
     .find_video = sqlite_find_video,
-    .find_video_token = sqlite_find_video_token,
     .list_videos = sqlite_list_videos,
     .each_live_video = sqlite_each_live_video,
     .video_task_known = sqlite_video_task_known,

@@ -52,7 +52,6 @@ enum sqlite_statement { /* prepared once, at first use; SQL in sqlite.c, stateme
     SQ_RENEW_VIDEO,
     SQ_FORGET_ATTEMPT,
     SQ_FIND_VIDEO,
-    SQ_FIND_VIDEO_TOKEN,
     SQ_LIST_VIDEOS,
     SQ_LIST_VIDEOS_UP,
     SQ_LIVE_VIDEOS,
@@ -187,8 +186,6 @@ enum sl_err sqlite_put_video(struct store *s, const struct store_video *v, const
 enum sl_err sqlite_renew_video(struct store *s, const struct store_video *v, struct sl_fail *fail);
 enum sl_err sqlite_find_video(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns, store_video_f *f,
                               void *arg, struct sl_fail *fail);
-enum sl_err sqlite_find_video_token(struct store *s, struct sl_str token, store_video_f *f, void *arg,
-                                    struct sl_fail *fail);
 enum sl_err sqlite_list_videos(struct store *s, const struct store_video_page *p, store_video_f *f, void *arg,
                                struct sl_fail *fail);
 enum sl_err sqlite_each_live_video(struct store *s, store_video_f *f, void *arg, struct sl_fail *fail);

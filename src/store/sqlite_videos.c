@@ -24,7 +24,6 @@ const char *const sqlite_video_sql[SQ_COUNT] = {
     [SQ_RENEW_VIDEO] = "UPDATE videos SET result = ?2, links_ns = ?3 WHERE id = ?1 AND settled = 1",
     [SQ_FORGET_ATTEMPT] = "DELETE FROM attempts WHERE attempt_id = ?1",
     [SQ_FIND_VIDEO] = "SELECT " COLUMNS ", video FROM videos WHERE" SEEN " AND id = ?3",
-    [SQ_FIND_VIDEO_TOKEN] = "SELECT " COLUMNS ", video FROM videos WHERE token = ?1 AND token <> ''",
     [SQ_LIST_VIDEOS] = "SELECT " COLUMNS ", video FROM videos WHERE" SEEN
                        " AND (?3 = '' OR video < (SELECT video FROM videos WHERE id = ?3 AND tenant = ?1))"
                        " ORDER BY video DESC LIMIT ?4",
@@ -277,17 +276,6 @@ enum sl_err sqlite_find_video(struct store *s, struct sl_str tenant, struct sl_s
     sqlite_bind_str(st, 1, tenant);
     (void)sqlite3_bind_int64(st, 2, now_ns);
     sqlite_bind_str(st, 3, id);
-    return give(q, st, f, arg, fail);
-}
-
-enum sl_err sqlite_find_video_token(struct store *s, struct sl_str token, store_video_f *f, void *arg,
-                                    struct sl_fail *fail)
-{
-    struct sqlite_store *q = sqlite_of(s);
-    sqlite3_stmt *st = sqlite_statement(q, SQ_FIND_VIDEO_TOKEN, fail);
-    if (st == NULL)
-        return SL_EIO;
-    sqlite_bind_str(st, 1, token);
     return give(q, st, f, arg, fail);
 }
 

@@ -363,7 +363,7 @@ struct store_ops {
     /* Video jobs. Writing happens between begin and commit. put: makes the row or changes one that is not settled;
      * SL_ENOENT: it is settled, nothing was changed. `settles`, with both halves: replaces what the ledger has of that
      * attempt; only with a row that becomes settled. renew: the result and its links of one that is settled. find: by id;
-     * SL_ENOENT: none that this tenant may see. token: by that of its callback. each_live: all that are not settled or whose
+     * SL_ENOENT: none that this tenant may see. each_live: all that are not settled or whose
      * hook is due some time, oldest first. task_known: whether a row has that task of the provider's. delete: SL_ENOENT; f gets
      * the row as it was; nobody sees it any more, and it goes a day later or when it is settled. */
     enum sl_err (*put_video)(struct store *s, const struct store_video *v, const struct store_attempt *settles,
@@ -371,8 +371,6 @@ struct store_ops {
     enum sl_err (*renew_video)(struct store *s, const struct store_video *v, struct sl_fail *fail);
     enum sl_err (*find_video)(struct store *s, struct sl_str tenant, struct sl_str id, int64_t now_ns, store_video_f *f,
                               void *arg, struct sl_fail *fail);
-    enum sl_err (*find_video_token)(struct store *s, struct sl_str token, store_video_f *f, void *arg,
-                                    struct sl_fail *fail);
     enum sl_err (*list_videos)(struct store *s, const struct store_video_page *p, store_video_f *f, void *arg,
                                struct sl_fail *fail);
     enum sl_err (*each_live_video)(struct store *s, store_video_f *f, void *arg, struct sl_fail *fail);

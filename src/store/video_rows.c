@@ -156,8 +156,6 @@ static enum sl_err run(struct video_rows *j, struct store *s, struct sl_fail *fa
         return s->ops->drop_copy(s, j->copy.id, fail);
     case VR_COPIES:
         return s->ops->next_copies(s, j->page.limit, on_copy, j, fail);
-    case VR_TOKEN:
-        return s->ops->find_video_token(s, j->token, on_row, j, fail);
     case VR_LIST:
         return list(j, s, fail);
     case VR_LIVE:

@@ -17,7 +17,6 @@ enum video_rows_kind {
     VR_COPY_GONE, /* copy.id: nothing is left of it */
     VR_DELETE,    /* id -> rows[0] as it was */
     VR_FIND,      /* id -> rows[0] */
-    VR_TOKEN,     /* token -> rows[0] */
     VR_LIST,      /* page -> rows; more */
     VR_LIVE,      /* all that is not finished -> rows */
     VR_COPIES,    /* page.limit -> copies, by when they are due */
@@ -37,7 +36,7 @@ struct video_rows {
     enum video_rows_kind kind;
     struct sl_arena a; /* own */
     /* the question; views of the arena */
-    struct sl_str tenant, id, token;
+    struct sl_str tenant, id;
     int64_t now_ns; /* wall */
     struct store_video v;
     struct store_attempt settles;

@@ -12,8 +12,6 @@
 #include "base/str.h"
 #include "telemetry/counters.h"
 
-#define PROMETHEUS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 struct tel_export;
 struct tel_export *tel_export_new(uint32_t max_series); /* series by target; 0: TEL_SERIES_DEFAULT */
 void tel_export_free(struct tel_export *x);             /* NULL accepted */

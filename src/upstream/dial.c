@@ -25,16 +25,12 @@ static void resolve_failed(struct attempt *t, enum resolve_now how)
     const char *detail = how == RESOLVE_UNKNOWN ? "no such name"
                          : how == RESOLVE_FULL  ? "too many names are being looked up"
                                                 : "name lookup failed";
-    STAT(t->up, lookups_failed);
     attempt_over(t, OUT_RESOLVE_FAILED, detail);
 }
 
 static void copy_name_stats(struct upstream *u)
 {
     const struct resolve_stats *s = resolver_stats(u->resolver);
-    atomic_store_explicit(&u->stats.names_asked, s->asked, memory_order_relaxed);
-    atomic_store_explicit(&u->stats.names_cached, s->from_cache, memory_order_relaxed);
-    atomic_store_explicit(&u->stats.names_stale, s->stale, memory_order_relaxed);
     atomic_store_explicit(&u->stats.lookups, s->lookups, memory_order_relaxed);
 }
 
@@ -142,7 +138,6 @@ static bool try_address(struct attempt *t, const struct sl_addr *a)
     struct up_conn *c = conn_new(t->up, t->origin);
     STAT(t->up, connects);
     if (sl_tcp_connect(t->up->loop, &c->stream.tcp, a) != SL_OK) {
-        STAT(t->up, connect_failures);
         note_failure(d, c->stream.tcp.last_errno);
         conn_close(c, CONN_CLOSE_ORDERLY);
         return false;
@@ -199,7 +194,6 @@ void dial_stop(struct attempt *t)
 static void connect_failed(struct up_conn *c, int errno_value)
 {
     struct attempt *t = c->attempt;
-    STAT(c->up, connect_failures);
     note_failure(&t->dial, errno_value);
     forget(&t->dial, c);
     conn_close(c, CONN_CLOSE_ORDERLY);

@@ -4,12 +4,8 @@
 #include "base/check.h"
 
 static const struct outcome_row rows[] = {
-#define X(id, text, where, health, status, gateway_code)                                                               \
-    [OUT_##id] = {.name = SL_STR_INIT(text),                                                                           \
-                  .next = where,                                                                                       \
-                  .counts = health,                                                                                    \
-                  .client_status = status,                                                                             \
-                  .code = SL_STR_INIT(gateway_code)},
+#define X(id, text, where, health, gateway_code)                                                                       \
+    [OUT_##id] = {.name = SL_STR_INIT(text), .next = where, .counts = health, .code = SL_STR_INIT(gateway_code)},
     OUTCOMES(X)
 #undef X
 };

@@ -51,15 +51,14 @@ unsigned upstream_shelf_count(const struct upstream_shelf *s); /* any thread */
 /* Figures of one worker. It writes, anyone may read (relaxed). */
 struct upstream_stats {
     _Atomic uint64_t connects; /* connections that were begun */
-    _Atomic uint64_t connect_failures;
-    _Atomic uint64_t reused; /* attempts that went out on a connection that was there: kept, shelved, HTTP/2 */
+    _Atomic uint64_t reused;   /* attempts that went out on a connection that was there: kept, shelved, HTTP/2 */
     _Atomic uint64_t shelf_takes, shelf_puts;
     _Atomic uint64_t stale;       /* reused connections that turned out dead: found when taken, or by the free try */
     _Atomic uint64_t closed_idle; /* kept ones that the other side closed, or that grew too old */
     _Atomic uint64_t poisoned;    /* not kept because bytes came that nobody asked for */
     _Atomic uint64_t drained;     /* saved by attempt_cancel with drain */
     _Atomic uint64_t sessions;    /* HTTP/2 sessions opened */
-    _Atomic uint64_t names_asked, names_cached, names_stale, lookups, lookups_failed;
+    _Atomic uint64_t lookups;
     _Atomic uint64_t attempts;
     _Atomic int64_t idle, connections, live; /* now: kept HTTP/1 connections, connections at all, attempts */
 };

@@ -170,7 +170,6 @@ static bool view(const void *arg, uint32_t target, struct route_target_view *out
                                       .until_ns = v.until_ns,
                                       .health_q16 = v.health_q16,
                                       .ttft_q50_us = v.first_q50_us,
-                                      .ttft_q95_us = v.first_q95_us,
                                       .room_q16 = LANE_Q16};
     return true;
 }
