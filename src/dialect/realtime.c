@@ -209,7 +209,8 @@ void realtime_look_server(struct sl_str message, struct realtime_event *out)
     out->id = json_inside_if(message, &at[SM_ID]);
     out->response = json_inside_if(message, &at[at[SM_OF_ID].kind == JSON_STRING ? SM_OF_ID : SM_RESPONSE_ID]);
     out->status = json_inside_if(message, &at[SM_OF_STATUS]);
-    out->delta = json_inside_if(message, &at[SM_DELTA]).n;
+    out->text = json_inside_if(message, &at[SM_DELTA]);
+    out->delta = out->text.n;
     if (out->kind == RT_DONE && at[SM_OF_USAGE].kind == JSON_OBJECT)
         read_usage(json_raw(message, &at[SM_OF_USAGE]), out);
     else if (out->kind == RT_TRANSCRIBED && at[SM_USAGE].kind == JSON_OBJECT)

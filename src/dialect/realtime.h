@@ -32,6 +32,7 @@ struct realtime_event { /* views of the message; strings are insides (json_tree.
     struct sl_str model;       /* RT_SESSION: of transcriptions; RT_SETUP: as it stands there; empty: none */
     struct sl_str status;      /* RT_DONE: "completed", "cancelled", "failed", "incomplete" */
     struct sl_str lane;        /* Responses: stream_id; empty: none */
+    struct sl_str text;        /* the server's RT_TEXT and RT_PIECE: of the piece, or how it begins */
     size_t delta;              /* bytes of it, escaped; of the client's RT_TEXT all of the message */
     size_t audio;              /* RT_PIECE: bytes of sound, base64 */
     bool ends;                 /* RT_PIECE: the turn is complete */

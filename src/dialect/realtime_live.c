@@ -121,8 +121,10 @@ static void read_turn(struct sl_str turn, struct realtime_event *out)
         struct sl_str one = json_raw(list, &part);
         if (part.kind != JSON_OBJECT || json_scan(one, of_part, 3, m, &info) != JSON_OK)
             continue;
-        if (m[0].kind == JSON_STRING)
+        if (m[0].kind == JSON_STRING) {
+            out->text = out->text.n > 0 ? out->text : json_inside(one, &m[0]);
             out->delta += json_inside(one, &m[0]).n;
+        }
         if (m[2].kind == JSON_STRING)
             out->audio += json_inside(one, &m[2]).n;
     }
@@ -138,8 +140,10 @@ void live_look_server(struct sl_str message, struct realtime_event *out)
         return;
     if (at[SM_TURN].kind == JSON_OBJECT)
         read_turn(json_raw(message, &at[SM_TURN]), out);
-    if (at[SM_TOOL].kind == JSON_OBJECT)
+    if (at[SM_TOOL].kind == JSON_OBJECT) {
+        out->text = out->text.n > 0 ? out->text : json_raw(message, &at[SM_TOOL]);
         out->delta += json_raw(message, &at[SM_TOOL]).n;
+    }
     if (at[SM_USAGE].kind == JSON_OBJECT)
         gem_usage_add(&usage, json_raw(message, &at[SM_USAGE]));
     if (usage.found) {

@@ -83,7 +83,8 @@ void responses_look_server(struct sl_str message, struct realtime_event *out)
         return;
     struct sl_str type = type_of(message, &at[M_TYPE], room);
     out->response = json_inside_if(message, &at[M_OF_ID]);
-    out->delta = json_inside_if(message, &at[M_DELTA]).n;
+    out->text = json_inside_if(message, &at[M_DELTA]);
+    out->delta = out->text.n;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (sl_str_eq(rows[i].name, type)) {
             out->kind = rows[i].kind;

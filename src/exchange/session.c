@@ -596,6 +596,8 @@ static void client_message(struct exchange *x, const struct ws_event *e)
         return;
     }
     s->words->look_client(e->payload, &look);
+    if (look.kind == RT_TEXT || ((look.kind == RT_CREATE || look.kind == RT_RESULT) && !s->words->each_names))
+        session_said_client(x, e->payload);
     if (look.kind == RT_TEXT || look.kind == RT_AUDIO)
         *(look.kind == RT_TEXT ? &s->text_bytes : &s->audio_bytes) += look.delta;
     if (look.kind == RT_CREATE || look.kind == RT_RESULT)

@@ -40,9 +40,12 @@ struct session_turn {
     struct session_id cause;    /* event_id of what asked for it */
     struct session_id lane;     /* Responses: stream_id */
     uint64_t text_bytes, pieces, audio_bytes, bytes_in;
+    struct sl_buf text; /* own (of the exchange's arena): how its text begins; insides */
     /* Live (session_live.c) */
-    bool heard;               /* the provider has said something of it */
-    bool unsure;              /* perhaps nobody asked for it */
+    bool heard;      /* the provider has said something of it */
+    bool unsure;     /* perhaps nobody asked for it */
+    size_t client_n; /* ... that is complete: how much of session.client it can have read; 0: all of it */
+    uint64_t client_bytes;
     bool over;                /* ... that it is complete, but not what it has used */
     struct token_counts said; /* the newest usage of it */
 };
@@ -124,6 +127,8 @@ struct exchange_session {
     uint32_t cost_flags;
     uint64_t context; /* tokens of the conversation so far, as reported last: what the next response reads */
     uint64_t text_bytes, audio_bytes; /* that the client has said since then */
+    struct sl_buf client;             /* own (of the exchange's arena): its messages with text, how they begin */
+    uint64_t client_bytes;            /* ... of all of them */
     uint32_t allowance;               /* thousandths of responses that may be asked for now */
     int64_t allowance_ns;
     struct session_id transcriber; /* model */
@@ -164,6 +169,14 @@ bool session_turn_may(struct exchange *x,
 struct session_turn *session_turn_begun(struct exchange *x); /* by the provider itself; with its open record */
 void session_turn_reported(struct exchange *x, struct session_turn *t, const struct token_counts *said);
 void session_turn_unreported(struct exchange *x, struct session_turn *t);
+
+/* session_said.c: texts, kept to be counted where nobody reports */
+void session_said_piece(struct exchange *x, struct session_turn *t, const struct realtime_event *e);
+void session_said_client(struct exchange *x, struct sl_str message);
+uint64_t session_said_output(struct exchange *x, const struct session_turn *t); /* tokens of a turn's text */
+uint64_t session_said_input(struct exchange *x, const struct session_turn *t); /* what the client said since a report */
+void session_said_over(const struct exchange_session *s, struct session_turn *t); /* what comes next it has not read */
+void session_said_reported(struct exchange_session *s, const struct session_turn *t);
 
 /* session_live.c */
 /* The client asks: *out_new: that needs a turn of its own. */

@@ -35,7 +35,8 @@ void session_live_see(struct exchange *x, const struct realtime_event *e, size_t
     struct session_turn *t = s->turns != NULL ? s->turns : session_turn_begun(x);
     t->heard = true;
     t->bytes_in += bytes;
-    t->text_bytes += e->delta;
+    if (e->delta > 0)
+        session_said_piece(x, t, e);
     t->audio_bytes += e->audio;
     if (e->delta + e->audio > 0) {
         t->pieces++;
@@ -44,6 +45,8 @@ void session_live_see(struct exchange *x, const struct realtime_event *e, size_t
     }
     if (e->usage.found)
         t->said = e->usage;
+    if (e->ends)
+        session_said_over(s, t);
     t->over |= e->ends;
     if (t->over && t->said.found)
         close_oldest(x);

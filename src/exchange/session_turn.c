@@ -31,6 +31,7 @@ static struct session_turn *turn_take(struct exchange *x, const struct session_w
         s->free_turns = t->next;
     else
         t = SL_ARENA_NEW(x->a, struct session_turn);
+    const struct sl_buf text = t->text; /* its memory is used again */
     *t = (struct session_turn){
         .wall_ns = sl_loop_wall(x->env->loop),
         .began_ns = sl_loop_now(x->env->loop),
@@ -40,7 +41,10 @@ static struct session_turn *turn_take(struct exchange *x, const struct session_w
         .model = w->model,
         .estimate_input = w->estimate_input,
         .max_output = w->max_output,
+        .text = text,
     };
+    if (t->text.max > 0)
+        sl_buf_reset(&t->text);
     t->id = sl_id_make(t->wall_ns, &x->env->loop->rand);
     struct session_turn **at = &s->turns;
     while (*at != NULL)
@@ -229,19 +233,21 @@ static struct usage usage_of(const struct token_counts *c)
 }
 
 /* Nothing was reported: what was seen of it, and the conversation that it read. */
-static struct usage usage_seen(const struct exchange *x, const struct session_turn *t)
+static struct usage usage_seen(struct exchange *x, const struct session_turn *t)
 {
     struct usage u = {.flags = USAGE_ESTIMATED};
     context_of(x->session, t, &u);
-    u.output = t->text_bytes > 0 ? tokens_estimate_output(t->text_bytes, t->pieces) : 0;
+    u.input = x->session->context + t->estimate_input + session_said_input(x, t);
+    u.output = session_said_output(x, t);
     u.audio_out = (t->audio_bytes + REALTIME_AUDIO_BYTES_PER_TOKEN - 1) / REALTIME_AUDIO_BYTES_PER_TOKEN;
     return u;
 }
 
-static void context_is(struct exchange_session *s, const struct usage *u)
+static void context_is(struct exchange_session *s, const struct session_turn *t, const struct usage *u)
 {
     s->context = usage_input_total(u) + usage_output_total(u);
     s->text_bytes = s->audio_bytes = 0;
+    session_said_reported(s, t);
 }
 
 static void close_reported(struct exchange *x, struct session_turn *t, const struct realtime_event *e)
@@ -253,8 +259,8 @@ static void close_reported(struct exchange *x, struct session_turn *t, const str
         settled = (struct settlement){.billed = false};
     else
         settled.cost = price_of(t->price, &settled.usage, NULL);
-    if (has)
-        context_is(x->session, &settled.usage);
+    if (has || (!failed && !x->session->words->each_names))
+        context_is(x->session, t, &settled.usage);
     count_response(x);
     turn_close(x, t, &settled, failed ? OUT_STREAM_ERROR : OUT_OK);
 }
@@ -464,7 +470,10 @@ void session_turn_see(struct exchange *x, const struct realtime_event *e, size_t
         if (t->first_ns < 0)
             t->first_ns = sl_loop_now(x->env->loop);
         t->pieces++;
-        *(e->kind == RT_TEXT ? &t->text_bytes : &t->audio_bytes) += e->delta;
+        if (e->kind == RT_TEXT)
+            session_said_piece(x, t, e);
+        else
+            t->audio_bytes += e->delta;
         break;
     case RT_DONE:
         close_reported(x, t != NULL ? t : turn_begun(x, e), e);
