@@ -160,11 +160,15 @@ static void post_drill(struct admin_call *c)
 
 /* ---- who may ---- */
 
-static bool host_is_safe(struct sl_str authority)
+/* Without a token a page in a browser of this machine could ask us by a name of its own that it lets lead here (DNS
+ * rebinding). With one, any name is fine, as monitoring uses it: a page does not have the token. */
+static bool host_is_safe(const struct admin *m, struct sl_str authority)
 {
     struct sl_str host;
     uint16_t port;
     struct sl_addr ignored;
+    if (m->token != NULL && m->token->n > 0)
+        return true;
     if (!url_authority_split(authority, &host, &port))
         return false;
     return sl_str_eq_nocase(host, SL_STR("localhost")) || sl_addr_parse(host, 0, &ignored);
@@ -195,6 +199,7 @@ static void drop_body(void *call)
     sl_buf_done(&((struct admin_call *)call)->body);
 }
 
+/* Gives the call that waits; NULL: there is no body, and it was answered. */
 static void *wait_for_body(struct admin *m, struct http_stream *s, const struct http_request *r,
                            const struct admin_route *row)
 {
@@ -202,6 +207,10 @@ static void *wait_for_body(struct admin *m, struct http_stream *s, const struct 
     *c = (struct admin_call){.magic = CALL_MAGIC, .admin = m, .stream = s, .request = r, .row = row};
     sl_buf_init(&c->body, ADMIN_BODY_MAX);
     sl_arena_on_drop(s->arena, drop_body, c);
+    if (!r->has_body) {
+        row->on_body(c);
+        return NULL;
+    }
     http_stream_read(s, true);
     return c;
 }
@@ -210,8 +219,8 @@ static void *wait_for_body(struct admin *m, struct http_stream *s, const struct 
 static void *route(struct admin *m, struct http_stream *s, const struct http_request *r)
 {
     bool known = false;
-    if (!host_is_safe(r->authority)) {
-        answer_text(s, 403, "use an IP address or localhost as the host\n");
+    if (!host_is_safe(m, r->authority)) {
+        answer_text(s, 403, "use an IP address or localhost as the host, or set admin.token\n");
         return NULL;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "dialect/operation.h"
 #include "main/command_state.h"
 #include "main/keys.h"
 #include "main/options.h"
@@ -194,6 +195,33 @@ static int finish(enum options_result r)
     return r == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
 }
 
+/* An empty list would be all there is: most likely a variable of a script is not set. */
+static bool is_empty(const char *list)
+{
+    return list != NULL && sl_str_trim(sl_str_c(list)).n == 0;
+}
+
+/* "Operations: chat, ...", in lines of at most 80 bytes: every name that covers itself. */
+static void write_operations(struct sl_buf *b)
+{
+    size_t column = sizeof "Operations:" - 1;
+    sl_buf_init(b, 65536);
+    (void)sl_buf_adds(b, SL_STR("Operations:"));
+    for (enum operation op = OP_CHAT; op < OP_COUNT; op++) {
+        struct sl_str name = operation_row(op)->name;
+        if (operation_by_name(name) != (int)op || operation_granted_as(op) != op)
+            continue;
+        if (column + 2 + name.n > 80) {
+            (void)sl_buf_adds(b, SL_STR("\n "));
+            column = 1;
+        }
+        (void)sl_buf_addc(b, ' ');
+        (void)sl_buf_adds(b, name);
+        column += 1 + name.n;
+    }
+    (void)sl_buf_addc(b, '\n');
+}
+
 static int create(int argc, char **argv)
 {
     struct where w = {NULL, NULL, false};
@@ -209,9 +237,14 @@ static int create(int argc, char **argv)
         {"expires", 'e', OPTION_DURATION, &expires_in_ns, "TIME", "ends after this: 30d, 12h (default: never)"},
         WHERE_OPTIONS(w),
     };
-    struct command_line c = {
-        .name = "keys create", .summary = "Makes a client key and prints it, once.", .options = options};
+    struct sl_buf more;
+    write_operations(&more);
+    struct command_line c = {.name = "keys create",
+                             .summary = "Makes a client key and prints it, once.",
+                             .more = sl_buf_addc(&more, 0) == SL_OK ? more.p : NULL,
+                             .options = options};
     enum options_result r = options_read(&c, argc, argv);
+    sl_buf_done(&more);
     if (r != OPTIONS_GO)
         return finish(r);
     struct opened o;
@@ -227,6 +260,11 @@ static int create(int argc, char **argv)
     };
     if (name == NULL) {
         fprintf(stderr, "sluice keys create: give the key a name: --name NAME\n");
+        return EXIT_USAGE;
+    }
+    if (is_empty(models) || is_empty(operations)) {
+        fprintf(stderr, "sluice keys create: %s is empty: name what the key may use, or leave the option out for all\n",
+                is_empty(models) ? "--models" : "--operations");
         return EXIT_USAGE;
     }
     if (open_state(&w, STATE_CREATE, &o, &fail) != SL_OK)

@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -126,6 +127,23 @@ static enum sl_err start_keeper(struct gateway *g, struct sl_fail *fail)
         .owner = g,
     };
     return keeper_start(&o, &g->keeper, fail);
+}
+
+/* People who have one in their shell take it for granted. Its value is not shown: it may hold a password. */
+static void tell_of_proxy(const struct settings *s)
+{
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY",   "http_proxy",  "HTTP_PROXY"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && found == NULL; i++)
+        if (getenv(names[i]) != NULL && getenv(names[i])[0] != 0)
+            found = names[i];
+    for (size_t i = 0; i < s->providers.n; i++)
+        if (s->providers.v[i].proxy.url.text.n > 0)
+            return;
+    if (found != NULL && s->upstream.proxy.url.text.n == 0)
+        SL_LOG(SL_LOG_WARN, "proxy.ignored", SL_LC("variable", found),
+               SL_LC("todo", "set upstream.proxy where providers are behind it: the environment's is not used"));
 }
 
 static enum sl_err load_prices(struct gateway *g, struct sl_fail *fail)
@@ -415,6 +433,7 @@ static int serve(const struct serve_options *o)
         SL_LOG(SL_LOG_INFO, "serve.ready", SL_LI("workers", g->n_workers),
                SL_LS("revision", g->snapshot->revision_text),
                SL_LI("start_us", (sl_clock_wall_ns() - g->start_wall_ns) / 1000));
+        tell_of_proxy(g->settings);
         sl_heap_trim();
         if (o->dev)
             print_banner(g, &at);

@@ -211,9 +211,16 @@ enum sl_err keys_revoke(const struct state_dir *d, struct store *s, struct sl_id
 enum sl_err keys_expire(const struct state_dir *d, struct store *s, struct sl_id id, int64_t expires_ns,
                         struct sl_fail *fail)
 {
-    enum sl_err e = s->ops->expire_key(s, id, expires_ns, fail);
+    struct finding f = {.id = id};
+    sl_arena_init(&f.arena, NULL);
+    enum sl_err e = s->ops->each_key(s, on_find, &f, fail);
+    if (e == SL_OK && f.found && f.row.revoked_ns != 0)
+        e = sl_fail_set(fail, SL_EINVAL, "", "the key is revoked, which is for good: make a new one instead");
+    if (e == SL_OK)
+        e = s->ops->expire_key(s, id, expires_ns, fail);
     if (e == SL_OK)
         state_dir_notify(d, "keys");
+    sl_arena_done(&f.arena);
     return e;
 }
 

@@ -121,7 +121,8 @@ void reload_now(struct gateway *g, const char *why)
     report_findings(&report);
     if (s == NULL) {
         struct sl_fail fail = {0};
-        sl_fail_set(&fail, SL_EINVAL, "", "%zu errors: the running configuration stays", report.n_errors);
+        sl_fail_set(&fail, SL_EINVAL, "", "%zu error%s: the running configuration stays", report.n_errors,
+                    report.n_errors == 1 ? "" : "s");
         refused(g, why, &fail);
     } else if (apply(g, s, why)) {
         SL_LOG(SL_LOG_INFO, "config.reloaded", SL_LC("because", why), SL_LS("revision", g->snapshot->revision_text));

@@ -37,7 +37,8 @@ const struct cfg_section upstream_settings_section = {
              "ends."},
         {"dns", CFG_SECTION_AT(struct upstream_settings, dns, &DNS), .text = "Resolving providers' names."},
         {"proxy", CFG_SECTION_AT(struct upstream_settings, proxy, &proxy_settings_section),
-         .text = "An HTTP CONNECT proxy on the way to all providers that have none of their own."},
+         .text = "An HTTP CONNECT proxy on the way to all providers that have none of their own. The "
+                 "environment's https_proxy is not used."},
         CFG_END}};
 
 static const struct cfg_section BACKOFF = {

@@ -68,6 +68,40 @@ def test_a_lost_pepper_is_told(make, tmp_path):
     assert "active" in run_sluice("keys", "list", "--state", state, check=True).stdout
 
 
+def test_a_proxy_in_the_environment_is_not_taken_in_silence(make):
+    g = make.gateway(PLAIN, env={"https_proxy": "http://user:proxy-canary@127.0.0.1:9"})
+    told = g.wait_event("proxy.ignored")
+    assert told["variable"] == "https_proxy" and "upstream.proxy" in told["todo"]
+    assert "proxy-canary" not in "\n".join(g.lines)
+
+
+def test_the_operations_of_a_grant_are_listed(tmp_path):
+    text = run_sluice("keys", "create", "--help", check=True).stdout
+    names = re.search(r"^Operations: ([a-z_. \n]+)", text, re.MULTILINE)[1].split()
+    assert "chat" in names and "embeddings" in names and len(names) == len(set(names)), names
+    run_sluice("keys", "create", "--name", "x", "--operations", ",".join(names), "--state", tmp_path, check=True)
+
+
+def test_an_empty_grant_is_not_everything(tmp_path):
+    """--models "$MODELS" where the variable is not set."""
+    for option in ("--models", "--operations"):
+        for value in ("", " "):
+            done = run_sluice("keys", "create", "--name", "x", option, value, "--state", tmp_path / "state")
+            assert done.returncode == 2 and f"{option} is empty" in done.stderr and not done.stdout, done
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_revoked_key_cannot_be_told_to_expire_later(tmp_path):
+    made = json.loads(run_sluice("keys", "create", "--name", "x", "--json", "--state", tmp_path / "state", check=True).stdout)
+    run_sluice("keys", "revoke", made["id"], "--state", tmp_path / "state", check=True)
+    done = run_sluice("keys", "expire", made["id"], "--in", "1h", "--state", tmp_path / "state")
+    assert done.returncode == 1 and "is revoked, which is for good" in done.stderr, done
+    unknown = "01" + "0" * 24
+    for verb in ("revoke", "expire", "rotate"):
+        done = run_sluice("keys", verb, unknown, "--state", tmp_path / "state")
+        assert done.returncode == 1 and "there is no key with this id" in done.stderr, done
+
+
 @pytest.mark.parametrize("typed,meant", [("serv", "serve"), ("chekc", "check"), ("simulate", "sim"), ("ref", "reference")])
 def test_a_mistyped_command(typed, meant):
     done = run_sluice(typed)

@@ -108,6 +108,17 @@ def test_admin_checks_the_host(make):
     up = make.upstream()
     g = make.gateway(relay_config(up.url))
     assert g.admin_get("/metrics", [("host", "evil.test")]).status in (400, 403, 421)
+    named = make.gateway(relay_config(up.url, admin={"token": "admin-canary-token"}))  # a page does not have the token
+    token = ("authorization", "Bearer admin-canary-token")
+    assert named.admin_get("/metrics", [("host", "gateway.monitoring:8081"), token]).status == 200
+    assert named.admin_get("/metrics", [("host", "gateway.monitoring:8081")]).status == 401
+    assert named.admin_get("/livez", [("host", "gateway.monitoring:8081")]).status == 200
+
+
+def test_admin_posts_without_a_body_are_answered(make):
+    g = make.gateway(relay_config(make.upstream().url))
+    assert fetch(g.admin, "POST", "/api/explain", b"").status == 400
+    assert fetch(g.admin, "POST", "/api/drill", b"").status == 400
 
 
 def test_server_timing(relay):
