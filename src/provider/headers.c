@@ -220,13 +220,28 @@ void provider_request_headers(const struct provider *p, const struct provider_ca
     add_static(&w);
 }
 
+/* Azure's classic paths: what is asked of a deployment has it in the path; responses, files, batches and the others stand beside them
+ * (openai-compatible.md 7). */
+static struct sl_str classic_path(const struct provider *p, struct sl_str operation, struct sl_str model,
+                                  struct sl_arena *a)
+{
+    static const struct sl_str of_deployments[] = {SL_STR_INIT("/chat/"), SL_STR_INIT("/completions"),
+                                                   SL_STR_INIT("/embeddings"), SL_STR_INIT("/audio/"),
+                                                   SL_STR_INIT("/images/")};
+    struct sl_str deployment = SL_STR_NONE;
+    for (size_t i = 0; i < sizeof of_deployments / sizeof of_deployments[0]; i++)
+        if (sl_str_starts(operation, of_deployments[i]))
+            deployment = sl_arena_printf(a, "/deployments/" SL_STR_FMT, SL_STR_ARG(url_segment(model, a)));
+    return sl_arena_printf(a, SL_STR_FMT SL_STR_FMT SL_STR_FMT "%capi-version=" SL_STR_FMT, SL_STR_ARG(p->base_path),
+                           SL_STR_ARG(deployment), SL_STR_ARG(operation), sl_str_find(operation, '?') >= 0 ? '&' : '?',
+                           SL_STR_ARG(p->api_version));
+}
+
 struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
                             struct sl_arena *a)
 {
     if (p->api_version.n > 0)
-        return sl_arena_printf(a, SL_STR_FMT "/deployments/" SL_STR_FMT SL_STR_FMT "?api-version=" SL_STR_FMT,
-                               SL_STR_ARG(p->base_path), SL_STR_ARG(url_segment(model, a)), SL_STR_ARG(operation_path),
-                               SL_STR_ARG(p->api_version));
+        return classic_path(p, operation_path, model, a);
     char *s = sl_arena_alloc(a, p->base_path.n + operation_path.n);
     if (p->base_path.n > 0)
         memcpy(s, p->base_path.p, p->base_path.n);

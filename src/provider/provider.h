@@ -144,7 +144,8 @@ void provider_sign(const struct provider *p, const struct provider_signing *s, s
 void provider_response_headers(const struct http_headers *from, struct sl_arena *a, struct http_headers *to);
 
 /* The path to ask: base_path + operation path ("/v1" + "/chat/completions"). With api_version it is the classic one of Azure:
- * "/openai" + "/deployments/MODEL" + "/chat/completions" + "?api-version=...". In the arena. model: plain, the provider's name. */
+ * "/openai" + "/deployments/MODEL" + "/chat/completions" + "?api-version=...", and for what is no deployment's "/openai/responses" +
+ * "?api-version=...". In the arena. model: plain, the provider's name. */
 struct sl_str provider_path(const struct provider *p, struct sl_str operation_path, struct sl_str model,
                             struct sl_arena *a);
 

@@ -110,6 +110,14 @@ static bool is_claude(struct sl_str model)
     return sl_str_find_str(model, SL_STR("anthropic.")) >= 0 || sl_str_find_str(model, SL_STR("claude")) >= 0;
 }
 
+#define AZURE_RESPONSES                                                                                                \
+    SL_STR("2025-03-01") /* the first version of Azure's classic API that has them: openai-compatible.md 7 */
+
+static bool lacks_responses(const struct provider *p)
+{
+    return p->api_version.n > 0 && sl_str_cmp(p->api_version, AZURE_RESPONSES) < 0;
+}
+
 /* Messages clients reach OpenAI's own models by Responses: it carries encrypted reasoning, files, and images in tool results
  * (translate-openai-anthropic.md section 10). */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model)
@@ -118,7 +126,7 @@ struct sl_str provider_dialect(const struct provider *p, struct sl_str client, s
         return vertex_dialect(model);
     if (sl_str_eq(p->kind->platform, SL_STR("bedrock")) && !is_claude(model))
         return SL_STR("bedrock-converse");
-    bool also = p->kind->also.n > 0 &&
+    bool also = p->kind->also.n > 0 && !lacks_responses(p) &&
                 (p->only_responses || sl_str_eq(p->kind->also, client) || sl_str_eq(client, SL_STR("anthropic")));
     return also ? p->kind->also : p->kind->dialect;
 }

@@ -7,11 +7,15 @@ import pytest
 
 from lib.client import fetch
 from lib.proc import ROOT
-from lib.upstream import Answer, body_answer, chunk, head_bytes, json_answer, stream_answer
+from lib.upstream import Answer, body_answer, chunk, completion, head_bytes, json_answer, stream_answer
 
 HI = [{"role": "user", "content": "hi"}]
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-4-6", "content": [{"type": "text", "text": "Hello"}],
            "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 9, "output_tokens": 3}}
+RESPONSE = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-5.2",
+            "output": [{"type": "message", "id": "msg_1", "status": "completed", "role": "assistant",
+                        "content": [{"type": "output_text", "text": "Hello", "annotations": []}]}],
+            "usage": {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12}}
 FACES = {  # path, body, what ends a good stream
     "chat": ("/v1/chat/completions", {"stream": True, "messages": HI}, b"[DONE]"),
     "responses": ("/v1/responses", {"stream": True, "input": "hi"}, b"response.completed"),
@@ -197,6 +201,21 @@ def test_models_in_every_shape(make):
     assert [level["effort"] for level in row["supported_reasoning_levels"]] == ["low", "medium", "high"] and row["context_window"] > 100000
     row = fetch(g.address, "GET", "/v1/model/info", key=g.key).json()["data"][0]["model_info"]
     assert row["supports_vision"] and row["supports_reasoning"] and row["max_input_tokens"] > 100000
+
+
+@pytest.mark.parametrize("version, path", [("2024-10-21", "/openai/deployments/dep/chat/completions"),
+                                           ("2025-03-01-preview", "/openai/responses"), ("2025-04-01-preview", "/openai/responses")])
+def test_azures_classic_api(make, version, path):
+    """It has Responses since 2025-03-01, beside the deployments and not below them; an older one is asked in chat."""
+    up = make.upstream()
+    g = make.gateway({"providers": {"az": {"kind": "azure", "base_url": up.url[:-3] + "/openai", "api_version": version, "keys": ["k"]}},
+                      "models": {"m": "az/dep"}, "resilience": {"retry": {"attempts": 1}}})
+    up.answer = json_answer(RESPONSE if path.endswith("responses") else completion())
+    for face, body in (("/v1/responses", {"input": "hi"}), ("/v1/messages", {"max_tokens": 99, "messages": HI})):
+        answer = post(g, face, {"model": "m", **body})
+        assert answer.status == 200 and b"Hello" in answer.body, answer
+        assert up.last().target == f"{path}?api-version={version}", up.last().target
+        assert up.last().json()["model"] == "dep"
 
 
 def test_paths_that_clients_make(make):

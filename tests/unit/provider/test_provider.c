@@ -238,6 +238,10 @@ static void upstream_paths(void **state)
     provider.api_version = SL_STR("2024-10-21");
     assert_true(sl_str_eq(provider_path(&provider, SL_STR("/chat/completions"), SL_STR("my dep"), &arena),
                           SL_STR("/openai/deployments/my%20dep/chat/completions?api-version=2024-10-21")));
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/responses/resp_1"), SL_STR("m"), &arena),
+                          SL_STR("/openai/responses/resp_1?api-version=2024-10-21")));
+    assert_true(sl_str_eq(provider_path(&provider, SL_STR("/files?limit=100"), SL_STR_NONE, &arena),
+                          SL_STR("/openai/files?limit=100&api-version=2024-10-21")));
     provider.api_version = SL_STR_NONE;
 }
 
