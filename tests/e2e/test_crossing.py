@@ -22,6 +22,7 @@ PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "gemini": "
 BODIES = {"chat": {"model": "m", "messages": [HI]}, "messages": {"model": "m", "max_tokens": 99, "messages": [HI]},
           "gemini": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}, "responses": {"model": "m", "input": "hi"}}
 CODE = json.dumps({"device_id": "d", "account_uuid": "acc", "session_id": "s"})
+CLOSED = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 BLOCK = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
 
 
@@ -73,6 +74,11 @@ REQUESTS = {  # face: member: (value, {upstream: what must be so of what is sent
         "Claude Code's user": ({"metadata": {"user_id": CODE}}, {"chat": hashed("user"), "responses": hashed("safety_identifier")}),
         "web search": ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, {
             "chat": dropped("tools[0]"), "responses": has(tools=[{"type": "web_search"}]), "gemini": has(tools=[{"googleSearch": {}}])}),
+        # held to it, as Claude is; what is outside of OpenAI's subset is only shown
+        "a form": ({"output_config": {"format": {"type": "json_schema", "schema": CLOSED}}}, {
+            "responses": lambda s, t: s["text"]["format"]["strict"] is True and s["text"]["format"]["schema"] == CLOSED}),
+        "an open form": ({"output_config": {"format": {"type": "json_schema", "schema": {**CLOSED, "required": []}}}}, {
+            "responses": lambda s, t: s["text"]["format"]["strict"] is False}),
     },
     "gemini": {
         "safety settings": ({"safetySettings": BLOCK}, {"chat": dropped("safetySettings"), "messages": dropped("safetySettings")}),

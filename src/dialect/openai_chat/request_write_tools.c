@@ -1,11 +1,11 @@
 /* Tools, the choice among them and the form of the answer, in the chat format. Decisions: translate-openai-anthropic.md 2.4, 2.6,
  * 5.1; translate-gemini.md 12.1 (November 2026). */
 #include "dialect/openai_chat/chat_write.h"
+#include "dialect/schema_strict.h"
 
 #include "dialect/unsaid.h"
 
 #define SCHEMA_NAME_MAX 64u
-#define PROPERTIES_MAX 512u /* of one object, looked at for strictness */
 #define WRAPPED_MAX 256u
 #define ALLOWED_MAX 512u /* names of allowed_tools that are looked up; providers take 128 tools */
 
@@ -305,55 +305,13 @@ bool chat_write_tools(struct chat_write *cw)
 
 /* -- The form of the answer ------------------------------------------------------------------------------------------------ */
 
-static bool is_required(const struct json_tree *t, const struct json_node *required, const struct json_node *property)
-{
-    struct sl_str key = json_key_of(t, property);
-    for (JSON_EACH(t, required, it))
-        if (sl_str_eq(json_inside_of(t, it), key))
-            return true;
-    return false;
-}
-
-/* One object schema: closed, and all its properties required (openai.md 6.4). */
-static bool is_closed(const struct json_tree *t, const struct json_node *schema)
-{
-    const struct json_node *properties = json_got(t, schema, SL_STR("properties"));
-    const struct json_node *required = json_got(t, schema, SL_STR("required"));
-    bool object = properties != NULL || json_text_is(t, json_get(t, schema, SL_STR("type")), SL_STR("object"));
-    if (!object)
-        return true;
-    if (json_kind_of(json_get(t, schema, SL_STR("additionalProperties"))) != JSON_FALSE)
-        return false;
-    if (properties == NULL)
-        return true;
-    if (json_kind_of(properties) != JSON_OBJECT || properties->children > PROPERTIES_MAX)
-        return false;
-    for (JSON_EACH(t, properties, it))
-        if (!is_required(t, json_kind_of(required) == JSON_ARRAY ? required : NULL, it))
-            return false;
-    return true;
-}
-
-/* Every object in the document that looks like a schema of an object; one in an `enum` or `default` only makes it less strict. */
-static bool is_strict(struct sl_str schema, struct sl_arena *a)
-{
-    struct json_tree tree;
-    if (!json_tree_read(&tree, schema, a) || json_kind_of(json_root(&tree)) != JSON_OBJECT)
-        return false;
-    if (!json_text_is(&tree, json_get(&tree, json_root(&tree), SL_STR("type")), SL_STR("object")))
-        return false;
-    for (uint32_t i = 0; i < tree.n; i++)
-        if (tree.nodes[i].kind == JSON_OBJECT && !is_closed(&tree, &tree.nodes[i]))
-            return false;
-    return true;
-}
-
 static void write_schema(struct chat_write *cw)
 {
     const struct neutral_request *q = cw->req;
     static const struct names_rule rule = {.others = "_-", .max = SCHEMA_NAME_MAX};
     struct sl_str name = q->schema_name.n > 0 ? names_fit(&rule, q->schema_name, cw->t->a) : SL_STR("response");
-    bool strict = q->schema_strict == SAID_YES || (q->schema_strict == SAID_NOTHING && is_strict(q->schema, cw->t->a));
+    bool strict = q->schema_strict == SAID_YES ||
+                  (q->schema_strict == SAID_NOTHING && schema_is_strict(q->schema, cw->t->a));
     jw_open(&cw->w, '{');
     jw_member_inside(&cw->w, SL_STR("type"), SL_STR("json_schema"));
     jw_key(&cw->w, SL_STR("json_schema"));

@@ -5,6 +5,7 @@
 #include "dialect/effort.h"
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/writing.h"
+#include "dialect/schema_strict.h"
 #include "dialect/stop_match.h"
 #include "dialect/terms.h"
 #include "dialect/unsaid.h"
@@ -112,7 +113,9 @@ static void write_schema(struct writing *w)
                      req->schema_name.n > 0 ? names_fit(&rule, req->schema_name, w->t->a) : SL_STR("response"));
     jw_maybe_inside(&w->w, SL_STR("description"), req->schema_description);
     jw_member_raw(&w->w, SL_STR("schema"), req->schema);
-    jw_member_bool(&w->w, SL_STR("strict"), req->schema_strict == SAID_YES && !req->schema_is_google);
+    bool strict = req->schema_strict == SAID_YES ||
+                  (req->schema_strict == SAID_NOTHING && schema_is_strict(req->schema, w->t->a));
+    jw_member_bool(&w->w, SL_STR("strict"), strict && !req->schema_is_google);
 }
 
 static void write_text(struct writing *w)
