@@ -312,6 +312,10 @@ int cmd_usage(int argc, char **argv)
     if (!read_by(by, &q.by) || (from != NULL && !read_date("from", from, &q.from_ns)) ||
         (to != NULL && !read_date("to", to, &q.to_ns)))
         return EXIT_USAGE;
+    if (q.to_ns <= q.from_ns) {
+        fprintf(stderr, "sluice usage: --to is the first day that is left out: it has to be later than --from\n");
+        return EXIT_USAGE;
+    }
     if (command_state_path(state, config, path, &fail) != SL_OK)
         return complain(&fail);
     return run(path, &q, json);

@@ -15,6 +15,14 @@ static enum sl_err copy(struct sl_str path, char out[STATE_PATH_MAX], struct sl_
     return SL_OK;
 }
 
+static struct sl_str first_error(const struct cfg_report *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->findings[i].grade == CFG_ERROR)
+            return r->findings[i].text;
+    return SL_STR_NONE;
+}
+
 enum sl_err command_state_path(const char *state, const char *config, char out[STATE_PATH_MAX], struct sl_fail *fail)
 {
     struct cfg_report report;
@@ -25,11 +33,14 @@ enum sl_err command_state_path(const char *state, const char *config, char out[S
         return copy(sl_str_c(named), out, fail);
     cfg_report_init(&report);
     struct settings *s = settings_load(config, &report);
+    if (s == NULL)
+        (void)sl_fail_set(fail, SL_EINVAL, config != NULL ? config : "",
+                          "the configuration has errors (" SL_STR_FMT "; `sluice check` shows them all): mend it, or "
+                          "name the directory with --state",
+                          SL_STR_ARG(sl_str_head(first_error(&report), 300)));
     cfg_report_done(&report);
     if (s == NULL)
-        return sl_fail_set(fail, SL_EINVAL, config != NULL ? config : "",
-                           "the configuration has errors (`sluice check` shows them): mend it, or name the directory "
-                           "with --state");
+        return SL_EINVAL;
     enum sl_err e = s->state.directory.n > 0 ? copy(s->state.directory, out, fail)
                                              : state_dir_default(out, STATE_PATH_MAX, fail);
     settings_free(s);

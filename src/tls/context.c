@@ -122,6 +122,7 @@ enum sl_err tls_context_load_key(struct tls_context *c, struct sl_str file, stru
     enum sl_err e = tls_path_of(file, TLS_FILE_KEY, path, t);
     if (e != SL_OK)
         return e;
+    bool has_cert = SSL_CTX_get0_certificate(c->ssl) != NULL;
     SSL_CTX_set_default_passwd_cb_userdata(c->ssl, &is_locked);
     int loaded = SSL_CTX_use_PrivateKey_file(c->ssl, path, SSL_FILETYPE_PEM);
     SSL_CTX_set_default_passwd_cb_userdata(c->ssl, NULL);
@@ -135,7 +136,8 @@ enum sl_err tls_context_load_key(struct tls_context *c, struct sl_str file, stru
         return tls_trouble_set(t, SL_EINVAL, TLS_FILE_KEY, "It must be a private key in PEM, not encrypted",
                                "is not usable: %s", is_locked ? "it is encrypted" : why);
     }
-    if (SSL_CTX_get0_certificate(c->ssl) != NULL && SSL_CTX_check_private_key(c->ssl) != 1) {
+    /* a key of another kind (RSA beside EC) gets a place of its own, in which there is no certificate */
+    if (has_cert && (SSL_CTX_get0_certificate(c->ssl) == NULL || SSL_CTX_check_private_key(c->ssl) != 1)) {
         ERR_clear_error();
         return tls_trouble_set(t, SL_EINVAL, TLS_FILE_KEY, other, "does not belong to the certificate");
     }

@@ -56,6 +56,46 @@ def test_what_is_shown_is_valid(certs, tmp_path, name, text):
     assert done.stdout == f"{path}: valid\n"
 
 
+def named(pattern):
+    """{text: documents} of what the documents name in code quotes."""
+    out = {}
+    for document in [*DOCUMENTS, ROOT / "docs" / "man" / "sluice.1", *sorted((ROOT / "changes").rglob("*.md"))]:
+        for found in re.findall(pattern, document.read_text()):
+            out.setdefault(found, []).append(str(document.relative_to(ROOT)))
+    return out
+
+
+def test_every_setting_that_is_named_exists():
+    reference = (ROOT / "docs" / "reference" / "configuration.md").read_text()
+    settings = [path.replace("[]", "").split(".") for path in re.findall(r"^#{2,4} `([^`]+)`", reference, re.MULTILINE)]
+    sources = "".join(path.read_text(errors="replace") for path in (ROOT / "src").rglob("*.c"))
+    missing = {}
+    for name, documents in named(r"`([a-z_]+(?:\.[a-zA-Z_*\[\]]+)+)(?::[^`]*)?`").items():
+        parts = name.replace("[]", "").replace("NAME", "*").split(".")
+        if not any(parts[0] == path[0] for path in settings) or f'"{name}"' in sources:
+            continue  # no setting; or an event of the log, whose names look the same
+        if not any(len(path) >= len(parts) and all(re.fullmatch(a.replace("*", ".*"), b) or b == "*"
+                                                   for a, b in zip(parts, path)) for path in settings):
+            missing[name] = documents
+    assert not missing, missing
+
+
+def test_every_option_that_is_named_exists():
+    wrong = []
+    for (command, rest), documents in named(r"`sluice ([a-z]+)((?: [^`]*)?)`").items():
+        verb = rest.split()[:1] if command == "keys" else []
+        shown = run_sluice(command, *verb, "--help")
+        wrong += [(command, rest, documents)] if shown.returncode else []
+        wrong += [(command, option, documents) for option in re.findall(r"--[a-z-]+", rest) if option not in shown.stdout]
+    assert not wrong, wrong
+
+
+def test_every_header_of_ours_that_is_named_exists():
+    sources = "".join(path.read_text(errors="replace") for path in (ROOT / "src").rglob("*.[ch]"))
+    missing = {name: documents for name, documents in named(r"\b(x-sluice-[a-z-]*[a-z])\b").items() if name not in sources}
+    assert not missing, missing
+
+
 class Shown(Process):
     """`sluice serve` on a configuration as it is shown; only where it listens and keeps its state is the test's."""
 

@@ -57,6 +57,13 @@ def test_a_mistyped_state_directory_is_not_made(tmp_path):
     assert done.returncode == 1 and "this is no state directory of sluice" in done.stderr, done
 
 
+def test_usage_of_no_days_and_of_no_configuration(tmp_path):
+    done = run_sluice("usage", "--from", "2026-11-02", "--to", "2026-11-02", "--state", tmp_path)
+    assert done.returncode == 2 and "--to is the first day that is left out" in done.stderr, done
+    done = run_sluice("usage", "-c", tmp_path / "no.yaml")
+    assert done.returncode == 1 and "No such file or directory" in done.stderr and "--state" in done.stderr, done
+
+
 def test_a_lost_pepper_is_told(make, tmp_path):
     """A fresh one would fit none of the keys: every client would get 401, and nobody would know why."""
     state = tmp_path / "state"

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -82,6 +84,14 @@ static void test_all_errors_at_once(void **state)
     expect(&s, 1, false, TLS_FILE_KEY, "is not usable");
     expect(&s, 2, false, TLS_FILE_CA, "is not usable");
     s = check("good.pem", "other.key", NULL);
+    assert_int_equal(s.n, 1);
+    expect(&s, 0, false, TLS_FILE_KEY, "does not belong to the certificate");
+    EVP_PKEY *rsa = EVP_RSA_gen(2048); /* the usual certificates are of elliptic curves */
+    FILE *f = fopen(kit_path("rsa.key").p, "w");
+    assert_true(f != NULL && PEM_write_PrivateKey(f, rsa, NULL, NULL, 0, NULL, NULL) == 1);
+    fclose(f);
+    EVP_PKEY_free(rsa);
+    s = check("good.pem", "rsa.key", NULL);
     assert_int_equal(s.n, 1);
     expect(&s, 0, false, TLS_FILE_KEY, "does not belong to the certificate");
     s = check("good.pem", "good.pem", "good.key");
