@@ -1,10 +1,25 @@
 /* Answers that nobody translates, read for what they tell. */
 #include "dialect/codec.h"
 #include "dialect/json_mend.h"
+#include "dialect/json_tree.h"
 
 static void hear(void *owner, const struct neutral_event *e)
 {
     told_neutral(owner, e);
+}
+
+/* {"choices":[{"text":"..."}]}: no codec reads the old completions. */
+static bool read_completion(struct told *t, struct sl_str body, struct sl_arena *a)
+{
+    struct json_tree tree;
+    struct neutral_event e = {.kind = NE_TEXT};
+    if (!json_tree_read(&tree, body, a))
+        return false;
+    for (JSON_EACH(&tree, json_got(&tree, json_root(&tree), SL_STR("choices")), it)) {
+        e.text = json_get_inside(&tree, it, SL_STR("text"));
+        told_neutral(t, &e);
+    }
+    return t->bytes > 0;
 }
 
 static bool read_answer(struct told *t, const struct dialect *of, struct sl_str body, struct sl_arena *a)
@@ -20,7 +35,8 @@ static bool read_answer(struct told *t, const struct dialect *of, struct sl_str 
         .a = a,
         .notes = &notes,
     };
-    return of->codec->answer_read(&side, body, &to);
+    bool ok = of->codec->answer_read(&side, body, &to);
+    return t->bytes > 0 || of->errors != ERRORS_OPENAI ? ok : read_completion(t, body, a) || ok;
 }
 
 bool told_answer(struct told *t, const struct dialect *of, struct sl_str body)

@@ -92,7 +92,7 @@ struct usage_guess guess_for(struct exchange *x)
 static bool read_answer(struct exchange *x, struct told *told)
 {
     struct answer_facts f;
-    if (x->is_stream || !x->answer_ok || x->translation != NULL || !x->op->generates)
+    if (x->is_stream || !x->answer_ok || x->translation != NULL || !(x->op->generates || x->match.op == OP_COMPLETIONS))
         return false;
     if (!x->committed)
         return told_answer(told, x->dialect, sl_chunks_flat(&x->held));

@@ -141,6 +141,18 @@ def test_answers_that_pass_in_slices(make, o200k, face):
         assert record["estimated"] and not record.get("reported")
 
 
+@pytest.mark.parametrize("hold", ["256KiB", "1KiB"], ids=["whole", "slices"])
+def test_completions(make, o200k, hold):
+    """The old ones: their prompts and texts are nobody's conversation."""
+    up, g = pair(make, relay={"hold_bytes": hold})
+    up.answer = json_answer({"id": "cmpl-1", "object": "text_completion", "model": "m",
+                             "choices": [{"index": 0, "text": TEXT * 30, "logprobs": None, "finish_reason": "stop"}]})
+    for prompt, n in ((PROMPT, o200k(PROMPT)), ([PROMPT, "Hi"], o200k(PROMPT) + 1), ([1, 2, 3], 3)):
+        answer = fetch(g.address, "POST", "/v1/completions", json.dumps({"model": "m", "prompt": prompt}).encode(), key=g.key)
+        assert answer.status == 200, answer
+        assert g.record(answer.id)["usage"] == {"input": n, "output": o200k(TEXT * 30)}, (n, o200k(TEXT * 30))
+
+
 def test_calls_and_thoughts(make, o200k):
     """Arguments of calls and what the model thought are output, too."""
     up, g = pair(make)
