@@ -254,6 +254,15 @@ struct sl_str media_sniff(struct sl_str base64)
     return SL_STR_NONE;
 }
 
+struct sl_str media_file_name(struct sl_str name, bool pdf, struct sl_arena *a)
+{
+    if (name.n == 0)
+        return pdf ? SL_STR("document.pdf") : SL_STR("document");
+    if (!pdf || sl_str_eq(media_by_name(name), SL_STR("application/pdf")))
+        return name;
+    return sl_arena_printf(a, SL_STR_FMT ".pdf", SL_STR_ARG(name));
+}
+
 struct sl_str media_by_name(struct sl_str filename)
 {
     static const struct {

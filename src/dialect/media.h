@@ -22,5 +22,7 @@ struct sl_str media_sniff(struct sl_str base64);
 bool media_is_text(struct sl_str mime);
 /* The type by a file name's ending; empty: not known. */
 struct sl_str media_by_name(struct sl_str filename);
+/* The name of a file for OpenAI, which goes by its ending: a document of Claude's has a title at most. name: inside. */
+struct sl_str media_file_name(struct sl_str name, bool pdf, struct sl_arena *a);
 
 #endif

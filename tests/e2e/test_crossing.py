@@ -77,6 +77,9 @@ REQUESTS = {  # face: member: (value, {upstream: what must be so of what is sent
         # held to it, as Claude is; what is outside of OpenAI's subset is only shown
         "a form": ({"output_config": {"format": {"type": "json_schema", "schema": CLOSED}}}, {
             "responses": lambda s, t: s["text"]["format"]["strict"] is True and s["text"]["format"]["schema"] == CLOSED}),
+        "a document's title": ({"messages": [{"role": "user", "content": [{"type": "document", "title": "Report", "source": {
+            "type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjQK"}}]}]}, {
+            "responses": lambda s, t: s["input"][0]["content"][0]["filename"] == "Report.pdf"}),
         "an open form": ({"output_config": {"format": {"type": "json_schema", "schema": {**CLOSED, "required": []}}}}, {
             "responses": lambda s, t: s["text"]["format"]["strict"] is False}),
     },

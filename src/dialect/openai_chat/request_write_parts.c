@@ -216,7 +216,8 @@ static void write_file(struct chat_write *cw, const struct chat_piece *piece)
     if (media->source == NS_FILE_ID) {
         jw_member_inside(&cw->w, SL_STR("file_id"), piece->data);
     } else {
-        jw_member_inside(&cw->w, SL_STR("filename"), media->filename.n > 0 ? media->filename : SL_STR("document.pdf"));
+        jw_member_inside(&cw->w, SL_STR("filename"),
+                         media_file_name(media->filename, sl_str_eq(piece->mime, SL_STR("application/pdf")), cw->t->a));
         write_data_url(cw, SL_STR("file_data"), piece);
     }
     jw_close(&cw->w, '}');

@@ -121,10 +121,7 @@ static void write_file_bytes(struct writing *w, const struct neutral_media *m, s
 {
     struct sl_str mime = mime_of(m, "application/octet-stream");
     bool pdf = sl_str_eq(mime, SL_STR("application/pdf"));
-    jw_member_inside(&w->w, SL_STR("filename"),
-                     m->filename.n > 0 ? m->filename
-                     : pdf             ? SL_STR("document.pdf")
-                                       : SL_STR("document"));
+    jw_member_inside(&w->w, SL_STR("filename"), media_file_name(m->filename, pdf, w->t->a));
     write_data_url(w, "file_data", mime, base64);
 }
 
