@@ -3,6 +3,7 @@
 #ifndef SLUICE_EXCHANGE_ENV_H
 #define SLUICE_EXCHANGE_ENV_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/arena.h"
@@ -280,6 +281,19 @@ struct exchange_inside {
 
 #define QUEUE_TURNS 1024u /* tenants and keys whose hashes meet there share a turn */
 
+/* Who waits for a place, in all workers that share a gate: whose turn it is does not depend on where somebody's connection is. */
+struct exchange_queue { /* all of it under the lock */
+    pthread_mutex_t lock;
+    struct sl_list waiting;       /* exchanges in the order in which they came */
+    struct sl_id served;          /* the key that got the last place */
+    char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
+    uint64_t passes[CLASS_COUNT]; /* how far each class has come */
+    uint32_t places_given;        /* so far */
+    uint32_t tenant_turns[QUEUE_TURNS], key_turns[QUEUE_TURNS]; /* places_given when one whose hash this is got one */
+};
+void exchange_queue_init(struct exchange_queue *q);
+void exchange_queue_done(struct exchange_queue *q);
+
 struct exchange_env {
     struct sl_loop *loop;            /* borrow */
     struct upstream *upstream;       /* borrow */
@@ -290,6 +304,7 @@ struct exchange_env {
     const struct tls_hmac *pepper;   /* borrow: what key digests are made under */
     const struct tokens_set *tokens; /* borrow: vocabularies; NULL: counts are estimates */
     struct limit_gate *gate;         /* borrow: shared by all workers */
+    struct exchange_queue *queue;    /* borrow: shared by who shares the gate; exchange_env_init: own_queue */
     struct spend_board *spend;       /* borrow: shared by all workers; NULL: nobody has a budget */
     struct live_drill *drill;        /* borrow: shared by all workers; NULL: none may be */
     const struct spill_io *spill_io; /* borrow: the disk that large bodies wait on (store/spill.h) */
@@ -317,16 +332,13 @@ struct exchange_env {
     struct sl_list credential_waits;   /* exchanges that wait for a token */
     struct sl_list credential_fetches; /* tokens that are fetched from here */
     struct sl_list live;
-    struct sl_list waiting;     /* QUEUE: exchanges in the order in which they came */
-    struct sl_timer queue_tick; /* while somebody waits: places that other workers gave back */
+    struct exchange_queue own_queue;
+    struct sl_list told;        /* exchanges of this worker whose turn it was, or who made room; under queue->lock */
+    unsigned n_queued;          /* of this worker */
+    struct sl_timer queue_tick; /* while one of them waits: places that other workers gave back, and what they told */
     struct sl_timer lag_tick;   /* limits.adaptive: how late the loop runs */
     int64_t lag_due_ns;
-    struct sl_id served;          /* the key that got the last place from the queue */
-    char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
-    uint64_t passes[CLASS_COUNT]; /* how far each class has come */
-    int64_t took_ns;              /* how long exchanges hold their places, smoothed; 0: not known */
-    uint32_t places_given;        /* from the queue, so far */
-    uint32_t tenant_turns[QUEUE_TURNS], key_turns[QUEUE_TURNS]; /* places_given when one whose hash this is got one */
+    int64_t took_ns; /* how long exchanges hold their places, smoothed; 0: not known */
     unsigned n_live;
     struct exchange *free_list;
     unsigned n_free;

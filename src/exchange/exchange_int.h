@@ -126,6 +126,13 @@ enum final_kind {
     FINAL_RESET     /* break off, so that it cannot be taken for complete */
 };
 
+/* What became of one that waits for a place. */
+enum queue_turn {
+    TURN_NOT_YET = 0,
+    TURN_PLACE, /* it has one */
+    TURN_LOST   /* it made room for another */
+};
+
 struct exchange_session;
 struct ephemeral;
 struct key_table;
@@ -188,11 +195,12 @@ struct exchange {
     /* ADMIT */
     bool admitted;    /* holds a place */
     int64_t place_ns; /* ... since then */
-    bool queued;      /* is in env->waiting, by wait_node */
+    bool queued;      /* is in env->queue, or in env->told, by wait_node */
     int64_t memory;   /* bytes that the gate was told of (pressure.c) */
     struct sl_list wait_node;
+    enum queue_turn turn;           /* under env->queue->lock */
     enum priority_class priority;   /* while it is queued */
-    uint16_t tenant_slot, key_slot; /* ... in env->tenant_turns, key_turns */
+    uint16_t tenant_slot, key_slot; /* ... in env->queue's tenant_turns, key_turns */
     uint64_t estimate_input;        /* tokens */
 
     /* RECALL */
@@ -553,10 +561,10 @@ void guess_usage(struct exchange *x, struct try *t, bool with_input);
 /* queue.c: waiting for a place */
 void queue_init(struct exchange_env *e);
 void queue_done(struct exchange_env *e);
-bool queue_enter(struct exchange *x);      /* false: the queue is full */
-void queue_leave(struct exchange *x);      /* harmless when it is not in it */
-void queue_pump(struct exchange_env *env); /* places may be free: to those who wait, in turn */
-bool queue_is_empty(const struct exchange_env *env);
+bool queue_enter(struct exchange *x);                      /* false: the queue is full */
+void queue_leave(struct exchange *x);                      /* harmless when it is not in it */
+void queue_pump(struct exchange_env *env);                 /* places may be free: to those who wait, in turn */
+bool queue_is_empty(const struct exchange_env *env);       /* nobody waits, in any worker */
 enum priority_class queue_class(const struct exchange *x); /* whoever asks is known */
 
 /* pressure.c: the gateway's own load */

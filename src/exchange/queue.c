@@ -1,39 +1,58 @@
-/* QUEUE: a worker's requests that wait for a place under the process-wide ceiling (limit/admit.h). Of three classes, which share the
+/* QUEUE: requests that wait for a place under the process-wide ceiling (limit/admit.h), those of all workers. Of three classes, which share the
  * places that come free by weight, so that none waits for ever (stride scheduling: Waldspurger, Weihl 1995). Within a class tenants
  * take turns, within a tenant its keys, and each key's go in the order in which they came. When the queue is full, the last one
  * of a lower class makes room, or of a tenant or key with many waiters for one with few. So one tenant's flood keeps nobody else
  * waiting for longer than a place takes to come free.
  *
- * A place that this worker gives back goes to its own queue at once; those of other workers are found by a tick. */
+ * Whoever gives a place back, or ticks, says whose turn it is: those of its own worker are woken at once, others find it in `told` at
+ * their worker's next tick. The lock is taken only where somebody waits, and held for a look at all who do. */
+#include <pthread.h>
+
 #include "base/hash.h"
 #include "exchange/exchange_int.h"
 #include "limit/settings.h"
 
 #define TICK_NS (5 * SL_MS)
 
+void exchange_queue_init(struct exchange_queue *q)
+{
+    *q = (struct exchange_queue){.places_given = 0};
+    pthread_mutex_init(&q->lock, NULL);
+    sl_list_init(&q->waiting);
+}
+
+void exchange_queue_done(struct exchange_queue *q)
+{
+    SL_CHECK(sl_list_is_empty(&q->waiting));
+    pthread_mutex_destroy(&q->lock);
+}
+
 static void on_tick(struct sl_timer *t)
 {
     struct exchange_env *env = SL_CONTAINER_OF(t, struct exchange_env, queue_tick);
     queue_pump(env);
-    if (!queue_is_empty(env))
+    if (env->n_queued > 0)
         sl_timer_arm(env->loop, &env->queue_tick, sl_loop_now(env->loop) + TICK_NS);
 }
 
 void queue_init(struct exchange_env *e)
 {
-    sl_list_init(&e->waiting);
+    exchange_queue_init(&e->own_queue);
+    e->queue = &e->own_queue;
+    sl_list_init(&e->told);
     sl_timer_init(&e->queue_tick, on_tick);
 }
 
 void queue_done(struct exchange_env *e)
 {
-    SL_CHECK(queue_is_empty(e));
+    SL_CHECK(e->n_queued == 0);
     sl_timer_cancel(e->loop, &e->queue_tick);
+    exchange_queue_done(&e->own_queue);
 }
 
 bool queue_is_empty(const struct exchange_env *env)
 {
-    return env->waiting.next == &env->waiting;
+    return atomic_load_explicit(&env->gate->waiting, memory_order_relaxed) == 0;
 }
 
 static struct exchange *of_node(struct sl_list *node)
@@ -95,19 +114,19 @@ enum priority_class queue_class(const struct exchange *x)
 static const uint64_t strides[CLASS_COUNT] = {[CLASS_HIGH] = 10, [CLASS_NORMAL] = 20, [CLASS_LOW] = 60};
 
 /* The class whose turn it is among those that have somebody waiting. */
-static enum priority_class next_class(struct exchange_env *env)
+static enum priority_class next_class(struct exchange_queue *q)
 {
     unsigned waits = 0;
-    SL_LIST_EACH(node, &env->waiting)
+    SL_LIST_EACH(node, &q->waiting)
     waits |= 1u << of_node(node)->priority;
-    enum priority_class best = of_node(env->waiting.next)->priority;
+    enum priority_class best = of_node(q->waiting.next)->priority;
     for (unsigned c = 0; c < CLASS_COUNT; c++)
         if ((waits & 1u << c) != 0 &&
-            (env->passes[c] < env->passes[best] || (env->passes[c] == env->passes[best] && c < (unsigned)best)))
+            (q->passes[c] < q->passes[best] || (q->passes[c] == q->passes[best] && c < (unsigned)best)))
             best = (enum priority_class)c;
     for (unsigned c = 0; c < CLASS_COUNT; c++) /* who had nobody waiting saves up nothing */
-        if ((waits & 1u << c) == 0 && env->passes[c] < env->passes[best])
-            env->passes[c] = env->passes[best];
+        if ((waits & 1u << c) == 0 && q->passes[c] < q->passes[best])
+            q->passes[c] = q->passes[best];
     return best;
 }
 
@@ -142,26 +161,26 @@ static bool same_tenant(const struct exchange *x, struct sl_id key, struct sl_st
     return sl_str_eq(sl_str_head(x->key->tenant, TENANT_LOOK), sl_str_head(tenant, TENANT_LOOK));
 }
 
-static unsigned waiters_of(struct exchange_env *env, const struct exchange *of, bool by_key)
+static unsigned waiters_of(struct exchange_queue *q, const struct exchange *of, bool by_key)
 {
     unsigned n = 0;
-    SL_LIST_EACH(node, &env->waiting)
+    SL_LIST_EACH(node, &q->waiting)
     n += by_key ? same_key(of_node(node), of->key->id) : same_tenant(of_node(node), of->key->id, of->key->tenant);
     return n;
 }
 
 /* The last one of the lowest class that waits; in it of the tenant with most waiters, and of its key with most. */
-static struct exchange *last_of(struct exchange_env *env)
+static struct exchange *last_of(struct exchange_queue *q)
 {
     uint32_t of_tenant[QUEUE_TURNS] = {0}, of_key[QUEUE_TURNS] = {0};
-    struct exchange *last = of_node(env->waiting.prev);
-    SL_LIST_EACH(node, &env->waiting)
+    struct exchange *last = of_node(q->waiting.prev);
+    SL_LIST_EACH(node, &q->waiting)
     {
         of_tenant[of_node(node)->tenant_slot]++;
         of_key[of_node(node)->key_slot]++;
         last = of_node(node)->priority > last->priority ? of_node(node) : last;
     }
-    SL_LIST_EACH(node, &env->waiting)
+    SL_LIST_EACH(node, &q->waiting)
     {
         struct exchange *x = of_node(node);
         uint32_t has = of_tenant[x->tenant_slot], most = of_tenant[last->tenant_slot];
@@ -173,101 +192,145 @@ static struct exchange *last_of(struct exchange_env *env)
 }
 
 /* Whether `last` makes room for x: its class is lower, or its tenant, or within one tenant its key, has two more waiting than x's. */
-static bool makes_room(struct exchange_env *env, const struct exchange *last, const struct exchange *x)
+static bool makes_room(struct exchange_queue *q, const struct exchange *last, const struct exchange *x)
 {
     if (last->priority != x->priority)
         return last->priority > x->priority;
     bool by_key = same_tenant(last, x->key->id, x->key->tenant);
-    return !same_key(last, x->key->id) && waiters_of(env, last, by_key) >= waiters_of(env, x, by_key) + 2;
+    return !same_key(last, x->key->id) && waiters_of(q, last, by_key) >= waiters_of(q, x, by_key) + 2;
+}
+
+/* Under the lock; its own worker hears of it. */
+static void tell(struct exchange *x, enum queue_turn turn)
+{
+    sl_list_remove(&x->wait_node);
+    limit_wait_over(x->env->gate);
+    x->turn = turn;
+    sl_list_add_tail(&x->env->told, &x->wait_node);
 }
 
 static bool displace(struct exchange *x)
 {
+    struct exchange_queue *q = x->env->queue;
+    if (sl_list_is_empty(&q->waiting))
+        return false;
+    struct exchange *last = last_of(q);
+    if (!makes_room(q, last, x))
+        return false;
+    tell(last, TURN_LOST);
+    return limit_wait(x->env->gate);
+}
+
+static void out_of_it(struct exchange *x)
+{
     struct exchange_env *env = x->env;
-    if (queue_is_empty(env))
-        return false;
-    struct exchange *last = last_of(env);
-    if (!makes_room(env, last, x))
-        return false;
-    queue_leave(last);
-    exchange_wake(last, EV_DEADLINE); /* it is refused, as if it had waited for too long */
-    return limit_wait(env->gate);
+    x->queued = false;
+    if (--env->n_queued == 0)
+        sl_timer_cancel(env->loop, &env->queue_tick);
+}
+
+static void hear(struct exchange_env *env)
+{
+    struct sl_list mine, *node;
+    sl_list_init(&mine);
+    pthread_mutex_lock(&env->queue->lock);
+    sl_list_splice(&mine, &env->told);
+    pthread_mutex_unlock(&env->queue->lock);
+    while ((node = sl_list_take_head(&mine)) != NULL) {
+        struct exchange *x = of_node(node);
+        out_of_it(x);
+        if (x->turn == TURN_PLACE) {
+            x->admitted = true;
+            x->place_ns = sl_loop_now(env->loop);
+        }
+        /* who made room is refused, as if it had waited for too long */
+        exchange_wake(x, x->turn == TURN_PLACE ? EV_SLOT : EV_DEADLINE);
+    }
 }
 
 bool queue_enter(struct exchange *x)
 {
     struct exchange_env *env = x->env;
     x->priority = queue_class(x);
-    if (!limit_wait(env->gate) && !displace(x))
-        return false;
-    if (queue_is_empty(env))
-        sl_timer_arm(env->loop, &env->queue_tick, sl_loop_now(env->loop) + TICK_NS);
-    x->queued = true;
+    x->turn = TURN_NOT_YET;
     find_slots(x);
     sl_list_init(&x->wait_node);
-    sl_list_add_tail(&env->waiting, &x->wait_node);
-    return true;
+    pthread_mutex_lock(&env->queue->lock);
+    x->queued = limit_wait(env->gate) || displace(x);
+    if (x->queued)
+        sl_list_add_tail(&env->queue->waiting, &x->wait_node);
+    pthread_mutex_unlock(&env->queue->lock);
+    if (x->queued && env->n_queued++ == 0)
+        sl_timer_arm(env->loop, &env->queue_tick, sl_loop_now(env->loop) + TICK_NS);
+    hear(env);
+    return x->queued;
 }
 
 void queue_leave(struct exchange *x)
 {
+    struct exchange_env *env = x->env;
     if (!x->queued)
         return;
-    x->queued = false;
+    pthread_mutex_lock(&env->queue->lock);
     sl_list_remove(&x->wait_node);
-    limit_wait_over(x->env->gate);
-    if (queue_is_empty(x->env))
-        sl_timer_cancel(x->env->loop, &x->env->queue_tick);
+    if (x->turn == TURN_NOT_YET)
+        limit_wait_over(env->gate);
+    pthread_mutex_unlock(&env->queue->lock);
+    out_of_it(x);
+    if (x->turn != TURN_PLACE)
+        return;
+    limit_leave(env->gate); /* it came too late */
+    queue_pump(env);
 }
 
 /* Of whom the last place is longer ago: by tenant, then by key. Of two who share a slot, who did not have the very last one. */
-static bool is_sooner(const struct exchange *a, const struct exchange *b)
+static bool is_sooner(const struct exchange_queue *q, const struct exchange *a, const struct exchange *b)
 {
-    const struct exchange_env *env = a->env;
-    const struct sl_str served = sl_str_c(env->served_tenant);
-    if (env->tenant_turns[a->tenant_slot] != env->tenant_turns[b->tenant_slot])
-        return env->tenant_turns[a->tenant_slot] < env->tenant_turns[b->tenant_slot];
-    bool a_had = same_tenant(a, env->served, served), b_had = same_tenant(b, env->served, served);
+    const struct sl_str served = sl_str_c(q->served_tenant);
+    if (q->tenant_turns[a->tenant_slot] != q->tenant_turns[b->tenant_slot])
+        return q->tenant_turns[a->tenant_slot] < q->tenant_turns[b->tenant_slot];
+    bool a_had = same_tenant(a, q->served, served), b_had = same_tenant(b, q->served, served);
     if (a_had != b_had)
         return b_had;
-    if (env->key_turns[a->key_slot] != env->key_turns[b->key_slot])
-        return env->key_turns[a->key_slot] < env->key_turns[b->key_slot];
-    return !same_key(a, env->served) && same_key(b, env->served);
+    if (q->key_turns[a->key_slot] != q->key_turns[b->key_slot])
+        return q->key_turns[a->key_slot] < q->key_turns[b->key_slot];
+    return !same_key(a, q->served) && same_key(b, q->served);
 }
 
 /* Whose turn it is in that class; of one key the first that came. */
-static struct exchange *next_of(struct exchange_env *env, enum priority_class class)
+static struct exchange *next_of(struct exchange_queue *q, enum priority_class class)
 {
     struct exchange *next = NULL;
-    SL_LIST_EACH(node, &env->waiting)
+    SL_LIST_EACH(node, &q->waiting)
     {
         struct exchange *x = of_node(node);
-        if (x->priority == class && (next == NULL || is_sooner(x, next)))
+        if (x->priority == class && (next == NULL || is_sooner(q, x, next)))
             next = x;
     }
     return next;
 }
 
-static void note_served(struct exchange_env *env, const struct exchange *x)
+static void note_served(struct exchange_queue *q, const struct exchange *x)
 {
     struct sl_str tenant = sl_str_head(x->key->tenant, TENANT_LOOK);
-    _Static_assert(sizeof env->served_tenant == TENANT_LOOK + 1, "and a NUL");
-    env->served = x->key->id;
-    memset(env->served_tenant, 0, sizeof env->served_tenant);
+    _Static_assert(sizeof q->served_tenant == TENANT_LOOK + 1, "and a NUL");
+    q->served = x->key->id;
+    memset(q->served_tenant, 0, sizeof q->served_tenant);
     if (tenant.n > 0)
-        memcpy(env->served_tenant, tenant.p, tenant.n);
-    env->passes[x->priority] += strides[x->priority];
-    env->tenant_turns[x->tenant_slot] = env->key_turns[x->key_slot] = ++env->places_given;
+        memcpy(q->served_tenant, tenant.p, tenant.n);
+    q->passes[x->priority] += strides[x->priority];
+    q->tenant_turns[x->tenant_slot] = q->key_turns[x->key_slot] = ++q->places_given;
 }
 
 void queue_pump(struct exchange_env *env)
 {
-    while (!queue_is_empty(env) && limit_try(env->gate)) {
-        struct exchange *x = next_of(env, next_class(env));
-        note_served(env, x);
-        queue_leave(x);
-        x->admitted = true;
-        x->place_ns = sl_loop_now(env->loop);
-        exchange_wake(x, EV_SLOT);
+    struct exchange_queue *q = env->queue;
+    pthread_mutex_lock(&q->lock);
+    while (!sl_list_is_empty(&q->waiting) && limit_try(env->gate)) {
+        struct exchange *x = next_of(q, next_class(q));
+        note_served(q, x);
+        tell(x, TURN_PLACE);
     }
+    pthread_mutex_unlock(&q->lock);
+    hear(env);
 }

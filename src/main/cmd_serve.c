@@ -243,6 +243,7 @@ enum sl_err gateway_assemble(struct gateway *g, struct sl_addr *out_first, struc
     g->main_tel = tel_worker_new(0);
     live_drill_init(&g->drill);
     limit_gate_init(&g->gate, g->settings->limits.exchanges);
+    exchange_queue_init(&g->queue);
     limit_gate_set_waiting(&g->gate, g->settings->limits.queue);
     limit_gate_set_bytes(&g->gate, g->settings->limits.memory);
     g->spend = spend_board_new();

@@ -115,6 +115,7 @@ struct gateway {
     struct upstream_shelf *shelf; /* own */
     struct health_board *health;  /* own */
     struct limit_gate gate;
+    struct exchange_queue queue; /* of those who wait for the gate */
     struct live_drill drill;
     struct spend_board *spend;   /* own */
     struct keeper *spend_keeper; /* the keeper's own: where the ticks of budgets.c look */

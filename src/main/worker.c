@@ -295,6 +295,7 @@ static void init_clients(struct worker *w)
     e->pepper = &g->pepper;
     e->tokens = &g->tokens;
     e->gate = &g->gate;
+    e->queue = &g->queue;
     e->spend = g->spend;
     e->drill = &g->drill;
     e->spill_io = &spill_io_files;

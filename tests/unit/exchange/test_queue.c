@@ -133,6 +133,107 @@ static void test_floods_of_two(void **state)
     kit_close(&k);
 }
 
+static unsigned served(const struct client *c, unsigned n)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += c[i].status == 200;
+    return sum;
+}
+
+/* Two workers share the gate and its queue. */
+struct pair {
+    struct kit one, two;
+};
+
+static void open_pair(struct pair *p, const struct core_options *o)
+{
+    kit_open(&p->one, o);
+    kit_open(&p->two, o);
+    p->two.core.env.gate = &p->one.core.gate;
+    p->two.core.env.queue = p->one.core.env.queue;
+}
+
+static void run_pair(struct pair *p, int64_t ns)
+{
+    for (int64_t t = 0; t < ns; t += 2 * SL_MS) {
+        kit_run(&p->one, 2 * SL_MS);
+        kit_run(&p->two, 2 * SL_MS);
+    }
+}
+
+/* A tenant that holds all places by way of one worker has no more of them than one that waits at another: they take turns. */
+static void test_turns_of_all_workers(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct client flood[10], other[3];
+    open_pair(&p, &(struct core_options){.max_live = 2, .max_waiting = 20, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&p.one.one, 10, SL_SEC);
+    slow_answers(&p.two.one, 3, SL_SEC);
+    for (unsigned i = 0; i < 10; i++)
+        embed(&flood[i], &p.one.core, CORE_KEY);
+    run_pair(&p, 100 * SL_MS);
+    for (unsigned i = 0; i < 3; i++)
+        embed(&other[i], &p.two.core, CORE_KEY_OTHER);
+    run_pair(&p, 2100 * SL_MS); /* the first two are served, then one of each */
+    assert_int_equal(served(flood, 10), 3);
+    assert_int_equal(served(other, 3), 1);
+    run_pair(&p, 2100 * SL_MS);
+    assert_int_equal(served(other, 3), 3);
+    assert_int_equal(served(flood, 10), 5);
+    run_pair(&p, 5 * SL_SEC);
+    assert_int_equal(served(flood, 10), 10);
+    assert_int_equal(limit_live(&p.one.core.gate), 0);
+    for (unsigned i = 0; i < 10; i++)
+        client_done(&flood[i]);
+    for (unsigned i = 0; i < 3; i++)
+        client_done(&other[i]);
+    kit_close(&p.two);
+    kit_close(&p.one);
+}
+
+/* One at another worker makes room for who has less waiting, and hears of it; and whoever leaves, however late, gives back what it has. */
+static void test_room_of_all_workers(void **state)
+{
+    (void)state;
+    struct pair p;
+    struct client first, flood[4], other, gone;
+    open_pair(&p, &(struct core_options){.max_live = 1, .max_waiting = 4, .set = {.queue_ns = 60 * SL_SEC}});
+    slow_answers(&p.one.one, 4, SL_SEC);
+    slow_answers(&p.two.one, 2, SL_SEC);
+    embed(&first, &p.one.core, CORE_KEY);
+    run_pair(&p, 4 * SL_MS);
+    for (unsigned i = 0; i < 4; i++)
+        embed(&flood[i], &p.one.core, CORE_KEY);
+    embed(&other, &p.two.core, CORE_KEY_OTHER);
+    run_pair(&p, 20 * SL_MS);
+    assert_int_equal(flood[3].status, 503);
+    assert_int_equal(flood[2].status, 0);
+    assert_int_equal(other.status, 0);
+    embed(&gone, &p.two.core, CORE_KEY_THIRD);
+    run_pair(&p, 20 * SL_MS);
+    assert_int_equal(flood[2].status, 503);
+    kit_run(&p.one, 1100 * SL_MS); /* the place is given to one of the other worker's, whose loop does not turn */
+    assert_int_equal(first.status, 200);
+    assert_int_equal(limit_live(&p.one.core.gate), 1);
+    assert_int_equal(atomic_load(&p.one.core.gate.waiting), 3);
+    client_leave(&other, HTTP_GONE_CLOSED);
+    client_leave(&gone, HTTP_GONE_CLOSED);
+    kit_run(&p.two, 20 * SL_MS);
+    kit_run(&p.one, 5 * SL_SEC);
+    assert_int_equal(served(flood, 4), 2);
+    assert_int_equal(limit_live(&p.one.core.gate), 0);
+    assert_int_equal(atomic_load(&p.one.core.gate.waiting), 0);
+    client_done(&first);
+    client_done(&other);
+    client_done(&gone);
+    for (unsigned i = 0; i < 4; i++)
+        client_done(&flood[i]);
+    kit_close(&p.two);
+    kit_close(&p.one);
+}
+
 /* A full queue makes room at the cost of who has most waiting there, whoever came last. */
 static void test_room_for_each(void **state)
 {
@@ -193,14 +294,6 @@ static void embed_as(struct client *c, struct core *core, const char *priority)
     client_send(
         c, core,
         &(struct ask){.method = "POST", .path = "/v1/embeddings", .key = CORE_KEY, .headers = headers, .body = EMBED});
-}
-
-static unsigned served(const struct client *c, unsigned n)
-{
-    unsigned sum = 0;
-    for (unsigned i = 0; i < n; i++)
-        sum += c[i].status == 200;
-    return sum;
 }
 
 /* Who says that he can wait goes last, but goes: one of four beside the usual ones. Nobody gets ahead by saying so. */
@@ -335,10 +428,16 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_in_turn),       cmocka_unit_test(test_no_tenant_starves),
-        cmocka_unit_test(test_floods_of_two), cmocka_unit_test(test_when_to_come_again),
-        cmocka_unit_test(test_room_for_each), cmocka_unit_test(test_not_for_ever),
-        cmocka_unit_test(test_classes),       cmocka_unit_test(test_configured_classes),
+        cmocka_unit_test(test_in_turn),
+        cmocka_unit_test(test_no_tenant_starves),
+        cmocka_unit_test(test_floods_of_two),
+        cmocka_unit_test(test_turns_of_all_workers),
+        cmocka_unit_test(test_room_of_all_workers),
+        cmocka_unit_test(test_when_to_come_again),
+        cmocka_unit_test(test_room_for_each),
+        cmocka_unit_test(test_not_for_ever),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_configured_classes),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
