@@ -9,13 +9,12 @@
  *
  * 16000 bytes of sound (half a second) are a turn, too. What the user says while the model speaks interrupts it. Tokens: four bytes of
  * text are one, 1280 bytes of sound (40 ms) are one, a word of an answer is one, its sound 10; each turn thinks two. A turn reads the
- * whole conversation. Messages go out as binary frames, as Google's do. Faults as in realtime.c; error-event closes with 1011 instead of
+ * whole conversation. Messages go out as binary frames, as Google's do. Faults are ws.c's; error-event closes with 1011 instead of
  * setupComplete; the model "no-such-model" is none. */
 #include "sim/realtime.h"
 
 #include "base/mem.h"
 
-#define MESSAGE_MAX (32u << 20)
 #define WORDS 8u
 #define LONG_NS (20 * SL_MS)
 #define AUDIO_BYTES_PER_TOKEN 1280u
@@ -25,22 +24,15 @@
 #define THOUGHTS 2u
 
 struct sim_live {
-    struct ws_reader in;
-    bool set_up, audio, closing;
+    struct sim_ws ws;
+    bool set_up, audio;
     uint64_t text_bytes, audio_bytes; /* of the conversation, sound decoded */
     uint64_t pending;                 /* bytes of sound since the last turn */
     char echo[512], tool[64];
     /* the turn that is made */
-    bool active, slow, waits, late, growing; /* waits: for the result of a tool */
+    bool slow, waits, late, growing; /* waits: for the result of a tool */
     uint32_t words, said, input, audio_in;
-    uint64_t sent; /* messages of it, for faults */
 };
-
-static void hang_up(struct sim_call *c, uint16_t code, struct sl_str reason)
-{
-    struct sim_live *l = c->more;
-    sim_ws_hang_up(c, &l->closing, code, reason);
-}
 
 static void send_text(struct sim_call *c, const char *format, ...) SL_PRINTF(2, 3);
 static void send_text(struct sim_call *c, const char *format, ...)
@@ -88,7 +80,7 @@ static void account(struct sim_call *c, bool complete)
                                                     .audio_out = audio_out(l),
                                                     .complete = complete});
     l->text_bytes += (uint64_t)l->said * 4;
-    l->active = false;
+    l->ws.active = false;
 }
 
 static void turn_done(struct sim_call *c, const char *more)
@@ -100,12 +92,6 @@ static void turn_done(struct sim_call *c, const char *more)
     if (l->late && *usage != 0)
         send_text(c, "{%s}", usage + 1);
     account(c, true);
-}
-
-static bool is_broken(struct sim_call *c)
-{
-    struct sim_live *l = c->more;
-    return sim_ws_is_broken(c, l->sent++, account);
 }
 
 static void say_word(struct sim_call *c)
@@ -131,8 +117,8 @@ static void say_word(struct sim_call *c)
 static void say_on(struct sim_call *c)
 {
     struct sim_live *l = c->more;
-    while (!c->released && l->active && l->said < l->words) {
-        if (is_broken(c))
+    while (!c->released && l->ws.active && l->said < l->words) {
+        if (sim_ws_is_broken(c))
             return;
         say_word(c);
         if (l->slow || c->sim->set.token_ns > 0) {
@@ -140,7 +126,7 @@ static void say_on(struct sim_call *c)
             return;
         }
     }
-    if (c->released || !l->active || is_broken(c))
+    if (c->released || !l->ws.active || sim_ws_is_broken(c))
         return;
     send_text(c, "{\"serverContent\":{\"generationComplete\":true}}");
     turn_done(c, "");
@@ -151,7 +137,7 @@ static void begin_turn(struct sim_call *c)
     struct sim_live *l = c->more;
     l->audio_in = (uint32_t)(l->audio_bytes / AUDIO_BYTES_PER_TOKEN);
     l->input = (uint32_t)((l->text_bytes + 3) / 4) + l->audio_in;
-    l->active = true;
+    l->ws.active = true;
     l->said = 0;
     if (l->tool[0] != 0) { /* what was made so far is charged, what the result leads to is another generation */
         l->waits = true;
@@ -215,7 +201,7 @@ static void interrupt(struct sim_call *c)
 {
     struct sim_live *l = c->more;
     l->waits = false;
-    if (l->active) {
+    if (l->ws.active) {
         sl_timer_cancel(c->sim->loop, &c->timer);
         send_text(c, "{\"serverContent\":{\"interrupted\":true}}");
         turn_done(c, "");
@@ -234,12 +220,12 @@ static void on_setup(struct sim_call *c, yyjson_val *setup)
     ptrdiff_t at = sl_str_find_str(model, SL_STR("models/"));
     size_t i, n;
     if (at < 0) {
-        hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
+        sim_ws_hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
         return;
     }
     c->model = sl_arena_str(c->s->arena, sl_str_from(model, (size_t)at + 7));
     if (sl_str_eq(c->model, SL_STR("no-such-model"))) {
-        hang_up(c, WS_CODE_POLICY, SL_STR("models/no-such-model is not found for API version v1beta"));
+        sim_ws_hang_up(c, WS_CODE_POLICY, SL_STR("models/no-such-model is not found for API version v1beta"));
         return;
     }
     if (modalities == NULL && sl_str_starts(model, SL_STR("projects/")))
@@ -251,7 +237,7 @@ static void on_setup(struct sim_call *c, yyjson_val *setup)
     if (c->n_faults == 0 && sl_str_starts(c->model, SL_STR("sim-fault-")))
         sim_faults_choose(c);
     if (sim_fault_marked(c, MARK_ERROR) != NULL) {
-        hang_up(c, WS_CODE_INTERNAL, SL_STR("You exceeded your current quota, please check your plan."));
+        sim_ws_hang_up(c, WS_CODE_INTERNAL, SL_STR("You exceeded your current quota, please check your plan."));
         return;
     }
     l->set_up = true;
@@ -296,7 +282,7 @@ static void on_message(struct sim_call *c, yyjson_val *root)
                *input = member(root, "realtimeInput", "realtime_input"),
                *result = member(root, "toolResponse", "tool_response");
     if (l->set_up == (setup != NULL) || yyjson_obj_size(root) != 1) {
-        hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
+        sim_ws_hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
     } else if (setup != NULL) {
         on_setup(c, setup);
     } else if (content != NULL) {
@@ -308,43 +294,13 @@ static void on_message(struct sim_call *c, yyjson_val *root)
         l->text_bytes += 8;
         begin_turn(c);
     } else {
-        hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
+        sim_ws_hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Request contains an invalid argument."));
     }
 }
 
-void sim_live_bytes(struct sim_call *c, struct sl_str bytes)
+static void on_garbage(struct sim_call *c)
 {
-    struct sim_live *l = c->more;
-    struct ws_event e;
-    enum ws_result news;
-    while (!c->released && !l->closing && (news = ws_read(&l->in, &bytes, &e)) != WS_MORE) {
-        if (news == WS_BAD) {
-            hang_up(c, e.code, e.reason);
-        } else if (e.opcode == WS_CLOSE) {
-            if (l->active)
-                account(c, false);
-            hang_up(c, e.code, e.reason);
-        } else if (e.opcode == WS_PING) {
-            sim_ws_send(c, WS_PONG, e.payload);
-        } else if (e.opcode == WS_TEXT || e.opcode == WS_BINARY) {
-            yyjson_doc *doc =
-                yyjson_read_opts((char *)(uintptr_t)e.payload.p, e.payload.n, YYJSON_READ_NOFLAG, &sim_json_alc, NULL);
-            yyjson_val *root = yyjson_doc_get_root(doc);
-            if (yyjson_is_obj(root))
-                on_message(c, root);
-            else
-                hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Invalid JSON payload received."));
-            yyjson_doc_free(doc);
-        }
-    }
-}
-
-void sim_live_end(struct sim_call *c)
-{
-    struct sim_live *l = c->more;
-    if (l->active)
-        account(c, false);
-    ws_reader_done(&l->in);
+    sim_ws_hang_up(c, WS_CODE_BAD_TEXT, SL_STR("Invalid JSON payload received."));
 }
 
 /* ---- the upgrade ---- */
@@ -357,15 +313,16 @@ bool sim_live_is_path(struct sl_str path)
             sl_str_ends(path, SL_STR(".LlmBidiService/BidiGenerateContent")));
 }
 
+static const struct sim_ws_kind kind = {
+    .takes_binary = true, .message = on_message, .no_object = on_garbage, .account = account};
+
 static void upgrade(struct sim_call *c)
 {
     struct sim_live *l = SL_ARENA_NEW(c->s->arena, struct sim_live);
-    if (sim_fault_instead(c) || !sim_ws_accept(c))
+    if (!sim_ws_begin(c, &l->ws, &kind))
         return;
-    c->more = l;
     c->live = true;
     l->words = WORDS;
-    ws_reader_init(&l->in, WS_FROM_CLIENT, MESSAGE_MAX);
     http_stream_read(c->s, true);
 }
 

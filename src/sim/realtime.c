@@ -10,18 +10,14 @@
  *
  * With ?intent=transcription nothing but that is made, the URL must name no model, and "no-such-transcriber" is none.
  *
- * The beta interface (OpenAI-Beta: realtime=v1) has other names for some events. Messages are read one at a time; what is no frame of a
- * client is answered as RFC 6455 wants. Faults of streams act on the events of responses: stall, cut, close and reset end the
- * connection, garbage-chunk is a frame with reserved bits, error-event is an error as the first message. */
+ * The beta interface (OpenAI-Beta: realtime=v1) has other names for some events. Faults are ws.c's; error-event is an error as the first
+ * message. */
 #include "sim/realtime.h"
 
 #include "base/base64.h"
 #include "base/mem.h"
 #include "http/url.h"
-#include "http/ws.h"
-#include "tls/digest.h"
 
-#define MESSAGE_MAX (32u << 20)
 #define WORDS 8u
 #define LONG_NS (20 * SL_MS)
 #define AUDIO_BYTES_PER_TOKEN 2400u
@@ -30,8 +26,8 @@
 #define VAD_BYTES 24000u
 
 struct sim_realtime {
-    struct ws_reader in;
-    bool beta, audio, vad, transcribes, by_second, closing;
+    struct sim_ws ws;
+    bool beta, audio, vad, transcribes, by_second;
     bool only; /* it transcribes, and makes no responses */
     char transcriber[48];
     uint64_t events, items, responses; /* for ids */
@@ -40,59 +36,12 @@ struct sim_realtime {
     uint32_t context;                  /* tokens that the last response has read and said: what is cached now */
     char echo[512];
     /* the response that is being made */
-    bool active;
     bool slow;
     uint32_t words, said; /* to say, said */
     uint32_t input, cached, audio_in;
-    uint64_t sent; /* events of it, for faults */
 };
 
 /* ---- messages out ---- */
-
-void sim_ws_send(struct sim_call *c, enum ws_opcode opcode, struct sl_str payload)
-{
-    unsigned char head[WS_HEAD_MAX];
-    struct iovec v[2] = {{head, ws_put_head(head, opcode, payload.n, NULL)}, {(void *)(uintptr_t)payload.p, payload.n}};
-    c->sent += payload.n;
-    http_stream_send_body(c->s, v, payload.n > 0 ? 2 : 1, false);
-}
-
-void sim_ws_hang_up(struct sim_call *c, bool *closing, uint16_t code, struct sl_str reason)
-{
-    unsigned char payload[WS_CONTROL_MAX];
-    if (*closing)
-        return;
-    *closing = true;
-    sim_ws_send(c, WS_CLOSE, sl_str_of(payload, ws_put_close(payload, code, reason)));
-    http_stream_send_body(c->s, NULL, 0, true);
-    sim_finish(c, true);
-}
-
-bool sim_ws_is_broken(struct sim_call *c, uint64_t at, void (*account)(struct sim_call *c, bool complete))
-{
-    const struct sim_active *f;
-    if ((f = sim_fault_marked(c, MARK_STALL)) != NULL && at >= (uint64_t)f->arg)
-        return true;
-    if (((f = sim_fault_marked(c, MARK_CUT)) != NULL || (f = sim_fault_marked(c, MARK_CLOSE)) != NULL) &&
-        at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_raw(c, SL_STR_NONE, true);
-        sim_finish(c, false);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_RESET)) != NULL && at >= (uint64_t)f->arg) {
-        account(c, false);
-        sim_reset(c);
-        return true;
-    }
-    if ((f = sim_fault_marked(c, MARK_GARBAGE)) != NULL && at == (uint64_t)f->arg) {
-        struct iovec v = {(void *)(uintptr_t) "\xf1\x02no", 4};
-        account(c, false);
-        http_stream_send_body(c->s, &v, 1, false);
-        return true;
-    }
-    return false;
-}
 
 /* An event: `rest` is what stands behind its type and id, with the first comma. */
 static void send_event(struct sim_call *c, const char *type, const char *rest, ...) SL_PRINTF(3, 4);
@@ -126,12 +75,6 @@ static void send_error(struct sim_call *c, const char *code, const char *message
     sl_buf_done(&b);
 }
 
-static void hang_up(struct sim_call *c, uint16_t code, struct sl_str reason)
-{
-    struct sim_realtime *r = c->more;
-    sim_ws_hang_up(c, &r->closing, code, reason);
-}
-
 /* ---- responses ---- */
 
 static uint32_t tokens_of_text(uint64_t bytes)
@@ -155,7 +98,7 @@ static void account(struct sim_call *c, bool complete)
                                                     .audio_in = r->audio_in,
                                                     .audio_out = audio_out,
                                                     .complete = complete});
-    r->active = false;
+    r->ws.active = false;
 }
 
 static void response_done(struct sim_call *c, const char *status)
@@ -182,12 +125,6 @@ static void response_done(struct sim_call *c, const char *status)
     r->text_bytes += (uint64_t)r->said * 4; /* what was said is read the next time; its sound is not */
     c->usage_sent = told;
     account(c, true);
-}
-
-static bool is_broken(struct sim_call *c)
-{
-    struct sim_realtime *r = c->more;
-    return sim_ws_is_broken(c, r->sent++, account);
 }
 
 static void say_on(struct sim_call *c);
@@ -220,8 +157,8 @@ static void say_word(struct sim_call *c)
 static void say_on(struct sim_call *c)
 {
     struct sim_realtime *r = c->more;
-    while (!c->released && r->active && r->said < r->words) {
-        if (is_broken(c))
+    while (!c->released && r->ws.active && r->said < r->words) {
+        if (sim_ws_is_broken(c))
             return;
         say_word(c);
         r->said++;
@@ -230,7 +167,7 @@ static void say_on(struct sim_call *c)
             return;
         }
     }
-    if (!c->released && r->active && !is_broken(c))
+    if (!c->released && r->ws.active && !sim_ws_is_broken(c))
         response_done(c, "completed");
 }
 
@@ -244,7 +181,7 @@ static void begin_response(struct sim_call *c)
     uint32_t text = r->input - audio, cached_audio = r->cached > text ? r->cached - text : 0;
     r->audio_in = audio - cached_audio;
     r->responses++;
-    r->active = true;
+    r->ws.active = true;
     r->said = 0;
     send_event(c, "response.created",
                ",\"response\":{\"object\":\"realtime.response\",\"id\":\"resp_%llu\",\"status\":\"in_progress\","
@@ -429,7 +366,7 @@ static void on_append(struct sim_call *c, yyjson_val *root, struct sl_str id)
         return;
     }
     r->pending += sound.n / 4 * 3;
-    if (!r->vad || r->pending < VAD_BYTES || r->active)
+    if (!r->vad || r->pending < VAD_BYTES || r->ws.active)
         return;
     send_event(c, "input_audio_buffer.speech_started", ",\"audio_start_ms\":0,\"item_id\":\"item_%llu\"",
                (unsigned long long)r->items + 1);
@@ -443,7 +380,7 @@ static void on_append(struct sim_call *c, yyjson_val *root, struct sl_str id)
 static void on_create(struct sim_call *c, yyjson_val *root, struct sl_str id)
 {
     struct sim_realtime *r = c->more;
-    if (r->active) {
+    if (r->ws.active) {
         send_error(c, "conversation_already_has_active_response", "Conversation already has an active response.", id);
         return;
     }
@@ -454,7 +391,7 @@ static void on_create(struct sim_call *c, yyjson_val *root, struct sl_str id)
 static void on_cancel(struct sim_call *c, struct sl_str id)
 {
     const struct sim_realtime *r = c->more;
-    if (!r->active) {
+    if (!r->ws.active) {
         send_error(c, "response_cancel_not_active", "Cancellation failed: no active response found.", id);
         return;
     }
@@ -489,41 +426,9 @@ static void on_message(struct sim_call *c, yyjson_val *root)
     }
 }
 
-void sim_realtime_bytes(struct sim_call *c, struct sl_str bytes)
+static void on_garbage(struct sim_call *c)
 {
-    struct sim_realtime *r = c->more;
-    struct ws_event e;
-    enum ws_result news;
-    while (!c->released && !r->closing && (news = ws_read(&r->in, &bytes, &e)) != WS_MORE) {
-        if (news == WS_BAD) {
-            hang_up(c, e.code, e.reason);
-        } else if (e.opcode == WS_CLOSE) {
-            if (r->active)
-                account(c, false);
-            hang_up(c, e.code, e.reason);
-        } else if (e.opcode == WS_PING) {
-            sim_ws_send(c, WS_PONG, e.payload);
-        } else if (e.opcode == WS_BINARY) {
-            hang_up(c, WS_CODE_UNSUPPORTED, SL_STR("binary messages are not taken"));
-        } else if (e.opcode == WS_TEXT) {
-            yyjson_doc *doc =
-                yyjson_read_opts((char *)(uintptr_t)e.payload.p, e.payload.n, YYJSON_READ_NOFLAG, &sim_json_alc, NULL);
-            yyjson_val *root = yyjson_doc_get_root(doc);
-            if (yyjson_is_obj(root))
-                on_message(c, root);
-            else
-                send_error(c, "invalid_event", "The event is no JSON object.", SL_STR_NONE);
-            yyjson_doc_free(doc);
-        }
-    }
-}
-
-void sim_realtime_end(struct sim_call *c)
-{
-    struct sim_realtime *r = c->more;
-    if (r->active)
-        account(c, false);
-    ws_reader_done(&r->in);
+    send_error(c, "invalid_event", "The event is no JSON object.", SL_STR_NONE);
 }
 
 /* ---- the upgrade ---- */
@@ -540,46 +445,25 @@ static bool transcribes(const struct sim_call *c)
     return url_query_find(c->r->query, SL_STR("intent"), &intent) && sl_str_eq(intent, SL_STR("transcription"));
 }
 
-bool sim_ws_accept(struct sim_call *c)
-{
-    static const struct sim_error no = {.status = 500, .message = "no upgrade", .content_type = "text/plain"};
-    struct http_response answer = {.status = 101, .content_length = HTTP_LENGTH_NONE};
-    struct sl_arena *a = c->s->arena;
-    char accept[WS_ACCEPT_TEXT];
-    ws_accept_of(sim_header(c, "sec-websocket-key"), tls_sha1, accept);
-    http_headers_add(&answer.headers, a, SL_STR("sec-websocket-accept"), sl_str_of(accept, WS_ACCEPT_TEXT));
-    if (http_list_has(sim_header(c, "sec-websocket-protocol"), SL_STR("realtime")))
-        http_headers_add(&answer.headers, a, SL_STR("sec-websocket-protocol"), SL_STR("realtime"));
-    http_headers_add(&answer.headers, a, SL_STR("x-request-id"), sim_request_id(c));
-    http_headers_add(&answer.headers, a, SL_STR("x-sluice-simulated"), SL_STR("true"));
-    if (!http_stream_upgrade(c->s, &answer)) {
-        sim_refuse(c, &no);
-        return false;
-    }
-    c->status = 101;
-    c->head_sent = c->realtime = true;
-    return true;
-}
+static const struct sim_ws_kind kind = {.message = on_message, .no_object = on_garbage, .account = account};
 
 static void upgrade(struct sim_call *c)
 {
     struct sim_realtime *r = SL_ARENA_NEW(c->s->arena, struct sim_realtime);
-    if (sim_fault_instead(c) || !sim_ws_accept(c))
+    if (!sim_ws_begin(c, &r->ws, &kind))
         return;
-    c->more = r;
     r->beta = sl_str_find_str(sim_header(c, "openai-beta"), SL_STR("realtime=v1")) >= 0;
     r->words = WORDS;
     r->only = r->transcribes = transcribes(c);
-    ws_reader_init(&r->in, WS_FROM_CLIENT, MESSAGE_MAX);
     if (sim_fault_marked(c, MARK_ERROR) != NULL) {
         send_error(c, "insufficient_quota", "You exceeded your current quota.", SL_STR_NONE);
-        hang_up(c, WS_CODE_POLICY, SL_STR("quota"));
+        sim_ws_hang_up(c, WS_CODE_POLICY, SL_STR("quota"));
         return;
     }
     if (r->only && c->model.n > 0) {
         send_error(c, "invalid_model", "You must not provide a model parameter for transcription sessions.",
                    SL_STR_NONE);
-        hang_up(c, WS_CODE_POLICY, SL_STR("model"));
+        sim_ws_hang_up(c, WS_CODE_POLICY, SL_STR("model"));
         return;
     }
     send_event(c, "session.created",

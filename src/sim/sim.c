@@ -107,7 +107,7 @@ void sim_finish(struct sim_call *c, bool complete)
     if (c->socket != NULL && !c->is_turn)
         sim_socket_end(c); /* each of its responses has its own record */
     else if (c->realtime)
-        (c->live ? sim_live_end : sim_realtime_end)(c);
+        sim_ws_end(c);
     else if (!c->control)
         sim_account_add(c);
     sl_timer_cancel(s->loop, &c->timer);
@@ -477,7 +477,7 @@ static void on_body(void *x, struct sl_str bytes, bool last)
         return;
     }
     if (c->realtime) {
-        (c->live ? sim_live_bytes : sim_realtime_bytes)(c, bytes);
+        sim_ws_bytes(c, bytes);
         return;
     }
     if (last && c->body.n == 0 && !c->too_large && !c->control) { /* the usual case: all of it at once, no copy */
