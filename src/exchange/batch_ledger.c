@@ -28,23 +28,6 @@ struct batch_lines { /* of results that pass */
         bad; /* a line that was too long, or more models than fit: not everything was counted, and the entries say so */
 };
 
-static struct usage usage_of(const struct token_counts *c)
-{
-    return usage_from_openai(&(struct usage_openai){
-        .prompt = c->prompt,
-        .completion = c->completion,
-        .total = c->total,
-        .cached = c->cached,
-        .cache_write = c->cache_write,
-        .audio_prompt = c->audio_prompt,
-        .image_prompt = c->image_prompt,
-        .reasoning = c->reasoning,
-        .audio_completion = c->audio_completion,
-        .image_completion = c->image_completion,
-        .unknown_fields = c->unknown,
-    });
-}
-
 /* The row's own time, and what cannot be another's: `id` is the output file's where there is one, so that a batch that is charged by its
  * lines and one that is charged by its object are the same. */
 static struct sl_id attempt_id(const struct store_object *row, struct sl_str id, struct sl_str model)
@@ -139,7 +122,7 @@ bool batches_settle_object(struct exchange *x, const struct try *t, struct sl_st
     x->dialect->answer_decode(body, &f);
     if (!f.valid || !f.usage.found || f.usage.bad)
         return false;
-    const struct batch_use u = {.model = json_plain(f.model, x->a), .sum = usage_of(&f.usage)};
+    const struct batch_use u = {.model = json_plain(f.model, x->a), .sum = usage_reported(&f.usage, false)};
     struct sl_str output = objects_member(body, "output_file_id");
     return append(x, t, output.n > 0 ? output : x->object.row->id, &u);
 }
@@ -215,7 +198,7 @@ static void take_line(struct exchange *x, struct batch_lines *l)
         struct batch_use *u = f.valid && (told || f.content_bytes > 0) ? use_of(x, l, f.model) : NULL;
         struct usage more = {.flags = USAGE_ESTIMATED};
         if (told)
-            more = usage_of(&f.usage);
+            more = usage_reported(&f.usage, false);
         else if (u != NULL)
             more.output = count_output(x, of, body, &f, u->model);
         if (u != NULL)

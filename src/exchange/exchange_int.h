@@ -798,6 +798,8 @@ void session_turns_cut(struct exchange *x, enum outcome o);                     
 unsigned session_turns_live(const struct exchange *x);
 
 /* try_ledger.c: open record; usage, price, close record, counters; once per try */
+/* What a provider's report says. reasoning_outside: its vendor counts reasoning beside the completion. */
+struct usage usage_reported(const struct token_counts *c, bool reasoning_outside);
 void try_close(struct exchange *x, struct try *t);
 int64_t try_cost_now(struct exchange *x, struct try *t); /* of all attempts, were t over now; picodollars */
 bool try_append_open(struct exchange *x,

@@ -102,19 +102,6 @@ static void append_open(struct probe_call *c)
     tel_add(env->tel, c->is_open ? TEL_JOURNAL_RECORDS : TEL_JOURNAL_REFUSED, 1);
 }
 
-static struct usage usage_of(const struct token_counts *t)
-{
-    return usage_from_openai(&(struct usage_openai){
-        .prompt = t->prompt,
-        .completion = t->completion,
-        .total = t->total,
-        .cached = t->cached,
-        .cache_write = t->cache_write,
-        .reasoning = t->reasoning,
-        .unknown_fields = t->unknown,
-    });
-}
-
 static void append_close(struct probe_call *c, enum outcome o, const struct answer_facts *f)
 {
     struct exchange_env *env = c->prober->env;
@@ -130,7 +117,7 @@ static void append_close(struct probe_call *c, enum outcome o, const struct answ
                : status >= 300 || f->error.found ? SETTLE_REFUSED
                                                  : SETTLE_CUT,
         .has_usage = has,
-        .usage = has ? usage_of(&f->usage) : (struct usage){.flags = 0},
+        .usage = has ? usage_reported(&f->usage, false) : (struct usage){.flags = 0},
         .output_seen = tokens_estimate_output(f->content_bytes, 1),
     };
     const struct settlement s = settle_attempt(&facts);

@@ -216,22 +216,6 @@ static void count_response(struct exchange *x)
 
 /* ---- what was used ---- */
 
-static struct usage usage_of(const struct token_counts *c)
-{
-    return usage_from_openai(&(struct usage_openai){
-        .prompt = c->prompt,
-        .completion = c->completion,
-        .total = c->total,
-        .cached = c->cached,
-        .audio_prompt = c->audio_prompt,
-        .image_prompt = c->image_prompt,
-        .reasoning = c->reasoning,
-        .audio_completion = c->audio_completion,
-        .image_completion = c->image_completion,
-        .unknown_fields = c->unknown,
-    });
-}
-
 /* Nothing was reported: what was seen of it, and the conversation that it read. */
 static struct usage usage_seen(struct exchange *x, const struct session_turn *t)
 {
@@ -254,7 +238,7 @@ static void close_reported(struct exchange *x, struct session_turn *t, const str
 {
     bool failed = sl_str_eq(e->status, SL_STR("failed"));
     bool has = e->usage.found && !e->usage.bad;
-    struct settlement settled = {.usage = has ? usage_of(&e->usage) : usage_seen(x, t), .billed = true};
+    struct settlement settled = {.usage = has ? usage_reported(&e->usage, false) : usage_seen(x, t), .billed = true};
     if (!has && failed) /* providers do not bill what failed, unless they say so */
         settled = (struct settlement){.billed = false};
     else
@@ -317,7 +301,8 @@ void session_turns_cut(struct exchange *x, enum outcome o)
             session_turn_never(x, t);
             continue;
         }
-        struct settlement settled = {.usage = t->said.found ? usage_of(&t->said) : usage_seen(x, t), .billed = true};
+        struct settlement settled = {.usage = t->said.found ? usage_reported(&t->said, false) : usage_seen(x, t),
+                                     .billed = true};
         settled.usage.flags |= t->over ? 0u : (uint32_t)USAGE_PARTIAL;
         settled.cost = price_of(t->price, &settled.usage, NULL);
         count_response(x);
@@ -434,7 +419,7 @@ static void transcribed(struct exchange *x, const struct realtime_event *e)
     w.price = price_lookup(x->epoch->prices, try_current(x)->at->price_provider, model, NULL);
     struct session_turn *t = turn_take(x, &w);
     append_open(x, t, model.n > 0 ? model : t->candidate->model, false);
-    struct settlement settled = {.usage = usage_of(&e->usage), .billed = true};
+    struct settlement settled = {.usage = usage_reported(&e->usage, false), .billed = true};
     settled.usage.audio_ms_in = e->usage_ms;
     if (!said) /* what was sent since the last one */
         settled.usage = (struct usage){.flags = USAGE_ESTIMATED, .audio_ms_in = s->audio_bytes / AUDIO_BYTES_PER_MS};

@@ -46,15 +46,11 @@ bool try_append_open(struct exchange *x, struct try *t)
     return !x->snap->set.full_refuses;
 }
 
-static struct usage reported(const struct exchange *x, const struct try *t)
+struct usage usage_reported(const struct token_counts *c, bool reasoning_outside)
 {
-    const struct token_counts *c = &t->counts;
-    /* the total tells whether a codec has brought it in already */
-    bool outside = t->at->provider.kind->reasoning_outside &&
-                   (c->total == 0 || c->total >= c->prompt + c->completion + c->reasoning);
-    const struct usage_openai o = {
+    return usage_from_openai(&(struct usage_openai){
         .prompt = c->prompt,
-        .completion = c->completion + (outside ? c->reasoning : 0),
+        .completion = c->completion,
         .total = c->total,
         .cached = c->cached,
         .cache_write = c->cache_write,
@@ -62,15 +58,25 @@ static struct usage reported(const struct exchange *x, const struct try *t)
         .image_prompt = c->image_prompt,
         .reasoning = c->reasoning,
         .audio_completion = c->audio_completion,
-        /* what editing images generates is images, whatever the report calls it */
-        .image_completion = forms_makes_images(x) && c->image_completion == 0 ? c->completion : c->image_completion,
+        .image_completion = c->image_completion,
+        .reasoning_outside = reasoning_outside,
         .unknown_fields = c->unknown,
-    };
+    });
+}
+
+static struct usage reported(const struct exchange *x, const struct try *t)
+{
+    struct token_counts c = t->counts;
+    /* the total tells whether a codec has brought it in already */
+    bool outside = t->at->provider.kind->reasoning_outside &&
+                   (c.total == 0 || c.total >= c.prompt + c.completion + c.reasoning);
+    if (forms_makes_images(x) && c.image_completion == 0)
+        c.image_completion = c.completion; /* what editing images generates is images, whatever the report calls it */
     struct usage u = {.flags = 0};
-    if (c->found && !c->bad)
-        u = usage_from_openai(&o);
+    if (c.found && !c.bad)
+        u = usage_reported(&c, outside);
     memcpy(u.by_unit, t->units.by_unit, sizeof u.by_unit);
-    u.audio_ms_in += c->seconds < UINT32_MAX ? c->seconds * 1000 : 0;
+    u.audio_ms_in += c.seconds < UINT32_MAX ? c.seconds * 1000 : 0;
     return u;
 }
 
