@@ -657,6 +657,15 @@ static void check_setting(struct check *k, const struct cfg_setting *row, char *
         check_value(k, row, out, node, path);
 }
 
+/* A section of the top that stands inside another one, or none. */
+static struct sl_str too_deep(const struct check *k, const struct cfg_node *at)
+{
+    const struct cfg_setting *top = at->key.n > 0 ? section_setting(k->c->root, at->key) : NULL;
+    if (top == NULL)
+        return SL_STR_NONE;
+    return sl_arena_printf(&k->c->report->arena, "'%s' is a section of its own: is it indented too far?", top->name);
+}
+
 static void report_unknown(struct check *k, const struct cfg_section *sec, const struct cfg_node *at,
                            const struct cfg_path *path)
 {
@@ -668,8 +677,10 @@ static void report_unknown(struct check *k, const struct cfg_section *sec, const
         sl_buf_init(&known, 300);
         for (const struct cfg_setting *t = sec->settings; nearest.n == 0 && t->name != NULL; t++)
             sl_buf_addf(&known, "%s%s", known.n != 0 ? ", " : "Known here: ", t->name);
-        f.todo = nearest.n != 0 ? sl_arena_printf(a, "Did you mean '" SL_STR_FMT "'?", SL_STR_ARG(nearest))
-                                : sl_arena_str(a, sl_buf_str(&known));
+        f.todo = too_deep(k, at);
+        if (f.todo.n == 0)
+            f.todo = nearest.n != 0 ? sl_arena_printf(a, "Did you mean '" SL_STR_FMT "'?", SL_STR_ARG(nearest))
+                                    : sl_arena_str(a, sl_buf_str(&known));
         sl_buf_done(&known);
     }
     cfg_find(k->c, CFG_ERROR, at, true, &f);
@@ -713,7 +724,8 @@ static void check_section(struct check *k, const struct cfg_section *sec, char *
             return;
         record(k, base + row->offset, set, node, at);
         if (set == NULL && node != NULL && !is_bad && (row->flags & CFG_REQUIRED) != 0)
-            error_at(k, node, path, sl_arena_printf(&k->c->report->arena, "'%s' is missing", row->name), SL_STR_NONE);
+            error_at(k, node, path, sl_arena_printf(&k->c->report->arena, "'%s' is missing", row->name),
+                     too_deep(k, node));
         check_setting(k, row, base, child, at);
     }
     for (const struct cfg_node *child = real != NULL && real->kind == NODE_MAP ? real->first : NULL; child != NULL;

@@ -52,6 +52,13 @@ static void findings(void **state)
          "s.yaml:1:1: providers: there is no provider. Add one, for example: providers: {openai: {kind: "
          "openai, keys: [\"${OPENAI_API_KEY}\"]}}\n"},
         {"providers: {o: {}}\n", "s.yaml:1:13: providers.o: 'kind' is missing\n"},
+        {"providers:\n  s: {kind: sim}\n  models: {m: s/x}\n",
+         "s.yaml:3:3: providers.models: 'kind' is missing. 'models' is a section of its own: is it indented too far?\n"
+         "s.yaml:3:12: providers.models.m: unknown setting. Known here: kind, base_url, keys, key_accounts, aws, entra, "
+         "credentials, api_version, region, organization, project, http, tls, proxy, headers, pass_headers, models, direct, "
+         "open_models, allow_private, only_responses, zero_retention, files\n"},
+        {SIM "upstream:\n  idle: 50s\n  limits: {exchanges: 5}\n",
+         "s.yaml:4:3: upstream.limits: unknown setting. 'limits' is a section of its own: is it indented too far?\n"},
         {"providers: {o: {kind: opena}}\n",
          "s.yaml:1:23: providers.o.kind: expected openai, openai-compatible, azure, anthropic, gemini, vertex, bedrock, "
          "vllm, ollama, llamacpp, groq, deepseek, mistral, xai, together, fireworks, openrouter, perplexity, cohere, qwen, "
