@@ -150,7 +150,7 @@ int cmd_check(int argc, char **argv)
                              .options = options};
     enum options_result o = options_read(&c, argc, argv);
     if (o != OPTIONS_GO)
-        return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(o);
     if (kinds) {
         (is_json ? print_kinds_json : print_kinds)();
         return EXIT_OK;

@@ -492,7 +492,7 @@ int cmd_drill(int argc, char **argv)
                              .options = options};
     enum options_result o = options_read(&c, argc, argv);
     if (o != OPTIONS_GO)
-        return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(o);
     if (d.list)
         return print_list();
     if (unusable(&d) != NULL) {

@@ -68,7 +68,7 @@ int cmd_explain(int argc, char **argv)
                              .max_operands = 1};
     enum options_result o = options_read(&c, argc, argv);
     if (o != OPTIONS_GO)
-        return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(o);
     if (plan.request != NULL || plan.id != NULL) {
         plan.config = config;
         plan.is_json = is_json;

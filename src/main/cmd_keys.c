@@ -190,11 +190,6 @@ static bool on_key(void *arg, const struct store_key *k)
 
 /* -- Verbs ---------------------------------------------------------------------------------------------------------- */
 
-static int finish(enum options_result r)
-{
-    return r == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
-}
-
 /* An empty list would be all there is: most likely a variable of a script is not set. */
 static bool is_empty(const char *list)
 {
@@ -246,7 +241,7 @@ static int create(int argc, char **argv)
     enum options_result r = options_read(&c, argc, argv);
     sl_buf_done(&more);
     if (r != OPTIONS_GO)
-        return finish(r);
+        return options_exit(r);
     struct opened o;
     struct keys_made made;
     struct sl_fail fail;
@@ -283,7 +278,7 @@ static int list(int argc, char **argv)
                              .options = options};
     enum options_result r = options_read(&c, argc, argv);
     if (r != OPTIONS_GO)
-        return finish(r);
+        return options_exit(r);
     struct opened o;
     struct sl_fail fail;
     struct listing l = {.now_ns = sl_clock_wall_ns(), .json = w.json};
@@ -307,6 +302,25 @@ static int list(int argc, char **argv)
     return e == SL_OK ? EXIT_OK : complain(&fail);
 }
 
+/* The command line of a verb about one key, and the state. False: the command is over, *out_exit is what it leaves with. */
+static bool begin_on_one(struct command_line *c, int argc, char **argv, const struct where *w, struct opened *o,
+                         struct sl_id *out_id, int *out_exit)
+{
+    struct sl_fail fail;
+    c->operands = "ID";
+    c->min_operands = c->max_operands = 1;
+    enum options_result r = options_read(c, argc, argv);
+    if (r != OPTIONS_GO)
+        *out_exit = options_exit(r);
+    else if (!read_id(c->operand[0], out_id))
+        *out_exit = EXIT_USAGE;
+    else if (open_state(w, STATE_EXISTING, o, &fail) != SL_OK)
+        *out_exit = complain(&fail);
+    else
+        return true;
+    return false;
+}
+
 static int show_ended(const struct where *w, const char *id, const char *what)
 {
     if (w->json)
@@ -321,21 +335,14 @@ static int revoke(int argc, char **argv)
     struct where w = {NULL, NULL, false};
     const struct option options[] = {WHERE_OPTIONS(w)};
     struct command_line c = {.name = "keys revoke",
-                             .operands = "ID",
-                             .min_operands = 1,
-                             .max_operands = 1,
                              .summary = "Ends a key now and for good. A running gateway refuses it within a second.",
                              .options = options};
-    enum options_result r = options_read(&c, argc, argv);
-    if (r != OPTIONS_GO)
-        return finish(r);
     struct opened o;
     struct sl_fail fail;
     struct sl_id id;
-    if (!read_id(c.operand[0], &id))
-        return EXIT_USAGE;
-    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
-        return complain(&fail);
+    int left_with;
+    if (!begin_on_one(&c, argc, argv, &w, &o, &id, &left_with))
+        return left_with;
     enum sl_err e = keys_revoke(&o.dir, o.store, id, &fail);
     close_state(&o);
     return e == SL_OK ? show_ended(&w, c.operand[0], "revoked") : complain(&fail);
@@ -349,22 +356,14 @@ static int expire(int argc, char **argv)
         {"in", 0, OPTION_DURATION, &in_ns, "TIME", "after this: 30d, 12h (default: now)"},
         WHERE_OPTIONS(w),
     };
-    struct command_line c = {.name = "keys expire",
-                             .operands = "ID",
-                             .min_operands = 1,
-                             .max_operands = 1,
-                             .summary = "Sets when a key ends, also to later than before.",
-                             .options = options};
-    enum options_result r = options_read(&c, argc, argv);
-    if (r != OPTIONS_GO)
-        return finish(r);
+    struct command_line c = {
+        .name = "keys expire", .summary = "Sets when a key ends, also to later than before.", .options = options};
     struct opened o;
     struct sl_fail fail;
     struct sl_id id;
-    if (!read_id(c.operand[0], &id))
-        return EXIT_USAGE;
-    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
-        return complain(&fail);
+    int left_with;
+    if (!begin_on_one(&c, argc, argv, &w, &o, &id, &left_with))
+        return left_with;
     enum sl_err e = keys_expire(&o.dir, o.store, id, sl_clock_wall_ns() + in_ns, &fail);
     close_state(&o);
     return e == SL_OK ? show_ended(&w, c.operand[0], in_ns > 0 ? "going to expire" : "expired") : complain(&fail);
@@ -380,22 +379,15 @@ static int rotate(int argc, char **argv)
     };
     struct command_line c = {
         .name = "keys rotate",
-        .operands = "ID",
-        .min_operands = 1,
-        .max_operands = 1,
         .summary = "Makes a key with the same name, tenant, tags and grants, and ends the old one.",
         .options = options};
-    enum options_result r = options_read(&c, argc, argv);
-    if (r != OPTIONS_GO)
-        return finish(r);
     struct opened o;
     struct keys_made made;
     struct sl_fail fail;
     struct sl_id id;
-    if (!read_id(c.operand[0], &id))
-        return EXIT_USAGE;
-    if (open_state(&w, STATE_EXISTING, &o, &fail) != SL_OK)
-        return complain(&fail);
+    int left_with;
+    if (!begin_on_one(&c, argc, argv, &w, &o, &id, &left_with))
+        return left_with;
     enum sl_err e = keys_rotate(&o.dir, o.store, id, grace_ns, &made, &fail);
     close_state(&o);
     return e == SL_OK ? show_made(&w, &made) : complain(&fail);

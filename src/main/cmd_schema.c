@@ -14,7 +14,7 @@ static int print(struct command_line *c, int argc, char **argv, print_f *f)
     struct sl_buf out;
     enum options_result o = options_read(c, argc, argv);
     if (o != OPTIONS_GO)
-        return o == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(o);
     sl_buf_init(&out, 4u << 20);
     f(&settings_root, &out);
     bool is_written = !out.over && fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0;

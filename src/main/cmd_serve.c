@@ -466,13 +466,8 @@ int cmd_serve(int argc, char **argv)
                 "SIGTERM lets streams finish, a second one ends at once.",
         .options = options,
     };
-    switch (options_read(&c, argc, argv)) {
-    case OPTIONS_HELP:
-        return EXIT_OK;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    enum options_result r = options_read(&c, argc, argv);
+    if (r != OPTIONS_GO)
+        return options_exit(r);
     return serve(&o);
 }

@@ -315,14 +315,9 @@ int cmd_sim(int argc, char **argv)
                 "sim-fault-NAME[-ARG], or by POST /sim/rules. GET /sim/count tells what was served.\n",
         .options = options,
     };
-    switch (options_read(&c, argc, argv)) {
-    case OPTIONS_HELP:
-        return EXIT_OK;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_GO:
-        break;
-    }
+    enum options_result r = options_read(&c, argc, argv);
+    if (r != OPTIONS_GO)
+        return options_exit(r);
     if (unusable(&o) != NULL) {
         fprintf(stderr, "sluice sim: %s\n", unusable(&o));
         return EXIT_USAGE;

@@ -167,7 +167,7 @@ int cmd_tokens(int argc, char **argv)
                              .max_operands = 1};
     enum options_result r = options_read(&c, argc, argv);
     if (r != OPTIONS_GO)
-        return r == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(r);
     j.file = c.n_operands > 0 ? c.operand[0] : "-";
     bool is_stdin = sl_str_eq(sl_str_c(j.file), SL_STR("-"));
     j.fd = is_stdin ? STDIN_FILENO : open(j.file, O_RDONLY | O_CLOEXEC);

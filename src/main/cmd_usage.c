@@ -305,7 +305,7 @@ int cmd_usage(int argc, char **argv)
                              .options = options};
     enum options_result r = options_read(&c, argc, argv);
     if (r != OPTIONS_GO)
-        return r == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+        return options_exit(r);
     struct store_usage_query q = {.from_ns = 0, .to_ns = INT64_MAX};
     char path[STATE_PATH_MAX];
     struct sl_fail fail;

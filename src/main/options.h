@@ -58,5 +58,9 @@ enum options_result {
 
 /* argv[0] is the command's name. */
 enum options_result options_read(struct command_line *c, int argc, char **argv);
+static inline int options_exit(enum options_result r) /* what to leave with, where it does not go on */
+{
+    return r == OPTIONS_HELP ? EXIT_OK : EXIT_USAGE;
+}
 
 #endif
