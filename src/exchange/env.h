@@ -285,6 +285,7 @@ struct exchange_inside {
 struct exchange_queue { /* all of it under the lock */
     pthread_mutex_t lock;
     struct sl_list waiting;       /* exchanges in the order in which they came */
+    uint32_t n_of[CLASS_COUNT];   /* ... of each class */
     struct sl_id served;          /* the key that got the last place */
     char served_tenant[64];       /* ... and its tenant's first bytes; empty: it has none */
     uint64_t passes[CLASS_COUNT]; /* how far each class has come */
@@ -324,7 +325,7 @@ struct exchange_env {
     void (*batches_poke)(void *owner);                            /* there is a new batch, or one is to be cancelled */
     const struct exchange_inside *inside; /* of the exchange that is opened just now; else NULL */
     void *owner;                          /* for those above */
-    struct sl_mailbox *mailbox;           /* borrow: where other workers say that a token came; NULL: there are none */
+    struct sl_mailbox *mailbox; /* borrow: where other workers say that a token came, or a turn; NULL: there are none */
     unsigned worker;
     unsigned credential; /* rotates over a provider's keys */
     bool draining;
@@ -334,6 +335,7 @@ struct exchange_env {
     struct sl_list live;
     struct exchange_queue own_queue;
     struct sl_list told;        /* exchanges of this worker whose turn it was, or who made room; under queue->lock */
+    bool told_sent;             /* a message says that there are some; under it, too */
     unsigned n_queued;          /* of this worker */
     struct sl_timer queue_tick; /* while one of them waits: places that other workers gave back, and what they told */
     struct sl_timer lag_tick;   /* limits.adaptive: how late the loop runs */

@@ -4,13 +4,15 @@
  * of a lower class makes room, or of a tenant or key with many waiters for one with few. So one tenant's flood keeps nobody else
  * waiting for longer than a place takes to come free.
  *
- * Whoever gives a place back, or ticks, says whose turn it is: those of its own worker are woken at once, others find it in `told` at
- * their worker's next tick. The lock is taken only where somebody waits, and held for a look at all who do. */
+ * Whoever gives a place back, or ticks, says whose turn it is: those of its own worker are woken at once, others' workers by a message,
+ * or where none can be sent by their next tick. The lock is taken only where somebody waits, and held for a look at all who do. */
 #include <pthread.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 #include "exchange/exchange_int.h"
 #include "limit/settings.h"
+#include "loop/mailbox.h"
 
 #define TICK_NS (5 * SL_MS)
 
@@ -116,16 +118,13 @@ static const uint64_t strides[CLASS_COUNT] = {[CLASS_HIGH] = 10, [CLASS_NORMAL] 
 /* The class whose turn it is among those that have somebody waiting. */
 static enum priority_class next_class(struct exchange_queue *q)
 {
-    unsigned waits = 0;
-    SL_LIST_EACH(node, &q->waiting)
-    waits |= 1u << of_node(node)->priority;
     enum priority_class best = of_node(q->waiting.next)->priority;
     for (unsigned c = 0; c < CLASS_COUNT; c++)
-        if ((waits & 1u << c) != 0 &&
+        if (q->n_of[c] > 0 &&
             (q->passes[c] < q->passes[best] || (q->passes[c] == q->passes[best] && c < (unsigned)best)))
             best = (enum priority_class)c;
     for (unsigned c = 0; c < CLASS_COUNT; c++) /* who had nobody waiting saves up nothing */
-        if ((waits & 1u << c) == 0 && q->passes[c] < q->passes[best])
+        if (q->n_of[c] == 0 && q->passes[c] < q->passes[best])
             q->passes[c] = q->passes[best];
     return best;
 }
@@ -200,13 +199,49 @@ static bool makes_room(struct exchange_queue *q, const struct exchange *last, co
     return !same_key(last, x->key->id) && waiters_of(q, last, by_key) >= waiters_of(q, x, by_key) + 2;
 }
 
-/* Under the lock; its own worker hears of it. */
-static void tell(struct exchange *x, enum queue_turn turn)
+static void hear(struct exchange_env *env);
+
+struct turn_news {
+    struct sl_msg msg;
+    struct exchange_env *env; /* borrow: its mailbox closes first */
+};
+
+static void on_news(struct sl_msg *msg, void *receiver)
+{
+    struct turn_news *n = SL_CONTAINER_OF(msg, struct turn_news, msg);
+    (void)receiver;
+    hear(n->env);
+    sl_free(n);
+}
+
+static void send_news(struct exchange_env *to)
+{
+    if (to->told_sent || to->mailbox == NULL)
+        return;
+    struct turn_news *n = SL_NEW(struct turn_news);
+    n->msg.deliver = on_news;
+    n->env = to;
+    to->told_sent = sl_mailbox_post(to->mailbox, &n->msg);
+    if (!to->told_sent) /* that worker has ended, and everybody on it */
+        sl_free(n);
+}
+
+/* Waits no more. Under the lock. */
+static void take_out(struct exchange *x)
 {
     sl_list_remove(&x->wait_node);
+    x->env->queue->n_of[x->priority]--;
     limit_wait_over(x->env->gate);
+}
+
+/* Under the lock; its own worker hears of it. */
+static void tell(const struct exchange_env *env, struct exchange *x, enum queue_turn turn)
+{
+    take_out(x);
     x->turn = turn;
     sl_list_add_tail(&x->env->told, &x->wait_node);
+    if (x->env != env)
+        send_news(x->env);
 }
 
 static bool displace(struct exchange *x)
@@ -217,7 +252,7 @@ static bool displace(struct exchange *x)
     struct exchange *last = last_of(q);
     if (!makes_room(q, last, x))
         return false;
-    tell(last, TURN_LOST);
+    tell(x->env, last, TURN_LOST);
     return limit_wait(x->env->gate);
 }
 
@@ -235,6 +270,7 @@ static void hear(struct exchange_env *env)
     sl_list_init(&mine);
     pthread_mutex_lock(&env->queue->lock);
     sl_list_splice(&mine, &env->told);
+    env->told_sent = false;
     pthread_mutex_unlock(&env->queue->lock);
     while ((node = sl_list_take_head(&mine)) != NULL) {
         struct exchange *x = of_node(node);
@@ -257,8 +293,10 @@ bool queue_enter(struct exchange *x)
     sl_list_init(&x->wait_node);
     pthread_mutex_lock(&env->queue->lock);
     x->queued = limit_wait(env->gate) || displace(x);
-    if (x->queued)
+    if (x->queued) {
         sl_list_add_tail(&env->queue->waiting, &x->wait_node);
+        env->queue->n_of[x->priority]++;
+    }
     pthread_mutex_unlock(&env->queue->lock);
     if (x->queued && env->n_queued++ == 0)
         sl_timer_arm(env->loop, &env->queue_tick, sl_loop_now(env->loop) + TICK_NS);
@@ -272,9 +310,10 @@ void queue_leave(struct exchange *x)
     if (!x->queued)
         return;
     pthread_mutex_lock(&env->queue->lock);
-    sl_list_remove(&x->wait_node);
     if (x->turn == TURN_NOT_YET)
-        limit_wait_over(env->gate);
+        take_out(x);
+    else
+        sl_list_remove(&x->wait_node);
     pthread_mutex_unlock(&env->queue->lock);
     out_of_it(x);
     if (x->turn != TURN_PLACE)
@@ -329,7 +368,7 @@ void queue_pump(struct exchange_env *env)
     while (!sl_list_is_empty(&q->waiting) && limit_try(env->gate)) {
         struct exchange *x = next_of(q, next_class(q));
         note_served(q, x);
-        tell(x, TURN_PLACE);
+        tell(env, x, TURN_PLACE);
     }
     pthread_mutex_unlock(&q->lock);
     hear(env);
