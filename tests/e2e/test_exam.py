@@ -134,7 +134,7 @@ def test_scenario(world, scenario):
                 assert answer["text"] == world.text and answer["finish"] == "stop", (where, answer)
     for face in FACES:
         for stream in FORMS:
-            met = world.gateway.wait_records(1, lambda r: r["model"] == name_of(scenario, face, stream))
+            met = world.gateway.wait_records(REQUESTS.get(scenario, 1), lambda r: r["model"] == name_of(scenario, face, stream))
             whole_anyway = scenario == "missing-end" and stream  # its finish was told: nothing was lost
             failed = [a for r in met for a in r["attempts"] if a["outcome"] != "ok"]
             assert failed or whole_anyway or scenario == "content-filter", (scenario, face, stream, met[0]["attempts"])
