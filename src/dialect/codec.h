@@ -45,6 +45,7 @@ struct translation {
     const struct model_caps *caps; /* of up_model; never NULL */
     enum on_unsupported unsupported;
     struct sl_str up_model; /* plain; the provider's name for the model */
+    struct sl_str asked_as; /* plain; what is sent for it, where its owner has another name for it; empty: up_model */
     struct sl_str platform; /* plain; "vertex", "bedrock", "azure" where it matters to the format; else empty */
     struct sl_str lacks;    /* plain; members that this server has not: provider.h, chat_lacks */
     bool short_call_ids;    /* ids of calls by ids_mistral */
@@ -69,6 +70,12 @@ struct translation {
     struct sl_str tier; /* the service tier asked for, where the platform takes it in a header (Vertex); else empty */
     uint32_t stops_kept_back; /* stop sequences that the provider does not take */
 };
+
+/* The model's name as the provider is to read it. */
+static inline struct sl_str translation_model(const struct translation *t)
+{
+    return t->asked_as.n > 0 ? t->asked_as : t->up_model;
+}
 
 /* Whether a member that cannot be said is refused here. `harmful`: it changes what the caller receives. When true, *out is filled
  * (GE_UNSUPPORTED, what as param) and the writer gives false. Else it is noted. */

@@ -74,8 +74,9 @@ static bool see(const void *arg, uint32_t target_index, struct route_target_view
 
 static int64_t price_for(const struct asking *q, uint32_t provider_index, struct sl_str model)
 {
+    const struct snapshot_provider *at = &q->from.snap->providers[provider_index];
     const struct price *p =
-        price_lookup(q->from.prices, q->from.snap->providers[provider_index].price_provider, model, NULL);
+        price_lookup(q->from.prices, at->price_provider, provider_plain_model(&at->provider, model), NULL);
     if (p == NULL)
         return -1;
     const struct usage u = {

@@ -54,10 +54,11 @@ bool forms_makes_images(const struct exchange *x)
 void forms_reserve(struct exchange *x, struct try *t)
 {
     const struct form_facts *form = x->form;
+    struct sl_str model = provider_known_model(&t->at->provider, t->candidate->model);
     struct usage expected = {.images_out = x->facts.n > 0 ? x->facts.n : 1};
     const struct reserve_facts f = {
         .price = t->price,
-        .terms.shape = form != NULL ? other_image_shape(t->candidate->model, form->size, form->quality)
+        .terms.shape = form != NULL ? other_image_shape(model, form->size, form->quality)
                                     : (struct price_shape){.size = SL_STR_NONE},
         .input_tokens = x->estimate_input,
         .no_output = true,

@@ -90,7 +90,8 @@ static bool write_pair(struct exchange *x, const struct route_candidate *c, cons
         .pair = pair,
         .look = &o->look,
         .model = x->facts.model,
-        .up_model = c->model,
+        .up_model = provider_known_model(&x->snap->providers[c->provider_index].provider, c->model),
+        .asked_as = c->model,
         .from = from,
         .count = o->look.n - from < most ? o->look.n - from : most,
         .v2 = is_v2(x),
@@ -179,7 +180,7 @@ bool other_request(struct exchange *x, const struct route_candidate *c, const st
     const struct other_provider to = {
         .dialect = provider_dialect(p, x->dialect->name, c->model),
         .platform = p->kind->platform,
-        .model = c->model,
+        .model = provider_known_model(p, c->model),
     };
     struct exchange_other *o = x->other;
     o->live = NULL;
@@ -223,7 +224,7 @@ bool other_takes_edit(struct exchange *x, const struct route_candidate *c, const
     const struct other_provider to = {
         .dialect = provider_dialect(p, x->dialect->name, c->model),
         .platform = p->kind->platform,
-        .model = c->model,
+        .model = provider_known_model(p, c->model),
     };
     if (x->match.op != OP_IMAGE_EDIT)
         return false;
@@ -393,7 +394,7 @@ void other_reserve(struct exchange *x, struct try *t)
     struct usage expected = {.flags = 0};
     struct reserve_facts f = {
         .price = t->price,
-        .terms.shape = shape_of(x, NULL, t->candidate->model),
+        .terms.shape = shape_of(x, NULL, provider_known_model(&t->at->provider, t->candidate->model)),
         .input_tokens = other_share(x, x->estimate_input),
         .no_output = true,
         .expected = &expected,
@@ -424,7 +425,7 @@ void other_note_usage(struct exchange *x, struct try *t)
         t->counts = o->usage.counts;
         t->counted = o->usage.found;
         memcpy(t->units.by_unit, o->usage.units, sizeof t->units.by_unit);
-        t->shape = shape_of(x, &o->usage, t->candidate->model);
+        t->shape = shape_of(x, &o->usage, provider_known_model(&t->at->provider, t->candidate->model));
         return;
     }
     /* It passed unheld: what was asked for is what came. Speech by the character is exact, too. */

@@ -16,7 +16,8 @@ static bool others_left(const struct exchange *x)
 
 static bool may_think(const struct exchange *x, const struct try *t)
 {
-    return x->up->codec != NULL && caps_find(x->up->codec->caps, t->candidate->model)->thinking != THINK_NONE;
+    struct sl_str model = provider_known_model(&t->at->provider, t->candidate->model);
+    return x->up->codec != NULL && caps_find(x->up->codec->caps, model)->thinking != THINK_NONE;
 }
 
 static int64_t after(int64_t from_ns, int64_t wait_ns)

@@ -294,13 +294,15 @@ static bool completion_body(struct probe_call *c, struct sl_str *out)
         return false;
     n->model = c->model;
     struct translation *t = SL_ARENA_NEW(&c->a, struct translation);
+    struct sl_str known = provider_known_model(&c->at->provider, c->model);
     *t = (struct translation){
         .face = face,
         .up = c->up,
         .req = n,
-        .caps = caps_find(c->up->codec->caps, c->model),
+        .caps = caps_find(c->up->codec->caps, known),
         .unsupported = UNSUPPORTED_DROP,
-        .up_model = c->model,
+        .up_model = known,
+        .asked_as = c->model,
         .platform = c->at->provider.kind->platform,
         .lacks = c->at->provider.kind->chat_lacks,
         .a = &c->a,

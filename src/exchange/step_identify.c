@@ -61,7 +61,8 @@ static struct model_row model_row_of(const struct exchange *x, const struct rout
     const struct price *price =
         price_lookup(x->epoch->prices, p->price_provider, provider_plain_model(&p->provider, l->model), NULL);
     const struct dialect *d = dialect_find(provider_dialect(&p->provider, SL_STR("openai"), l->model));
-    const struct model_caps *caps = d != NULL && d->codec != NULL ? caps_find(d->codec->caps, l->model) : NULL;
+    const struct model_caps *caps =
+        d != NULL && d->codec != NULL ? caps_find(d->codec->caps, provider_known_model(&p->provider, l->model)) : NULL;
     struct model_row row = {.id = l->id,
                             .owned_by = l->owned_by,
                             .created_s = l->created_s,

@@ -59,15 +59,17 @@ static struct translation *new_translation(struct exchange *x, const struct dial
                                            struct sl_str model, struct sl_arena *a)
 {
     struct translation *t = SL_ARENA_NEW(a, struct translation);
+    struct sl_str known = provider_known_model(p, model);
     char *id = sl_arena_alloc(a, SL_ID_TEXT);
     sl_id_text(x->id, id);
     *t = (struct translation){
         .face = x->dialect,
         .up = up,
         .req = x->neutral,
-        .caps = caps_find(up->codec->caps, model),
+        .caps = caps_find(up->codec->caps, known),
         .unsupported = x->snap->set.unsupported,
-        .up_model = model,
+        .up_model = known,
+        .asked_as = model,
         .platform = p->kind->platform,
         .lacks = p->kind->chat_lacks,
         .short_call_ids = p->kind->short_call_ids,
@@ -192,7 +194,7 @@ static bool write_same(struct exchange *x, const struct provider *p, struct sl_s
         form_encode(&x->facts, x->form, x->body_text, model, &x->attempt_arena, &x->pieces);
         return true;
     }
-    x->dropped = unsealed(x, p, model, &facts, &body);
+    x->dropped = unsealed(x, p, provider_known_model(p, model), &facts, &body);
     x->dialect->request_encode_same(facts, body, &change, &x->attempt_arena, &x->pieces);
     if (x->pieces.notes == NULL || x->pieces.notes->n == 0)
         return true;

@@ -346,11 +346,13 @@ static void fill_call(struct exchange *x, const struct snapshot_provider *at, st
 {
     struct exchange_video *v = x->video;
     bool same = sl_str_eq(v->source.provider, at->provider.name);
+    struct sl_str known = provider_known_model(&at->provider, model);
     v->call = (struct video_call){
-        .adapter = video_adapter_find(at->provider.kind->name, model),
+        .adapter = video_adapter_find(at->provider.kind->name, known),
         .req = &v->req,
         .kind = at->provider.kind->name,
         .model = model,
+        .known_as = known,
         .project = at->provider.project,
         .location = at->provider.location,
         .token = v->row.token,

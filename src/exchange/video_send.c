@@ -33,10 +33,12 @@ void video_call_fill(struct video_call *c, const struct snapshot_provider *at, c
 {
     struct video_job made;
     video_result_read(row->result, a, &made);
+    struct sl_str known = provider_known_model(&at->provider, row->target);
     *c = (struct video_call){
-        .adapter = video_adapter_find(at->provider.kind->name, row->target),
+        .adapter = video_adapter_find(at->provider.kind->name, known),
         .kind = at->provider.kind->name,
         .model = row->target,
+        .known_as = known,
         .project = at->provider.project,
         .location = at->provider.location,
         .task_id = row->task,

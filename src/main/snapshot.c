@@ -118,6 +118,10 @@ static void fill_provider(struct sl_arena *a, const struct provider_settings *p,
     for (size_t i = 0; i < p->headers.n; i++)
         headers[i] =
             (struct provider_header){.name = p->headers.v[i].name, .value = sl_secret_expose(&p->headers.v[i].value)};
+    struct provider_deployment *deployments = sl_arena_alloc(a, (p->deployments.n + 1) * sizeof *deployments);
+    for (size_t i = 0; i < p->deployments.n; i++)
+        deployments[i] =
+            (struct provider_deployment){.name = p->deployments.v[i].name, .model = p->deployments.v[i].model};
     *out = (struct provider){
         .name = p->name,
         .kind = provider_kind_find(sl_str_c(provider_kind_name(p->kind))),
@@ -130,6 +134,8 @@ static void fill_provider(struct sl_arena *a, const struct provider_settings *p,
         .location = p->region,
         .headers = headers,
         .n_headers = (unsigned)p->headers.n,
+        .deployments = deployments,
+        .n_deployments = (unsigned)p->deployments.n,
         .pass = p->pass_headers.v,
         .n_pass = (unsigned)p->pass_headers.n,
     };
@@ -327,7 +333,7 @@ static void caps_of(const void *snapshot, uint32_t provider_index, struct sl_str
     *out = (struct route_caps){.known = false};
     if (d == NULL || d->codec == NULL || sl_str_eq(p->kind->name, SL_STR("sim")))
         return;
-    const struct model_caps *c = caps_find(d->codec->caps, model);
+    const struct model_caps *c = caps_find(d->codec->caps, provider_known_model(p, model));
     if (c == NULL || sl_str_eq(c->pattern, SL_STR("*")))
         return;
     *out = (struct route_caps){.known = true, .context = c->context, .max_output = c->max_output};

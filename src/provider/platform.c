@@ -16,8 +16,17 @@ static struct sl_str bare_id(struct sl_str model)
     return last.n > 0 ? last : model;
 }
 
+struct sl_str provider_known_model(const struct provider *p, struct sl_str model)
+{
+    for (unsigned i = 0; i < p->n_deployments; i++)
+        if (sl_str_eq(p->deployments[i].name, model))
+            return p->deployments[i].model;
+    return model;
+}
+
 struct sl_str provider_plain_model(const struct provider *p, struct sl_str model)
 {
+    model = provider_known_model(p, model);
     return sl_str_eq(p->kind->platform, SL_STR("vertex")) ? bare_id(model) : model;
 }
 

@@ -65,6 +65,11 @@ struct provider_aws {                     /* what requests are signed with */
     struct sl_str region;
 };
 
+struct provider_deployment {
+    struct sl_str name;  /* as its owner calls it, and as it is asked for */
+    struct sl_str model; /* the model's public name */
+};
+
 struct provider {
     struct sl_str name;               /* in the configuration */
     const struct provider_kind *kind; /* static */
@@ -82,6 +87,8 @@ struct provider {
     const struct provider_header
         *headers; /* static headers to add (they replace ours, except credentials and framing) */
     unsigned n_headers;
+    const struct provider_deployment *deployments;
+    unsigned n_deployments;
     const struct sl_str *pass; /* further names of client headers to pass, lower case; "x-foo-*" for a prefix */
     unsigned n_pass;
 };
@@ -160,7 +167,10 @@ struct sl_str provider_method_path(const struct provider *p, struct sl_str model
 struct sl_str provider_model_path(const struct provider *p, struct sl_str dialect, struct sl_str model, bool counts,
                                   bool stream, struct sl_arena *a);
 
-/* The model's name as price lists have it: on Vertex AI without what stands before the id ("publishers/google/models/gemini-x"). A view. */
+/* The public name of the model that stands behind a name of the provider's own (a deployment, an endpoint, a profile), where the
+ * configuration says so; else the name itself. What a model can do, costs and counts goes by this one, what is sent by the other. A view. */
+struct sl_str provider_known_model(const struct provider *p, struct sl_str model);
+/* The same as price lists have it: on Vertex AI without what stands before the id ("publishers/google/models/gemini-x"). A view. */
 struct sl_str provider_plain_model(const struct provider *p, struct sl_str model);
 
 /* Where the API of a kind begins that has an address for each region; in the arena. Empty: the kind has none, or the region's

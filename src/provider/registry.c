@@ -122,6 +122,7 @@ static bool lacks_responses(const struct provider *p)
  * (translate-openai-anthropic.md section 10). */
 struct sl_str provider_dialect(const struct provider *p, struct sl_str client, struct sl_str model)
 {
+    model = provider_known_model(p, model);
     if (sl_str_eq(p->kind->platform, SL_STR("vertex")))
         return vertex_dialect(model);
     if (sl_str_eq(p->kind->platform, SL_STR("bedrock")) && !is_claude(model))

@@ -134,6 +134,21 @@ static const struct cfg_section HEADER = {
                                               .text = "The header's value; treated as a secret, because some are."},
                                              CFG_END}};
 
+static const char *deployment_refused(struct sl_str name)
+{
+    return name.n > 512 ? "is longer than 512 bytes" : NULL;
+}
+
+static const struct cfg_section DEPLOYMENT = {
+    .short_form = "model",
+    .name_offset = offsetof(struct provider_deployment_settings, name),
+    .name_called = "deployment",
+    .name_refused = deployment_refused,
+    .settings = (const struct cfg_setting[]){{"model", CFG_STRING_AT(struct provider_deployment_settings, model),
+                                              .flags = CFG_REQUIRED,
+                                              .text = "The model's own name, as price lists have it: `gpt-5-mini`."},
+                                             CFG_END}};
+
 const struct cfg_section provider_settings_section = {
     .name_offset = offsetof(struct provider_settings, name),
     .name_called = "provider",
@@ -193,6 +208,12 @@ const struct cfg_section provider_settings_section = {
          .text =
              "Models it is known to have: listed for clients as `NAME/model`, and allowed to be asked for like that "
              "even when `direct` is false."},
+        {"deployments", CFG_MAP_AT(struct provider_settings, deployments, &DEPLOYMENT), .max = 1000,
+         .text =
+             "Which model stands behind a name of your own, `name: model`: a deployment of Azure's (`our-gpt: gpt-5-mini`), an "
+             "endpoint of Ark's (`ep-20260101-abc: doubao-seedance-2-0-260128`), the ARN of an application inference profile of "
+             "Bedrock's. The provider is asked by your name; what the model can do, what it costs and how its "
+             "tokens are counted go by its own. Without it such a name is of an unknown model without a price."},
         {"direct", CFG_BOOL_AT(struct provider_settings, direct), .preset = "true",
          .text = "Clients may ask for any model of it as `NAME/model`."},
         {"open_models", CFG_BOOL_AT(struct provider_settings, open_models), .preset = "false",

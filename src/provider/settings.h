@@ -86,6 +86,11 @@ struct provider_header_settings { /* sent with every request to the provider; va
     struct sl_secret value;
 };
 
+struct provider_deployment_settings {
+    struct sl_str name;  /* as the provider's owner calls it */
+    struct sl_str model; /* the model's public name */
+};
+
 enum provider_files {
     FILES_AUTO = 0, /* as the kind has it */
     FILES_THERE,
@@ -107,6 +112,7 @@ struct provider_settings {
     struct proxy_settings proxy; /* url empty: upstream.proxy is used */
     bool no_proxy;               /* `proxy: off`: neither. Filled by the third pass */
     CFG_LIST_OF(struct provider_header_settings) headers;
+    CFG_LIST_OF(struct provider_deployment_settings) deployments;
     CFG_LIST_OF(struct sl_str) pass_headers; /* of the client's; lower case; "x-foo-*" for a prefix */
     CFG_LIST_OF(struct sl_str) models;       /* known ones: listed as "name/model", and allowed when not direct */
     enum provider_private allow_private;     /* never AUTO once read */

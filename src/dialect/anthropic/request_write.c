@@ -292,7 +292,7 @@ static void write_head(struct anthropic_writing *w)
     else if (vertex)
         jw_member_inside(&w->w, SL_STR("anthropic_version"), SL_STR("vertex-2023-10-16"));
     if (!(bedrock || vertex) || (vertex && counts))
-        jw_member_plain(&w->w, SL_STR("model"), w->t->up_model);
+        jw_member_plain(&w->w, SL_STR("model"), translation_model(w->t));
     if (!counts)
         jw_member_u64(&w->w, SL_STR("max_tokens"), w->max_tokens);
 }

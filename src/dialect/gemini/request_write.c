@@ -27,13 +27,13 @@ bool gemini_request_write(struct translation *t, struct sl_buf *out, struct requ
     bool inner = t->req->kind == NO_COUNT_TOKENS && !g.vertex;
     jw_open(&g.w, '{');
     if (inner) {
-        bool prefixed = sl_str_find(t->up_model, '/') >= 0;
+        bool prefixed = sl_str_find(translation_model(t), '/') >= 0;
         jw_key(&g.w, SL_STR("generateContentRequest"));
         jw_open(&g.w, '{');
         jw_key(&g.w, SL_STR("model"));
         jw_string(&g.w);
         jw_piece_plain(&g.w, prefixed ? SL_STR_NONE : SL_STR("models/"));
-        jw_piece_plain(&g.w, t->up_model);
+        jw_piece_plain(&g.w, translation_model(t));
         jw_string_end(&g.w);
     }
     if (!write_top(&g))

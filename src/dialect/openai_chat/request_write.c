@@ -282,7 +282,7 @@ bool chat_request_write(struct translation *t, struct sl_buf *out, struct reques
     cw.openai = chat_is_openai(t);
     *out_refusal = (struct request_refusal){.error = {.error = GE_NONE}};
     jw_open(&cw.w, '{');
-    jw_member_plain(&cw.w, SL_STR("model"), t->up_model);
+    jw_member_plain(&cw.w, SL_STR("model"), translation_model(t));
     bool no_tools = translation_lacks(t, SL_STR("tools"));
     if (no_tools && t->req->tools != NULL && chat_refuses_term(&cw, true, TERM_TOOLS, ""))
         return false;

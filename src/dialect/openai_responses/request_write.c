@@ -224,7 +224,7 @@ static bool write_all(struct writing *w)
     if (refuses_unsayable(w))
         return false;
     jw_open(&w->w, '{');
-    jw_member_plain(&w->w, SL_STR("model"), w->t->up_model);
+    jw_member_plain(&w->w, SL_STR("model"), translation_model(w->t));
     if (!writing_input(w) || !writing_tools(w) || !write_reasoning(w))
         return false;
     write_text(w);

@@ -34,14 +34,14 @@ uint64_t other_guessed(const struct other_translation *t)
 
 struct sl_str other_google_model(const struct other_translation *t)
 {
-    struct sl_str name = json_escape(t->up_model, t->a);
+    struct sl_str name = json_escape(other_model(t), t->a);
     bool has = sl_str_starts(name, SL_STR("models/"));
     return sl_arena_printf(t->a, "%s" SL_STR_FMT, has ? "" : "models/", SL_STR_ARG(name));
 }
 
 struct sl_str other_google_path(const struct other_translation *t, const char *verb)
 {
-    struct sl_str name = url_segment(t->up_model, t->a);
+    struct sl_str name = url_segment(other_model(t), t->a);
     bool has = sl_str_starts(name, SL_STR("models/"));
     return sl_arena_printf(t->a, "/%s" SL_STR_FMT "%s", has ? "" : "models/", SL_STR_ARG(name), verb);
 }

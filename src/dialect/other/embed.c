@@ -122,7 +122,7 @@ static bool write_cohere(struct other_translation *t, struct sl_buf *out, struct
     struct json_writer w = json_writer_on(out);
     if (!other_embed_begin(t, &w, &wish, r))
         return false;
-    jw_member_plain(&w, SL_STR("model"), t->up_model);
+    jw_member_plain(&w, SL_STR("model"), other_model(t));
     other_embed_cohere_end(t, &w, &wish);
     return true;
 }
@@ -135,7 +135,7 @@ static bool write_ark(struct other_translation *t, struct sl_buf *out, struct re
         return false;
     if (wish.dimensions != 0 && wish.dimensions != 1024 && wish.dimensions != 2048)
         return other_refuse(r, GE_MEMBER_VALUE, "dimensions", "'dimensions' must be 1024 or 2048 for this model.");
-    jw_member_plain(&w, SL_STR("model"), t->up_model);
+    jw_member_plain(&w, SL_STR("model"), other_model(t));
     jw_key(&w, SL_STR("input"));
     jw_raw(&w, SL_STR("[{\"type\":\"text\",\"text\":"));
     sl_buf_adds(out, json_raw_of(&t->look->tree, other_embed_text(t, &wish, NULL, 0)));

@@ -233,7 +233,7 @@ static bool write_seedream(struct other_translation *t, struct sl_buf *out, stru
             "of 1:16 to 16:1 for this model.");
     other_note_rest(t, KNOWN_EDIT " response_format image seed guidance_scale watermark");
     jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("model"), t->up_model);
+    jw_member_plain(&w, SL_STR("model"), other_model(t));
     jw_member_raw(&w, SL_STR("prompt"), prompt_of(t));
     if (size)
         jw_member_inside(&w, SL_STR("size"), t->look->size);

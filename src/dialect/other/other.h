@@ -54,6 +54,7 @@ struct other_translation { /* one request for one candidate; everything in `a` *
     const struct other_pair *pair;
     const struct other_look *look; /* borrow */
     struct sl_str model, up_model; /* as asked; the provider's name; plain */
+    struct sl_str asked_as;        /* what is sent for it, where its owner has another name for it; empty: up_model */
     uint32_t from, count;          /* of the inputs: those that this call is about */
     bool v2;                       /* the client's path was Cohere's /v2 */
     bool stream;                   /* the client asked for one: it gets each picture as an event */
@@ -66,6 +67,11 @@ struct other_translation { /* one request for one candidate; everything in `a` *
     struct neutral_notes *notes;
     struct sl_arena *a; /* borrow */
 };
+
+static inline struct sl_str other_model(const struct other_translation *t)
+{
+    return t->asked_as.n > 0 ? t->asked_as : t->up_model;
+}
 
 enum other_streams { /* what a pair's provider can answer as a stream (stream.h) */
     OTHER_STREAMS_NOTHING = 0,
@@ -102,7 +108,7 @@ enum other_way {
 };
 struct other_provider {
     struct sl_str dialect, platform; /* of its kind (provider.h) */
-    struct sl_str model;             /* plain, the provider's name */
+    struct sl_str model;             /* plain, the model's own name */
 };
 enum other_way other_way_to(enum operation op, const struct other_provider *p, const struct other_look *l, bool v2,
                             const struct other_pair **out_pair);

@@ -25,7 +25,7 @@ static bool write(struct other_translation *t, struct sl_buf *out, struct reques
         return other_refuse(r, GE_MEMBER_VALUE, "top_n", "'top_n' must be a whole number, at least 1.");
     other_note_rest(t, KNOWN);
     jw_open(&w, '{');
-    jw_member_plain(&w, SL_STR("model"), t->up_model);
+    jw_member_plain(&w, SL_STR("model"), other_model(t));
     jw_member_raw(&w, SL_STR("query"), json_raw_of(tree, other_member(t, SL_STR("query"))));
     jw_key(&w, SL_STR("documents"));
     jw_open(&w, '[');

@@ -293,6 +293,27 @@ static void bedrock(void **state)
     provider.kind = kept;
 }
 
+/* A name of the owner's own: asked by it, judged by the model behind it. */
+static void deployments(void **state)
+{
+    (void)state;
+    static const struct provider_deployment rows[] = {
+        {SL_STR_INIT("our-gpt"), SL_STR_INIT("gpt-5-mini")},
+        {SL_STR_INIT("arn:aws:bedrock:eu-central-1:1:application-inference-profile/x"),
+         SL_STR_INIT("eu.anthropic.claude-sonnet-4-5-20250929-v1:0")},
+        {SL_STR_INIT("endpoints/12"), SL_STR_INIT("publishers/google/models/gemini-2.5-pro")}};
+    struct provider b = {.kind = provider_kind_find(SL_STR("bedrock")), .deployments = rows, .n_deployments = 3};
+    struct provider v = {.kind = provider_kind_find(SL_STR("vertex")), .deployments = rows, .n_deployments = 3};
+    assert_true(sl_str_eq(provider_known_model(&b, SL_STR("our-gpt")), SL_STR("gpt-5-mini")));
+    assert_true(sl_str_eq(provider_known_model(&b, SL_STR("our-gpt-2")), SL_STR("our-gpt-2")));
+    assert_true(sl_str_eq(provider_known_model(&provider, SL_STR("our-gpt")), SL_STR("our-gpt")));
+    assert_true(sl_str_eq(provider_plain_model(&v, rows[2].name), SL_STR("gemini-2.5-pro")));
+    assert_true(sl_str_eq(provider_dialect(&b, SL_STR("openai"), rows[1].name), SL_STR("anthropic")));
+    assert_true(sl_str_eq(provider_dialect(&b, SL_STR("openai"), SL_STR("arn:aws:x")), SL_STR("bedrock-converse")));
+    struct sl_str path = provider_model_path(&b, SL_STR("anthropic"), rows[1].name, false, false, &arena);
+    assert_true(sl_str_find_str(path, SL_STR("application-inference-profile")) > 0);
+}
+
 static void vertex(void **state)
 {
     (void)state;
@@ -519,6 +540,7 @@ int main(void)
         T(upstream_paths),
         T(kinds),
         T(bedrock),
+        T(deployments),
         T(vertex),
         T(signed_requests),
         T(regions),
