@@ -194,3 +194,16 @@ struct sl_str request_default_model(struct sl_str body, struct sl_str model, str
                            SL_STR_ARG(json_escape(model, a)), info.unwatched > 0 ? "," : "",
                            SL_STR_ARG(sl_str_from(body, at)));
 }
+
+bool request_look(enum operation op, struct sl_str body, struct sl_arena *a, struct request_facts *out_facts,
+                  enum operation *out_op, struct request_refusal *out_refusal)
+{
+    const struct json_member *at = out_facts->at;
+    *out_op = op;
+    if (!dialect_of(op)->request_decode(op, body, a, out_facts, out_refusal))
+        return false;
+    if (op != OP_CHAT || at[RM_MESSAGES].kind != JSON_ABSENT || at[RM_INPUT].kind == JSON_ABSENT)
+        return true;
+    *out_op = OP_RESPONSES;
+    return dialect_of(*out_op)->request_decode(*out_op, body, a, out_facts, out_refusal);
+}

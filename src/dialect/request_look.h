@@ -29,6 +29,11 @@ unsigned request_look_media(const struct request_facts *f, struct sl_str body);
 /* The first message of a user, which all requests of a conversation begin with: a view of the body, at most 4 KiB of it; empty: none. */
 struct sl_str request_look_conversation(const struct request_facts *f, struct sl_str body);
 
+/* The facts of a body. *out_op: whose body it is, op but for what Cursor sends: a body of Responses, to be answered in chat completions
+ * (clients.md 2.6). False: *out_refusal. */
+bool request_look(enum operation op, struct sl_str body, struct sl_arena *a, struct request_facts *out_facts,
+                  enum operation *out_op, struct request_refusal *out_refusal);
+
 /* The body with that model (plain), where it is an object that names none; else as it is. In the arena. */
 struct sl_str request_default_model(struct sl_str body, struct sl_str model, struct sl_arena *a);
 

@@ -232,6 +232,7 @@ struct exchange {
     struct sl_arena attempt_arena;    /* of the live attempt */
     const struct dialect *up;         /* of the live attempt: what its provider is spoken to in */
     struct body_pieces pieces;        /* of the live attempt; in its arena */
+    enum operation body_op;           /* whose body it is: match.op, but for a body of Responses on the path of chat */
     struct neutral_request *neutral;  /* the request, read when the first foreign candidate was tried */
     struct translation *translation;  /* of the live attempt, in its arena; NULL: client and provider speak the same */
     struct error_facts refused;       /* why a candidate cannot take the request */

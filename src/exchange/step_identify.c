@@ -154,6 +154,7 @@ enum step step_identify(struct exchange *x)
     if (exchange_take(x, EV_GONE))
         return exchange_client_gone(x);
     x->match = operation_of(x->req);
+    x->body_op = x->match.op;
     x->op = operation_row(x->match.op);
     x->dialect = x->op->object != OBJECT_NONE ? objects_dialect(x) : dialect_of(x->match.op);
     x->wants_timing = http_headers_find(&x->req->headers, HN_X_SLUICE_TIMING) != NULL;

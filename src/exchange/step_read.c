@@ -93,7 +93,7 @@ static enum step understand(struct exchange *x)
         x->body_text = request_default_model(x->body_text, deployment, x->a);
     if (x->op->other)
         x->body_text = other_default_model(x, x->body_text);
-    if (!x->dialect->request_decode(x->match.op, x->body_text, x->a, &x->facts, &refusal)) {
+    if (!request_look(x->match.op, x->body_text, x->a, &x->facts, &x->body_op, &refusal)) {
         tel_refuse(x->env->tel, TEL_WHY_BODY);
         return exchange_refuse_with(x, &refusal.error);
     }

@@ -30,11 +30,11 @@ bool translate_read(struct exchange *x)
     if (x->neutral != NULL)
         return true;
     struct neutral_request *n = SL_ARENA_NEW(x->a, struct neutral_request);
-    n->from = x->dialect;
+    n->from = dialect_of(x->body_op);
     n->model = x->facts.model;
     n->stream = x->facts.stream;
     n->earlier = x->stored.n_earlier;
-    if (!x->dialect->codec->request_read(x->match.op, x->body_text, x->a, n, &refusal)) {
+    if (!n->from->codec->request_read(x->body_op, x->body_text, x->a, n, &refusal)) {
         x->refused = refusal.error;
         return false;
     }
@@ -244,7 +244,9 @@ static bool holds_other_ids(const struct exchange *x, const struct provider *p)
 
 static bool passes_as_it_is(const struct exchange *x, const struct provider *p)
 {
-    return !x->op->generates || x->dialect->codec == NULL || (!holds_refused(x, p) && !holds_other_ids(x, p));
+    if (!x->op->generates || x->dialect->codec == NULL)
+        return true;
+    return x->body_op == x->match.op && !holds_refused(x, p) && !holds_other_ids(x, p);
 }
 
 bool translate_request(struct exchange *x, const struct route_candidate *c)

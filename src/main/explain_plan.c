@@ -1,13 +1,15 @@
 /* See explain_plan.h. */
 #include "main/explain_plan.h"
 
+#include "dialect/request_look.h"
 #include "exchange/count_tokens.h"
 #include "ledger/money.h"
 
 /* -- The plan ---------------------------------------------------------------------------------------------------------- */
 
 static bool read_request(const struct explain_from *from, struct sl_str body, struct sl_arena *a,
-                         struct operation_match *match, struct request_facts *facts, struct sl_str *out_why)
+                         struct operation_match *match, struct request_facts *facts, enum operation *out_op,
+                         struct sl_str *out_why)
 {
     struct request_refusal refusal = {0};
     struct error_facts hint_error = {0};
@@ -30,7 +32,7 @@ static bool read_request(const struct explain_from *from, struct sl_str body, st
         }
         facts->stream = match->stream;
     }
-    if (!dialect_of(match->op)->request_decode(match->op, body, a, facts, &refusal)) {
+    if (!request_look(match->op, body, a, facts, out_op, &refusal)) {
         *out_why = refusal.error.message.n > 0 ? refusal.error.message
                                                : gateway_error_row(refusal.error.error)->message;
         return false;
@@ -58,12 +60,13 @@ bool explain_request(const struct explain_from *from, struct sl_str body, struct
                      struct sl_str *out_why)
 {
     struct operation_match match;
-    if (!read_request(from, body, a, &match, &out->facts, out_why))
+    enum operation body_op;
+    if (!read_request(from, body, a, &match, &out->facts, &body_op, out_why))
         return false;
     const uint64_t by_bytes = count_by_bytes(match.op, &out->facts, body);
     struct counting counting = {
         .tokens = from->tokens,
-        .from = {.op = match.op, .body = body, .facts = &out->facts, .by_bytes = by_bytes},
+        .from = {.op = body_op, .body = body, .facts = &out->facts, .by_bytes = by_bytes},
         .a = a,
     };
     const struct asking_from asking = {
