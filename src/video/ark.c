@@ -12,7 +12,7 @@
 
 static const struct ark_model *model_of(const struct video_call *c)
 {
-    return ark_model_find(c->known_as.n > 0 ? c->known_as : c->model);
+    return ark_model_find(video_known(c));
 }
 
 static bool can(const struct ark_model *m, unsigned what)

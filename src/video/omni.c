@@ -29,7 +29,7 @@ struct omni_wish {
 
 static const struct omni_model *model_of(const struct video_call *c)
 {
-    struct sl_str name = c->known_as.n > 0 ? c->known_as : c->model;
+    struct sl_str name = video_known(c);
     for (size_t i = 0; i + 1 < VIDEO_COUNT(models); i++)
         if (sl_str_find_str(name, models[i].part) >= 0)
             return &models[i];

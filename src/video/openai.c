@@ -37,7 +37,7 @@ static bool check_model(const struct video_call *c, struct video_refusal *no)
 {
     const struct video_request *r = c->req;
     for (size_t i = 0; i < VIDEO_COUNT(models); i++) {
-        if (!sl_str_starts(c->known_as.n > 0 ? c->known_as : c->model, models[i].model))
+        if (!sl_str_starts(video_known(c), models[i].model))
             continue;
         struct sl_str size = size_text(r, c->a);
         if (size.n > 0 && !video_list_has(models[i].sizes, size))

@@ -25,7 +25,7 @@ struct table_wish { /* the request in words of the row */
 /* What holds for this model. */
 static struct table_limit limit_of(const struct video_call *c, const struct table_row *row)
 {
-    struct sl_str model = c->known_as.n > 0 ? c->known_as : c->model;
+    struct sl_str model = video_known(c);
     struct table_limit own = {.seconds = row->seconds, .resolutions = row->resolutions, .preset = row->preset};
     for (unsigned i = 0; i < row->n_limits; i++) {
         if (sl_str_find_str(model, row->limits[i].model) < 0)

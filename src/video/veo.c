@@ -33,7 +33,7 @@ static struct sl_str bare(struct sl_str model) /* behind "publishers/google/mode
 
 static const struct veo_model *model_of(const struct video_call *c)
 {
-    struct sl_str name = bare(c->known_as.n > 0 ? c->known_as : c->model);
+    struct sl_str name = bare(video_known(c));
     for (size_t i = 0; i < VIDEO_COUNT(models); i++)
         if (sl_str_starts(name, models[i].part))
             return &models[i];

@@ -228,6 +228,12 @@ struct video_call {
     struct sl_arena *a;
 };
 
+/* What a model can do goes by this name. */
+static inline struct sl_str video_known(const struct video_call *c)
+{
+    return c->known_as.n > 0 ? c->known_as : c->model;
+}
+
 struct video_header {
     struct sl_str name, value; /* name in lower case */
 };
