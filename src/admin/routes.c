@@ -59,9 +59,11 @@ static const struct admin_route routes[] = {
 
 /* ---- answers ---- */
 
-static void answer(struct http_stream *s, int status, struct sl_str type, struct sl_str body)
+/* more: headers beside those that all answers have. */
+static void answer_with(struct http_stream *s, int status, struct sl_str type, struct sl_str body,
+                        struct http_headers more)
 {
-    struct http_headers h = {0};
+    struct http_headers h = more;
     http_headers_add_id(&h, s->arena, HN_CONTENT_TYPE, type);
     http_headers_add_id(&h, s->arena, HN_CACHE_CONTROL, SL_STR("no-store"));
     http_headers_add(&h, s->arena, SL_STR("x-content-type-options"), SL_STR("nosniff"));
@@ -71,6 +73,11 @@ static void answer(struct http_stream *s, int status, struct sl_str type, struct
     struct iovec v = {.iov_base = (void *)(uintptr_t)body.p, .iov_len = body.n};
     http_stream_send_head(s, &r, false);
     http_stream_send_body(s, &v, 1, true);
+}
+
+static void answer(struct http_stream *s, int status, struct sl_str type, struct sl_str body)
+{
+    answer_with(s, status, type, body, (struct http_headers){0});
 }
 
 static void answer_text(struct http_stream *s, int status, const char *text)
@@ -218,7 +225,7 @@ static void *wait_for_body(struct admin *m, struct http_stream *s, const struct 
 /* Gives the call that waits for its body; NULL: it was answered. */
 static void *route(struct admin *m, struct http_stream *s, const struct http_request *r)
 {
-    bool known = false;
+    bool gets = false, posts = false; /* what the path takes */
     if (!host_is_safe(m, r->authority)) {
         answer_text(s, 403, "use an IP address or localhost as the host, or set admin.token\n");
         return NULL;
@@ -227,7 +234,8 @@ static void *route(struct admin *m, struct http_stream *s, const struct http_req
         const struct admin_route *row = &routes[i];
         if (!sl_str_eq(row->path, r->path))
             continue;
-        known = true;
+        gets |= row->method == HTTP_GET;
+        posts |= row->method == HTTP_POST;
         if (row->method != r->method && !(row->method == HTTP_GET && r->method == HTTP_HEAD))
             continue;
         if (!is_allowed(m, s, r, row->role)) {
@@ -239,8 +247,16 @@ static void *route(struct admin *m, struct http_stream *s, const struct http_req
         row->handler(m, s);
         return NULL;
     }
-    answer_text(s, known ? 405 : 404,
-                known ? "this path does not take this method\n" : "there is nothing at this path\n");
+    if (!gets && !posts) {
+        answer_text(s, 404, "there is nothing at this path\n");
+        return NULL;
+    }
+    struct http_headers allow = {0};
+    http_headers_add(&allow, s->arena, SL_STR("allow"),
+                     !posts  ? SL_STR("GET, HEAD")
+                     : !gets ? SL_STR("POST")
+                             : SL_STR("GET, HEAD, POST"));
+    answer_with(s, 405, SL_STR("text/plain; charset=utf-8"), SL_STR("this path does not take this method\n"), allow);
     return NULL;
 }
 

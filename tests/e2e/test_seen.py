@@ -90,7 +90,9 @@ def test_health(make):
     assert g.admin_get("/livez").status == 200
     assert g.admin_get("/readyz").status == 200
     assert g.admin_get("/nothing").status == 404
-    assert fetch(g.admin, "POST", "/metrics", b"").status == 405
+    for path, method, allowed in (("/metrics", "POST", "GET, HEAD"), ("/api/explain", "GET", "POST"), ("/api/drill", "PUT", "GET, HEAD, POST")):
+        refused = fetch(g.admin, method, path, b"" if method != "GET" else None)
+        assert (refused.status, refused.get("allow")) == (405, allowed), (path, refused)
     for path in ("/metrics", "/livez", "/readyz"):  # not on the clients' port
         assert fetch(g.address, "GET", path).status in (401, 404)
 
