@@ -466,6 +466,11 @@ static size_t skip_prefix(const struct segments *s, enum error_format *errors)
         *errors = ERRORS_GEMINI;
         at++;
     }
+    if (*errors == ERRORS_GEMINI &&
+        segment_is(s, at, SL_STR("openai"))) { /* /v1beta/openai: OpenAI's format (gemini.md 19) */
+        *errors = ERRORS_OPENAI;
+        at++;
+    }
     /* Vertex AI's clients: /v1/projects/P/locations/L/publishers/google/models/M:verb */
     if (segment_is(s, at, SL_STR("projects")) && segment_is(s, at + 2, SL_STR("locations")))
         at += 4;

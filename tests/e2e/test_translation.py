@@ -225,7 +225,8 @@ def test_paths_that_clients_make(make):
     for path in ("/v1/messages", "/messages", "/v1/v1/messages", "/v1/messages?beta=true", "/v1/messages/", "/anthropic/v1/messages",
                  "/anthropic/messages/?beta=true"):
         assert post(g, path, {"model": "m", "max_tokens": 9, "messages": HI}).json()["content"][0]["text"] == "Hello", path
-    for path in ("/v1/chat/completions/", "/chat/completions?api-version=1", "/v1/v1/chat/completions", "/openai/v1/chat/completions"):
+    for path in ("/v1/chat/completions/", "/chat/completions?api-version=1", "/v1/v1/chat/completions", "/openai/v1/chat/completions",
+                 "/v1beta/openai/chat/completions"):
         assert post(g, path, {"model": "m", "messages": HI}).json()["choices"][0]["message"]["content"] == "Hello", path
     for path in ("/openai/deployments/m/chat/completions?api-version=2024-10-21",):  # Azure's REST clients have the model there only
         for more in ({}, {"model": "m"}):
