@@ -55,7 +55,7 @@ static void findings(void **state)
         {"providers:\n  s: {kind: sim}\n  models: {m: s/x}\n",
          "s.yaml:3:3: providers.models: 'kind' is missing. 'models' is a section of its own: is it indented too far?\n"
          "s.yaml:3:12: providers.models.m: unknown setting. Known here: kind, base_url, keys, key_accounts, aws, entra, "
-         "credentials, api_version, region, organization, project, http, tls, proxy, headers, pass_headers, models, direct, "
+         "credentials, api_version, region, organization, project, http, tls, proxy, headers, pass_headers, models, deployments, direct, "
          "open_models, allow_private, only_responses, zero_retention, files\n"},
         {SIM "upstream:\n  idle: 50s\n  limits: {exchanges: 5}\n",
          "s.yaml:4:3: upstream.limits: unknown setting. 'limits' is a section of its own: is it indented too far?\n"},
