@@ -196,7 +196,7 @@ static bool is_own(const struct edit *e, const struct carrier *c, enum carrier_v
     return !e->openai && c->vendor == vendor && carrier_fits(c, e->model);
 }
 
-static bool is_text_payload(struct sl_str payload)
+bool unseal_is_member(struct sl_str payload)
 {
     return sl_str_eq(payload, SL_STR("reasoning_content")) || sl_str_eq(payload, SL_STR("reasoning")) ||
            sl_str_eq(payload, SL_STR("thinking"));
@@ -208,7 +208,7 @@ static struct thoughts look(struct edit *e, const struct json_node *message)
                            .details = json_got(&e->t, message, SL_STR("reasoning_details"))};
     for (JSON_EACH(&e->t, out.details, it)) {
         struct carrier c = carrier_in(e, it);
-        if (is_own(e, &c, CARRIER_OTHER) && is_text_payload(c.payload))
+        if (is_own(e, &c, CARRIER_OTHER) && unseal_is_member(c.payload))
             out.member = c.payload;
     }
     return out;

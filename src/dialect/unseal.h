@@ -24,5 +24,7 @@ bool unseal_body(struct unseal *u, struct sl_str body, struct sl_arena *a);
  * (openai-compatible.md 5), and what stands for it: a blank, since empty counts as missing. */
 bool unseal_wants_thoughts(struct sl_str platform);
 #define UNSEAL_NO_THOUGHT SL_STR(" ")
+/* Whether what a carrier holds is the name of the member that the thought came in, which its text goes back to. */
+bool unseal_is_member(struct sl_str payload);
 
 #endif

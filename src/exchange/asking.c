@@ -72,11 +72,16 @@ static bool see(const void *arg, uint32_t target_index, struct route_target_view
     return true;
 }
 
+const struct price *model_price(const struct price_catalog *prices, const struct snapshot_provider *at,
+                                struct sl_str model)
+{
+    return price_lookup(prices, at->price_provider, provider_plain_model(&at->provider, model), NULL);
+}
+
 static int64_t price_for(const struct asking *q, uint32_t provider_index, struct sl_str model)
 {
     const struct snapshot_provider *at = &q->from.snap->providers[provider_index];
-    const struct price *p =
-        price_lookup(q->from.prices, at->price_provider, provider_plain_model(&at->provider, model), NULL);
+    const struct price *p = model_price(q->from.prices, at, model);
     if (p == NULL)
         return -1;
     const struct usage u = {

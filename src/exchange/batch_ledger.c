@@ -45,7 +45,7 @@ bool batch_charge(const struct exchange_env *env, const struct batch_charge *c)
     struct journal_place at;
     const struct price *price = NULL;
     if (c->at != NULL)
-        price = price_lookup(c->prices, c->at->price_provider, provider_plain_model(&c->at->provider, c->model), NULL);
+        price = model_price(c->prices, c->at, c->model);
     struct cost cost = price_of(price, c->usage, &(struct price_terms){.service = PRICE_BATCH});
     int64_t now = sl_loop_wall(env->loop);
     const struct entry_open open = {

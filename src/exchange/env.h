@@ -212,6 +212,11 @@ struct snapshot_provider {
     bool keeps_nothing;            /* zero_retention: nothing of its answers is stored */
     bool no_files;                 /* it has no files and batches: they are held and run here */
 };
+/* What that provider's model costs: by the model's own name. NULL: not known. Borrowed of the catalogue. (asking.c) */
+struct price;
+struct price_catalog;
+const struct price *model_price(const struct price_catalog *prices, const struct snapshot_provider *at,
+                                struct sl_str model);
 
 /* What holds for all that a tenant asks, whatever key it comes with. */
 struct tenant_terms {

@@ -79,8 +79,7 @@ static void append_open(struct probe_call *c)
     struct journal_place at;
     c->wall_ns = sl_loop_wall(env->loop);
     c->id = sl_id_make(c->wall_ns, &env->loop->rand);
-    c->price =
-        price_lookup(env->epoch->prices, c->at->price_provider, provider_plain_model(&c->at->provider, c->model), NULL);
+    c->price = model_price(env->epoch->prices, c->at, c->model);
     c->reservation = reserve_estimate(
         &(struct reserve_facts){.price = c->price, .input_tokens = ESTIMATE_INPUT, .max_output = MOST_OUTPUT});
     const struct entry_open e = {

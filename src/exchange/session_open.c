@@ -400,8 +400,7 @@ static const struct session_model *find(struct exchange *x, struct sl_str messag
         if (plan.candidates[i].provider_index == t->candidate->provider_index && speaks(x, &plan.candidates[i]))
             m->candidate = &plan.candidates[i];
     if (m->candidate != NULL)
-        m->price = price_lookup(x->epoch->prices, t->at->price_provider,
-                                provider_plain_model(&t->at->provider, m->candidate->model), NULL);
+        m->price = model_price(x->epoch->prices, t->at, m->candidate->model);
     return m;
 }
 

@@ -58,8 +58,7 @@ static enum gateway_error authenticate(struct exchange *x)
 static struct model_row model_row_of(const struct exchange *x, const struct route_listed *l)
 {
     const struct snapshot_provider *p = &x->snap->providers[l->provider_index];
-    const struct price *price =
-        price_lookup(x->epoch->prices, p->price_provider, provider_plain_model(&p->provider, l->model), NULL);
+    const struct price *price = model_price(x->epoch->prices, p, l->model);
     const struct dialect *d = dialect_find(provider_dialect(&p->provider, SL_STR("openai"), l->model));
     const struct model_caps *caps =
         d != NULL && d->codec != NULL ? caps_find(d->codec->caps, provider_known_model(&p->provider, l->model)) : NULL;

@@ -35,8 +35,7 @@ struct try *try_new(struct exchange *x)
     t->id = sl_id_make(t->wall_ns, &x->env->loop->rand);
     t->candidate = &x->plan.candidates[x->at_candidate];
     t->at = &x->snap->providers[t->candidate->provider_index];
-    t->price = price_lookup(x->epoch->prices, t->at->price_provider,
-                            provider_plain_model(&t->at->provider, t->candidate->model), NULL);
+    t->price = model_price(x->epoch->prices, t->at, t->candidate->model);
     t->began_ns = sl_loop_now(x->env->loop);
     t->wait_ns = t->first_token_ns = -1;
     t->outcome = OUT_CANCELLED;

@@ -4,9 +4,9 @@
  * docs/internals/stored-responses.md. */
 #include "dialect/json_tree.h"
 #include "dialect/openai_responses/openai_responses.h"
+#include "exchange/count_tokens.h"
 #include "exchange/exchange_int.h"
 #include "http/url.h"
-#include "tokens/estimate.h"
 
 #define LISTED_BYTES ((size_t)1 << 30)
 #define HINT_ID 64u /* bytes of an id that are said again */
@@ -283,7 +283,7 @@ static enum step use_body(struct exchange *x, struct sl_str body)
         return exchange_refuse_with(x, &refusal.error);
     if (!request_hints_from_headers(&x->req->headers, &x->facts.hints, &hint_error))
         return exchange_refuse_with(x, &hint_error);
-    x->estimate_input = tokens_estimate_input(x->facts.payload_bytes, x->facts.messages);
+    x->estimate_input = count_by_bytes(x->match.op, &x->facts, body);
     exchange_goto(x, XS_PLAN);
     return STEP_GO;
 }

@@ -346,13 +346,12 @@ static void fill_call(struct exchange *x, const struct snapshot_provider *at, st
 {
     struct exchange_video *v = x->video;
     bool same = sl_str_eq(v->source.provider, at->provider.name);
-    struct sl_str known = provider_known_model(&at->provider, model);
     v->call = (struct video_call){
-        .adapter = video_adapter_find(at->provider.kind->name, known),
+        .adapter = video_adapter_of(at, model),
         .req = &v->req,
         .kind = at->provider.kind->name,
         .model = model,
-        .known_as = known,
+        .known_as = provider_known_model(&at->provider, model),
         .project = at->provider.project,
         .location = at->provider.location,
         .token = v->row.token,
@@ -419,7 +418,7 @@ void video_reserve(struct exchange *x, struct try *t)
     if (video_is_content(x))
         return;
     c->adapter->reserve(c, &units, &terms);
-    t->price = video_price(x->epoch, t->at, c->model);
+    t->price = model_price(x->epoch->prices, t->at, c->model);
     t->reservation.cost = video_cost(t->price, &units, &terms, &t->reservation.usage);
     t->reservation.usage.flags = USAGE_ESTIMATED;
 }

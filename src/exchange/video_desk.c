@@ -33,8 +33,7 @@ static const struct video_adapter *adapter_of(const struct video_desk *d, const 
     const struct snapshot *s = d->env->epoch->snapshot;
     for (size_t i = 0; i < s->n_providers; i++)
         if (sl_str_eq(s->providers[i].provider.name, v->provider))
-            return video_adapter_find(s->providers[i].provider.kind->name,
-                                      provider_known_model(&s->providers[i].provider, v->target));
+            return video_adapter_of(&s->providers[i], v->target);
     return NULL;
 }
 

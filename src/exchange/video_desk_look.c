@@ -59,7 +59,7 @@ void desk_settle(struct desk_job *j, const struct snapshot_provider *at, const s
     bool kept = video_price_read(j->v.request, &m->a, &then);
     if (job != NULL && call != NULL && call->adapter != NULL) {
         call->adapter->settle(call, job, &units, &terms);
-        const struct price *price = kept ? &then : video_price(d->env->epoch, at, j->v.target);
+        const struct price *price = kept ? &then : model_price(d->env->epoch->prices, at, j->v.target);
         cost = video_cost(price, &units, &terms, &used);
         tel_add(d->env->tel, TEL_VIDEOS_SETTLED, 1);
     }

@@ -84,9 +84,7 @@ static bool same_account(const struct desk_job *a, const struct desk_job *b)
 static bool goes_along(const struct desk_call *c, const struct desk_job *j)
 {
     return !desk_is_unclear(j) && !j->cancel && j->gone == 0 && same_account(c->jobs[0], j) &&
-           j->apart == c->jobs[0]->apart &&
-           video_adapter_find(c->at->provider.kind->name, provider_known_model(&c->at->provider, j->v.target)) ==
-               c->call.adapter;
+           j->apart == c->jobs[0]->apart && video_adapter_of(c->at, j->v.target) == c->call.adapter;
 }
 
 /* Of one tenant's. NULL: none. */
@@ -130,8 +128,7 @@ static void start(struct desk_provider *p, struct desk_job *j)
     const struct snapshot_provider *at = configured(d, p);
     struct sl_str authorization = SL_STR_NONE;
     struct sl_buf body;
-    if (at == NULL || video_adapter_find(at->provider.kind->name, provider_known_model(&at->provider, j->v.target)) ==
-                          NULL) { /* a reload may bring it back */
+    if (at == NULL || video_adapter_of(at, j->v.target) == NULL) { /* a reload may bring it back */
         desk_arm(j, DESK_PAUSE_NS);
         return;
     }

@@ -113,6 +113,8 @@ void video_credential(const struct exchange_env *env, const struct provider *p, 
                       unsigned char out[STORE_CREDENTIAL_BYTES]);
 unsigned video_credential_find(const struct exchange_env *env, const struct provider *p,
                                const unsigned char digest[STORE_CREDENTIAL_BYTES]);
+/* What speaks with it for that model of its. NULL: it makes no videos. */
+const struct video_adapter *video_adapter_of(const struct snapshot_provider *at, struct sl_str model);
 void video_call_fill(struct video_call *c, const struct snapshot_provider *at, const struct store_video *row,
                      struct sl_arena *a);
 
@@ -134,7 +136,6 @@ bool video_send_fill(const struct video_send *s, struct sl_arena *a, struct upst
 /* What a job did or may cost. price NULL: not known. */
 struct cost video_cost(const struct price *price, const struct video_units *units, const struct video_terms *terms,
                        struct usage *out_usage);
-const struct price *video_price(const struct epoch *e, const struct snapshot_provider *at, struct sl_str model);
 
 /* -- In the exchange */
 

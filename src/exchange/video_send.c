@@ -28,17 +28,21 @@ unsigned video_credential_find(const struct exchange_env *env, const struct prov
     return 0;
 }
 
+const struct video_adapter *video_adapter_of(const struct snapshot_provider *at, struct sl_str model)
+{
+    return video_adapter_find(at->provider.kind->name, provider_known_model(&at->provider, model));
+}
+
 void video_call_fill(struct video_call *c, const struct snapshot_provider *at, const struct store_video *row,
                      struct sl_arena *a)
 {
     struct video_job made;
     video_result_read(row->result, a, &made);
-    struct sl_str known = provider_known_model(&at->provider, row->target);
     *c = (struct video_call){
-        .adapter = video_adapter_find(at->provider.kind->name, known),
+        .adapter = video_adapter_of(at, row->target),
         .kind = at->provider.kind->name,
         .model = row->target,
-        .known_as = known,
+        .known_as = provider_known_model(&at->provider, row->target),
         .project = at->provider.project,
         .location = at->provider.location,
         .task_id = row->task,
@@ -144,11 +148,6 @@ bool video_send_fill(const struct video_send *s, struct sl_arena *a, struct upst
 }
 
 /* ---- money ---- */
-
-const struct price *video_price(const struct epoch *e, const struct snapshot_provider *at, struct sl_str model)
-{
-    return price_lookup(e->prices, at->price_provider, provider_plain_model(&at->provider, model), NULL);
-}
 
 static bool has_flex(const struct price *p)
 {

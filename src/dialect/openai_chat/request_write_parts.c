@@ -283,12 +283,6 @@ void chat_write_piece(struct chat_write *cw, const struct chat_piece *piece)
 
 /* -- Reasoning ----------------------------------------------------------------------------------------------------------------- */
 
-static bool is_text_member(struct sl_str payload)
-{
-    return sl_str_eq(payload, SL_STR("reasoning_content")) || sl_str_eq(payload, SL_STR("reasoning")) ||
-           sl_str_eq(payload, SL_STR("thinking"));
-}
-
 /* Of a thought of the same model on a compatible server: the name of the member that its text came in, or its raw details. */
 static struct sl_str payload_of(struct chat_write *cw, const struct neutral_part *p)
 {
@@ -298,7 +292,7 @@ static struct sl_str payload_of(struct chat_write *cw, const struct neutral_part
     struct carrier c = carrier_unpack(cw->t->a, text);
     if (c.vendor != CARRIER_OTHER || !carrier_fits(&c, cw->t->up_model))
         return SL_STR_NONE;
-    return is_text_member(c.payload) || json_is(c.payload, JSON_ARRAY) ? c.payload : SL_STR_NONE;
+    return unseal_is_member(c.payload) || json_is(c.payload, JSON_ARRAY) ? c.payload : SL_STR_NONE;
 }
 
 /* Mistral's thoughts stand in the content, as parts before the text. */
@@ -346,7 +340,7 @@ void chat_write_reasoning(struct chat_write *cw, const struct neutral_message *m
         return;
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         struct sl_str payload = payload_of(cw, p);
-        if (is_text_member(payload))
+        if (unseal_is_member(payload))
             member = thinks_in_content(payload) ? member : payload;
         else
             details |= payload.n > 2;
@@ -367,8 +361,8 @@ void chat_write_reasoning(struct chat_write *cw, const struct neutral_message *m
     jw_open(&cw->w, '[');
     for (const struct neutral_part *p = m->parts; p != NULL; p = p->next) {
         struct sl_str payload = payload_of(cw, p);
-        struct sl_str inner = is_text_member(payload) || payload.n < 2 ? SL_STR_NONE
-                                                                       : sl_str_of(payload.p + 1, payload.n - 2);
+        struct sl_str inner = unseal_is_member(payload) || payload.n < 2 ? SL_STR_NONE
+                                                                         : sl_str_of(payload.p + 1, payload.n - 2);
         if (sl_str_trim(inner).n > 0)
             jw_raw(&cw->w, inner);
     }
